@@ -1,0 +1,83 @@
+"""What prompt made this picture? The public names, for plugin authors and notebooks.
+
+Names are looked up on first use, so that ``import unprompt`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unprompt.config.location import Location
+    from unprompt.config.models import Model
+    from unprompt.contracts import (
+        Batch,
+        Dataset,
+        DatasetSpec,
+        Evidence,
+        Images,
+        Predictor,
+        PredictorSpec,
+        Record,
+        Runtime,
+        RunView,
+        TextEncoder,
+        TextEncoderSpec,
+        TrainSet,
+    )
+    from unprompt.embeddings import Embeddings, cosine, unit
+    from unprompt.errors import (
+        ConfigError,
+        DataError,
+        MissingFileError,
+        OutputError,
+        PluginError,
+        UnpromptError,
+    )
+    from unprompt.hookspecs import hookimpl
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Batch",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "DatasetSpec",
+    "Embeddings",
+    "Evidence",
+    "Images",
+    "Location",
+    "MissingFileError",
+    "Model",
+    "OutputError",
+    "PluginError",
+    "Predictor",
+    "PredictorSpec",
+    "Record",
+    "RunView",
+    "Runtime",
+    "TextEncoder",
+    "TextEncoderSpec",
+    "TrainSet",
+    "UnpromptError",
+    "cosine",
+    "hookimpl",
+    "unit",
+]
+
+_HOMES = {"Location": "config.location", "Model": "config.models", "hookimpl": "hookspecs"}
+_HOMES |= dict.fromkeys(("Embeddings", "cosine", "unit"), "embeddings")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module when the name is first used (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'unprompt' has no attribute {name!r}")
+    home = _HOMES.get(name) or ("errors" if name.endswith("Error") else "contracts")
+    value = globals()[name] = getattr(import_module(f"unprompt.{home}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

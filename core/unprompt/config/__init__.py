@@ -1,0 +1,1 @@
+"""Strict YAML configuration: read, compose, validate, and say exactly where a mistake stands."""

@@ -1,0 +1,246 @@
+"""Strict YAML: plain data that knows the file, line and column of every value.
+
+PyYAML on its own reads ``1e-3`` as a string, ``on`` as True and ``012`` as 10, lets a repeated key
+win silently and counts lines from 0. This loader follows YAML 1.2's core schema, refuses repeated
+keys and counts from 1. Nothing but plain maps, lists and scalars can come out of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+Key: TypeAlias = tuple[str | int, ...]
+"""Where a value stands in the data: ``("members", 0, "weight")``."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where a value was written.
+
+    Attributes:
+        file: The YAML file, or ``--set a.b=c``.
+        line: From 1; 0 where there are no lines.
+        column: From 1; 0 likewise.
+    """
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """``file:line:col``, or the file alone."""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One mistake: where, on which key, and what would be right."""
+
+    position: Position
+    key: Key
+    what: str
+
+    def __str__(self) -> str:
+        """``file:line:col: path: what``."""
+        path = ".".join(str(part) for part in self.key)
+        return f"{self.position}: {path}: {self.what}" if path else f"{self.position}: {self.what}"
+
+
+@dataclass(slots=True)
+class Source:
+    """Plain data and where each part of it was written.
+
+    Attributes:
+        data: Maps, lists, strings, numbers, booleans and None.
+        marks: The position of each key of ``data``; of a map's entry, that of its key.
+        problems: What is wrong so far; reading goes on, so that all is reported at once.
+        folders: For each file that has a position, the folder it lies in: where the relative
+            paths that it names start.
+    """
+
+    data: Any
+    marks: dict[Key, Position] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    folders: dict[str, Path] = field(default_factory=dict)
+
+    def folder(self, key: Key) -> Path:
+        """The folder that relative paths at ``key`` start from."""
+        return self.folders.get(self.position(key).file, Path.cwd())
+
+    def position(self, key: Key) -> Position:
+        """Where ``key`` was written, or its nearest ancestor that was."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.marks:
+                return self.marks[key[:length]]
+        return self.marks[()]
+
+    def problem(self, key: Key, what: str) -> None:
+        """Note a mistake at ``key``."""
+        self.problems.append(Problem(self.position(key), key, what))
+
+
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
+_TAGS: dict[type[yaml.Node], set[str]] = {
+    yaml.ScalarNode: _PLAIN_TAGS,
+    yaml.SequenceNode: {"tag:yaml.org,2002:seq"},
+    yaml.MappingNode: {"tag:yaml.org,2002:map"},
+}
+
+_MOST_VALUES = 100_000
+"""Aliases of aliases can stand for more values than memory holds; no configuration has as many."""
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with the scalars of YAML 1.2's core schema."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own class-level table, emptied
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse an alias that stands inside what it names."""
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML's own
+        node = super().compose_node(parent, index)
+        if node is not None and node.end_mark is None:  # PyYAML sets it when the node is complete
+            raise yaml.MarkedYAMLError(
+                problem="an alias stands inside what it names", problem_mark=mark
+            )
+        return node
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""]
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool",
+    re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"),
+    list("tTfF"),
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int",
+    re.compile(r"^(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$"),
+    list("-+0123456789"),
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(
+        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    list("-+0123456789."),
+)
+_Loader.add_constructor("tag:yaml.org,2002:int", lambda _loader, node: _integer(node.value))
+
+
+def _integer(text: str) -> int:
+    """Decimal unless it says otherwise: ``012`` is 12."""
+    if text.startswith(("0o", "0x")):
+        return int(text, 0)
+    return int(text)
+
+
+def read(path: Path) -> Source:
+    """Read one YAML file; ``include:`` is left to the caller.
+
+    Returns:
+        The data with marks; mistakes of syntax, encoding and repeated keys as its problems.
+    """
+    name = _display(path)
+    source = Source(None, {(): Position(name, 1, 1)}, folders={name: path.absolute().parent})
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "not UTF-8"
+        source.marks[()] = Position(name)
+        source.problem((), f"cannot be read: {why}")
+        return source
+    return parse(text, name, source)
+
+
+def parse(text: str, name: str, source: Source | None = None) -> Source:
+    """Read YAML text; positions carry ``name`` as their file."""
+    source = source or Source(None, {(): Position(name, 1, 1)})
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is not None:
+            source.data = _build(loader, node, (), name, source)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = Position(name, mark.line + 1, mark.column + 1) if mark else Position(name)
+        source.problems.append(Problem(where, (), f"not YAML: {error.problem}"))
+    except yaml.YAMLError as error:
+        what = " ".join(str(error).split())
+        source.problems.append(Problem(Position(name), (), f"not YAML: {what}"))
+    except RecursionError:
+        source.problems.append(Problem(Position(name), (), "not YAML: nested too deeply"))
+    return source
+
+
+def _build(loader: _Loader, node: yaml.Node, key: Key, name: str, source: Source) -> Any:
+    """Plain data of one node, noting marks on the way."""
+    source.marks.setdefault(key, _at(node, name))
+    if len(source.marks) > _MOST_VALUES:
+        raise yaml.MarkedYAMLError(
+            problem=f"more than {_MOST_VALUES} values", problem_mark=node.start_mark
+        )
+    if node.tag not in _TAGS[type(node)]:
+        source.problem(key, f"the tag {node.tag} is not allowed: configuration is plain data")
+        return None
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(loader, node, key, name, source)
+    if isinstance(node, yaml.SequenceNode):
+        return [
+            _build(loader, child, (*key, i), name, source) for i, child in enumerate(node.value)
+        ]
+    try:
+        return loader.construct_object(node)
+    except (ValueError, KeyError):  # an explicit tag that the text does not fit, or endless digits
+        source.problem(key, f"cannot be read as {node.tag.rpartition(':')[2]}")
+        return None
+
+
+def _mapping(
+    loader: _Loader, node: yaml.MappingNode, key: Key, name: str, source: Source
+) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    first: dict[str, Position] = {}
+    for key_node, value_node in node.value:
+        here = _at(key_node, name)
+        entry = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
+        if not isinstance(entry, str):
+            source.problems.append(Problem(here, key, "a key should be a plain string"))
+        elif entry in first:
+            said = f"repeated key, first set on line {first[entry].line}"
+            source.problems.append(Problem(here, (*key, entry), said))
+        else:
+            first[entry] = source.marks[(*key, entry)] = here
+            result[entry] = _build(loader, value_node, (*key, entry), name, source)
+    return result
+
+
+def _at(node: yaml.Node, name: str) -> Position:
+    return Position(name, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _display(path: Path) -> str:
+    """The path as a person would type it: relative where it lies below the working directory."""
+    absolute = path.absolute()
+    if absolute.is_relative_to(Path.cwd()):
+        return str(absolute.relative_to(Path.cwd()))
+    return str(path)
+
+
+def walk(data: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:
+    """Every key of plain data with its value, parents first."""
+    yield key, data
+    if isinstance(data, dict):
+        for name, value in data.items():
+            yield from walk(value, (*key, name))
+    elif isinstance(data, list):
+        for i, value in enumerate(data):
+            yield from walk(value, (*key, i))
