@@ -1,0 +1,1 @@
+"""Pictures, prompt tables and predictions on disk."""

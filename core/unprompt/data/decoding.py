@@ -1,0 +1,85 @@
+"""Opening one picture: upright, whole and as RGB, whatever the file holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError, features
+
+from unprompt.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+HAS_AVIF = bool(features.check("avif"))
+"""Whether this Pillow reads AVIF."""
+
+# Only these decoders: Pillow also knows formats that start other programs (EPS: Ghostscript).
+# JPEG includes the MPO of phones.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", *["AVIF"] * HAS_AVIF)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """Open a picture as people see it: EXIF orientation applied, transparency on white, 8 bits.
+
+    Deep greyscale is scaled, never clipped: white is 65535 for integers and 1, 255 or 65535 for
+    floats (the first that holds every value); beyond these the brightest value is white, and
+    where there are negative ones the darkest is black. Animations give their first frame.
+
+    Returns:
+        Mode RGB, of the picture's own size, independent of the file.
+
+    Raises:
+        DataError: The file is missing, no picture, truncated, or a decompression bomb.
+    """
+    try:
+        with Image.open(path, formats=_FORMATS) as picture:
+            picture.load()
+            return _rgb(_upright(picture))
+    except Exception as error:  # decoders raise nearly anything on broken bytes
+        why = _why(error, path)
+        raise DataError(f"{path}: cannot be read as a picture: {why}") from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # noqa: BLE001  # broken EXIF says nothing about the pixels, and viewers ignore it too
+        return picture
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        return Image.fromarray(_eight_bits(picture)).convert("RGB")
+    if picture.has_transparency_data:
+        above = picture.convert("RGBA")
+        white = Image.new("RGBA", above.size, "white")
+        return Image.alpha_composite(white, above).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> npt.NDArray[np.uint8]:
+    """Deep greyscale of shape (H, W) as 0..255; see `open_picture` for what is white."""
+    raw = np.asarray(picture)
+    values = np.where(np.isfinite(raw), raw, 0).astype(np.float64)
+    usual = (1.0, 255.0, 65535.0) if picture.mode == "F" else (65535.0,)
+    low, high = min(0.0, values.min()), values.max()
+    white = next((level for level in usual if low == 0 and high <= level), high)
+    scaled = (values - low) * (255 / ((white - low) or 1))
+    grey: npt.NDArray[np.uint8] = np.rint(scaled).astype(np.uint8)
+    # Only PNG has it here: one grey level that means transparent, which Pillow leaves to us.
+    if "transparency" in picture.info:
+        grey[raw == picture.info["transparency"]] = 255
+    return grey
+
+
+def _why(error: Exception, path: Path) -> str:
+    """One line on what is wrong with the file."""
+    if isinstance(error, UnidentifiedImageError):
+        empty = path.stat().st_size == 0
+        return "the file is empty" if empty else f"not one of {', '.join(_FORMATS)}"
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return " ".join(text.split()) or type(error).__name__

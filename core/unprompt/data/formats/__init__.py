@@ -1,0 +1,1 @@
+"""The files that predictions are kept in, one module per format; see `data.predictions`."""

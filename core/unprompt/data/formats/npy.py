@@ -1,0 +1,42 @@
+"""Predictions as one keyed ``.npy``: a structured array with ``image_id`` and ``embedding``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unprompt.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unprompt.contracts import Batch
+    from unprompt.types import FloatArray
+
+
+def write(path: Path, batch: Batch) -> None:
+    """Write N records of an id (unicode) and a float32 row of shape (D,); needs no pickle."""
+    ids, rows = batch.embeddings.ids, batch.embeddings.rows
+    longest = max((len(name) for name in ids), default=1)
+    fields = [("image_id", f"<U{max(longest, 1)}"), ("embedding", "<f4", (rows.shape[1],))]
+    table = np.empty(len(ids), fields)
+    table["image_id"], table["embedding"] = ids, rows
+    with path.open("wb") as file:  # given a name, numpy would add a suffix to it
+        np.save(file, table, allow_pickle=False)
+
+
+def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
+    """Read ids and rows of shape (N, D). Raises DataError for a file of another kind."""
+    try:
+        table = np.load(path, allow_pickle=False)
+        ids, rows = table["image_id"], table["embedding"]
+    except (OSError, EOFError, LookupError, ValueError) as error:
+        raise DataError(
+            f"{path}: not a keyed .npy; it holds records of image_id and embedding"
+        ) from error
+    if ids.ndim != 1 or ids.dtype.kind != "U" or rows.ndim != 2 or rows.dtype.kind != "f":
+        raise DataError(f"{path}: image_id should be text, and embedding a row of floats")
+    if not len(ids):
+        raise DataError(f"{path}: the table has no rows")
+    return tuple(ids.tolist()), rows.astype(np.float32)

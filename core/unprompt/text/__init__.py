@@ -1,0 +1,1 @@
+"""Prompts -> embeddings: the packaged text encoder, and its results kept between runs."""
