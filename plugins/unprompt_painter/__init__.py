@@ -1,0 +1,1 @@
+"""An embedded world of pictures drawn from prompts."""

@@ -1,0 +1,167 @@
+"""Scenes: what a prompt says, how scenes are distributed, and what a picture still shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from random import Random
+
+from unprompt_painter.words import COLOURS, LIGHTS_IN, RELATIONS, SETTINGS, STYLES, WEATHER
+from unprompt_painter.words_subjects import SUBJECTS
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One kind of subject in a scene.
+
+    Attributes:
+        key: Key of the subject.
+        colour: Key of the colour; None where it is not stated (the subject's own colour is
+            painted then) or, in a seen scene, where the style hides it.
+        count: How many of them there are, 1 to 5.
+    """
+
+    key: str
+    colour: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a prompt says, without its wording; optional parts are None.
+
+    Attributes:
+        subjects: One or two actors, the main one first.
+        relation: How the first stands to the second; None for a single actor.
+        setting: Key of the place, None for a plain backdrop.
+        weather: Key of the weather.
+        light: Key of the light.
+        style: Key of the medium, None for a plain picture.
+    """
+
+    subjects: tuple[Actor, ...]
+    relation: str | None = None
+    setting: str | None = None
+    weather: str | None = None
+    light: str | None = None
+    style: str | None = None
+
+
+STATED_COLOUR = 0.65
+TWO_ACTORS = 0.4
+STATED_SETTING = 0.92
+STATED_WEATHER = 0.3
+STATED_LIGHT = 0.45
+STATED_STYLE = 0.85
+COUNT_WEIGHTS_ALONE = (60, 14, 12, 8, 6)
+COUNT_WEIGHTS_RELATED = (80, 14, 6)
+
+
+def sample_scene(rng: Random) -> Scene:
+    """Draws a scene from the prior distribution.
+
+    Args:
+        rng: Source of all randomness.
+
+    Returns:
+        A scene whose parts can all occur together.
+    """
+    two = rng.random() < TWO_ACTORS
+    keys = rng.sample(list(SUBJECTS), 2 if two else 1)
+    weights = COUNT_WEIGHTS_RELATED if two else COUNT_WEIGHTS_ALONE
+    count = rng.choices(range(1, len(weights) + 1), weights)[0]
+    counts = (count, 1)[: len(keys)]
+    subjects = tuple(
+        Actor(key, _sample_colour(rng), number) for key, number in zip(keys, counts, strict=True)
+    )
+    setting = rng.choice(list(SETTINGS)) if rng.random() < STATED_SETTING else None
+    weather = None
+    if has_sky(setting) and rng.random() < STATED_WEATHER:
+        weather = rng.choice(list(WEATHER))
+    return Scene(
+        subjects,
+        relation=rng.choice(relations_of(subjects)) if two else None,
+        setting=setting,
+        weather=weather,
+        light=_sample_light(setting, weather, rng),
+        style=rng.choice(list(STYLES)) if rng.random() < STATED_STYLE else None,
+    )
+
+
+def has_sky(setting: str | None) -> bool:
+    """Returns whether weather and light can be seen in this setting."""
+    return setting is not None and SETTINGS[setting].sky
+
+
+def relations_of(subjects: tuple[Actor, ...]) -> list[str]:
+    """Returns the relations that two actors can have: only those with a front can face."""
+    face = all(SUBJECTS[actor.key].faces for actor in subjects)
+    return [key for key in RELATIONS if face or key != "facing"]
+
+
+def hidden(style: str | None) -> frozenset[str]:
+    """Returns the attributes that a style does not show (``colour``, ``light``)."""
+    return STYLES[style].hides if style is not None else frozenset()
+
+
+def seen(scene: Scene) -> Scene:
+    """Returns what the picture of a scene still shows.
+
+    Args:
+        scene: A scene of the prior distribution (or a seen one, which is returned unchanged).
+
+    Returns:
+        The scene with the attributes that its style hides set to None. Where the colour shows,
+        an unstated colour becomes the one that is painted, since the two look the same.
+    """
+    hides = hidden(scene.style)
+    subjects = tuple(
+        replace(actor, colour=None if "colour" in hides else painted(actor))
+        for actor in scene.subjects
+    )
+    return replace(scene, subjects=subjects, light=None if "light" in hides else scene.light)
+
+
+def painted(actor: Actor) -> str:
+    """Returns the key of the colour an actor is painted in."""
+    return actor.colour or SUBJECTS[actor.key].colour
+
+
+def fill(seen_scene: Scene, rng: Random) -> Scene:
+    """Draws a scene of the prior distribution given what its picture shows.
+
+    Args:
+        seen_scene: Result of ``seen``.
+        rng: Source of all randomness.
+
+    Returns:
+        The scene with hidden attributes drawn again; a colour that is the subject's own is
+        left unstated as often as prompts leave it unstated.
+    """
+    hides = hidden(seen_scene.style)
+    subjects = tuple(
+        replace(actor, colour=_fill_colour(actor, "colour" in hides, rng))
+        for actor in seen_scene.subjects
+    )
+    light = seen_scene.light
+    if "light" in hides:
+        light = _sample_light(seen_scene.setting, seen_scene.weather, rng)
+    return replace(seen_scene, subjects=subjects, light=light)
+
+
+def _sample_colour(rng: Random) -> str | None:
+    return rng.choice(list(COLOURS)) if rng.random() < STATED_COLOUR else None
+
+
+def _sample_light(setting: str | None, weather: str | None, rng: Random) -> str | None:
+    possible = LIGHTS_IN[weather] if has_sky(setting) else ()
+    return rng.choice(possible) if possible and rng.random() < STATED_LIGHT else None
+
+
+def _fill_colour(actor: Actor, is_hidden: bool, rng: Random) -> str | None:
+    if is_hidden:
+        return _sample_colour(rng)
+    if actor.colour != SUBJECTS[actor.key].colour:
+        return actor.colour
+    # Bayes: the own colour is painted when it is stated and when nothing is stated.
+    stated = STATED_COLOUR / len(COLOURS)
+    return actor.colour if rng.random() < stated / (stated + 1 - STATED_COLOUR) else None

@@ -1,0 +1,61 @@
+"""The embedded world: numbered prompts and the pictures that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING
+
+from unprompt_painter.grammar import phrase
+from unprompt_painter.scene import Scene, fill, sample_scene, seen
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True)
+class World:
+    """Prompts and pictures as functions of ``(seed, index)``.
+
+    Two worlds with different seeds share the vocabulary and the drawing, nothing else.
+
+    Attributes:
+        seed: Names the world.
+        size: Width and height of the pictures in pixels.
+    """
+
+    seed: int
+    size: int = 128
+
+    def scene(self, index: int) -> Scene:
+        """Returns the scene behind a prompt."""
+        return sample_scene(self._rng(index, "scene"))
+
+    def prompt(self, index: int) -> str:
+        """Returns the prompt of a picture."""
+        return phrase(self.scene(index), self._rng(index, "prompt"))
+
+    def picture(self, index: int) -> Image.Image:
+        """Returns the picture of a prompt: RGB, ``size`` by ``size`` pixels."""
+        from unprompt_painter.draw import draw
+
+        return draw(self.scene(index), self._rng(index, "picture"), self.size)
+
+    def wordings(self, index: int, count: int) -> list[str]:
+        """Returns prompts that could have made this very picture.
+
+        Args:
+            index: Number of the picture.
+            count: How many to draw.
+
+        Returns:
+            ``count`` independent draws from the distribution of prompts given what the picture
+            shows.
+        """
+        rng = self._rng(index, "wordings")
+        visible = seen(self.scene(index))
+        return [phrase(fill(visible, rng), rng) for _ in range(count)]
+
+    def _rng(self, index: int, purpose: str) -> Random:
+        # Seeding with text goes through SHA-512: the same on every machine and in every process.
+        return Random(f"{self.seed}/{index}/{purpose}")
