@@ -1,0 +1,56 @@
+"""Opening and preprocessing pictures in threads, ahead of the tower that consumes them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from unprompt.contracts import Images, Runtime
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+AHEAD = 2
+"""Batches in preparation while the tower works on one; more only costs memory."""
+
+
+def pixel_batches(
+    images: Images, preprocess: Callable[[Image], torch.Tensor], runtime: Runtime, *, what: str
+) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+    """Pictures as stacked pixels, in the order of ``images.ids``.
+
+    Args:
+        images: N pictures.
+        preprocess: RGB picture -> float32 of shape (3, H, W), the same for every picture.
+        runtime: Batch size, threads and progress.
+        what: Names the work in the progress display.
+
+    Yields:
+        The ids of a batch and its pixels (n, 3, H, W); n is the batch size, or less at the end.
+
+    Raises:
+        DataError: A picture cannot be read; raised when its batch is due.
+    """
+    import torch
+
+    size = runtime.batch_size
+    parts = [images.ids[i : i + size] for i in range(0, len(images), size)]
+    with ThreadPoolExecutor(runtime.workers, thread_name_prefix="open-pictures") as pool:
+        waiting: deque[tuple[tuple[str, ...], list[Future[torch.Tensor]]]] = deque()
+        upcoming = iter(parts)
+
+        def refill() -> None:
+            while len(waiting) <= AHEAD and (part := next(upcoming, None)) is not None:
+                jobs = [pool.submit(lambda name: preprocess(images.open(name)), i) for i in part]
+                waiting.append((part, jobs))
+
+        try:
+            for _ in runtime.progress(range(len(parts)), what=what, total=len(parts)):
+                refill()
+                part, jobs = waiting.popleft()
+                yield part, torch.stack([job.result() for job in jobs])
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

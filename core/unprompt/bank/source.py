@@ -1,0 +1,55 @@
+"""Where a bank's prompts come from."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from unprompt.config.location import Location
+from unprompt.config.models import Model
+from unprompt.contracts import TrainSet
+from unprompt.errors import DataError, MissingFileError
+from unprompt.files import file_hash
+from unprompt.types import Json
+
+
+class BankConfig(Model):
+    """Which prompts a bank holds."""
+
+    prompts: Location | None = Field(
+        default=None,
+        description="A table with a prompt column (csv, tsv, jsonl or parquet). Default: the "
+        "prompts of the train split.",
+    )
+
+    def identity(self) -> dict[str, Json]:
+        """The table's content, for cache keys.
+
+        Raises:
+            MissingFileError: The table is not there.
+        """
+        if self.prompts is None:
+            return {"bank": "train"}
+        if not self.prompts.path.is_file():
+            raise MissingFileError(f"bank: no file {self.prompts.path}")
+        return {"bank": file_hash(self.prompts.path)}
+
+    def texts(self, train: TrainSet) -> list[str]:
+        """The distinct prompts, in the order of the table or the train split.
+
+        Raises:
+            DataError: There are none, or the table is broken.
+        """
+        if self.prompts is None:
+            found = [record.prompt for record in train.records]
+        else:
+            from unprompt.data.prompts import prompt_texts
+            from unprompt.data.tables import read_rows
+
+            found = prompt_texts(read_rows(self.prompts.path), self.prompts.path)
+        distinct = [text for text in dict.fromkeys(found) if text]
+        if not distinct:
+            raise DataError(
+                "the prompt bank is empty: use the ensemble through an experiment's run, or name "
+                "a table of prompts in `bank.prompts`"
+            )
+        return distinct

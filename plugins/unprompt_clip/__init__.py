@@ -1,0 +1,1 @@
+"""Trained image towers with a linear head to the target space."""

@@ -1,0 +1,46 @@
+"""How much a neighbour counts, from its CLIP cosine."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from unprompt import Model
+
+
+class KernelOptions(Model):
+    """Cosines -> weights."""
+
+    name: Literal["softmax", "power"] = Field(
+        default="softmax",
+        description="softmax: exp(temperature * cosine). power: 1 / (d^power + epsilon) with "
+        "d = 1 - cosine, the 68th place's kernel.",
+    )
+    temperature: float = Field(default=20.0, gt=0, description="Of softmax; higher is sharper.")
+    power: float = Field(default=6.0, gt=0, description="Of power.")
+    epsilon: float = Field(default=1e-4, gt=0, description="Of power: keeps weights finite.")
+
+
+def weights(cosines: npt.NDArray[np.float32], options: KernelOptions) -> npt.NDArray[np.float64]:
+    """Each neighbour's share of the weighted sum.
+
+    Args:
+        cosines: Of shape (n, K), K > 0.
+        options: Which kernel.
+
+    Returns:
+        float64 of shape (n, K), >= 0, each row adding up to 1. A nearer neighbour never weighs
+        less than a farther one; cosines above 1 by rounding count as 1.
+
+    Source: the power kernel is the seed solution's, DESIGN section 7.
+    """
+    wide = np.minimum(cosines.astype(np.float64), 1.0)
+    if options.name == "softmax":
+        raw = np.exp(options.temperature * (wide - wide.max(axis=1, keepdims=True)))
+    else:
+        raw = 1.0 / ((1.0 - wide) ** options.power + options.epsilon)
+    shares: npt.NDArray[np.float64] = raw / raw.sum(axis=1, keepdims=True)
+    return shares

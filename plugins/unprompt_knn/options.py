@@ -1,0 +1,22 @@
+"""What YAML may say about a ``knn-*`` member."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from unprompt import Model
+from unprompt.backbones import BackboneConfig
+from unprompt.bank import BankConfig
+from unprompt_knn.kernel import KernelOptions
+
+
+class KnnOptions(Model):
+    """Options that every ``knn-*`` family shares."""
+
+    backbone: BackboneConfig = Field(description="An open_clip model: image and text tower.")
+    bank: BankConfig = Field(default=BankConfig(), description="The prompts to search.")
+    neighbours: int = Field(default=100, ge=1, description="K, the nearest bank rows to use.")
+    kernel: KernelOptions = Field(
+        default=KernelOptions(), description="How much a neighbour counts."
+    )
+    evidence: int = Field(default=5, ge=1, description="Neighbours to show per picture.")
