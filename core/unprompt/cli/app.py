@@ -1,0 +1,152 @@
+"""``unprompt``: arguments only; each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unprompt.console import guarded
+
+app = typer.Typer(
+    name="unprompt",
+    help="What prompt made this picture? Predict the prompt's embedding with an ensemble.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # a bug shows Python's own traceback
+    rich_markup_mode=None,  # rich would be imported for every --help
+)
+config_app = typer.Typer(
+    help="Check and show YAML files.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(config_app, name="config")
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Override a value of the YAML; repeatable."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Never touch the network: local files and caches only.")
+]
+
+
+@app.command()
+def run(
+    experiment: Annotated[Path, typer.Argument(help="An experiment's YAML file.")],
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The run's folder. Default: runs/NAME/RUN-ID beside the YAML file."),
+    ] = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run an experiment: train members, search weights, report scores on the test split."""
+    from unprompt.cli.run import run_command
+
+    run_command(experiment, overrides or [], output, offline=offline, quiet=quiet)
+
+
+@app.command()
+def predict(
+    ensemble: Annotated[Path, typer.Argument(help="An ensemble's YAML file, or a run's folder.")],
+    images: Annotated[list[str], typer.Argument(help="Pictures, folders or globs.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    format: Annotated[
+        str | None,
+        typer.Option(help="kaggle, jsonl, parquet or npy. Default: by the output's suffix."),
+    ] = None,
+    skip_unreadable: Annotated[
+        bool,
+        typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
+    ] = False,
+    overrides: Overrides = None,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Predict the prompts' embeddings (and readable prompts) of pictures."""
+    from unprompt.cli.predict import predict_command
+
+    predict_command(
+        ensemble,
+        images,
+        output,
+        format,
+        skip_unreadable=skip_unreadable,
+        overrides=overrides or [],
+        offline=offline,
+        quiet=quiet,
+    )
+
+
+@app.command()
+def score(
+    predictions: Annotated[Path, typer.Argument(help="csv (Kaggle), jsonl, parquet or npy.")],
+    prompts: Annotated[Path, typer.Argument(help="A table of image ids and true prompts.")],
+    quiet: Quiet = False,
+) -> None:
+    """Mean cosine of predictions with the true prompts, joined by image id."""
+    from unprompt.cli.score import score_command
+
+    score_command(predictions, prompts, quiet=quiet)
+
+
+@app.command()
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Load every plugin and say what it offers (slow).")
+    ] = False,
+) -> None:
+    """List the plugins of this environment."""
+    from unprompt.cli.plugins import plugins_command
+
+    plugins_command(as_json=as_json, check=check)
+
+
+@config_app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Ensembles, experiments or recipes.")],
+) -> None:
+    """Report every mistake of YAML files at once."""
+    from unprompt.cli.config import validate_command
+
+    validate_command(files)
+
+
+@config_app.command()
+def show(
+    file: Annotated[Path, typer.Argument(help="An ensemble, experiment or recipe.")],
+    overrides: Overrides = None,
+) -> None:
+    """Print a YAML file with everything included, overridden and spelled out."""
+    from unprompt.cli.config import show_command
+
+    show_command(file, overrides or [])
+
+
+def version_option(value: bool) -> None:
+    """Print the version and stop."""
+    if value:
+        import importlib.metadata
+
+        typer.echo(f"unprompt {importlib.metadata.version('unprompt')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=version_option, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one clear line per problem and exit code 2."""
+    with guarded():
+        app()

@@ -1,0 +1,33 @@
+"""From command-line switches to what predicting needs."""
+
+from __future__ import annotations
+
+import os
+
+from unprompt.cache import Cache
+from unprompt.config.models import RuntimeConfig
+from unprompt.console import progress_on
+from unprompt.contracts import Runtime
+from unprompt.predict import Workshop
+from unprompt.registry import Registry
+
+
+def workshop(
+    registry: Registry, config: RuntimeConfig, *, offline: bool = False, quiet: bool = False
+) -> Workshop:
+    """Registry, runtime and the default cache.
+
+    Args:
+        registry: The plugins.
+        config: What the YAML says about the device.
+        offline: Keep hub libraries off the network; they read this when they are imported.
+        quiet: Show no progress.
+    """
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TQDM_DISABLE", "1")  # progress is ours to show
+    progress = progress_on(quiet=quiet)
+    runtime = Runtime(**config.model_dump(), offline=offline, progress=progress)
+    return Workshop(registry, runtime, Cache.default())

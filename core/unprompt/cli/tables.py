@@ -1,0 +1,70 @@
+"""Results as text tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unprompt.types import Json
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned columns; the first to the left, numbers as they come."""
+    lines = [header, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def scores_table(scores: Json) -> str:
+    """What a run found out: splits, scores with 95 % intervals, weights, and the comparison."""
+    test, train = scores["test"], scores["train"]
+    sizes = [f"{train['images']} train"]
+    sizes += [f"{scores[split]['images']} {split}" for split in ("holdout", "test")]
+    leak = scores["leak"]["train_test_max_cosine"]
+    header = ["", "weight", "holdout", "test", "95 % interval", "gap closed"]
+    rows = [_row(scores, ("members", name), name, w) for name, w in scores["weights"].items()]
+    rows.append(_row(scores, ("equal",), "equal weights", None))
+    rows.append(_row(scores, ("ensemble",), "searched weights", None))
+    rows.append(_frame(scores, "floor"))
+    if test["oracle"] is not None:
+        rows.append(_frame(scores, "oracle"))
+    lines = [
+        f"{scores['experiment']}: {', '.join(sizes)} pictures",
+        f"leak: the nearest test prompt to a train prompt has cosine {leak:.3f}",
+        "",
+        text_table(header, rows),
+        "",
+        _versus("searched - best member", test, "ensemble_minus_best_member"),
+        _versus("searched - equal weights", test, "ensemble_minus_equal"),
+    ]
+    return "\n".join(lines)
+
+
+def _row(scores: Json, path: tuple[str, ...], label: str, weight: float | None) -> list[str]:
+    holdout, test = scores["holdout"], scores["test"]
+    for key in path:
+        holdout, test = holdout[key], test[key]
+    gap = test.get("gap_closed")
+    shown = f"{gap['score']:.1%} {_interval(gap['ci95'], '.1%')}" if gap else ""
+    said = "" if weight is None else f"{weight:.3f}"
+    means = [f"{holdout['score']:.4f}", f"{test['score']:.4f}"]
+    return [label, said, *means, _interval(test["ci95"], ".4f"), shown]
+
+
+def _frame(scores: Json, name: str) -> list[str]:
+    holdout, test = scores["holdout"], scores["test"]
+    interval = _interval(test[f"{name}_ci95"], ".4f")
+    return [name, "", f"{holdout[name]:.4f}", f"{test[name]:.4f}", interval, ""]
+
+
+def _versus(label: str, test: Json, key: str) -> str:
+    paired = test["paired"][key]
+    low, high = paired["ci95"]
+    verdict = "better" if low > 0 else "worse" if high < 0 else "no clear difference"
+    return f"{label}: {paired['score']:+.4f} {_interval(paired['ci95'], '+.4f')}: {verdict}"
+
+
+def _interval(ends: Sequence[float], style: str) -> str:
+    return f"[{ends[0]:{style}}, {ends[1]:{style}}]"

@@ -1,0 +1,1 @@
+"""One execution of an experiment: the pipeline, its results and its folder."""

@@ -1,0 +1,1 @@
+"""The search for blend weights on held-out cosine similarity."""
