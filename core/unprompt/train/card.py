@@ -1,0 +1,35 @@
+"""The model card that stands beside trained weights."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import yaml
+
+from unprompt.train.loop import Trained
+from unprompt.train.recipe import Recipe
+
+
+def card(recipe: Recipe, trained: Trained, weights_hash: str, seconds: float) -> str:
+    """A Markdown card: what it is, the command, data, seeds, steps, time and score."""
+    config = recipe.config
+    parameters = sum(parameter.numel() for parameter in trained.model.parameters())
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in trained.scores.items())
+    data = yaml.safe_dump(recipe.dataset.plain(), sort_keys=False, default_flow_style=True)
+    rows = {
+        "command": f"`python -m unprompt.train {recipe.path}`",
+        "objective": config.objective,
+        "parameters": f"{parameters:,} while training; weights stored as float16",
+        "data": f"`{' '.join(data.split())}`, of which the last {config.validation} held out",
+        "seed": str(config.seed),
+        "steps": f"{trained.steps:,} of {config.batch_size} pictures, {config.epochs} epochs",
+        "time": f"{seconds / 60:.0f} minutes on {os.cpu_count()} cores ({platform.machine()})",
+        "score on the held-out pictures": scores,
+        "SHA-256 of the weights": f"`{weights_hash}`",
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    return (
+        f"# {config.name}\n\nA small tower for the painter world, written by its recipe; "
+        f"not for real pictures.\n\n| | |\n|---|---|\n{table}\n"
+    )
