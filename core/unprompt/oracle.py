@@ -56,7 +56,7 @@ def oracle_cosines(
     mean = rows.mean(axis=1)  # (N, D)
     squared = (mean**2).sum(axis=1)  # of the sample mean
     unbiased = (count * squared - 1) / (count - 1)  # (N,)
-    shrink = np.sqrt(unbiased.mean() / squared.mean())
+    shrink = np.sqrt(max(unbiased.mean(), squared.mean() / count) / squared.mean())
     dots = np.einsum("nd,nd->n", mean, targets.rows.astype(np.float64))
     length = np.sqrt(squared) * shrink
     result: DoubleArray = dots / length

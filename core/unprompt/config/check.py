@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from unprompt.config.location import PlacedText
 from unprompt.config.models import NAME_PATTERN
 from unprompt.config.source import Key, Source
 from unprompt.errors import ConfigError
@@ -50,8 +52,9 @@ def validate(source: Source, model: type[M], key: Key = (), data: Any = None) ->
     value = source.data if data is None and not key else data
     if value is None:
         value = {}
+    folder = source.folder(key)
     try:
-        return model.model_validate(value, context={"folder": source.folder(key)})
+        return model.model_validate(_placed(source, key, value, folder), context={"folder": folder})
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             location = key + detail["loc"]
@@ -69,6 +72,16 @@ def finish(source: Source) -> None:
     first = {(problem.position, problem.key): problem for problem in reversed(source.problems)}
     if first:
         raise ConfigError([str(problem) for problem in sorted(first.values(), key=_order)])
+
+
+def _placed(source: Source, key: Key, data: Any, folder: Path) -> Any:
+    """``data`` where texts from files outside ``folder`` know it: they may be relative paths."""
+    if isinstance(data, dict):
+        return {name: _placed(source, (*key, name), data[name], folder) for name in data}
+    if isinstance(data, list):
+        return [_placed(source, (*key, i), item, folder) for i, item in enumerate(data)]
+    own = source.folder(key)
+    return PlacedText(data, own) if isinstance(data, str) and own != folder else data
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

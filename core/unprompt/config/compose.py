@@ -168,6 +168,7 @@ def _assign(source: Source, names: list[str], value: Any, origin: Position) -> N
             node = node[step]
     node[steps[-1]] = value
     key: Key = tuple(steps)
+    source.folders[origin.file] = source.folder(key)
     _cut(source.marks, key)
     source.marks[key] = origin
 

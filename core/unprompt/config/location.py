@@ -5,12 +5,24 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import PydanticCustomError, core_schema
 
 PACKAGE = "package:"
+
+
+class PlacedText(str):
+    """Text that knows which folder it was written in, where that is not its surroundings'."""
+
+    folder: Path
+
+    def __new__(cls, text: str, folder: Path) -> Self:
+        """``text``, written in a file in ``folder``."""
+        placed = super().__new__(cls, text)
+        placed.folder = folder
+        return placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +76,8 @@ class Location:
         if not isinstance(value, str) or not value:
             raise PydanticCustomError("location", "should be a path")
         try:
-            return cls.of(value, (info.context or {}).get("folder"))
+            around = (info.context or {}).get("folder")
+            return cls.of(value, value.folder if isinstance(value, PlacedText) else around)
         except ValueError as error:
             raise PydanticCustomError("location", "{why}", {"why": str(error)}) from error
 

@@ -15,7 +15,11 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
 
 class Model(BaseModel):
-    """Frozen, strict, and closed: an unknown key is a mistake."""
+    """Frozen, strict, and closed: an unknown key is a mistake.
+
+    Strict means that a YAML list fits a ``list`` field, not a ``tuple`` one (unless that field
+    says ``strict=False``).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

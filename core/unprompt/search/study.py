@@ -39,8 +39,8 @@ def search(
 ) -> Found:
     """Search weights in 0..1 with TPE; deterministic for a seed.
 
-    Equal weights and each member alone are tried first, so the result is never worse than the
-    best of them on the holdout.
+    Equal weights and each member alone are always tried first, even where they are more than
+    `SearchConfig.trials`, so the result is never worse than the best of them on the holdout.
 
     Args:
         objective: The held-out score.
@@ -50,9 +50,10 @@ def search(
         name: The study's name.
     """
     study = _study(config, journal, name)
-    for weights in _first(len(members)):
+    first = _first(len(members))
+    for weights in first:
         study.enqueue_trial(dict(zip(_parameters(members), weights, strict=True)))
-    study.optimize(_trial(objective, _parameters(members)), n_trials=config.trials)
+    study.optimize(_trial(objective, _parameters(members)), n_trials=max(config.trials, len(first)))
     best = study.best_trial
     raw = [float(best.params[name]) for name in _parameters(members)]
     largest = max(raw)
@@ -87,7 +88,8 @@ def _study(config: SearchConfig, journal: Path, name: str) -> optuna.Study:
 def _trial(objective: GramObjective, parameters: Sequence[str]) -> Callable[[optuna.Trial], float]:
     def value(trial: optuna.Trial) -> float:
         weights = [trial.suggest_float(name, 0.0, 1.0) for name in parameters]
-        return objective(weights)  # all zero cancels out and scores 0
+        # All zero is no blend: the worst cosine, so that it can never be the best trial.
+        return objective(weights) if any(weights) else -1.0
 
     return value
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from unprompt.cache import Cache
 from unprompt.contracts import TextEncoder
+from unprompt.embeddings import NORM_TOLERANCE
 from unprompt.errors import PluginError
 from unprompt.types import FloatArray
 
@@ -58,8 +59,11 @@ class CachedTextEncoder(TextEncoder):
         return rows
 
     def _check(self, rows: FloatArray, count: int) -> None:
-        if rows.shape != (count, self.dim) or not np.isfinite(rows).all():
+        shape = np.shape(rows)
+        if shape != (count, self.dim) or not np.isfinite(rows).all():
             raise PluginError(
-                f"text encoder {self.identity}: gave {rows.shape}, "
+                f"text encoder {self.identity}: gave {shape}, "
                 f"not finite rows of shape {(count, self.dim)}"
             )
+        if (np.abs(np.linalg.norm(rows, axis=1) - 1) > NORM_TOLERANCE).any():
+            raise PluginError(f"text encoder {self.identity}: gave rows that are not unit length")

@@ -69,7 +69,7 @@ class MiniLM(TextEncoder):
         """
         if not texts:
             return np.empty((0, self.dim), np.float32)
-        batches = [texts[i : i + 1024] for i in range(0, len(texts), 1024)]
+        batches = [texts[i : i + 256] for i in range(0, len(texts), 256)]
         shown = self._runtime.progress(batches, what="encode prompts", total=len(batches))
         return unit(np.concatenate([self._encode(batch) for batch in shown]))
 

@@ -1,0 +1,134 @@
+"""What every test may use: third-party plugins made on the spot, and a cache of their own."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from unprompt import registry
+from unprompt.cli.app import main
+
+InstallPlugin = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the tests, and what they start, away from the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNPROMPT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InstallPlugin]:
+    """Install a plugin as pip would: a module and its metadata in a folder on ``sys.path``.
+
+    ``install_plugin(name, source)`` writes the module ``<name>_plugin`` (dashes become
+    underscores) and gives the folder, so that a subprocess can have it in PYTHONPATH.
+    """
+    before = set(sys.modules)
+    made: list[Path] = []
+
+    def install(
+        name: str,
+        source: str,
+        *,
+        distribution: str | None = None,
+        version: str = "1.0",
+        entry_points: Mapping[str, str] | None = None,
+    ) -> Path:
+        folder = tmp_path / f"site-{len(made)}"
+        module = f"{name.replace('-', '_')}_plugin"
+        project = distribution or f"unprompt-{name}"
+        metadata = folder / f"{project.replace('-', '_')}-{version}.dist-info"
+        metadata.mkdir(parents=True)
+        (folder / f"{module}.py").write_text(source, encoding="utf-8")
+        (metadata / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n", encoding="utf-8"
+        )
+        lines = [f"{key} = {value}" for key, value in (entry_points or {name: module}).items()]
+        text = "\n".join(["[unprompt]", *lines, ""])
+        (metadata / "entry_points.txt").write_text(text, encoding="utf-8")
+        monkeypatch.syspath_prepend(str(folder))
+        made.append(folder)
+        _forget()
+        return folder
+
+    def _forget() -> None:
+        for module in set(sys.modules) - before:
+            origin = getattr(sys.modules[module], "__file__", None)
+            if origin and any(Path(origin).is_relative_to(folder) for folder in made):
+                del sys.modules[module]
+        registry._package_hash.cache_clear()
+        importlib.invalidate_caches()
+
+    yield install
+    _forget()
+
+
+SMALL = """\
+name: small
+data:
+  plugin: painter
+  options: {seed: 7, images: 240, size: 64}
+  split: {train: 0.6, holdout: 0.2, test: 0.2, seed: 0}
+ensemble:
+  include: ENSEMBLE
+search: {trials: 20}
+score: {wordings: 2, bootstrap: 100}
+"""
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def unprompt() -> Callable[..., CompletedProcess[str]]:
+    """``unprompt(*arguments)``: the command in this process, with its exit code and output."""
+
+    def run(*arguments: str | Path) -> CompletedProcess[str]:
+        words = ["unprompt", *map(str, arguments)]
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "argv", words)
+            try:
+                main()
+            except SystemExit as stop:
+                code = int(stop.code or 0)
+        return CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_experiment(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+    """The YAML of a run of seconds: 240 small pictures and the embedded ensemble."""
+    path = tmp_path_factory.mktemp("small") / "small.yaml"
+    path.write_text(SMALL.replace("ENSEMBLE", str(root / "ensembles" / "embedded.yaml")))
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_run(
+    unprompt: Callable[..., CompletedProcess[str]], small_experiment: Path
+) -> CompletedProcess[str]:
+    """`small_experiment`, run once; the last line on stdout is its folder."""
+    done = unprompt("run", small_experiment)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def small_folder(small_run: CompletedProcess[str]) -> Path:
+    """The folder of `small_run`."""
+    return Path(small_run.stdout.splitlines()[-1])

@@ -1,0 +1,100 @@
+"""The oracle's score from a few draws, against the true one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from unprompt import DataError, Embeddings, TextEncoder, cosine, unit
+from unprompt.oracle import floor_cosines, oracle_cosines
+from unprompt.types import FloatArray
+
+
+class KnownVectors(TextEncoder):
+    """Texts whose embeddings are given."""
+
+    def __init__(self, known: dict[str, FloatArray]) -> None:
+        self._known = known
+
+    @property
+    def identity(self) -> str:
+        return "known"
+
+    @property
+    def dim(self) -> int:
+        return len(next(iter(self._known.values())))
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        return np.stack([self._known[text] for text in texts])
+
+
+class World:
+    """N pictures whose prompts scatter around a known mean direction."""
+
+    def __init__(self, seed: int, pictures: int, draws: int, noise: float) -> None:
+        rng = np.random.default_rng(seed)
+        dim = 64
+        means = unit(rng.normal(size=(pictures, dim)))
+
+        def drawn(count: int) -> FloatArray:
+            scatter = rng.normal(scale=noise / np.sqrt(dim), size=(pictures, count, dim))
+            flat = (means[:, None] + scatter).reshape(-1, dim)
+            return unit(flat).reshape(pictures, count, dim)
+
+        rows = drawn(draws)
+        ids = tuple(f"p{i}" for i in range(pictures))
+        self.wordings = {name: [f"{name}/{k}" for k in range(draws)] for name in ids}
+        self.encoder = KnownVectors(
+            {f"{name}/{k}": rows[i, k] for i, name in enumerate(ids) for k in range(draws)}
+        )
+        self.targets = Embeddings(ids, drawn(1)[:, 0])
+        self.true = float(cosine(means, self.targets.rows).mean())
+        self.naive = float(cosine(rows.mean(axis=1), self.targets.rows).mean())
+
+
+@pytest.mark.parametrize("noise", [0.3, 0.8, 1.5])
+@pytest.mark.parametrize("draws", [2, 4, 16])
+def test_the_oracle_is_near_the_truth_and_nearer_than_the_sample_mean(
+    draws: int, noise: float
+) -> None:
+    world = World(seed=draws, pictures=800, draws=draws, noise=noise)
+    found = oracle_cosines(world.wordings, world.targets, world.encoder)
+    assert found.shape == (800,)
+    assert found.mean() == pytest.approx(world.true, abs=0.02)
+    assert abs(found.mean() - world.true) < abs(world.naive - world.true)
+
+
+def test_without_noise_the_oracle_scores_one() -> None:
+    world = World(seed=0, pictures=20, draws=3, noise=0)
+    found = oracle_cosines(world.wordings, world.targets, world.encoder)
+    assert found == pytest.approx(1, abs=1e-6)
+
+
+def test_wordings_are_joined_by_id() -> None:
+    world = World(seed=1, pictures=30, draws=4, noise=0.5)
+    there = oracle_cosines(world.wordings, world.targets, world.encoder)
+    back = oracle_cosines(
+        world.wordings, world.targets.select(world.targets.ids[::-1]), world.encoder
+    )
+    np.testing.assert_allclose(back, there[::-1])
+
+
+def test_a_picture_with_fewer_wordings_is_named() -> None:
+    world = World(seed=2, pictures=3, draws=4, noise=0.5)
+    world.wordings["p1"].pop()
+    with pytest.raises(DataError, match=r"not 4 wordings.*'p1'$"):
+        oracle_cosines(world.wordings, world.targets, world.encoder)
+
+
+def test_a_single_wording_is_refused() -> None:
+    world = World(seed=2, pictures=3, draws=1, noise=0.5)
+    with pytest.raises(DataError, match="not 2 wordings"):
+        oracle_cosines(world.wordings, world.targets, world.encoder)
+
+
+def test_the_floor_is_the_cosine_with_the_mean_train_prompt() -> None:
+    train = Embeddings(("a", "b"), np.eye(3, dtype=np.float32)[:2])
+    targets = Embeddings(("c", "d"), unit([[1, 1, 0], [0, 0, 1]]))
+    assert floor_cosines(train, targets) == pytest.approx([1, 0], abs=1e-6)

@@ -1,0 +1,84 @@
+"""Mean cosine and its bootstrap interval over groups."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from unprompt import DataError
+from unprompt.score import Score, score
+
+
+def test_mean_is_the_plain_mean_and_lies_in_its_interval() -> None:
+    values = np.random.default_rng(0).normal(0.6, 0.1, 300)
+    found = score(values, [str(i) for i in range(300)], samples=500, seed=0)
+    assert found.mean == pytest.approx(values.mean())
+    assert found.low < found.mean < found.high
+
+
+def test_ninety_five_percent_of_intervals_cover_the_true_mean() -> None:
+    rng = np.random.default_rng(1)
+    groups = [str(i) for i in range(100)]
+    found = [score(rng.normal(0.5, 0.2, 100), groups, samples=200, seed=i) for i in range(300)]
+    covered = np.mean([each.low <= 0.5 <= each.high for each in found])
+    assert 0.90 <= covered <= 0.99
+
+
+def test_independent_pictures_have_the_textbook_interval() -> None:
+    values = np.random.default_rng(2).normal(0, 1, 2000)
+    found = score(values, [str(i) for i in range(2000)], samples=2000, seed=0)
+    assert found.high - found.low == pytest.approx(2 * 1.96 / np.sqrt(2000), rel=0.1)
+
+
+def test_pictures_of_one_group_count_as_one_and_widen_the_interval() -> None:
+    values = np.repeat(np.random.default_rng(3).normal(0.5, 0.1, 50), 10)
+    alone = score(values, [str(i) for i in range(500)], samples=500, seed=0)
+    grouped = score(values, [str(i // 10) for i in range(500)], samples=500, seed=0)
+    ratio = (grouped.high - grouped.low) / (alone.high - alone.low)
+    assert ratio == pytest.approx(np.sqrt(10), rel=0.25)
+    assert grouped.mean == alone.mean
+
+
+def test_the_names_and_the_order_of_groups_do_not_widen_anything() -> None:
+    values = np.array([0.1, 0.2, 0.3, 0.4])
+    assert score(values, ["a", "a", "b", "b"], samples=200, seed=1) == score(
+        values, ["x", "x", "y", "y"], samples=200, seed=1
+    )
+
+
+def test_a_seed_repeats_its_interval_and_another_one_does_not() -> None:
+    values, groups = np.linspace(0, 1, 50), [str(i) for i in range(50)]
+    first = score(values, groups, samples=150, seed=7)
+    assert first == score(values, groups, samples=150, seed=7)
+    assert first != score(values, groups, samples=150, seed=8)
+
+
+def test_one_group_has_no_width() -> None:
+    found = score(np.array([0.2, 0.4]), ["g", "g"], samples=100, seed=0)
+    assert (found.mean, found.low, found.high) == pytest.approx((0.3, 0.3, 0.3))
+
+
+def test_nothing_to_score_is_one_clear_line() -> None:
+    with pytest.raises(DataError, match=r"^no pictures to score$"):
+        score(np.array([]), [], samples=100, seed=0)
+
+
+def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
+    rng = np.random.default_rng(4)
+    hard = rng.normal(0.5, 0.2, 400)
+    better = hard + 0.02 + rng.normal(0, 0.01, 400)
+    groups = [str(i) for i in range(400)]
+    one, two = (score(values, groups, samples=400, seed=0) for values in (hard, better))
+    paired = score(better - hard, groups, samples=400, seed=0)
+    assert one.high > two.low  # apart they overlap
+    assert paired.low > 0
+    assert paired.mean == pytest.approx(two.mean - one.mean)
+
+
+def test_a_score_reads_well_and_is_plain_data() -> None:
+    found = Score(0.77123, 0.76499, 0.77741)
+    assert str(found) == "0.7712 [0.7650, 0.7774]"
+    expected = {"score": 0.77123, "ci95": [0.76499, 0.77741]}
+    assert json.loads(json.dumps(found.plain())) == expected
