@@ -1,0 +1,126 @@
+"""Write the generated parts of the guides: ``python tests/docs/generate.py``.
+
+A generated part stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``; test_docs.py
+fails when one is out of date.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec, hookspecs
+from unprompt.config import models
+from unprompt.registry import Registry
+from unprompt.train.recipe import RecipeConfig
+
+ROOT = Path(__file__).parents[2]
+
+
+def key_table(model: type[BaseModel]) -> str:
+    """Every key that a model takes, nested ones with their path."""
+    rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    return "\n".join(rows + [" | ".join(["", *row, ""]).strip() for row in _rows(model, "")])
+
+
+def _rows(model: type[BaseModel], prefix: str) -> Iterator[list[str]]:
+    for name, field in model.model_fields.items():
+        default = _default(field)
+        yield [f"`{prefix}{name}`", _type(field.annotation), default, str(field.description)]
+        for inner in _models(field.annotation):
+            yield from _rows(inner, f"{prefix}{name}.")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return ""
+    value: Any = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, BaseModel):
+        given = value.model_dump(mode="json", exclude_defaults=True)
+        return f"`{json.dumps(given)}`" if given else "as below"
+    text = str(getattr(value, "text", value))
+    return f"`{text}`" if value not in (None, [], {}, ()) else "none"
+
+
+def _type(annotation: Any) -> str:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "map"
+    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    names = {"float": "number", "int": "whole number", "str": "text", "bool": "true or false"}
+    if text in names:
+        return names[text]
+    if "Literal" in text:
+        return " or ".join(f"`{choice}`" for choice in get_args(annotation))
+    if "list" in text or "tuple" in text:
+        return "list"
+    if "dict" in text:
+        return "map"
+    return "path" if "Location" in text else "text"
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def plugin_options() -> str:
+    """The options of every plugin that this project ships."""
+    registry = Registry()
+    parts = []
+    for claim in registry.claims:
+        if claim.distribution != "unprompt":
+            continue
+        for kind in (PredictorSpec, DatasetSpec, TextEncoderSpec):
+            spec = registry._offer(claim, kind)
+            if spec is not None:
+                parts.append(f"### `{spec.name}`\n\n{spec.summary}.\n\n{key_table(spec.options)}")
+    return "\n\n".join(parts)
+
+
+def hook_table() -> str:
+    """Every hook with its signature and docstring."""
+    parts = []
+    for name, function in sorted(vars(hookspecs).items()):
+        if name.startswith("unprompt_"):
+            signature = str(inspect.signature(function)).replace("'", "")
+            body = inspect.getdoc(function) or ""
+            parts.append(f"### `{name}{signature}`\n\n```text\n{body}\n```")
+    return "\n\n".join(parts)
+
+
+PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "ensembles/README.md": {
+        "ensemble": lambda: key_table(models.EnsembleConfig),
+        "options": plugin_options,
+    },
+    "experiments/README.md": {
+        "experiment": lambda: key_table(models.ExperimentConfig),
+        "recipe": lambda: key_table(RecipeConfig),
+    },
+    "plugins/README.md": {"hooks": hook_table},
+}
+
+
+def filled(path: str) -> str:
+    """A guide's text with its generated parts as they should be."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    for name, make in PARTS[path].items():
+        pattern = re.compile(f"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        text, count = pattern.subn(lambda m, make=make: f"{m[1]}\n{make()}\n\n{m[2]}", text)
+        if count != 1:
+            raise ValueError(f"{path}: expected one part {name!r}, found {count}")
+    return text
+
+
+if __name__ == "__main__":
+    for guide in PARTS:
+        (ROOT / guide).write_text(filled(guide), encoding="utf-8")
