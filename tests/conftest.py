@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
@@ -20,9 +21,13 @@ InstallPlugin = Callable[..., Path]
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests, and what they start, away from the user's cache."""
+    """Keep the tests, and what they start, away from the user's cache.
+
+    ``UNPROMPT_TEST_CACHE_DIR`` names a cache to use instead of an empty one.
+    """
+    folder = os.environ.get("UNPROMPT_TEST_CACHE_DIR") or tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("UNPROMPT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("UNPROMPT_CACHE_DIR", str(folder))
         yield
 
 

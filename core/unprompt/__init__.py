@@ -12,16 +12,13 @@ if TYPE_CHECKING:
     from unprompt.contracts import (
         Batch,
         Dataset,
-        DatasetSpec,
         Evidence,
         Images,
         Predictor,
-        PredictorSpec,
         Record,
         Runtime,
         RunView,
         TextEncoder,
-        TextEncoderSpec,
         TrainSet,
     )
     from unprompt.embeddings import Embeddings, cosine, unit
@@ -34,6 +31,7 @@ if TYPE_CHECKING:
         UnpromptError,
     )
     from unprompt.hookspecs import hookimpl
+    from unprompt.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 
 __version__ = "0.1.0"
 
@@ -66,6 +64,7 @@ __all__ = [
 ]
 
 _HOMES = {"Location": "config.location", "Model": "config.models", "hookimpl": "hookspecs"}
+_HOMES |= dict.fromkeys(("DatasetSpec", "PredictorSpec", "TextEncoderSpec"), "specs")
 _HOMES |= dict.fromkeys(("Embeddings", "cosine", "unit"), "embeddings")
 
 

@@ -13,9 +13,9 @@ from unprompt.config.check import finish, validate
 from unprompt.config.compose import compose
 from unprompt.config.models import EnsembleConfig, ExperimentConfig, MemberConfig
 from unprompt.config.source import Key, Source
-from unprompt.contracts import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
 from unprompt.registry import Registry, Spec
+from unprompt.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.types import Json
 
 S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec)

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -44,7 +44,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Give an empty temporary folder beside ``path``; rename it there when the block ends well.
 
-    A folder that a killed process left behind is removed by the next one.
+    A folder that a killed process left behind is removed by the next one. When the block fails,
+    nothing is left behind, parent folders that were made for it included.
 
     Args:
         path: The final name.
@@ -54,6 +55,7 @@ def replacing_folder(path: Path, *, shared: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: The folder cannot be written, or exists.
     """
+    made = [folder for folder in path.absolute().parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -64,18 +66,30 @@ def replacing_folder(path: Path, *, shared: bool = False) -> Iterator[Path]:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # tells _sweep that somebody is alive in here
         yield part
-        _open_up(part)
+        _open_up(part, read_only=shared)
         _rename(part, path, shared=shared)
     finally:
         os.close(lock)
         shutil.rmtree(part, ignore_errors=True)
+        if not shared:  # below a shared parent another process may just be starting
+            _remove_empty(made)
 
 
-def _open_up(folder: Path) -> None:
-    """Give files and folders the rights that the umask allows; temporary ones are private."""
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, innermost first, until one holds something."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
+def _open_up(folder: Path, *, read_only: bool) -> None:
+    """Give files and folders the rights that the umask allows; temporary ones are private.
+
+    Shared files are read-only: runs hold hard links to them, and nobody should edit both at once.
+    """
     mask = _umask()
     for path in (folder, *folder.rglob("*")):
-        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+        path.chmod((0o777 if path.is_dir() else 0o444 if read_only else 0o666) & ~mask)
 
 
 def _rename(part: Path, path: Path, *, shared: bool) -> None:
@@ -89,10 +103,13 @@ def _rename(part: Path, path: Path, *, shared: bool) -> None:
 def _sweep(parent: Path) -> None:
     """Remove temporary folders whose process is gone."""
     for part in parent.glob(".*.part"):
-        # A folder of this very second may not be locked yet.
-        if not part.is_dir() or time.time() - part.stat().st_mtime < SETTLED:
-            continue
-        lock = os.open(part, os.O_RDONLY)
+        try:
+            # A folder of this very second may not be locked yet.
+            if not part.is_dir() or time.time() - part.stat().st_mtime < SETTLED:
+                continue
+            lock = os.open(part, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # its process has just finished
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(part, ignore_errors=True)
@@ -108,7 +125,15 @@ def check_writable(path: Path) -> None:
     Raises:
         OutputError: ``path`` cannot be written.
     """
-    _new_part(path).unlink()
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder, not a file")
+    folder = path.absolute().parent
+    while not folder.exists():  # it is made when there is something to write
+        folder = folder.parent
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {_why(error)}") from error
 
 
 def _new_part(path: Path) -> Path:

@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from unprompt.contracts import (
-        DatasetSpec,
-        PredictorSpec,
-        RunView,
-        TextEncoderSpec,
-    )
+    from unprompt.contracts import RunView
     from unprompt.embeddings import Embeddings
+    from unprompt.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
     from unprompt.types import Json
 
 GROUP = "unprompt"

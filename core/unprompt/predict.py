@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -46,11 +47,13 @@ class Prepared:
         member: The line of the ensemble.
         artifact: The folder of what it learned.
         key: Everything but the pictures that its predictions depend on.
+        dim: D of the space that it should predict in.
     """
 
     member: Member
     artifact: Path
     key: Json
+    dim: int
 
 
 def prepare(member: Member, train: TrainSet, shop: Workshop) -> Prepared:
@@ -76,7 +79,7 @@ def prepare(member: Member, train: TrainSet, shop: Workshop) -> Prepared:
                 [key, _train_key(train)],
                 lambda folder: predictor.prepare(train, folder),
             )
-    return Prepared(member, artifact, [key, folder_hash(artifact)])
+    return Prepared(member, artifact, [key, folder_hash(artifact)], train.text_encoder.dim)
 
 
 def predict(prepared: Prepared, images: Images, shop: Workshop) -> Batch:
@@ -87,14 +90,15 @@ def predict(prepared: Prepared, images: Images, shop: Workshop) -> Batch:
 
     Raises:
         UnpromptError: Of the family, with the member's name in front.
-        PluginError: The family left a picture out, invented one, or changed the width.
+        PluginError: The family left a picture out, invented or repeated one, or predicted in
+            another space.
     """
     member = prepared.member
 
     def make(folder: Path) -> None:
         with closing(_build(member, shop)) as predictor:
             predictor.load(prepared.artifact)
-            batch = collect(predictor.predict(images), images.ids, member.name)
+            batch = collect(predictor.predict(images), images.ids, prepared.dim)
         parquet.write(folder / FILE, batch)
 
     with _owned(member):
@@ -103,24 +107,28 @@ def predict(prepared: Prepared, images: Images, shop: Workshop) -> Batch:
         return parquet.read_batch(folder / FILE)
 
 
-def collect(batches: Iterable[Batch], ids: Sequence[str], member: str) -> Batch:
+def collect(batches: Iterable[Batch], ids: Sequence[str], dim: int) -> Batch:
     """A stream of batches as one, in the order of ``ids``.
 
     Raises:
-        PluginError: The batches do not hold exactly these pictures, each once.
+        PluginError: The batches do not hold exactly these pictures, each once, or their rows are
+            not ``dim`` wide.
     """
     parts = list(batches)
     got = [name for part in parts for name in part.embeddings.ids]
     missing, extra = sorted(set(ids) - set(got)), sorted(set(got) - set(ids))
-    if missing or extra or len(got) != len(set(got)):
-        raise PluginError(
-            f"member {member!r} did not predict each picture once: missing "
-            f"{named(missing) or 'none'}, unexpected {named(extra) or 'none'}"
-        )
+    repeated = sorted(name for name, times in Counter(got).items() if times > 1)
+    lists = {"missing": missing, "unexpected": extra, "repeated": repeated}
+    wrong = [f"{what} {named(names)}" for what, names in lists.items() if names]
+    if wrong:
+        raise PluginError(f"did not predict each picture once: {'; '.join(wrong)}")
+    for part in parts:
+        if part.embeddings.dim != dim:
+            raise PluginError(f"predicted rows of {part.embeddings.dim} numbers, not of {dim}")
     place = {name: i for i, name in enumerate(got)}
     order = [place[name] for name in ids]
     rows: list[FloatArray] = [part.embeddings.rows for part in parts]
-    stacked = np.concatenate(rows)[order] if rows else np.empty((0, 0), np.float32)
+    stacked = np.concatenate(rows)[order] if rows else np.empty((0, dim), np.float32)
     prompts = [prompt for part in parts for prompt in part.prompts]
     evidence = [line for part in parts for line in part.evidence]
     return Batch(
@@ -143,7 +151,8 @@ def predict_ensemble(
         words: Whether to look for prompts, which costs text encoding.
     """
     members = [member for member in ensemble.members if member.weight > 0]
-    batches = [predict(prepare(member, train, shop), images, shop) for member in members]
+    prepared = [prepare(member, train, shop) for member in members]  # all before any picture
+    batches = [predict(one, images, shop) for one in prepared]
     weights = [member.weight for member in members]
     return combine(batches, weights, train.text_encoder if words else None)
 
@@ -219,9 +228,12 @@ def _train_key(train: TrainSet) -> Json:
 
 @contextmanager
 def _owned(member: Member) -> Iterator[None]:
-    """Put the member's name in front of what its family complains about."""
+    """Put the names of member and plugin in front of what its family complains about."""
+    owner = f"member {member.name!r}"
+    if member.name != member.part.plugin:
+        owner += f" (plugin {member.part.plugin!r})"
     try:
         yield
     except UnpromptError as error:
-        lines = [f"member {member.name!r}: {line}" for line in error.problems]
+        lines = [f"{owner}: {line}" for line in error.problems]
         raise type(error)(lines) from error

@@ -19,9 +19,9 @@ import pluggy
 
 from unprompt import hookspecs
 from unprompt.config.check import did_you_mean
-from unprompt.contracts import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
 from unprompt.files import content_hash, file_hash
+from unprompt.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 
 Kind: TypeAlias = Literal["predictor", "dataset", "text_encoder"]
 Spec: TypeAlias = PredictorSpec | DatasetSpec | TextEncoderSpec

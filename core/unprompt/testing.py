@@ -4,7 +4,8 @@
 
     class TestEcho(PredictorContract):
         @pytest.fixture(scope="class")
-        def prepared(self, tmp_path_factory):
+        @classmethod
+        def prepared(cls, tmp_path_factory):
             return make_prepared(EchoPredictor, EchoOptions(), tmp_path_factory.mktemp("echo"))
 
 Needs pytest; nothing else of unprompt imports this module.
@@ -170,12 +171,14 @@ class PredictorContract:
     """What every predictor keeps; subclass it and give the fixture ``prepared``."""
 
     @pytest.fixture(scope="class")
-    def prepared(self) -> Prepared:
+    @classmethod
+    def prepared(cls) -> Prepared:
         """The predictor under test; see `make_prepared`."""
         pytest.skip("subclass PredictorContract and give the fixture `prepared`")
 
     @pytest.fixture(scope="class")
-    def images(self) -> Images:
+    @classmethod
+    def images(cls) -> Images:
         """The pictures to predict; override for families that need others."""
         return example_pictures()
 

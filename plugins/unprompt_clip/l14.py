@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from unprompt import Model, PredictorSpec, hookimpl
 from unprompt.backbones import BackboneConfig
+
+Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class L14Options(Model):
@@ -15,7 +19,7 @@ class L14Options(Model):
         default=BackboneConfig(model="openai/clip-vit-large-patch14"),
         description="A transformers CLIP vision tower.",
     )
-    penalties: tuple[float, ...] = Field(
+    penalties: tuple[Penalty, ...] = Field(
         default=(1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0),
         strict=False,
         min_length=1,

@@ -19,9 +19,13 @@ class KernelOptions(Model):
         description="softmax: exp(temperature * cosine). power: 1 / (d^power + epsilon) with "
         "d = 1 - cosine, the 68th place's kernel.",
     )
-    temperature: float = Field(default=20.0, gt=0, description="Of softmax; higher is sharper.")
-    power: float = Field(default=6.0, gt=0, description="Of power.")
-    epsilon: float = Field(default=1e-4, gt=0, description="Of power: keeps weights finite.")
+    temperature: float = Field(
+        default=20.0, gt=0, allow_inf_nan=False, description="Of softmax; higher is sharper."
+    )
+    power: float = Field(default=6.0, gt=0, allow_inf_nan=False, description="Of power.")
+    epsilon: float = Field(
+        default=1e-4, gt=0, allow_inf_nan=False, description="Of power: keeps weights finite."
+    )
 
 
 def weights(cosines: npt.NDArray[np.float32], options: KernelOptions) -> npt.NDArray[np.float64]:

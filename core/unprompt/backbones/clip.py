@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unprompt.backbones.config import BackboneConfig, folder_files
+from unprompt.backbones.config import BackboneConfig, check_folder
+from unprompt.config.check import did_you_mean
 from unprompt.contracts import Runtime
 from unprompt.embeddings import unit
 from unprompt.errors import MissingFileError
@@ -42,17 +43,20 @@ class ClipTowers:
         import open_clip
 
         name = f"local-dir:{config.folder.path}" if config.folder else str(config.model)
+        if config.model and ":" not in config.model and config.model not in open_clip.list_models():
+            near = did_you_mean(config.model, open_clip.list_models())
+            raise MissingFileError(f"{owner}: open_clip has no model {config.model!r}{near}")
         if config.folder:
-            folder_files(config.folder.path, owner)
+            check_folder(config.folder.path, owner, "open_clip_config.json")
         try:
             model, _, self._preprocess = open_clip.create_model_and_transforms(
                 name, pretrained=config.pretrained, device=runtime.device
             )
-        except (OSError, RuntimeError) as error:
-            what = f"{config.model} / {config.pretrained}"
+            self._tokenizer = open_clip.get_tokenizer(name)
+        except (OSError, RuntimeError, ValueError) as error:
+            what = config.folder.path if config.folder else f"{config.model} / {config.pretrained}"
             raise MissingFileError(f"{owner}: cannot load {what}: {_first_line(error)}") from error
         self._model = model.eval()
-        self._tokenizer = open_clip.get_tokenizer(name)
         self._runtime = runtime
         self.dim = int(open_clip.get_model_config(name)["embed_dim"])
 

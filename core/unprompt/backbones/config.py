@@ -80,7 +80,8 @@ def check_folder(folder: Path, owner: str, *needed: str) -> None:
             if path.suffix == ".json":
                 json.loads(path.read_text(encoding="utf-8"))
             else:
-                safe_open(path, "numpy").__enter__().keys()
+                with safe_open(path, "numpy"):
+                    pass  # opening checks the header against the file's size
         except (OSError, ValueError, SafetensorError) as error:
             raise MissingFileError(f"{owner}: {path}: cannot be read: {error}") from error
 
@@ -95,16 +96,3 @@ def identity(config: BackboneConfig, owner: str) -> dict[str, Json]:
         return {"model": config.model, "pretrained": config.pretrained}
     files = folder_files(config.folder.path, owner)
     return {"folder": content_hash([(path.name, file_hash(path)) for path in files])}
-
-
-def read_json(folder: Path, name: str, owner: str) -> dict[str, Json]:
-    """One JSON file of a backbone's folder.
-
-    Raises:
-        MissingFileError: It is not there.
-    """
-    path = folder / name
-    if not path.is_file():
-        raise MissingFileError(f"{owner}: no {name} in {folder}")
-    content: dict[str, Json] = json.loads(path.read_text(encoding="utf-8"))
-    return content

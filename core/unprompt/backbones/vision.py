@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from unprompt.backbones.config import BackboneConfig, folder_files
+from unprompt.backbones.config import BackboneConfig, check_folder
 from unprompt.contracts import Runtime
-from unprompt.errors import MissingFileError
+from unprompt.errors import MissingFileError, named
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
@@ -40,17 +40,25 @@ class VisionTower:
 
         name = str(config.folder.path) if config.folder else str(config.model)
         if config.folder:
-            folder_files(config.folder.path, owner)
+            needed = ("config.json", "preprocessor_config.json")
+            check_folder(config.folder.path, owner, *needed)
         local = runtime.offline or config.folder is not None
         try:
             self._processor = CLIPImageProcessor.from_pretrained(name, local_files_only=local)
-            model = CLIPVisionModel.from_pretrained(
-                name, local_files_only=local, use_safetensors=True, dtype=torch.float32
+            loaded: Any = CLIPVisionModel.from_pretrained(
+                name,
+                local_files_only=local,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
             )
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise MissingFileError(f"{owner}: cannot load {name}: {line}") from error
-        self._model = torch.nn.Module.to(model, torch.device(runtime.device)).eval()
+        model, found = loaded
+        if found["missing_keys"]:  # transformers would make them up at random
+            raise MissingFileError(f"{owner}: {name} lacks {named(sorted(found['missing_keys']))}")
+        self._model = model.to(torch.device(runtime.device)).eval()
         self._runtime = runtime
         self.dim = int(model.config.hidden_size)
 

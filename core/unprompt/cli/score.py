@@ -9,7 +9,6 @@ import typer
 from unprompt.assembly import TEXT_ENCODER
 from unprompt.cli.setup import workshop
 from unprompt.config.models import RuntimeConfig, ScoreConfig, SplitConfig
-from unprompt.contracts import TextEncoderSpec
 from unprompt.data.predictions import read_predictions
 from unprompt.data.prompts import join, read_prompts
 from unprompt.data.splits import near_duplicate_groups
@@ -17,6 +16,7 @@ from unprompt.embeddings import cosine
 from unprompt.errors import DataError
 from unprompt.registry import Registry
 from unprompt.score import score
+from unprompt.specs import TextEncoderSpec
 from unprompt.text.cached import CachedTextEncoder
 
 

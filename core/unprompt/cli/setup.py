@@ -8,6 +8,7 @@ from unprompt.cache import Cache
 from unprompt.config.models import RuntimeConfig
 from unprompt.console import progress_on
 from unprompt.contracts import Runtime
+from unprompt.errors import ConfigError
 from unprompt.predict import Workshop
 from unprompt.registry import Registry
 
@@ -22,7 +23,11 @@ def workshop(
         config: What the YAML says about the device.
         offline: Keep hub libraries off the network; they read this when they are imported.
         quiet: Show no progress.
+
+    Raises:
+        ConfigError: The device cannot be used here.
     """
+    _check_device(config.device)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
@@ -31,3 +36,16 @@ def workshop(
     progress = progress_on(quiet=quiet)
     runtime = Runtime(**config.model_dump(), offline=offline, progress=progress)
     return Workshop(registry, runtime, Cache.default())
+
+
+def _check_device(device: str) -> None:
+    """Fail now rather than inside a library; torch is imported anyway where a device is named."""
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:  # not compiled in; no driver, no such device
+        why = str(error).partition("\n")[0]
+        raise ConfigError(f"runtime.device: {device!r} cannot be used: {why}") from error

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from unprompt.types import Json
 
+FEW_GROUPS = 10
+"""With fewer groups a bootstrap interval is far too narrow to conclude anything from."""
+
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Aligned columns; the first to the left, numbers as they come."""
@@ -63,6 +66,8 @@ def _versus(label: str, test: Json, key: str) -> str:
     paired = test["paired"][key]
     low, high = paired["ci95"]
     verdict = "better" if low > 0 else "worse" if high < 0 else "no clear difference"
+    if test["groups"] < FEW_GROUPS:
+        verdict = f"{test['groups']} groups are too few to tell"
     return f"{label}: {paired['score']:+.4f} {_interval(paired['ci95'], '+.4f')}: {verdict}"
 
 

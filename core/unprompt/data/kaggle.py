@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from unprompt.config.location import Location
-from unprompt.contracts import Dataset, DatasetSpec, Images, Record
+from unprompt.contracts import Dataset, Images, Record
 from unprompt.data.prompts import ID_COLUMNS, prompt_id, prompt_texts, row_problems
 from unprompt.data.tables import pick_column, read_rows, texts
 from unprompt.errors import DataError, named
 from unprompt.hookspecs import hookimpl
+from unprompt.specs import DatasetSpec
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from unprompt.config.location import Location
-from unprompt.contracts import Dataset, DatasetSpec, Images, Record
+from unprompt.contracts import Dataset, Images, Record
 from unprompt.data.prompts import (
     ID_COLUMNS,
     PICTURE_COLUMNS,
@@ -20,6 +20,7 @@ from unprompt.data.prompts import (
 from unprompt.data.tables import find_column, pick_column, read_rows, texts
 from unprompt.errors import DataError, named
 from unprompt.hookspecs import hookimpl
+from unprompt.specs import DatasetSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

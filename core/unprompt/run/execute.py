@@ -49,9 +49,13 @@ def run_experiment(
             _tell_failure(experiment, view, shop, error)
             raise
     final = replace(view, folder=target)
-    shop.registry.notify(
-        experiment.plugins, "unprompt_run_finished", run=final, scores=outcome.scores
-    )
+    try:
+        shop.registry.notify(
+            experiment.plugins, "unprompt_run_finished", run=final, scores=outcome.scores
+        )
+    except PluginError as error:
+        error.add_note(f"the run itself is complete: {target}")
+        raise
     return target, outcome.scores
 
 

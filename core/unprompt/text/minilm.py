@@ -16,11 +16,12 @@ from pydantic import Field
 
 from unprompt.config.location import Location
 from unprompt.config.models import Model
-from unprompt.contracts import Runtime, TextEncoder, TextEncoderSpec
+from unprompt.contracts import Runtime, TextEncoder
 from unprompt.embeddings import unit
 from unprompt.errors import MissingFileError
 from unprompt.files import file_hash
 from unprompt.hookspecs import hookimpl
+from unprompt.specs import TextEncoderSpec
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import logging
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from unprompt.cache import Cache
@@ -15,11 +16,12 @@ from unprompt.contracts import Dataset, Runtime
 from unprompt.files import file_hash, replacing, write_text
 from unprompt.registry import Registry
 from unprompt.text.cached import CachedTextEncoder
-from unprompt.train.card import card
+from unprompt.train.card import card, start_hash
 from unprompt.train.loop import Trained, train
 from unprompt.train.objectives import Contrastive, Objective, Regression
 from unprompt.train.pictures import picture_tensor
-from unprompt.train.recipe import Recipe, load_recipe
+from unprompt.train.recipe import Recipe, RecipeConfig, load_recipe
+from unprompt.types import FloatArray
 
 
 def main() -> None:
@@ -42,25 +44,51 @@ def run(recipe: Recipe, registry: Registry) -> None:
     config = recipe.config
     torch.manual_seed(config.seed)
     runtime = Runtime(**config.runtime.model_dump(), progress=progress_on())
-    started = time.monotonic()
+    started, start = time.monotonic(), start_hash(recipe)
     dataset: Dataset = registry.build(recipe.dataset.spec, recipe.dataset.options)
     records = dataset.records()
     prompts = [record.prompt for record in records]
-    objective: Objective
-    if config.objective == "contrastive":
-        objective = Contrastive(config.tower.path, prompts, config.vocabulary)
-    else:
-        encoder = registry.build(recipe.text_encoder.spec, recipe.text_encoder.options, runtime)
-        targets = CachedTextEncoder(encoder, Cache.default()).encode(prompts)
-        objective = Regression(config.tower.path, targets, config.contrast)
+    encoder = registry.build(recipe.text_encoder.spec, recipe.text_encoder.options, runtime)
+    targets = CachedTextEncoder(encoder, Cache.default()).encode(prompts)
+    objective = make_objective(config, prompts, targets)
     images = dataset.images().select([record.image_id for record in records])
     pictures = picture_tensor(images, objective.size, runtime.progress)
     trained = train(objective, pictures, config, runtime.progress)
-    text = _save(recipe, objective, trained, time.monotonic() - started)
+    text = _save(recipe, objective, trained, start, time.monotonic() - started)
     print(text)  # noqa: T201  # the command's result
 
 
-def _save(recipe: Recipe, objective: Objective, trained: Trained, seconds: float) -> str:
+def make_objective(config: RecipeConfig, prompts: Sequence[str], targets: FloatArray) -> Objective:
+    """The recipe's objective, its model with the weights to start from.
+
+    Args:
+        config: The recipe.
+        prompts: N prompts.
+        targets: Their unit rows of shape (N, D).
+    """
+    objective: Objective
+    folder = config.tower.path
+    if config.objective == "contrastive":
+        objective = Contrastive(
+            folder,
+            prompts,
+            targets,
+            vocabulary=config.vocabulary,
+            semantics=config.semantics,
+        )
+    else:
+        objective = Regression(folder, targets, config.contrast)
+    if config.start is not None:
+        from safetensors.torch import load_file
+
+        [weights] = config.start.path.glob("*.safetensors")
+        objective.model.load_state_dict(load_file(weights))
+    return objective
+
+
+def _save(
+    recipe: Recipe, objective: Objective, trained: Trained, start: str, seconds: float
+) -> str:
     """Write weights, tokenizer and card, each file by rename; the card comes last."""
     folder = recipe.config.tower.path
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,7 +97,7 @@ def _save(recipe: Recipe, objective: Objective, trained: Trained, seconds: float
             with replacing(folder / made.name) as part:
                 shutil.copyfile(made, part)
         weights = next(Path(scratch).glob("*.safetensors"))
-        text = card(recipe, trained, file_hash(weights), seconds)
+        text = card(recipe, trained, start=start, weights_hash=file_hash(weights), seconds=seconds)
     write_text(folder / "README.md", text)
     return text
 

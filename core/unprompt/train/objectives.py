@@ -42,11 +42,33 @@ class Objective(Protocol):
 
 
 class Contrastive:
-    """CLIP's loss (Radford et al. 2021, arXiv 2103.00020) on an open_clip model."""
+    """CLIP's loss (Radford et al. 2021, arXiv 2103.00020) on an open_clip model.
 
-    def __init__(self, folder: Path, prompts: Sequence[str], vocabulary: int) -> None:
-        """Build the towers of ``folder`` with random weights and tokenize N prompts."""
+    With ``semantics`` the text tower also keeps the target space's cosines between prompts, and
+    pictures are drawn to their own prompt. Names alone tell prompts apart but say nothing of
+    which are alike; CLIPs that have read the web know that, and kNN regression lives on it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        prompts: Sequence[str],
+        targets: FloatArray,
+        *,
+        vocabulary: int,
+        semantics: float = 0.0,
+    ) -> None:
+        """Build the towers of ``folder`` with random weights.
+
+        Args:
+            folder: Holds ``open_clip_config.json``.
+            prompts: N prompts.
+            targets: Their unit rows in the target space, of shape (N, D).
+            vocabulary: Tokens of the tokenizer, which is learned from the prompts.
+            semantics: Weight of the two terms that bring the target space in.
+        """
         import open_clip
+        import torch
 
         config = json.loads((folder / "open_clip_config.json").read_text())
         text = config["model_cfg"]["text_cfg"]
@@ -66,11 +88,19 @@ class Contrastive:
         )
         self._tokens: torch.Tensor = encoded.input_ids  # (N, context)
         self._clip_loss = open_clip.ClipLoss()
+        self._targets = torch.from_numpy(targets)
+        self._semantics = semantics
 
     def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Symmetric cross-entropy over the batch's image-text cosines."""
+        """Symmetric cross-entropy over the batch's image-text cosines, plus the semantics."""
         images, texts, scale = self.model(pixels, self._tokens[rows])
-        loss: torch.Tensor = self._clip_loss(images.float(), texts.float(), scale)
+        images, texts = images.float(), texts.float()
+        loss: torch.Tensor = self._clip_loss(images, texts, scale)
+        if self._semantics:
+            wanted = self._targets[rows] @ self._targets[rows].T  # (n, n)
+            geometry = (texts @ texts.T - wanted).square().mean()
+            aligned = 1 - (images * texts).sum(1).mean()
+            loss = loss + self._semantics * (20 * geometry + aligned)
         return loss
 
     def score(
@@ -80,13 +110,20 @@ class Contrastive:
         import torch
 
         images, texts, _ = model(pixels, self._tokens[rows])
-        best = (images.float() @ texts.float().T).topk(5).indices  # (n, 5)
+        images, texts = images.float(), texts.float()
+        best = (images @ texts.T).topk(5).indices  # (n, 5)
         own = torch.arange(len(best))[:, None]
         hit = best == own
         return {
             "recall@1": float(hit[:, :1].any(1).float().mean()),
             "recall@5": float(hit.any(1).float().mean()),
+            "cosine to the own prompt": float((images * texts).sum(1).mean()),
+            "rms error of prompt cosines": self._geometry(texts, rows),
         }
+
+    def _geometry(self, texts: torch.Tensor, rows: torch.Tensor) -> float:
+        wanted = self._targets[rows] @ self._targets[rows].T
+        return float((texts @ texts.T - wanted).square().mean().sqrt())
 
     def save(self, model: torch.nn.Module, folder: Path) -> None:
         """Weights under open_clip's file name, and the tokenizer beside them."""

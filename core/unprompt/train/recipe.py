@@ -13,8 +13,8 @@ from unprompt.config.check import finish, validate
 from unprompt.config.compose import compose
 from unprompt.config.location import Location
 from unprompt.config.models import Model, Name, PartConfig, RuntimeConfig
-from unprompt.contracts import DatasetSpec, TextEncoderSpec
 from unprompt.registry import Registry
+from unprompt.specs import DatasetSpec, TextEncoderSpec
 from unprompt.types import Json
 
 
@@ -34,6 +34,17 @@ class RecipeConfig(Model):
     data: PartConfig = Field(description="Pictures and prompts; all of them are used.")
     text_encoder: PartConfig = Field(
         default=PartConfig(plugin="minilm"), description="The target space of a regression."
+    )
+    start: Location | None = Field(
+        default=None,
+        description="A folder with weights of the same architecture to start from; default: "
+        "random weights. The tokenizer is learned anew, so the data has to be the same.",
+    )
+    semantics: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of keeping the target space's cosines in the text tower and of "
+        "drawing pictures to their prompts (contrastive only).",
     )
     vocabulary: int = Field(
         default=2048, ge=512, description="Tokens of the tokenizer (contrastive only)."

@@ -1,0 +1,86 @@
+"""How much a neighbour counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unprompt.bank import PromptBank
+from unprompt.embeddings import unit
+from unprompt_knn.kernel import KernelOptions, weights
+
+SOFTMAX, POWER = KernelOptions(), KernelOptions(name="power")
+KERNELS = [SOFTMAX, POWER, KernelOptions(temperature=500.0), KernelOptions(name="power", power=1)]
+
+cosines = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=50)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@given(values=cosines)
+def test_shares_add_up_and_a_nearer_neighbour_never_weighs_less(
+    kernel: KernelOptions, values: list[float]
+) -> None:
+    row = np.array([sorted(values, reverse=True)], np.float32)
+    shares = weights(row, kernel)
+    assert shares.dtype == np.float64
+    assert shares.shape == row.shape
+    assert np.isfinite(shares).all()
+    assert (shares >= 0).all()
+    assert shares.sum() == pytest.approx(1, abs=1e-12)
+    assert (np.diff(shares[0]) <= 0).all()
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("exact", [1.0, np.nextafter(np.float32(1), np.float32(2)), 1.00001])
+def test_an_exact_match_is_never_punished(kernel: KernelOptions, exact: float) -> None:
+    row = np.array([[exact, 0.9, 0.5]], np.float32)
+    shares = weights(row, kernel)[0]
+    assert shares[0] > shares[1] > shares[2] >= 0
+    np.testing.assert_array_equal(shares, weights(np.array([[1, 0.9, 0.5]], np.float32), kernel)[0])
+
+
+def test_power_is_the_seed_solutions_kernel() -> None:
+    rng = np.random.default_rng(0)
+    row = rng.uniform(0.2, 0.4, size=(7, 100)).astype(np.float32)
+    wanted = np.empty((7, 100))
+    for i in range(7):  # written out number by number, in Python's float64
+        raw = [1.0 / ((1.0 - float(value)) ** 6 + 1e-4) for value in row[i]]
+        wanted[i] = [value / sum(raw) for value in raw]
+    np.testing.assert_allclose(weights(row, POWER), wanted, rtol=1e-12)
+
+
+def test_softmax_is_the_exponential_of_the_cosine() -> None:
+    row = np.array([[0.31, 0.3, 0.25, -0.1]], np.float32)
+    raw = np.exp(20.0 * row.astype(np.float64))
+    np.testing.assert_allclose(weights(row, SOFTMAX), raw / raw.sum(), rtol=1e-12)
+
+
+def test_each_row_is_its_own() -> None:
+    rows = np.random.default_rng(1).uniform(-1, 1, size=(5, 9)).astype(np.float32)
+    for kernel in KERNELS:
+        together = weights(rows, kernel)
+        for i in range(5):
+            np.testing.assert_array_equal(together[i : i + 1], weights(rows[i : i + 1], kernel))
+
+
+def test_a_bank_smaller_than_k_gives_all_of_its_rows() -> None:
+    rng = np.random.default_rng(2)
+    keys, targets = unit(rng.normal(size=(3, 8))), unit(rng.normal(size=(3, 4)))
+    bank = PromptBank.of(["a", "b", "c"], targets, keys)
+    found, rows = bank.search_keys(unit(rng.normal(size=(2, 8))), 100)
+    assert found.shape == rows.shape == (2, 3)
+    assert [sorted(line) for line in rows.tolist()] == [[0, 1, 2], [0, 1, 2]]
+    assert (np.diff(found, axis=1) <= 0).all()
+    np.testing.assert_allclose(weights(found, SOFTMAX).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"name": "gauss"}, {"temperature": 0}, {"epsilon": 0}, {"power": -1}, {"k": 3}]
+    + [{name: float("inf")} for name in ("temperature", "epsilon", "power")],
+)
+def test_options_that_make_no_kernel_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="1 validation error"):
+        KernelOptions.model_validate(options)

@@ -1,0 +1,59 @@
+"""Towers from folders: whole, or an error that names what is wrong with them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from unprompt.backbones import BackboneConfig, ClipTowers, VisionTower, identity
+from unprompt.contracts import Runtime
+from unprompt.errors import MissingFileError
+
+WEIGHTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "weights"
+
+
+def copied(tower: str, folder: Path) -> BackboneConfig:
+    shutil.copytree(WEIGHTS / tower, folder)
+    return BackboneConfig.model_validate({"folder": str(folder)})
+
+
+def drop_one(weights: Path, name: str) -> None:
+    state = load_file(weights)
+    del state[name]
+    save_file(state, weights, metadata={"format": "pt"})
+
+
+def test_a_vision_tower_that_lacks_weights_is_not_filled_with_random_ones(tmp_path: Path) -> None:
+    config = copied("vision-a", tmp_path / "tower")
+    weights = tmp_path / "tower" / "model.safetensors"
+    name = next(key for key in load_file(weights) if key.endswith("layers.2.mlp.fc1.weight"))
+    drop_one(weights, name)
+    with pytest.raises(MissingFileError, match=r"^own: .*tower lacks '.*layers\.2\.mlp\.fc1"):
+        VisionTower(config, Runtime(), "own")
+
+
+def test_a_clip_that_lacks_weights_is_an_error(tmp_path: Path) -> None:
+    config = copied("clip-a", tmp_path / "tower")
+    drop_one(tmp_path / "tower" / "open_clip_model.safetensors", "logit_scale")
+    with pytest.raises(MissingFileError, match=r"^own: cannot load .*tower: "):
+        ClipTowers(config, Runtime(), "own")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    config = BackboneConfig.model_validate({"folder": str(tmp_path / "none")})
+    for tower in (ClipTowers, VisionTower):
+        with pytest.raises(MissingFileError, match=r"own: no folder .*/none"):
+            tower(config, Runtime(), "own")
+    with pytest.raises(MissingFileError, match=r"own: no folder .*/none"):
+        identity(config, "own")
+
+
+def test_identity_is_the_content_and_not_the_place(tmp_path: Path) -> None:
+    one, two = (copied("clip-a", tmp_path / name) for name in ("one", "two"))
+    assert identity(one, "own") == identity(two, "own")
+    with (tmp_path / "two" / "tokenizer_config.json").open("a") as file:
+        file.write("\n")
+    assert identity(one, "own") != identity(two, "own")

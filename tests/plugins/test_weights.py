@@ -1,0 +1,64 @@
+"""The weights that ship: where they come from, how large they are, and what they never saw."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from unprompt.assembly import load_experiment
+from unprompt.files import file_hash
+from unprompt.registry import Registry
+from unprompt.train.recipe import load_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "weights"
+FOLDERS = sorted(path for path in WEIGHTS.iterdir() if path.is_dir())
+RECIPES = sorted((ROOT / "experiments" / "train").glob("*.yaml"))
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
+
+
+def test_there_is_something_to_test() -> None:
+    assert {folder.name for folder in FOLDERS} >= {"clip-a", "vision-a"}
+    assert RECIPES
+    assert EXPERIMENTS
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
+def test_each_folder_has_a_card_that_fits_its_weights(folder: Path) -> None:
+    (weights,) = folder.glob("*.safetensors")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert file_hash(weights) in card
+    command = re.search(r"`python -m unprompt\.train (\S+)`", card)
+    assert command, card
+    recipe = load_recipe(ROOT / command[1], Registry())
+    assert recipe.config.tower.path.resolve() == folder
+    assert f"seed: {recipe.dataset.plain()['options']['seed']}" in card
+    for row in ("data", "seed", "steps", "time", "score"):
+        assert re.search(rf"^\| {row}", card, re.MULTILINE), row
+
+
+def test_all_weights_together_are_small() -> None:
+    total = sum(path.stat().st_size for path in WEIGHTS.rglob("*") if path.is_file())
+    assert total < 25_000_000
+
+
+def test_no_pickles() -> None:
+    suffixes = {path.suffix for path in WEIGHTS.rglob("*") if path.is_file()}
+    assert suffixes <= {".json", ".md", ".safetensors"}
+
+
+def test_every_recipe_writes_a_folder_that_ships() -> None:
+    towers = [load_recipe(path, Registry()).config.tower.path.resolve() for path in RECIPES]
+    assert sorted(towers) == FOLDERS
+
+
+def test_towers_were_trained_in_worlds_that_no_experiment_uses() -> None:
+    registry = Registry()
+    trained = [load_recipe(path, registry).dataset.plain()["options"]["seed"] for path in RECIPES]
+    parts = [load_experiment(path, registry).dataset for path in EXPERIMENTS]
+    used = {part.plain()["options"]["seed"] for part in parts if part.plugin == "painter"}
+    assert used
+    assert min(trained) > 1000 >= max(used)
+    assert len(set(trained)) == len(trained)

@@ -1,0 +1,136 @@
+"""The quickstart as a new user runs it: what it prints, what it scores, what it can predict."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unprompt_painter.world import World
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT.parent / "shared" / "kaggle-sample"
+NUMBER = re.compile(r"[-+]?\d+\.\d+")
+
+
+@dataclass(frozen=True)
+class Quickstart:
+    """A finished quickstart: its output, its folder, and where it was run."""
+
+    stdout: str
+    folder: Path
+    place: Path
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / "scores.json").read_text())
+        return content
+
+
+def shell(command: str, place: Path) -> str:
+    path = f'export PATH="{Path(sys.executable).parent}:$PATH"; '
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", path + command],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def readme_block(name: str) -> str:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    match = re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```", text, flags=re.DOTALL)
+    assert match is not None
+    return match[1]
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Quickstart:
+    place = tmp_path_factory.mktemp("quickstart")
+    for folder in ("ensembles", "experiments"):
+        shutil.copytree(ROOT / folder, place / folder, ignore=shutil.ignore_patterns("runs"))
+    stdout = shell("unprompt run experiments/quickstart.yaml", place)
+    return Quickstart(stdout, Path(stdout.splitlines()[-1]), place)
+
+
+def test_it_prints_what_the_readme_shows(quickstart: Quickstart) -> None:
+    shown = readme_block("quickstart output").splitlines()
+    printed = quickstart.stdout.splitlines()
+    assert printed[-1].startswith(str(quickstart.place / "experiments/runs/quickstart/"))
+    # Another processor rounds otherwise; the words and the first digits are the same.
+    assert [NUMBER.sub("#", line).split() for line in printed[:-1]] == [
+        NUMBER.sub("#", line).split() for line in shown[:-1]
+    ]
+    for one, other in zip(printed[:-1], shown[:-1], strict=True):
+        difference = [
+            abs(float(a) - float(b))
+            for a, b in zip(NUMBER.findall(one), NUMBER.findall(other), strict=True)
+        ]
+        near = 0.5 if "%" in one else 0.005
+        assert max(difference, default=0) <= near, (one, other)
+
+
+def test_the_scores_keep_what_the_project_promises(quickstart: Quickstart) -> None:
+    test = quickstart.scores["test"]
+    assert test["ensemble"]["ci95"][0] > test["floor"]
+    assert test["oracle"] > test["ensemble"]["score"]
+    assert len(test["members"]) >= 2
+    for name, member in test["members"].items():
+        assert member["gap_closed"]["score"] >= 0.5, name
+    assert test["paired"]["ensemble_minus_best_member"]["ci95"][0] > 0
+    assert quickstart.scores["leak"]["train_test_max_cosine"] < 0.7
+
+
+def test_a_second_run_gives_the_same_scores(quickstart: Quickstart) -> None:
+    again = shell("unprompt run experiments/quickstart.yaml", quickstart.place)
+    folder = Path(again.splitlines()[-1])
+    assert folder != quickstart.folder
+    assert json.loads((folder / "scores.json").read_text()) == quickstart.scores
+
+
+def test_the_own_pictures_block_runs(quickstart: Quickstart) -> None:
+    world = World(seed=9)
+    pictures = quickstart.place / "pictures"
+    pictures.mkdir()
+    rows = ["imgId,prompt"]
+    for index in range(12):
+        world.picture(index).save(pictures / f"p{index}.png")
+        rows.append(f'p{index},"{world.prompt(index)}"')
+    (quickstart.place / "prompts.csv").write_text("\n".join(rows) + "\n")
+    printed = shell(readme_block("own pictures"), quickstart.place)
+    assert float(printed.splitlines()[-1].split()[0]) > quickstart.scores["test"]["floor"]
+    lines = (quickstart.place / "predictions.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    assert len(lines) == 12
+    assert sorted(first) == ["embedding", "evidence", "image_id", "prompt"]
+    assert first["prompt"] and first["evidence"] and len(first["embedding"]) == 384
+
+
+def test_it_predicts_real_pictures(quickstart: Quickstart) -> None:
+    if not SAMPLE.is_dir():
+        pytest.skip(f"no real pictures at {SAMPLE}; their licence is not ours")
+    output = quickstart.place / "real.csv"
+    shell(f"unprompt predict {quickstart.folder} {SAMPLE}/images -o {output}", quickstart.place)
+    assert len(output.read_text().splitlines()) == 1 + 2688
+    printed = shell(f"unprompt score {output} {SAMPLE}/prompts.csv", quickstart.place)
+    assert -1 <= float(printed.split()[0]) <= 1
+    assert "7 pictures" in printed
+
+
+def test_the_published_submission_scores_one() -> None:
+    if not SAMPLE.is_dir():
+        pytest.skip(f"no published submission at {SAMPLE}; its licence is not ours")
+    printed = shell(f"unprompt score {SAMPLE}/sample_submission.csv {SAMPLE}/prompts.csv", ROOT)
+    assert printed.split()[0] == "1.000000"
