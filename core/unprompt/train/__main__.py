@@ -21,6 +21,7 @@ from unprompt.train.loop import Trained, train
 from unprompt.train.objectives import Contrastive, Objective, Regression
 from unprompt.train.pictures import picture_tensor
 from unprompt.train.recipe import Recipe, RecipeConfig, load_recipe
+from unprompt.train.teacher import Teacher
 from unprompt.types import FloatArray
 
 
@@ -77,12 +78,13 @@ def make_objective(config: RecipeConfig, prompts: Sequence[str], targets: FloatA
             semantics=config.semantics,
         )
     else:
-        objective = Regression(folder, targets, config.contrast)
+        teacher = Teacher(config.teacher.path) if config.teacher else None
+        objective = Regression(folder, targets, contrast=config.contrast, teacher=teacher)
     if config.start is not None:
         from safetensors.torch import load_file
 
         [weights] = config.start.path.glob("*.safetensors")
-        objective.model.load_state_dict(load_file(weights))
+        objective.read(load_file(weights))
     return objective
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from unprompt.train.teacher import Teacher
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ class Objective(Protocol):
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
     ) -> dict[str, float]:
         """Of a held-out batch under other weights, such as the moving average."""
+        ...
+
+    def read(self, state: dict[str, torch.Tensor]) -> None:
+        """Start from weights that `save` wrote. Raises RuntimeError where they do not fit."""
         ...
 
     def save(self, model: torch.nn.Module, folder: Path) -> None:
@@ -125,6 +130,10 @@ class Contrastive:
         wanted = self._targets[rows] @ self._targets[rows].T
         return float((texts @ texts.T - wanted).square().mean().sqrt())
 
+    def read(self, state: dict[str, torch.Tensor]) -> None:
+        """Both towers."""
+        self.model.load_state_dict(state)
+
     def save(self, model: torch.nn.Module, folder: Path) -> None:
         """Weights under open_clip's file name, and the tokenizer beside them."""
         _save_half(model, folder / "open_clip_model.safetensors")
@@ -134,7 +143,14 @@ class Contrastive:
 class Regression:
     """1 - cosine of a linear head on a transformers CLIP vision tower (the seed's CLIP-L14)."""
 
-    def __init__(self, folder: Path, targets: FloatArray, contrast: float = 0.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        targets: FloatArray,
+        *,
+        contrast: float = 0.0,
+        teacher: Teacher | None = None,
+    ) -> None:
         """Build the tower of ``folder`` with random weights.
 
         Args:
@@ -142,6 +158,7 @@ class Regression:
             targets: Unit rows of shape (N, D).
             contrast: Weight of a cross-entropy that asks which target of the batch is meant.
                 The cosine alone sits long on the mean target; this term pulls it away.
+            teacher: Whose features the tower learns too.
         """
         import torch
         from transformers import CLIPVisionConfig, CLIPVisionModel
@@ -153,19 +170,28 @@ class Regression:
         self.std = tuple(preprocess["image_std"])
         self._targets = torch.from_numpy(targets)
         self._contrast = contrast
+        self._teacher = teacher
+        self._side = config.image_size // config.patch_size
+        width = config.hidden_size
         self.model = torch.nn.ModuleDict(
-            {
-                "vision": CLIPVisionModel(config),
-                "fc": torch.nn.Linear(config.hidden_size, targets.shape[1]),
-            }
+            {"vision": CLIPVisionModel(config), "fc": torch.nn.Linear(width, targets.shape[1])}
         )
+        if teacher is not None:
+            self.model["tokens"] = torch.nn.Linear(width, teacher.channels)
 
     def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Mean of 1 - cosine, plus the weighted cross-entropy over the batch."""
+        """Mean of 1 - cosine, plus the weighted cross-entropy and the teacher's features."""
         import torch
 
-        cosines = self._predict(self.model, pixels) @ self._targets[rows].T  # (n, n)
+        seen = self.model["vision"](pixel_values=pixels, output_hidden_states=True)
+        cosines = self._head(self.model, seen.pooler_output) @ self._targets[rows].T  # (n, n)
         loss = 1 - cosines.diagonal().mean()
+        if self._teacher is not None:
+            # Two thirds up the tower; the layers above are left to the target space.
+            layers = seen.hidden_states
+            tokens = self.model["tokens"](layers[2 * (len(layers) - 1) // 3][:, 1:])
+            features = self._teacher(pixels, self._side)
+            loss = loss + torch.nn.functional.mse_loss(tokens, features)
         if self._contrast:
             own = torch.arange(len(rows))
             loss = loss + self._contrast * torch.nn.functional.cross_entropy(20 * cosines, own)
@@ -175,16 +201,20 @@ class Regression:
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
     ) -> dict[str, float]:
         """Mean cosine on the held-out pictures."""
-        predicted = self._predict(model, pixels)
+        vision = dict(model.named_children())["vision"]
+        predicted = self._head(model, vision(pixel_values=pixels).pooler_output)
         return {"cosine": float((predicted * self._targets[rows]).sum(1).mean())}
 
-    def _predict(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def _head(self, model: torch.nn.Module, pooled: torch.Tensor) -> torch.Tensor:
         """Unit rows of shape (n, D)."""
         import torch
 
-        parts: dict[str, torch.nn.Module] = dict(model.named_children())
-        predicted = parts["fc"](parts["vision"](pixel_values=pixels).pooler_output)
+        predicted = dict(model.named_children())["fc"](pooled)
         return torch.nn.functional.normalize(predicted.float(), dim=1)
+
+    def read(self, state: dict[str, torch.Tensor]) -> None:
+        """Only the tower: the head starts from random weights again."""
+        dict(self.model.named_children())["vision"].load_state_dict(state)
 
     def save(self, model: torch.nn.Module, folder: Path) -> None:
         """Only the tower: a head is fitted to each experiment's own train split."""

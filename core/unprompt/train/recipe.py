@@ -52,6 +52,11 @@ class RecipeConfig(Model):
     contrast: float = Field(
         default=0.0, ge=0, description="Weight of the batch cross-entropy (regression only)."
     )
+    teacher: Location | None = Field(
+        default=None,
+        description="A folder with a trained CLIP whose image features the tower learns too "
+        "(regression only).",
+    )
     epochs: int = Field(default=10, ge=1, description="Passes over the pictures.")
     batch_size: int = Field(default=256, ge=2, description="Pictures per step.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Peak, after the warm-up.")

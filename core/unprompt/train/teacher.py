@@ -1,0 +1,56 @@
+"""A trained CLIP image tower as a teacher for a vision transformer.
+
+Convolutions learn shapes from far fewer pictures than a transformer from scratch, and what they
+have learned can be handed on: Touvron et al., DeiT, arXiv 2012.12877. Here the student's patch
+tokens follow the teacher's feature map, place by place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Teacher:
+    """A frozen open_clip ResNet.
+
+    Attributes:
+        channels: Of its feature map at a sixteenth of the picture's side.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Load the tower of a folder that `Contrastive` has written."""
+        import open_clip
+
+        model = open_clip.create_model(f"local-dir:{folder}").eval().requires_grad_(False)
+        self._tower: torch.nn.Module = model.visual
+        self._map: torch.Tensor | None = None
+        layer = self._tower.get_submodule("layer3")
+        layer.register_forward_hook(self._keep)
+        self.channels = int(list(layer.parameters())[-1].shape[0])
+
+    def __call__(self, pixels: torch.Tensor, side: int) -> torch.Tensor:
+        """What the student should see.
+
+        Args:
+            pixels: Of shape (n, 3, H, W), normalised as both towers want them.
+            side: Patches along a side of the student's picture.
+
+        Returns:
+            Standardised features of shape (n, side * side, channels), row by row.
+        """
+        import torch
+        from torch.nn import functional
+
+        with torch.no_grad():
+            self._tower(pixels)
+            assert self._map is not None  # the hook ran
+            pooled = functional.adaptive_avg_pool2d(self._map, (side, side))
+            tokens = pooled.flatten(2).transpose(1, 2)  # (n, side * side, channels)
+            return functional.layer_norm(tokens, tokens.shape[-1:])
+
+    def _keep(self, _module: object, _inputs: object, output: torch.Tensor) -> None:
+        self._map = output
