@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT.parent / "shared" / "kaggle-sample"
-REACHED = {"knn-vit-h": 0.28, "clip-l14": 0.38}
+REACHED = {"knn-vit-h": 0.28, "clip-l14": 0.42}
 """Shares of the floor-to-oracle gap that the packaged towers close; the goal is 0.5 for each."""
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 

@@ -9,7 +9,7 @@ import typer
 import yaml
 
 from unprompt.assembly import load_ensemble, load_experiment
-from unprompt.config.source import read
+from unprompt.config.compose import compose
 from unprompt.errors import ConfigError, UnpromptError
 from unprompt.registry import Registry
 from unprompt.train.recipe import load_recipe
@@ -51,7 +51,7 @@ def load_any(
     Raises:
         ConfigError: The file has mistakes.
     """
-    data = read(path).data
+    data = compose(path, overrides).data
     keys = set(data) if isinstance(data, dict) else set()
     if "members" in keys:
         return "ensemble", load_ensemble(path, registry, overrides).plain()

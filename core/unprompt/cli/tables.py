@@ -35,7 +35,7 @@ def scores_table(scores: Json) -> str:
         rows.append(_frame(scores, "oracle"))
     lines = [
         f"{scores['experiment']}: {', '.join(sizes)} pictures",
-        f"leak: the nearest test prompt to a train prompt has cosine {leak:.3f}",
+        f"leak: the nearest test prompt to a train prompt has cosine {leak:.4f}",
         "",
         text_table(header, rows),
         "",

@@ -26,11 +26,8 @@ class Teacher:
         import open_clip
 
         model = open_clip.create_model(f"local-dir:{folder}").eval().requires_grad_(False)
-        self._tower: torch.nn.Module = model.visual
-        self._map: torch.Tensor | None = None
-        layer = self._tower.get_submodule("layer3")
-        layer.register_forward_hook(self._keep)
-        self.channels = int(list(layer.parameters())[-1].shape[0])
+        self._tower = model.visual
+        self.channels = int(list(self._tower.layer3.parameters())[-1].shape[0])
 
     def __call__(self, pixels: torch.Tensor, side: int) -> torch.Tensor:
         """What the student should see.
@@ -46,11 +43,9 @@ class Teacher:
         from torch.nn import functional
 
         with torch.no_grad():
-            self._tower(pixels)
-            assert self._map is not None  # the hook ran
-            pooled = functional.adaptive_avg_pool2d(self._map, (side, side))
+            features = self._tower.stem(pixels)
+            for layer in (self._tower.layer1, self._tower.layer2, self._tower.layer3):
+                features = layer(features)
+            pooled = functional.adaptive_avg_pool2d(features, (side, side))
             tokens = pooled.flatten(2).transpose(1, 2)  # (n, side * side, channels)
             return functional.layer_norm(tokens, tokens.shape[-1:])
-
-    def _keep(self, _module: object, _inputs: object, output: torch.Tensor) -> None:
-        self._map = output
