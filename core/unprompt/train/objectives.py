@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -171,7 +172,6 @@ class Regression:
         self._targets = torch.from_numpy(targets)
         self._contrast = contrast
         self._teacher = teacher
-        self._side = config.image_size // config.patch_size
         width = config.hidden_size
         self.model = torch.nn.ModuleDict(
             {"vision": CLIPVisionModel(config), "fc": torch.nn.Linear(width, targets.shape[1])}
@@ -190,7 +190,7 @@ class Regression:
             # Two thirds up the tower; the layers above are left to the target space.
             layers = seen.hidden_states
             tokens = self.model["tokens"](layers[2 * (len(layers) - 1) // 3][:, 1:])
-            features = self._teacher(pixels, self._side)
+            features = self._teacher(pixels, math.isqrt(tokens.shape[1]))
             loss = loss + torch.nn.functional.mse_loss(tokens, features)
         if self._contrast:
             own = torch.arange(len(rows))
