@@ -52,6 +52,11 @@ class OutputError(UnpromptError):
     """A result cannot be written where it was asked for."""
 
 
+def first_line(error: BaseException) -> str:
+    """What a library's error says first, or its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def named(things: Sequence[str], *, limit: int = 5) -> str:
     """Name the first few of many things for an error line: ``'a', 'b' and 7 more``."""
     head = ", ".join(repr(thing) for thing in things[:limit])

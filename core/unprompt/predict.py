@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unprompt.assembly import Ensemble, Member
+from unprompt.assembly import Ensemble, Member, Part
 from unprompt.blend import blend
 from unprompt.cache import Cache
 from unprompt.contracts import Batch, Evidence, Images, Predictor, Runtime, TextEncoder, TrainSet
@@ -19,6 +19,7 @@ from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError, PluginError, UnpromptError, named
 from unprompt.files import content_hash, folder_hash
 from unprompt.registry import Registry
+from unprompt.text.cached import CachedTextEncoder
 from unprompt.types import FloatArray, Json
 
 FILE = "predictions.parquet"
@@ -37,6 +38,11 @@ class Workshop:
     registry: Registry
     runtime: Runtime
     cache: Cache
+
+    def text_encoder(self, part: Part) -> TextEncoder:
+        """The text encoder that ``part`` describes, its results cached."""
+        encoder = self.registry.build(part.spec, part.options, self.runtime)
+        return CachedTextEncoder(encoder, self.cache)
 
 
 @dataclass(frozen=True, slots=True)

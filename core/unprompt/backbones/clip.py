@@ -12,7 +12,7 @@ from unprompt.backbones.config import BackboneConfig, check_folder
 from unprompt.config.check import did_you_mean
 from unprompt.contracts import Runtime
 from unprompt.embeddings import unit
-from unprompt.errors import MissingFileError
+from unprompt.errors import MissingFileError, first_line
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ClipTowers:
             self._tokenizer = open_clip.get_tokenizer(name)
         except (OSError, RuntimeError, ValueError) as error:
             what = config.folder.path if config.folder else f"{config.model} / {config.pretrained}"
-            raise MissingFileError(f"{owner}: cannot load {what}: {_first_line(error)}") from error
+            raise MissingFileError(f"{owner}: cannot load {what}: {first_line(error)}") from error
         self._model = model.eval()
         self._runtime = runtime
         self.dim = int(open_clip.get_model_config(name)["embed_dim"])
@@ -91,7 +91,3 @@ class ClipTowers:
         ):
             rows = encode(inputs.to(device))
         return unit(rows.float().cpu().numpy())
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt.backbones.config import BackboneConfig, check_folder
 from unprompt.contracts import Runtime
-from unprompt.errors import MissingFileError, named
+from unprompt.errors import MissingFileError, first_line, named
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ class VisionTower:
                 output_loading_info=True,
             )
         except (OSError, RuntimeError) as error:
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise MissingFileError(f"{owner}: cannot load {name}: {line}") from error
+            raise MissingFileError(f"{owner}: cannot load {name}: {first_line(error)}") from error
         model, found = loaded
         if found["missing_keys"]:  # transformers would make them up at random
             raise MissingFileError(f"{owner}: {name} lacks {named(sorted(found['missing_keys']))}")

@@ -21,7 +21,6 @@ from unprompt.files import check_writable
 from unprompt.predict import Workshop, predict_ensemble
 from unprompt.registry import Registry
 from unprompt.run.folder import WEIGHTS
-from unprompt.text.cached import CachedTextEncoder
 
 WORDY = ("jsonl", "parquet")
 """Formats that have room for prompts and evidence."""
@@ -66,10 +65,7 @@ def ensemble_file(path: Path) -> Path:
 
 def no_train_set(ensemble: Ensemble, shop: Workshop) -> TrainSet:
     """An empty train set: members either bring their artifact or need no training."""
-    part = ensemble.text_encoder
-    encoder = CachedTextEncoder(
-        shop.registry.build(part.spec, part.options, shop.runtime), shop.cache
-    )
+    encoder = shop.text_encoder(ensemble.text_encoder)
     nothing = Embeddings((), np.empty((0, encoder.dim), np.float32))
     return TrainSet((), Images((), Files({})), nothing, encoder)
 

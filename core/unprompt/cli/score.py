@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from unprompt.assembly import TEXT_ENCODER
+from unprompt.assembly import TEXT_ENCODER, Part
 from unprompt.cli.setup import workshop
 from unprompt.config.models import RuntimeConfig, ScoreConfig, SplitConfig
 from unprompt.data.predictions import read_predictions
@@ -17,7 +17,6 @@ from unprompt.errors import DataError
 from unprompt.registry import Registry
 from unprompt.score import score
 from unprompt.specs import TextEncoderSpec
-from unprompt.text.cached import CachedTextEncoder
 
 
 def score_command(predictions: Path, prompts: Path, *, quiet: bool) -> None:
@@ -27,7 +26,7 @@ def score_command(predictions: Path, prompts: Path, *, quiet: bool) -> None:
     registry = Registry()
     shop = workshop(registry, RuntimeConfig(), quiet=quiet)
     spec = registry.spec(TEXT_ENCODER, TextEncoderSpec)
-    encoder = CachedTextEncoder(registry.build(spec, spec.options(), shop.runtime), shop.cache)
+    encoder = shop.text_encoder(Part(spec, spec.options()))
     if embeddings.dim != encoder.dim:
         raise DataError(
             f"{predictions}: {embeddings.dim} numbers per picture, {TEXT_ENCODER} has {encoder.dim}"

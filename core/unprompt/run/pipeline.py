@@ -19,7 +19,6 @@ from unprompt.run.results import Judged
 from unprompt.run.stages import Stages
 from unprompt.search.objective import GramObjective
 from unprompt.search.study import Found, search
-from unprompt.text.cached import CachedTextEncoder
 from unprompt.types import DoubleArray, Json
 
 JUDGED = ("holdout", "test")
@@ -79,7 +78,7 @@ def open_world(experiment: Experiment, shop: Workshop, stages: Stages) -> World:
     Raises:
         DataError: Rows and pictures do not match, a picture cannot be read, or a split is empty.
     """
-    encoder = make_text_encoder(experiment, shop)
+    encoder = shop.text_encoder(experiment.ensemble.text_encoder)
     with stages.timed("dataset"):
         dataset: Dataset = shop.registry.build(experiment.dataset.spec, experiment.dataset.options)
         records, images = dataset.records(), dataset.images()
@@ -95,12 +94,6 @@ def open_world(experiment: Experiment, shop: Workshop, stages: Stages) -> World:
     with stages.timed("splits"):
         splits = make_splits(records, targets, experiment.config.data.split)
     return World(dataset, records, images, targets, splits, encoder)
-
-
-def make_text_encoder(experiment: Experiment, shop: Workshop) -> TextEncoder:
-    """The ensemble's text encoder, its results cached."""
-    part = experiment.ensemble.text_encoder
-    return CachedTextEncoder(shop.registry.build(part.spec, part.options, shop.runtime), shop.cache)
 
 
 def check_pictures(images: Images, shop: Workshop) -> None:
