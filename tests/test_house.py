@@ -38,6 +38,7 @@ PUBLIC = [
     "Location",
     "MissingFileError",
     "Model",
+    "Need",
     "OutputError",
     "PluginError",
     "Predictor",

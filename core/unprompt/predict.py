@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +53,13 @@ class Prepared:
         member: The line of the ensemble.
         artifact: The folder of what it learned.
         key: Everything but the pictures that its predictions depend on.
-        dim: D of the space that it should predict in.
+        text_encoder: The space that it should predict in.
     """
 
     member: Member
     artifact: Path
     key: Json
-    dim: int
+    text_encoder: TextEncoder
 
 
 def prepare(member: Member, train: TrainSet, shop: Workshop) -> Prepared:
@@ -73,7 +73,8 @@ def prepare(member: Member, train: TrainSet, shop: Workshop) -> Prepared:
     Raises:
         UnpromptError: Of the family, with the member's name in front.
     """
-    with _owned(member), closing(_build(member, shop)) as predictor:
+    encoder = train.text_encoder
+    with _owned(member), closing(_build(member, shop, encoder)) as predictor:
         key = _member_key(member, predictor, shop)
         if member.artifact is not None:
             if not member.artifact.is_dir():
@@ -85,7 +86,7 @@ def prepare(member: Member, train: TrainSet, shop: Workshop) -> Prepared:
                 [key, _train_key(train)],
                 lambda folder: predictor.prepare(train, folder),
             )
-    return Prepared(member, artifact, [key, folder_hash(artifact)], train.text_encoder.dim)
+    return Prepared(member, artifact, [key, folder_hash(artifact), encoder.identity], encoder)
 
 
 def predict(prepared: Prepared, images: Images, shop: Workshop) -> Batch:
@@ -102,9 +103,9 @@ def predict(prepared: Prepared, images: Images, shop: Workshop) -> Batch:
     member = prepared.member
 
     def make(folder: Path) -> None:
-        with closing(_build(member, shop)) as predictor:
+        with closing(_build(member, shop, prepared.text_encoder)) as predictor:
             predictor.load(prepared.artifact)
-            batch = collect(predictor.predict(images), images.ids, prepared.dim)
+            batch = collect(predictor.predict(images), images.ids, prepared.text_encoder.dim)
         parquet.write(folder / FILE, batch)
 
     with _owned(member):
@@ -211,8 +212,9 @@ def nearest_texts(
     return tuple(found)
 
 
-def _build(member: Member, shop: Workshop) -> Predictor:
-    predictor: Predictor = shop.registry.build(member.part.spec, member.part.options, shop.runtime)
+def _build(member: Member, shop: Workshop, encoder: TextEncoder) -> Predictor:
+    runtime = replace(shop.runtime, text_encoder=encoder)
+    predictor: Predictor = shop.registry.build(member.part.spec, member.part.options, runtime)
     return predictor
 
 

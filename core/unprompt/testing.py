@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,15 @@ from unprompt.contracts import (
     TextEncoder,
     TrainSet,
 )
+from unprompt.data.pictures import folder_images
 from unprompt.embeddings import Embeddings, unit
 from unprompt.types import FloatArray
 
 TOLERANCE = 1e-5
 """How far rows may differ with the order of pictures or the batch size, in float32."""
+
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
+"""Pillow's modes of files that a predictor should not have to care about."""
 
 
 @dataclass(frozen=True)
@@ -140,16 +144,17 @@ def make_prepared(
         train: What to learn from instead.
     """
     train = train or example_train_set()
-    learner = family(options, Runtime())
+    encoder = train.text_encoder
+    learner = family(options, Runtime(text_encoder=encoder))
     learner.prepare(train, artifact)
     learner.close()
 
     def load(runtime: Runtime) -> Predictor:
-        predictor = family(options, runtime)
+        predictor = family(options, replace(runtime, text_encoder=encoder))
         predictor.load(artifact)
         return predictor
 
-    return Prepared(load, train.text_encoder.dim)
+    return Prepared(load, encoder.dim)
 
 
 def rows_of(predictor: Predictor, images: Images) -> dict[str, FloatArray]:
@@ -197,9 +202,11 @@ class PredictorContract:
 
     def test_order_does_not_matter(self, prepared: Prepared, images: Images) -> None:
         forward = rows_of(prepared.load(Runtime()), images)
-        backward = rows_of(prepared.load(Runtime()), images.select(images.ids[::-1]))
-        for name in images.ids:
-            np.testing.assert_allclose(forward[name], backward[name], atol=TOLERANCE, err_msg=name)
+        shuffled = [images.ids[i] for i in np.random.default_rng(1).permutation(len(images))]
+        for order, size in ((images.ids[::-1], 64), (shuffled, 3)):
+            other = rows_of(prepared.load(Runtime(batch_size=size)), images.select(order))
+            for name in images.ids:
+                np.testing.assert_allclose(forward[name], other[name], atol=TOLERANCE, err_msg=name)
 
     def test_the_same_call_gives_the_same_rows(self, prepared: Prepared, images: Images) -> None:
         first = rows_of(prepared.load(Runtime()), images)
@@ -214,7 +221,21 @@ class PredictorContract:
         np.testing.assert_allclose(alone[name], everything[name], atol=TOLERANCE)
 
     def test_no_picture_gives_no_row(self, prepared: Prepared, images: Images) -> None:
-        assert rows_of(prepared.load(Runtime()), images.select(())) == {}
+        predictor = prepared.load(Runtime())
+        assert list(predictor.predict(images.select(()))) == []
+        predictor.close()
+
+    def test_files_of_every_mode(self, prepared: Prepared, images: Images, tmp_path: Path) -> None:
+        for mode in MODES:
+            converted = images.open(images.ids[-1]).convert(mode)
+            if mode.endswith("A"):
+                converted.putalpha(100)
+            converted.save(tmp_path / f"{mode}.png")
+        files = folder_images([tmp_path])
+        seen = Images(files.ids, Pictures({name: files.open(name) for name in files.ids}))
+        rows = rows_of(prepared.load(Runtime()), files)
+        for name, row in rows_of(prepared.load(Runtime()), seen).items():
+            np.testing.assert_allclose(rows[name], row, atol=TOLERANCE, err_msg=name)
 
     def test_evidence_is_text_with_finite_weights(self, prepared: Prepared, images: Images) -> None:
         predictor = prepared.load(Runtime())

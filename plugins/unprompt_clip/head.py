@@ -27,6 +27,11 @@ class Head:
     bias: npt.NDArray[np.float32]
 
     @classmethod
+    def of(cls, weight: npt.NDArray[np.float32], bias: npt.NDArray[np.float32]) -> Head:
+        """A torch ``Linear``'s: ``weight`` (D, F) and ``bias`` (D,)."""
+        return cls(np.ascontiguousarray(weight.T), bias)
+
+    @classmethod
     def fit(
         cls,
         features: npt.NDArray[np.float32],
@@ -67,4 +72,4 @@ class Head:
         from safetensors.numpy import load_file
 
         state = load_file(folder / FILE)
-        return cls(np.ascontiguousarray(state["fc.weight"].T), state["fc.bias"])
+        return cls.of(state["fc.weight"], state["fc.bias"])

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import Field
 
-from unprompt import Model, PredictorSpec, hookimpl
+from unprompt import PredictorSpec, hookimpl
 from unprompt.backbones import BackboneConfig
+from unprompt_clip.options import RegressorOptions
 
-Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
-
-class L14Options(Model):
+class L14Options(RegressorOptions):
     """Options of ``clip-l14``."""
 
     backbone: BackboneConfig = Field(
         default=BackboneConfig(model="openai/clip-vit-large-patch14"),
-        description="A transformers CLIP vision tower.",
+        description="A transformers CLIP vision tower; `weights` may hold `vision.*` and `fc.*`.",
     )
-    penalties: tuple[Penalty, ...] = Field(
-        default=(1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0),
-        strict=False,
-        min_length=1,
-        description="Ridge penalties to choose from, on standardised features; the choice is by "
-        "leave-one-out error on the train split.",
-    )
-    evidence: int = Field(default=5, ge=1, description="Nearest train prompts to show per picture.")
 
 
 @hookimpl
@@ -34,7 +23,7 @@ def unprompt_predictor() -> PredictorSpec:
     """Offer ``clip-l14``."""
     return PredictorSpec(
         name="clip-l14",
-        summary="CLIP ViT-L/14 vision tower with a linear head fitted on the train split",
+        summary="CLIP ViT-L/14 vision tower with a linear head, its own or fitted on train",
         options=L14Options,
         target="unprompt_clip.regressor:ClipRegressor",
     )

@@ -1,83 +1,132 @@
-"""A CLIP vision tower with a linear head."""
+"""An image tower with a linear head; families differ in their tower."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
-from unprompt import Batch, DataError, Embeddings, Images, Predictor, Runtime, TrainSet
-from unprompt.backbones import VisionTower, identity, pixel_batches
+from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet
+from unprompt.backbones import ImageTower, TimmTower, VisionTower, averaged, pixel_batches
 from unprompt.bank import PromptBank
 from unprompt_clip.head import Head
-from unprompt_clip.l14 import L14Options
+from unprompt_clip.options import RegressorOptions
 
-OWNER = "CLIP regressor backbone"
+OWNER = "image tower"
 
 
-class ClipRegressor(Predictor):
-    """Vision tower -> ``pooler_output`` -> linear head -> unit rows.
+class Regressor(Predictor):
+    """Tower -> pooled features -> linear head -> unit rows, averaged over views.
 
-    Source: the seed solution's CLIP-L14 member, DESIGN section 7 item 2; there the head was
-    trained together with the last layers, here it is fitted to the train split.
+    The head is the one in the weights, where there is one; otherwise it is fitted to the train
+    split.
     """
 
-    options: L14Options
+    options: RegressorOptions
+    family: ClassVar[type[ImageTower]]
 
-    def __init__(self, options: L14Options, runtime: Runtime) -> None:
+    def __init__(self, options: RegressorOptions, runtime: Runtime) -> None:
         """Store both."""
         super().__init__(options, runtime)
-        self._tower: VisionTower | None = None
+        self._tower: ImageTower | None = None
         self._head: Head | None = None
         self._bank: PromptBank | None = None
 
     def identity(self) -> Mapping[str, Any]:
         """The backbone's."""
-        return identity(self.options.backbone, OWNER)
+        return self.family.identity(self.options.backbone, self.runtime, OWNER)
+
+    def needs(self) -> Sequence[Need]:
+        """The backbone's files."""
+        return self.family.needs(self.options.backbone)
+
+    def towers(self) -> Mapping[str, int]:
+        """The image tower."""
+        return {"image": self.family.parameters(self.options.backbone, OWNER)}
 
     def prepare(self, train: TrainSet, artifact: Path) -> None:
-        """Fit the head and keep the train prompts, to find words for predictions.
+        """Find the head, and keep the train prompts, to find words for predictions.
 
         Raises:
-            DataError: There are fewer than two pictures to learn from.
+            DataError: The weights have no head, and there are fewer than two pictures to learn
+                one from; or their head is not for this text encoder.
         """
-        if len(train) < 2:
-            raise DataError(
-                "the head has nothing to learn from: use the ensemble through an experiment's run"
-            )
-        tower = self._load_tower()
-        found = pixel_batches(train.images, tower.preprocess, self.runtime, what="fit the head")
-        parts = [(ids, tower.features(pixels)) for ids, pixels in found]
-        ids = [name for names, _ in parts for name in names]
-        features = np.concatenate([rows for _, rows in parts])
-        targets = train.targets.align(ids).rows
-        Head.fit(features, targets, self.options.penalties).save(artifact)
-        prompts = {record.image_id: record.prompt for record in train.records}
-        first = {prompts[name]: row for name, row in zip(ids, targets, strict=True)}
-        PromptBank.of(list(first), np.stack(list(first.values()))).save(artifact)
+        tower = self.tower
+        if tower.head is not None:
+            head = Head.of(*tower.head)
+            if head.bias.shape != (train.text_encoder.dim,):
+                raise DataError(
+                    f"the head in {self.options.backbone.describe()} predicts {len(head.bias)} "
+                    f"numbers, the text encoder has {train.text_encoder.dim}"
+                )
+        else:
+            head = self._fit(tower, train)
+        head.save(artifact)
+        first = {record.prompt: record.image_id for record in train.records}
+        rows = train.targets.align(list(first.values())).rows
+        PromptBank.of(list(first), rows).save(artifact)
 
     def load(self, artifact: Path) -> None:
         """Read tower, head and prompts."""
         self._head, self._bank = Head.read(artifact), PromptBank.read(artifact)
-        self._load_tower()
+        self._tower = self.tower
 
     def predict(self, images: Images) -> Iterator[Batch]:
-        """Unit rows with the nearest train prompts."""
-        head, bank, tower = self._head, self._bank, self._load_tower()
+        """Unit rows with the nearest train prompts, where there are any."""
+        head, bank, tower = self._head, self._bank, self.tower
         assert head is not None and bank is not None  # load() comes first, by contract
-        for ids, pixels in pixel_batches(images, tower.preprocess, self.runtime, what="CLIP"):
-            embeddings = head.predict(tower.features(pixels))
-            evidence = bank.nearest(embeddings, self.options.evidence)
-            best = tuple(near[0].text for near in evidence)
-            yield Batch(Embeddings(ids, embeddings), best, tuple(evidence))
+
+        def encode(pixels: Any) -> npt.NDArray[np.float32]:
+            return head.predict(tower.features(pixels))
+
+        for ids, pixels in pixel_batches(images, tower.preprocess, self.runtime, what="tower"):
+            embeddings = averaged(encode, pixels, self.options.views)
+            evidence = tuple(bank.nearest(embeddings, self.options.evidence))
+            best = tuple(near[0].text if near else None for near in evidence)
+            yield Batch(Embeddings(ids, embeddings), best, evidence)
 
     def close(self) -> None:
         """Drop tower, head and prompts."""
         self._tower = self._head = self._bank = None
 
-    def _load_tower(self) -> VisionTower:
+    def _fit(self, tower: ImageTower, train: TrainSet) -> Head:
+        """Ridge regression from the pictures as they are; views are for prediction."""
+        if len(train) < 2:
+            raise DataError(
+                "the head has nothing to learn from: use the ensemble through an experiment's "
+                "run, or weights with a head"
+            )
+        found = pixel_batches(train.images, tower.preprocess, self.runtime, what="fit the head")
+        parts = [(ids, tower.features(pixels)) for ids, pixels in found]
+        features = np.concatenate([rows for _, rows in parts])
+        targets = train.targets.align([name for names, _ in parts for name in names]).rows
+        return Head.fit(features, targets, self.options.penalties)
+
+    @property
+    def tower(self) -> ImageTower:
+        """The image tower, loaded when first used."""
         if self._tower is None:
-            self._tower = VisionTower(self.options.backbone, self.runtime, OWNER)
+            self._tower = self.family(self.options.backbone, self.runtime, OWNER)
         return self._tower
+
+
+class ClipRegressor(Regressor):
+    """A CLIP vision tower and its ``pooler_output``.
+
+    Source: the seed solution's CLIP-L14 member, DESIGN section 7 item 2; there the head was
+    trained together with the last layers.
+    """
+
+    family = VisionTower
+
+
+class TimmRegressor(Regressor):
+    """A timm tower without its classifier.
+
+    Source: the seed solution's CLIP-L16-384 member, DESIGN section 7 item 3.
+    """
+
+    family = TimmTower

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from unprompt import Model
 
@@ -22,10 +23,22 @@ class KernelOptions(Model):
     temperature: float = Field(
         default=20.0, gt=0, allow_inf_nan=False, description="Of softmax; higher is sharper."
     )
+    fit: int = Field(
+        default=0,
+        ge=0,
+        description="Train pictures on which softmax's temperature is chosen instead, each "
+        "without prompts that nearly are its own; 0: it is as given.",
+    )
     power: float = Field(default=6.0, gt=0, allow_inf_nan=False, description="Of power.")
     epsilon: float = Field(
         default=1e-4, gt=0, allow_inf_nan=False, description="Of power: keeps weights finite."
     )
+
+    @model_validator(mode="after")
+    def _check(self) -> KernelOptions:
+        if self.fit and self.name != "softmax":
+            raise PydanticCustomError("kernel", "`fit` belongs to the kernel softmax")
+        return self
 
 
 def weights(cosines: npt.NDArray[np.float32], options: KernelOptions) -> npt.NDArray[np.float64]:

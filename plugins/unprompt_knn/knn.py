@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unprompt import Batch, Embeddings, Evidence, Images, Predictor, Runtime, TrainSet, unit
-from unprompt.backbones import ClipTowers, identity, pixel_batches
+from unprompt import (
+    Batch,
+    DataError,
+    Embeddings,
+    Evidence,
+    Images,
+    Need,
+    Predictor,
+    Runtime,
+    TrainSet,
+    unit,
+)
+from unprompt.backbones import ClipTowers, pixel_batches
 from unprompt.bank import PromptBank
+from unprompt_knn.fit import fit_temperature
 from unprompt_knn.kernel import weights
 from unprompt_knn.options import KnnOptions
 
 OWNER = "kNN backbone"
+KERNEL = "kernel.json"
 
 
 class Knn(Predictor):
@@ -28,43 +42,75 @@ class Knn(Predictor):
     def __init__(self, options: KnnOptions, runtime: Runtime) -> None:
         """Store both."""
         super().__init__(options, runtime)
-        self._towers: ClipTowers | None = None
+        self._clip: ClipTowers | None = None
         self._bank: PromptBank | None = None
+        self._kernel = options.kernel
 
     def identity(self) -> Mapping[str, Any]:
         """The backbone's and the bank table's content."""
-        return {**identity(self.options.backbone, OWNER), **self.options.bank.identity()}
+        tower = ClipTowers.identity(self.options.backbone, self.runtime, OWNER)
+        return {**tower, **self.options.bank.identity(self.runtime)}
+
+    def needs(self) -> Sequence[Need]:
+        """The backbone's files and the bank's table."""
+        return [*ClipTowers.needs(self.options.backbone), *self.options.bank.needs()]
+
+    def towers(self) -> Mapping[str, int]:
+        """CLIP: its image and text towers together."""
+        return {"CLIP": ClipTowers.parameters(self.options.backbone, OWNER)}
 
     def prepare(self, train: TrainSet, artifact: Path) -> None:
-        """Embed the bank's prompts with the CLIP text tower and the text encoder.
+        """Embed the bank's prompts with the CLIP text tower and the text encoder; fit the kernel.
 
         Raises:
-            DataError: There are no prompts.
+            DataError: There are no prompts, or no pictures to fit the kernel on.
         """
-        prompts = self.options.bank.texts(train)
-        keys = self._load_towers().texts(prompts)
-        PromptBank.of(prompts, train.text_encoder.encode(prompts), keys).save(artifact)
+        prompts = self.options.bank.texts(train, self.runtime)
+        keys = self.clip.texts(prompts)
+        bank = PromptBank.of(prompts, train.text_encoder.encode(prompts), keys)
+        bank.save(artifact)
+        if self.options.kernel.fit:
+            fitted = {"temperature": self._fit(bank, train)}
+            (artifact / KERNEL).write_text(json.dumps(fitted), encoding="utf-8")
 
     def load(self, artifact: Path) -> None:
-        """Read the bank and the towers."""
-        self._bank = PromptBank.read(artifact)
-        self._load_towers()
+        """Read the bank, the kernel and the towers."""
+        self._bank, self._clip = PromptBank.read(artifact), self.clip
+        if self.options.kernel.fit:
+            fitted = json.loads((artifact / KERNEL).read_text(encoding="utf-8"))
+            self._kernel = self.options.kernel.model_copy(update=fitted)
 
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows, the best neighbour's prompt, and the neighbours with their shares."""
-        towers = self._load_towers()
+        towers = self.clip
         for ids, pixels in pixel_batches(images, towers.preprocess, self.runtime, what="kNN"):
-            yield self._batch(ids, towers.images(pixels))
+            yield self._batch(ids, towers.images(pixels, self.options.views))
 
     def close(self) -> None:
         """Drop towers and bank."""
-        self._towers = self._bank = None
+        self._clip = self._bank = None
+
+    def _fit(self, bank: PromptBank, train: TrainSet) -> float:
+        """The kernel's temperature, on pictures spread evenly over the train split."""
+        if not len(train):
+            raise DataError(
+                "the kernel has no pictures to fit on: use the ensemble through an experiment's "
+                "run, or give `temperature` and no `fit`"
+            )
+        step = max(1, len(train) // self.options.kernel.fit)
+        images = train.images.select(train.images.ids[::step][: self.options.kernel.fit])
+        found = pixel_batches(images, self.clip.preprocess, self.runtime, what="fit the kernel")
+        parts = [(ids, self.clip.images(pixels, self.options.views)) for ids, pixels in found]
+        queries = np.concatenate([rows for _, rows in parts])
+        targets = train.targets.select([name for names, _ in parts for name in names]).rows
+        kernel = self.options.kernel
+        return fit_temperature(bank, queries, targets, self.options.neighbours, kernel)
 
     def _batch(self, ids: tuple[str, ...], queries: Any) -> Batch:
         bank = self._bank
         assert bank is not None  # load() comes first, by contract
         cosines, rows = bank.search_keys(queries, self.options.neighbours)  # (n, K)
-        shares = weights(cosines, self.options.kernel)  # (n, K)
+        shares = weights(cosines, self._kernel)  # (n, K)
         summed = np.einsum("nk,nkd->nd", shares, bank.targets[rows])  # (n, D)
         embeddings = unit(summed)
         evidence = tuple(
@@ -77,7 +123,9 @@ class Knn(Predictor):
         first = zip(rows[: self.options.evidence], shares, strict=False)
         return tuple(Evidence(bank.prompts[row], float(w), "neighbour") for row, w in first)
 
-    def _load_towers(self) -> ClipTowers:
-        if self._towers is None:
-            self._towers = ClipTowers(self.options.backbone, self.runtime, OWNER)
-        return self._towers
+    @property
+    def clip(self) -> ClipTowers:
+        """Both CLIP towers, loaded when first used."""
+        if self._clip is None:
+            self._clip = ClipTowers(self.options.backbone, self.runtime, OWNER)
+        return self._clip

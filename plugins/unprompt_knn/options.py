@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from unprompt import Model
-from unprompt.backbones import BackboneConfig
+from unprompt.backbones import IDENTITY, BackboneConfig, Views
 from unprompt.bank import BankConfig
 from unprompt_knn.kernel import KernelOptions
 
@@ -19,4 +19,5 @@ class KnnOptions(Model):
     kernel: KernelOptions = Field(
         default=KernelOptions(), description="How much a neighbour counts."
     )
+    views: Views = IDENTITY
     evidence: int = Field(default=5, ge=1, description="Neighbours to show per picture.")

@@ -9,15 +9,17 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec, hookspecs
 from unprompt.config import models
+from unprompt.config.location import Location
 from unprompt.registry import Registry
 from unprompt.train.recipe import RecipeConfig
 
@@ -45,24 +47,33 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, BaseModel):
         given = value.model_dump(mode="json", exclude_defaults=True)
         return f"`{json.dumps(given)}`" if given else "as below"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(map(str, value))}]`" if value else "none"
     text = str(getattr(value, "text", value))
-    return f"`{text}`" if value not in (None, [], {}, ()) else "none"
+    return f"`{text}`" if value not in (None, [], {}, "") else "none"
+
+
+NAMES = {float: "number", int: "whole number", str: "text", bool: "true or false", Location: "path"}
 
 
 def _type(annotation: Any) -> str:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    """As a reader of YAML would say it."""
+    if annotation in NAMES:
+        return NAMES[annotation]
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(inner[0])
+    if origin is Literal:
+        return " or ".join(f"`{choice}`" for choice in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(_type(one) for one in inner if one is not NoneType)
+    if origin in (tuple, list):
+        kinds = dict.fromkeys(_type(one) for one in inner if one is not Ellipsis)
+        return f"list of {' or '.join(kinds)}"
+    known = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    if known or origin in (dict, Mapping):
         return "map"
-    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    names = {"float": "number", "int": "whole number", "str": "text", "bool": "true or false"}
-    if text in names:
-        return names[text]
-    if "Literal" in text:
-        return " or ".join(f"`{choice}`" for choice in get_args(annotation))
-    if "list" in text or "tuple" in text:
-        return "list"
-    if "dict" in text:
-        return "map"
-    return "path" if "Location" in text else "text"
+    raise TypeError(f"no word for {annotation}")
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -18,6 +18,7 @@ import pytest
 from unprompt import hookspecs
 from unprompt.assembly import load_experiment
 from unprompt.registry import Registry
+from unprompt_painter.world import World
 
 ROOT = Path(__file__).parents[2]
 GUIDES = [
@@ -70,6 +71,7 @@ def test_every_hook_is_in_the_guide() -> None:
 
 def test_every_block_has_a_test() -> None:
     here = {
+        ("README.md", "check"),
         ("README.md", "experiment"),
         ("plugins/README.md", "plugin"),
         ("plugins/README.md", "plugin pyproject"),
@@ -98,6 +100,38 @@ def test_the_experiment_of_the_readme_is_valid(tmp_path: Path) -> None:
     assert experiment.dataset.options.model_dump()["table"] == str(tmp_path / "pairs.csv")
 
 
+@pytest.mark.slow
+def test_the_check_block_says_what_is_missing_and_rehearses(tmp_path: Path) -> None:
+    asks, rehearses = blocks("README.md")["check"].splitlines()
+    for name in ("strong", "embedded"):
+        (tmp_path / "ensembles").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "ensembles" / f"{name}.yaml", tmp_path / "ensembles")
+    (tmp_path / "pictures").mkdir()
+    for index in range(2):
+        World(9).picture(index).save(tmp_path / "pictures" / f"{index}.png")
+
+    def shell(command: str) -> subprocess.CompletedProcess[str]:
+        path = f'export PATH="{Path(sys.executable).parent}:$PATH" HF_HOME={tmp_path}; '
+        return subprocess.run(
+            ["bash", "-c", path + command],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    asked = shell(asks)
+    assert asked.returncode == 1, asked.stderr  # nothing has been downloaded
+    assert "hf download laion/CLIP-ViT-H-14-laion2B-s32B-b79K" in asked.stdout
+    # Five towers at full size would take minutes and 12 GiB: the small ones show the command.
+    rehearsed = shell(rehearses.replace("strong", "embedded"))
+    assert rehearsed.returncode == 0, rehearsed.stdout + rehearsed.stderr
+    assert (
+        len(re.findall(r"^\S+ +[\d.]+ s +[\d.]+ s +[\d.]+ GiB$", rehearsed.stdout, re.MULTILINE))
+        == 5
+    )
+
+
 def test_the_plugin_of_the_guide_works_and_keeps_the_contract(tmp_path: Path) -> None:
     """Laid out as pip would install it, in a process of its own."""
     parts = blocks("plugins/README.md")
@@ -122,5 +156,5 @@ def test_the_plugin_of_the_guide_works_and_keeps_the_contract(tmp_path: Path) ->
     code += "print(json.dumps(Registry().spec('mean', PredictorSpec).summary))"
     assert json.loads(python("-c", code)) == "the mean train target"
     shown = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", "test_mean.py")
-    assert re.search(r"7 passed", shown), shown
+    assert re.search(r"8 passed", shown), shown
     shutil.rmtree(metadata)

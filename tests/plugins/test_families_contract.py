@@ -1,52 +1,163 @@
-"""The contract that every predictor keeps, with the towers that ship."""
+"""The contract that every family keeps, as YAML builds it, with small towers.
+
+Trained ones where a family has them, and otherwise random weights in the shape of those that ship.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 
-from unprompt.backbones import BackboneConfig
-from unprompt.contracts import Runtime
-from unprompt.testing import PredictorContract, Prepared, example_pictures, make_prepared
-from unprompt_clip.l14 import L14Options
-from unprompt_clip.regressor import ClipRegressor
-from unprompt_knn.knn import Knn
-from unprompt_knn.options import KnnOptions
+import unprompt_painter
+from unprompt.contracts import Batch, Runtime
+from unprompt.registry import Registry
+from unprompt.specs import PredictorSpec
+from unprompt.testing import (
+    TOLERANCE,
+    HashedWords,
+    PredictorContract,
+    Prepared,
+    example_pictures,
+    example_train_set,
+    make_prepared,
+)
+
+RandomTower = Callable[[str], Path]
+Factory = pytest.TempPathFactory
+
+WEIGHTS = Path(unprompt_painter.__file__).parent / "weights"
+FAMILIES = ("knn-vit-g", "knn-vit-h", "clip-l14", "clip-l16-384", "clip-blip")
 
 
-def backbone(tower: str) -> BackboneConfig:
-    return BackboneConfig.model_validate({"folder": f"package:unprompt_painter/weights/{tower}"})
+def prepared_family(name: str, factory: Factory, backbone: Path, **options: Any) -> Prepared:
+    """A family as the registry builds it, after learning from the example train split."""
+    registry = Registry()
+    spec = registry.spec(name, PredictorSpec)
+    said = spec.options.model_validate({"backbone": {"folder": str(backbone)}, **options})
+
+    def family(options: Any, runtime: Runtime) -> Any:
+        return registry.build(spec, options, runtime)
+
+    return make_prepared(family, said, factory.mktemp(name))
 
 
-class TestKnn(PredictorContract):
+def example_batch(prepared: Prepared) -> Batch:
+    predictor = prepared.load(Runtime())
+    (batch,) = predictor.predict(example_pictures())
+    predictor.close()
+    assert batch.embeddings.ids == example_pictures().ids
+    return batch
+
+
+def assert_pictures_matter(batch: Batch) -> None:
+    """A predictor that gives every picture the same row keeps every other promise."""
+    rows = dict(zip(batch.embeddings.ids, batch.embeddings.rows, strict=True))
+    assert np.abs(rows["square"] - rows["grey"]).max() > 10 * TOLERANCE
+
+
+def assert_evidence_is_shares(batch: Batch) -> None:
+    for pieces in batch.evidence:
+        assert len(pieces) == 5
+        assert {piece.kind for piece in pieces} == {"neighbour"}
+        assert 0 < sum(piece.weight for piece in pieces) <= 1
+        assert all(" wall number " in piece.text for piece in pieces)
+
+
+def assert_evidence_is_nearest(batch: Batch) -> None:
+    encoder = HashedWords()
+    for i, pieces in enumerate(batch.evidence):
+        assert batch.prompts[i] == pieces[0].text
+        assert {piece.kind for piece in pieces} == {"nearest"}
+        wanted = encoder.encode([piece.text for piece in pieces]) @ batch.embeddings.rows[i]
+        np.testing.assert_allclose([piece.weight for piece in pieces], wanted, atol=1e-5)
+
+
+class TestKnnVitG(PredictorContract):
     @pytest.fixture(scope="class")
     @classmethod
-    def prepared(cls, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-        options = KnnOptions(backbone=backbone("clip-a"))
-        return make_prepared(Knn, options, tmp_path_factory.mktemp("knn"))
+    def prepared(cls, tmp_path_factory: Factory, random_tower: RandomTower) -> Prepared:
+        return prepared_family("knn-vit-g", tmp_path_factory, random_tower("clip-b"))
 
     def test_evidence_is_the_shares_of_bank_prompts(self, prepared: Prepared) -> None:
-        predictor = prepared.load(Runtime())
-        (batch,) = predictor.predict(example_pictures())
-        predictor.close()
-        for pieces in batch.evidence:
-            assert len(pieces) == 5
-            assert {piece.kind for piece in pieces} == {"neighbour"}
-            assert 0 < sum(piece.weight for piece in pieces) <= 1
-            assert all(" wall number " in piece.text for piece in pieces)
+        batch = example_batch(prepared)
+        assert_evidence_is_shares(batch)
+        assert_pictures_matter(batch)
 
 
-class TestClipRegressor(PredictorContract):
+class TestKnnVitH(PredictorContract):
     @pytest.fixture(scope="class")
     @classmethod
-    def prepared(cls, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-        options = L14Options(backbone=backbone("vision-a"))
-        return make_prepared(ClipRegressor, options, tmp_path_factory.mktemp("clip"))
+    def prepared(cls, tmp_path_factory: Factory) -> Prepared:
+        return prepared_family("knn-vit-h", tmp_path_factory, WEIGHTS / "clip-a")
+
+    def test_evidence_is_the_shares_of_bank_prompts(self, prepared: Prepared) -> None:
+        batch = example_batch(prepared)
+        assert_evidence_is_shares(batch)
+        assert_pictures_matter(batch)
+
+
+class TestClipL14(PredictorContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def prepared(cls, tmp_path_factory: Factory) -> Prepared:
+        return prepared_family("clip-l14", tmp_path_factory, WEIGHTS / "vision-a")
 
     def test_evidence_is_the_nearest_train_prompts(self, prepared: Prepared) -> None:
-        predictor = prepared.load(Runtime())
-        (batch,) = predictor.predict(example_pictures())
-        predictor.close()
-        for prompt, pieces in zip(batch.prompts, batch.evidence, strict=True):
-            assert prompt == pieces[0].text
-            assert {piece.kind for piece in pieces} == {"nearest"}
-            assert all(-1.00001 <= piece.weight <= 1.00001 for piece in pieces)
+        batch = example_batch(prepared)
+        assert_evidence_is_nearest(batch)
+        assert_pictures_matter(batch)
+
+
+class TestClipL16At384(PredictorContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def prepared(cls, tmp_path_factory: Factory, random_tower: RandomTower) -> Prepared:
+        views = ["identity", "hflip"]
+        tower = random_tower("vision-b")
+        return prepared_family("clip-l16-384", tmp_path_factory, tower, views=views)
+
+    def test_evidence_is_the_nearest_train_prompts(self, prepared: Prepared) -> None:
+        batch = example_batch(prepared)
+        assert_evidence_is_nearest(batch)
+        assert_pictures_matter(batch)
+
+
+class TestClipBlip(PredictorContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def prepared(cls, tmp_path_factory: Factory, random_tower: RandomTower) -> Prepared:
+        captioner = {"folder": str(random_tower("blip-a")), "max_tokens": 6}
+        tower = WEIGHTS / "clip-a"
+        return prepared_family("clip-blip", tmp_path_factory, tower, captioner=captioner)
+
+    def test_the_embedding_is_the_texts_and_evidence_is_phrases(self, prepared: Prepared) -> None:
+        batch = example_batch(prepared)
+        texts = [text or "" for text in batch.prompts]
+        np.testing.assert_allclose(batch.embeddings.rows, HashedWords().encode(texts), atol=1e-6)
+        assert {piece.kind for pieces in batch.evidence for piece in pieces} == {"phrase"}
+        assert_pictures_matter(batch)
+
+
+def test_every_predictor_of_this_project_is_tested_here() -> None:
+    registry = Registry()
+    ours = [claim for claim in registry.claims if claim.distribution == "unprompt"]
+    offered = {
+        status.claim.name
+        for status in registry.check()
+        if status.claim in ours and "predictor" in status.offers
+    }
+    assert offered == set(FAMILIES)
+
+
+def test_the_examples_hold_the_pictures_that_break_predictors() -> None:
+    source = example_pictures()
+    sizes = {name: source.open(name).size for name in source.ids}
+    assert sizes["one-pixel"] == (1, 1)
+    assert sizes["narrow"] == (4000, 10)
+    modes = {name: picture.mode for name, picture in source.source.pictures.items()}  # type: ignore[attr-defined]
+    assert (modes["grey"], modes["transparent"]) == ("L", "RGBA")
+    assert len(example_train_set()) > 5

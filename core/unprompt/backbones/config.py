@@ -1,98 +1,86 @@
-"""What a member's ``backbone`` may say in YAML, and the hashes that identify it."""
+"""What a member's ``backbone`` may say in YAML."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from unprompt.config.location import Location
 from unprompt.config.models import Model
-from unprompt.errors import MissingFileError
-from unprompt.files import content_hash, file_hash
-from unprompt.types import Json
 
-WEIGHTS = ("open_clip_model.safetensors", "model.safetensors")
-"""File names of weights inside a backbone's folder."""
+LOCAL = "local-dir:"
+
+
+class PreprocessConfig(Model):
+    """How a picture becomes pixels, where the backbone's own files do not say."""
+
+    size: int = Field(ge=1, description="Side of the square input in pixels.")
+    mean: tuple[float, float, float] = Field(
+        strict=False, description="Subtracted from channels in 0..1."
+    )
+    std: tuple[float, float, float] = Field(strict=False, description="Divides them afterwards.")
+    interpolation: Literal["bicubic", "bilinear"] = Field(
+        default="bicubic", description="Of the resize."
+    )
+    resize: Literal["shortest", "squash"] = Field(
+        default="shortest",
+        description="shortest: the shorter side, then a centre crop. squash: both sides.",
+    )
 
 
 class BackboneConfig(Model):
-    """A pretrained tower: a name with a tag from a hub, or a folder on this machine."""
+    """A pretrained tower: a name with a tag from a hub, a file, or a folder on this machine."""
 
     model: str | None = Field(
-        default=None, description="open_clip's model name, or a transformers hub id."
+        default=None,
+        description="A name that open_clip or timm knows, or a hub id; `hf-hub:ID` for an "
+        "open_clip model in any repository; `local-dir:PATH` is `folder`.",
     )
-    pretrained: str | None = Field(default=None, description="open_clip's tag for `model`.")
+    pretrained: str | None = Field(
+        default=None, description="open_clip's or timm's tag for `model`."
+    )
+    weights: Location | None = Field(
+        default=None,
+        description="Weights on this machine for the architecture `model`: safetensors, or a "
+        "state dict that torch saved. Needs `pretrained`, whose preprocess is then taken, or "
+        "`preprocess`.",
+    )
     folder: Location | None = Field(
         default=None,
         description="Configuration and weights on this machine; package:NAME/... names a folder "
         "inside an installed package.",
     )
+    preprocess: PreprocessConfig | None = Field(
+        default=None, description="Default: what the backbone's files or its tag say."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_schema(cls, raw: object) -> object:
+        if isinstance(raw, dict) and str(raw.get("model", "")).startswith(LOCAL):
+            path = str(raw["model"]).removeprefix(LOCAL)
+            return {key: raw[key] for key in raw if key != "model"} | {"folder": path}
+        return raw
 
     @model_validator(mode="after")
     def _check_one(self) -> BackboneConfig:
         if (self.model is None) == (self.folder is None):
             raise PydanticCustomError("backbone", "should have either `model` or `folder`")
-        if self.folder and self.pretrained:
-            raise PydanticCustomError("backbone", "`pretrained` belongs to `model`, not `folder`")
+        if self.folder and (self.pretrained or self.weights):
+            raise PydanticCustomError(
+                "backbone", "`pretrained` and `weights` belong to `model`, not `folder`"
+            )
         return self
 
+    def describe(self) -> str:
+        """For error lines and tables."""
+        if self.folder:
+            return self.folder.text
+        return " / ".join(filter(None, (self.model, self.pretrained, self.weights_text)))
 
-def folder_files(folder: Path, owner: str) -> list[Path]:
-    """The JSON configuration and the weights of a backbone's folder.
-
-    Args:
-        folder: The backbone's folder.
-        owner: Who needs it, for the error line.
-
-    Raises:
-        MissingFileError: The folder or its weights are not there; the line names the file.
-    """
-    if not folder.is_dir():
-        raise MissingFileError(f"{owner}: no folder {folder}")
-    weights = [folder / name for name in WEIGHTS if (folder / name).is_file()]
-    if not weights:
-        raise MissingFileError(f"{owner}: no {' or '.join(WEIGHTS)} in {folder}")
-    return sorted(folder.glob("*.json")) + weights
-
-
-def check_folder(folder: Path, owner: str, *needed: str) -> None:
-    """Open every file of a backbone's folder: what libraries say of a broken one names no file.
-
-    Args:
-        folder: The backbone's folder.
-        owner: Who needs it, for the error line.
-        needed: File names that have to be there, besides weights.
-
-    Raises:
-        MissingFileError: A file is not there or broken; the line names it.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    files = folder_files(folder, owner)
-    for name in needed:
-        if not (folder / name).is_file():
-            raise MissingFileError(f"{owner}: no {name} in {folder}")
-    for path in files:
-        try:
-            if path.suffix == ".json":
-                json.loads(path.read_text(encoding="utf-8"))
-            else:
-                with safe_open(path, "numpy"):
-                    pass  # opening checks the header against the file's size
-        except (OSError, ValueError, SafetensorError) as error:
-            raise MissingFileError(f"{owner}: {path}: cannot be read: {error}") from error
-
-
-def identity(config: BackboneConfig, owner: str) -> dict[str, Json]:
-    """What the backbone is, by content where it is a folder: for cache keys.
-
-    Raises:
-        MissingFileError: See `folder_files`.
-    """
-    if config.folder is None:
-        return {"model": config.model, "pretrained": config.pretrained}
-    files = folder_files(config.folder.path, owner)
-    return {"folder": content_hash([(path.name, file_hash(path)) for path in files])}
+    @property
+    def weights_text(self) -> str | None:
+        """The weights' path as YAML can write it."""
+        return self.weights.text if self.weights else None

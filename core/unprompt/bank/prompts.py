@@ -98,8 +98,10 @@ class PromptBank:
             count: How many for each.
 
         Returns:
-            n lists, best first, of kind ``nearest``.
+            n lists, best first, of kind ``nearest``; empty ones where the bank is empty.
         """
+        if not len(self):
+            return [()] * len(embeddings)
         cosines, rows = self._target_index.search(embeddings, min(count, len(self)))
         return [
             tuple(

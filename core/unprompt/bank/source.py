@@ -6,7 +6,7 @@ from pydantic import Field
 
 from unprompt.config.location import Location
 from unprompt.config.models import Model
-from unprompt.contracts import TrainSet
+from unprompt.contracts import Need, Runtime, TrainSet
 from unprompt.errors import DataError, MissingFileError
 from unprompt.files import file_hash
 from unprompt.types import Json
@@ -21,25 +21,34 @@ class BankConfig(Model):
         "prompts of the train split.",
     )
 
-    def identity(self) -> dict[str, Json]:
+    def needs(self) -> list[Need]:
+        """The table, where one is named."""
+        if self.prompts is None:
+            return []
+        path = self.prompts.path
+        return [Need("the bank's table", str(path), path.is_file())]
+
+    def identity(self, runtime: Runtime) -> dict[str, Json]:
         """The table's content, for cache keys.
 
         Raises:
             MissingFileError: The table is not there.
         """
-        if self.prompts is None:
+        if self.prompts is None or (runtime.rehearsal and not self.prompts.path.is_file()):
             return {"bank": "train"}
         if not self.prompts.path.is_file():
             raise MissingFileError(f"bank: no file {self.prompts.path}")
         return {"bank": file_hash(self.prompts.path)}
 
-    def texts(self, train: TrainSet) -> list[str]:
+    def texts(self, train: TrainSet, runtime: Runtime) -> list[str]:
         """The distinct prompts, in the order of the table or the train split.
+
+        A rehearsal takes the train split's where the table is not there.
 
         Raises:
             DataError: There are none, or the table is broken.
         """
-        if self.prompts is None:
+        if self.prompts is None or (runtime.rehearsal and not self.prompts.path.is_file()):
             found = [record.prompt for record in train.records]
         else:
             from unprompt.data.prompts import prompt_texts

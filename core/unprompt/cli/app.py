@@ -27,6 +27,9 @@ Overrides = Annotated[
     typer.Option("--set", metavar="A.B=C", help="Override a value of the YAML; repeatable."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Device = Annotated[str, typer.Option(help="A torch device, such as cpu or cuda:0.")]
+Precision = Annotated[str, typer.Option(help="float32, bfloat16, or auto.")]
+BatchSize = Annotated[int, typer.Option(help="Pictures or texts per forward pass.")]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never touch the network: local files and caches only.")
 ]
@@ -62,12 +65,16 @@ def predict(
         bool,
         typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
     ] = False,
+    device: Device = "cpu",
+    precision: Precision = "float32",
+    batch_size: BatchSize = 64,
     overrides: Overrides = None,
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
     """Predict the prompts' embeddings (and readable prompts) of pictures."""
     from unprompt.cli.predict import predict_command
+    from unprompt.cli.setup import runtime_config
 
     predict_command(
         ensemble,
@@ -75,9 +82,42 @@ def predict(
         output,
         format,
         skip_unreadable=skip_unreadable,
+        config=runtime_config(device, precision, batch_size),
         overrides=overrides or [],
         offline=offline,
         quiet=quiet,
+    )
+
+
+@app.command()
+def check(
+    ensemble: Annotated[Path, typer.Argument(help="An ensemble's YAML file, or a run's folder.")],
+    images: Annotated[
+        list[str] | None,
+        typer.Option(help="Pictures for the rehearsal: a file, folder or glob; repeatable."),
+    ] = None,
+    random_weights: Annotated[
+        bool,
+        typer.Option(
+            "--random-weights",
+            help="Rehearse: build every tower at full size with random weights and run pictures.",
+        ),
+    ] = False,
+    device: Device = "cpu",
+    precision: Precision = "auto",
+    batch_size: BatchSize = 8,
+    overrides: Overrides = None,
+) -> None:
+    """Say what an ensemble needs: files, sizes and, in a rehearsal, time and memory."""
+    from unprompt.cli.check import check_command
+    from unprompt.cli.setup import runtime_config
+
+    check_command(
+        ensemble,
+        images=images or [],
+        random_weights=random_weights,
+        config=runtime_config(device, precision, batch_size),
+        overrides=overrides or [],
     )
 
 

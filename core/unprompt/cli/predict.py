@@ -33,6 +33,7 @@ def predict_command(
     format: str | None,
     *,
     skip_unreadable: bool,
+    config: RuntimeConfig,
     overrides: Sequence[str],
     offline: bool,
     quiet: bool,
@@ -42,7 +43,7 @@ def predict_command(
     check_writable(output)
     registry = Registry()
     ensemble = load_ensemble(ensemble_file(path), registry, overrides)
-    shop = workshop(registry, RuntimeConfig(), offline=offline, quiet=quiet)
+    shop = workshop(registry, config, offline=offline, quiet=quiet)
     images = _readable(folder_images(arguments), shop, skip=skip_unreadable)
     train = no_train_set(ensemble, shop)
     batch = predict_ensemble(ensemble, images, train, shop, words=chosen in WORDY)

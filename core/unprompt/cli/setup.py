@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from pydantic import ValidationError
+
+from unprompt.backbones.precision import resolve_precision
 from unprompt.cache import Cache
 from unprompt.config.models import RuntimeConfig
 from unprompt.console import progress_on
@@ -34,8 +37,28 @@ def workshop(
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TQDM_DISABLE", "1")  # progress is ours to show
     progress = progress_on(quiet=quiet)
-    runtime = Runtime(**config.model_dump(), offline=offline, progress=progress)
+    settings = config.model_dump()
+    settings["precision"] = resolve_precision(config.precision, config.device)
+    runtime = Runtime(**settings, offline=offline, progress=progress)
     return Workshop(registry, runtime, Cache.default())
+
+
+def runtime_config(device: str, precision: str, batch_size: int) -> RuntimeConfig:
+    """Switches as the YAML's runtime block.
+
+    Raises:
+        ConfigError: A value that the block would not take; one line each.
+    """
+    try:
+        return RuntimeConfig.model_validate(
+            {"device": device, "precision": precision, "batch_size": batch_size}
+        )
+    except ValidationError as error:
+        lines = [
+            f"--{str(found['loc'][0]).replace('_', '-')}: {found['msg']}"
+            for found in error.errors()
+        ]
+        raise ConfigError(lines) from error
 
 
 def _check_device(device: str) -> None:

@@ -134,8 +134,10 @@ class RuntimeConfig(Model):
     """How to compute; only `precision` may change a result."""
 
     device: str = Field(default="cpu", description="A torch device, such as cpu or cuda:0.")
-    precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="Arithmetic of the towers."
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        default="float32",
+        description="Arithmetic of the towers. auto: bfloat16 where the processor computes in it, "
+        "else float32.",
     )
     batch_size: int = Field(default=64, ge=1, description="Pictures or texts per forward pass.")
     workers: int = Field(default=2, ge=1, description="Threads that open pictures.")

@@ -70,13 +70,18 @@ class MiniLM(TextEncoder):
         """
         if not texts:
             return np.empty((0, self.dim), np.float32)
-        batches = [texts[i : i + 256] for i in range(0, len(texts), 256)]
-        shown = self._runtime.progress(batches, what="encode prompts", total=len(batches))
-        return unit(np.concatenate([self._encode(batch) for batch in shown]))
+        # Texts of one length beside each other: a batch is padded to its longest text.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        starts = range(0, len(texts), 256)
+        shown = self._runtime.progress(starts, what="encode prompts", total=len(starts))
+        parts = [self._encode([texts[i] for i in order[at : at + 256]]) for at in shown]
+        rows = np.empty((len(texts), self.dim), np.float32)
+        rows[order] = unit(np.concatenate(parts))
+        return rows
 
-    def _encode(self, texts: Sequence[str]) -> FloatArray:
+    def _encode(self, texts: list[str]) -> FloatArray:
         rows: FloatArray = self._model.encode(
-            list(texts), batch_size=self._runtime.batch_size, show_progress_bar=False
+            texts, batch_size=self._runtime.batch_size, show_progress_bar=False
         )
         return rows
 

@@ -1,0 +1,42 @@
+"""Which arithmetic the towers use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from unprompt.contracts import Runtime
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """``auto`` as bfloat16 where ``device`` computes in it natively, else as float32.
+
+    Args:
+        precision: ``float32``, ``bfloat16`` or ``auto``.
+        device: A torch device.
+    """
+    if precision != "auto":
+        return precision
+    import torch
+
+    kind = torch.device(device).type
+    if kind == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # Without these instructions a CPU emulates bfloat16, slower than float32.
+        native = kind == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return "bfloat16" if native else "float32"
+
+
+@contextmanager
+def inference(runtime: Runtime) -> Iterator[None]:
+    """A forward pass without gradients, in the runtime's precision.
+
+    bfloat16 is autocast: products in bfloat16, sums and norms in float32.
+    """
+    import torch
+
+    half = runtime.precision == "bfloat16"
+    kind = torch.device(runtime.device).type
+    with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=half):
+        yield

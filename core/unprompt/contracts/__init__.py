@@ -1,0 +1,29 @@
+"""What plugins implement and what they are given: the contracts between core and plugins.
+
+A predictor's life: built from validated options and a `Runtime` without heavy work ->
+`Predictor.prepare` at most once, its result kept as an artifact folder -> `Predictor.load` ->
+`Predictor.predict`, a stream of batches -> `Predictor.close`.
+"""
+
+from __future__ import annotations
+
+from unprompt.contracts.data import Dataset, Images, PictureSource, Record, TrainSet
+from unprompt.contracts.predictor import Batch, Evidence, Predictor, RunView
+from unprompt.contracts.runtime import Need, Progress, Runtime, TextEncoder, silent
+
+__all__ = [
+    "Batch",
+    "Dataset",
+    "Evidence",
+    "Images",
+    "Need",
+    "PictureSource",
+    "Predictor",
+    "Progress",
+    "Record",
+    "RunView",
+    "Runtime",
+    "TextEncoder",
+    "TrainSet",
+    "silent",
+]

@@ -1,0 +1,129 @@
+"""Pictures and the prompts that made them, always keyed by id."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from unprompt.contracts.runtime import TextEncoder
+from unprompt.embeddings import Embeddings
+from unprompt.errors import DataError, named
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class PictureSource(Protocol):
+    """Opens pictures by id."""
+
+    def open(self, image_id: str) -> Image:
+        """The picture, mode RGB, upright. Raises DataError naming a picture that is unreadable."""
+        ...
+
+    def digest(self, image_id: str) -> str:
+        """A hash of the picture's content (of the file, or of what generates it)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """N pictures, opened one by one and only when needed.
+
+    Attributes:
+        ids: N distinct ids.
+        source: Where they come from.
+    """
+
+    ids: tuple[str, ...]
+    source: PictureSource
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.ids)
+
+    def open(self, image_id: str) -> Image:
+        """The picture as RGB, of any size."""
+        return self.source.open(image_id)
+
+    def digest(self, image_id: str) -> str:
+        """A hash of the picture's content."""
+        return self.source.digest(image_id)
+
+    def select(self, ids: Sequence[str]) -> Images:
+        """Only ``ids``, in that order. Raises DataError for an id that is not here."""
+        have = set(self.ids)
+        missing = [name for name in ids if name not in have]
+        if missing:
+            raise DataError(f"no picture for {named(missing)}")
+        return Images(tuple(ids), self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One picture's row of a dataset.
+
+    Attributes:
+        image_id: Distinct in the dataset.
+        prompt_id: Equal for pictures made from the same prompt.
+        prompt: The text that made the picture.
+        group: Pictures of one group are never in two splits; None: unprompt groups by
+            near-duplicate prompts.
+        split: ``train``, ``holdout`` or ``test``; None: unprompt splits by group.
+    """
+
+    image_id: str
+    prompt_id: str
+    prompt: str
+    group: str | None = None
+    split: str | None = None
+
+
+class Dataset(ABC):
+    """Pictures with the prompts that made them, keyed by ``image_id``."""
+
+    @abstractmethod
+    def records(self) -> tuple[Record, ...]:
+        """Every row, in a fixed order. Raises DataError naming what is wrong with the table."""
+
+    @abstractmethod
+    def images(self) -> Images:
+        """The pictures of exactly the ids of `records`. Opens none of them yet."""
+
+    def wordings(self, image_ids: Sequence[str], count: int) -> Mapping[str, Sequence[str]] | None:
+        """Other prompts that could have made the same pictures, for datasets that know.
+
+        Their normalised mean embedding is the *oracle*: the best that anybody can predict from
+        the picture alone.
+
+        Args:
+            image_ids: N ids of `records`.
+            count: Independent draws per picture.
+
+        Returns:
+            For each id ``count`` prompts, drawn from the distribution of prompts given the
+            picture; None where the dataset does not know it (real pictures).
+        """
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSet:
+    """What a member may learn from; empty where an ensemble is used without an experiment.
+
+    Attributes:
+        records: N rows of the train split.
+        images: Their pictures.
+        targets: Their prompts' embeddings, keyed by ``image_id``, of shape (N, D).
+        text_encoder: The target space, for prompts that are in no dataset (banks).
+    """
+
+    records: tuple[Record, ...]
+    images: Images
+    targets: Embeddings
+    text_encoder: TextEncoder
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.records)

@@ -1,0 +1,139 @@
+"""Captions: any image-to-text model that transformers' Auto classes load."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from unprompt import Images, Need, Runtime
+from unprompt.backbones import folder_files, inference, pixel_batches, weights_hash
+from unprompt_blip.caption_models import StandIn, folder_of, load, model_needs, random_model
+from unprompt_blip.options import CaptionerConfig
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+INSTRUCTION = "Describe this picture in one sentence."
+"""What chat models are asked where no prompt is given."""
+TASKS = {"florence2": "<CAPTION>"}
+"""Prompts without which a model writes no caption, by ``model_type``."""
+
+_STUTTER = re.compile(r"\b(\w+)(?: \1\b){2,}")
+
+
+class Captioner:
+    """A captioning model in evaluation mode. Greedy or beam search: nothing is left to chance."""
+
+    def __init__(self, config: CaptionerConfig, runtime: Runtime) -> None:
+        """Load model and processor.
+
+        Args:
+            config: Which model, and how long captions are.
+            runtime: Device, precision, batch size, and whether the network may be used.
+
+        Raises:
+            MissingFileError: A file is neither here nor, without `offline`, on the hub, or it is
+                broken.
+        """
+        self._model, self._processor = load(config, runtime)
+        self._config = config
+        self._runtime = runtime
+        self._chats = getattr(self._processor, "chat_template", None) is not None
+        task = TASKS.get(self._model.config.model_type, "")
+        self._prompt = config.prompt or (INSTRUCTION if self._chats else task)
+
+    @classmethod
+    def identity(cls, config: CaptionerConfig, runtime: Runtime) -> str | list[Any]:
+        """What the model is, by content, for cache keys. Raises as `__init__` does."""
+        folder = folder_of(config, runtime)
+        if folder is None:
+            return f"random weights of {config.describe()}"
+        return [(path.name, weights_hash(path)) for path in folder_files(folder)]
+
+    @classmethod
+    def needs(cls, config: CaptionerConfig) -> list[Need]:
+        """The files that loading reads, here or not; touches no network."""
+        return model_needs(config)
+
+    @classmethod
+    def parameters(cls, config: CaptionerConfig) -> int:
+        """How many numbers the model holds, found without weights. Raises as `__init__` does."""
+        model = random_model(config, Runtime(device="meta", offline=True, rehearsal=True))
+        return sum(parameter.numel() for parameter in model.parameters())
+
+    def captions(self, images: Images) -> dict[str, str]:
+        """Each picture's caption, by id; empty where the model had nothing to say.
+
+        Chat models see one picture at a time: how many tokens a picture is depends on its size.
+        """
+        found: dict[str, str] = {}
+        for ids, inputs in self._questions(images) if self._chats else self._batches(images):
+            found.update(zip(ids, self.write(inputs), strict=True))
+        return found
+
+    def _batches(self, images: Images) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+        """Pixels of one size, and the same prompt for each picture."""
+        text = self._text_inputs()
+        for ids, pixels in pixel_batches(images, self.pixels, self._runtime, what="caption"):
+            rows = {name: value.repeat(len(ids), 1) for name, value in text.items()}
+            yield ids, {"pixel_values": pixels, **rows}
+
+    def _questions(self, images: Images) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+        """Pictures as parts of a conversation."""
+        for name in self._runtime.progress(images.ids, what="caption", total=len(images)):
+            picture = {"type": "image", "image": images.open(name)}
+            content = [picture, {"type": "text", "text": self._prompt}]
+            inputs = self._processor.apply_chat_template(
+                [[{"role": "user", "content": content}]],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+            )
+            yield (name,), dict(inputs)
+
+    def pixels(self, picture: Image) -> torch.Tensor:
+        """One picture as the model wants it, float32 of shape (3, H, W)."""
+        processed = self._processor.image_processor(images=picture, return_tensors="pt")
+        pixels: torch.Tensor = processed.pixel_values[0]
+        return pixels
+
+    def _text_inputs(self) -> dict[str, Any]:
+        """The prompt's tokens, of shape (1, L), with the places that the picture takes."""
+        if not self._prompt or isinstance(self._processor, StandIn):
+            return {}
+        from PIL.Image import new
+
+        both = self._processor(images=new("RGB", (64, 64)), text=self._prompt, return_tensors="pt")
+        text = {name: value for name, value in both.items() if name != "pixel_values"}
+        if self._model.config.model_type == "git":  # it would go on after the end
+            text = {name: value[:, :-1] for name, value in text.items()}
+        return text
+
+    def write(self, inputs: dict[str, Any]) -> list[str]:
+        """A caption for each picture of a batch; the processor's tensors are the input."""
+        device = self._runtime.device
+        with inference(self._runtime):
+            tokens = self._model.generate(
+                **{name: value.to(device) for name, value in inputs.items()},
+                max_new_tokens=self._config.max_tokens,
+                min_new_tokens=self._config.min_tokens,
+                num_beams=self._config.beams,
+                do_sample=False,
+            )
+        texts = self._decoded(tokens)
+        if "input_ids" in inputs:  # models that continue a text give it back
+            heads = self._decoded(inputs["input_ids"])
+            texts = [text.removeprefix(head) for text, head in zip(texts, heads, strict=True)]
+        return [tidy(text) for text in texts]
+
+    def _decoded(self, tokens: Any) -> list[str]:
+        texts: list[str] = self._processor.batch_decode(tokens, skip_special_tokens=True)
+        return texts
+
+
+def tidy(text: str) -> str:
+    """One line, no stop at its end, and no word three times in a row: small models stutter."""
+    return _STUTTER.sub(r"\1", " ".join(text.split())).rstrip(" .,")

@@ -1,0 +1,139 @@
+"""The interrogator: pictures -> captions and phrases -> text -> embeddings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet
+from unprompt.backbones import ClipTowers, pixel_batches
+from unprompt_blip.captioner import Captioner
+from unprompt_blip.modes import Writer
+from unprompt_blip.options import InterrogatorOptions
+from unprompt_blip.phrases import Phrases
+from unprompt_blip.tables import read_tables, table_needs
+
+OWNER = "interrogator backbone"
+REHEARSED = 8
+"""Phrases of each table in a rehearsal: 111,867 would keep a ViT-H busy for hours on a CPU."""
+
+
+class Interrogator(Predictor):
+    """A caption, and the phrases nearest to the picture by CLIP; their text's embedding.
+
+    Captions of all pictures are written first and the captioner is freed before CLIP is loaded, so
+    that memory holds one of them.
+
+    Evidence is of kind ``phrase``: the caption and phrases, each with the cosine of its own CLIP
+    text embedding with the picture's image embedding (-1..1).
+
+    Source: the seed solution's CLIP+BLIP member, DESIGN section 7 item 4, and the modes of
+    clip-interrogator.
+    """
+
+    options: InterrogatorOptions
+
+    def __init__(self, options: InterrogatorOptions, runtime: Runtime) -> None:
+        """Store both."""
+        super().__init__(options, runtime)
+        self._phrases: Phrases | None = None
+        self._clip: ClipTowers | None = None
+
+    def identity(self) -> Mapping[str, Any]:
+        """The content of backbone, captioner and tables."""
+        tables = json.dumps(self._tables(), ensure_ascii=False)
+        captioner = self.options.captioner
+        return {
+            "backbone": ClipTowers.identity(self.options.backbone, self.runtime, OWNER),
+            "captioner": Captioner.identity(captioner, self.runtime)
+            if self.options.captions
+            else None,
+            "tables": hashlib.sha256(tables.encode()).hexdigest(),
+        }
+
+    def needs(self) -> Sequence[Need]:
+        """Files of backbone, captioner and tables."""
+        found = [*ClipTowers.needs(self.options.backbone), *table_needs(self.options)]
+        return found + (Captioner.needs(self.options.captioner) if self.options.captions else [])
+
+    def towers(self) -> Mapping[str, int]:
+        """CLIP, and the captioner where there is one."""
+        found = {"CLIP": ClipTowers.parameters(self.options.backbone, OWNER)}
+        if self.options.captions:
+            found["captioner"] = Captioner.parameters(self.options.captioner)
+        return found
+
+    def prepare(self, train: TrainSet, artifact: Path) -> None:
+        """Embed the phrases; the train split is not looked at.
+
+        Raises:
+            MissingFileError: A table, or CLIP's weights, are not there.
+            DataError: No phrase is left.
+        """
+        tables = self._tables()
+        Phrases.of(tables, self.clip, self.runtime).save(artifact)
+
+    def load(self, artifact: Path) -> None:
+        """Read the phrases; models follow one after the other in `predict`."""
+        self._phrases = Phrases.read(artifact)
+
+    def predict(self, images: Images) -> Iterator[Batch]:
+        """Unit rows, the texts behind them, and the phrases with their cosines.
+
+        Raises:
+            DataError: The runtime has no text encoder.
+        """
+        if len(images):
+            yield from self.interrogate(images, self._captions(images))
+
+    def interrogate(self, images: Images, captions: Mapping[str, str]) -> Iterator[Batch]:
+        """`predict` for pictures whose captions are known.
+
+        Args:
+            images: N pictures.
+            captions: By id; a picture may have none.
+
+        Raises:
+            DataError: The runtime has no text encoder.
+        """
+        encoder = self.runtime.text_encoder
+        if encoder is None:
+            raise DataError("the interrogator needs a text encoder, and the runtime has none")
+        phrases, clip = self._phrases, self.clip
+        assert phrases is not None  # load() comes first, by contract
+        writer = Writer(self.options, phrases, clip, self.runtime)
+        found = pixel_batches(images, clip.preprocess, self.runtime, what="interrogate")
+        for ids, pixels in found:
+            rows = clip.images(pixels, self.options.views)
+            written = writer.write(rows, [captions.get(name, "") for name in ids])
+            texts = tuple(one.text for one in written)
+            evidence = tuple(one.evidence for one in written)
+            yield Batch(Embeddings(ids, encoder.encode(texts)), texts, evidence)
+
+    def close(self) -> None:
+        """Drop towers and phrases."""
+        self._clip = self._phrases = None
+
+    def _tables(self) -> dict[str, tuple[str, ...]]:
+        """The tables; in a rehearsal a few phrases of each, our own where others are not here."""
+        if not self.runtime.rehearsal:
+            return read_tables(self.options)
+        here = all(need.here for need in table_needs(self.options))
+        options = self.options if here else InterrogatorOptions(backbone=self.options.backbone)
+        return {name: lines[:REHEARSED] for name, lines in read_tables(options).items()}
+
+    def _captions(self, images: Images) -> dict[str, str]:
+        """A caption for each picture; none where the text has no place for one."""
+        if not self.options.captions:
+            return {}
+        return Captioner(self.options.captioner, self.runtime).captions(images)
+
+    @property
+    def clip(self) -> ClipTowers:
+        """CLIP's towers, loaded when first used."""
+        if self._clip is None:
+            self._clip = ClipTowers(self.options.backbone, self.runtime, OWNER)
+        return self._clip

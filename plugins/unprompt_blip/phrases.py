@@ -1,0 +1,178 @@
+"""Phrases with their CLIP embeddings, and which of them lie nearest to pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt import DataError, Runtime, unit
+from unprompt.backbones import ClipTowers
+
+if TYPE_CHECKING:
+    import torch
+
+ROWS, TEXTS = "phrases.safetensors", "phrases.json"
+HALF_ABOVE = 20_000
+"""Phrases above which rows are kept in float16: half of 458 MB for clip-interrogator's lists."""
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Phrases:
+    """P distinct phrases, read-only.
+
+    Attributes:
+        texts: P phrases; no two have the same tokens.
+        rows: Their CLIP text embeddings, unit rows of shape (P, C).
+        tables: Each table's phrases as numbers, in the order of the table.
+    """
+
+    texts: tuple[str, ...]
+    rows: npt.NDArray[np.float32]
+    tables: Mapping[str, Numbers]
+
+    @classmethod
+    def of(
+        cls, tables: Mapping[str, Sequence[str]], towers: ClipTowers, runtime: Runtime
+    ) -> Phrases:
+        """Embed the phrases of all tables.
+
+        Phrases with equal tokens ("4K", "4k") are one, spelled as it comes first: they would tie
+        in every ranking, and rounding would choose.
+
+        Args:
+            tables: Phrases by table.
+            towers: Tokenizer and text tower.
+            runtime: Batch size and progress.
+        """
+        spelled = list(dict.fromkeys(text for texts in tables.values() for text in texts))
+        number: dict[str, int] = {}
+        seen: dict[bytes, int] = {}
+        kept: list[str] = []
+        rows: list[npt.NDArray[np.float32]] = []
+        starts = range(0, len(spelled), runtime.batch_size)
+        for start in runtime.progress(starts, what="embed phrases", total=len(starts)):
+            batch = spelled[start : start + runtime.batch_size]
+            tokens = towers.tokens(batch)
+            new = []
+            for i, text in enumerate(batch):
+                key = tokens[i].numpy().tobytes()
+                if key not in seen:
+                    seen[key] = len(kept)
+                    kept.append(text)
+                    new.append(i)
+                number[text] = seen[key]
+            if new:
+                rows.append(towers.encode_tokens(tokens[new]))
+        stacked = np.concatenate(rows) if rows else np.empty((0, towers.dim), np.float32)
+        return cls(tuple(kept), stacked, {name: _distinct(number, tables[name]) for name in tables})
+
+    def __len__(self) -> int:
+        """P."""
+        return len(self.texts)
+
+    def save(self, folder: Path) -> None:
+        """Write ``phrases.safetensors`` and ``phrases.json`` into an existing folder."""
+        from safetensors.numpy import save_file
+
+        kind = np.float16 if len(self) > HALF_ABOVE else np.float32
+        save_file({"embeds": self.rows.astype(kind)}, folder / ROWS)
+        tables = {name: numbers.tolist() for name, numbers in self.tables.items()}
+        text = json.dumps({"phrases": self.texts, "tables": tables}, ensure_ascii=False)
+        (folder / TEXTS).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Phrases:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: A file is missing or does not fit the other.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            rows = unit(load_file(folder / ROWS)["embeds"])
+            said = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+            tables = {name: np.array(line, np.int64) for name, line in said["tables"].items()}
+            texts = tuple(said["phrases"])
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise DataError(f"{folder}: not a table of phrases: {error}") from error
+        if len(texts) != len(rows):
+            raise DataError(f"{folder}: {len(texts)} phrases have {len(rows)} rows")
+        return cls(texts, rows, tables)
+
+    def cosines(self, images: npt.NDArray[np.float32], device: str) -> torch.Tensor:
+        """Each picture's cosine with each phrase: one product for a whole batch.
+
+        Args:
+            images: Unit rows of shape (n, C).
+            device: Where to compute.
+
+        Returns:
+            float32 of shape (n, P), on ``device``.
+        """
+        import torch
+
+        product: torch.Tensor = torch.from_numpy(images).to(device) @ self._columns(device)
+        return product
+
+    def top(
+        self, cosines: torch.Tensor, tables: Sequence[str], count: int, *, lowest: bool = False
+    ) -> Numbers:
+        """The phrases nearest to each picture, exactly.
+
+        Args:
+            cosines: Of shape (n, P); see `cosines`.
+            tables: Where to look; those that are not here count as empty.
+            count: K; fewer where the tables hold fewer.
+            lowest: The farthest instead.
+
+        Returns:
+            Numbers of phrases, of shape (n, K), the best first; of equal ones the first.
+        """
+        import torch
+
+        numbers = self._members(tuple(tables))  # (T,)
+        everything = len(numbers) == len(self)
+        part = cosines if everything else cosines[:, torch.from_numpy(numbers).to(cosines.device)]
+        values, places = part.topk(min(count, len(numbers)), dim=1, largest=not lowest)
+        found: Numbers = numbers[places.cpu().numpy()]  # (n, K)
+        key = values.cpu().numpy() if lowest else -values.cpu().numpy()
+        order = np.lexsort((found, key))  # topk leaves equal values in no order
+        return np.take_along_axis(found, order, axis=1)
+
+    def _members(self, tables: tuple[str, ...]) -> Numbers:
+        """Phrases of several tables, each once, in the order of `texts`."""
+        if tables not in self._known:
+            parts = [self.tables[name] for name in tables if name in self.tables]
+            empty = np.empty(0, np.int64)
+            self._known[tables] = np.unique(np.concatenate(parts)) if parts else empty
+        return self._known[tables]
+
+    def _columns(self, device: str) -> torch.Tensor:
+        import torch
+
+        if device not in self._placed:
+            self._placed[device] = torch.from_numpy(self.rows).to(device).T
+        return self._placed[device]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, ...], Numbers]:
+        return {}
+
+    @cached_property
+    def _placed(self) -> dict[str, torch.Tensor]:
+        return {}
+
+
+def _distinct(number: Mapping[str, int], texts: Sequence[str]) -> Numbers:
+    return np.array(list(dict.fromkeys(number[text] for text in texts)), np.int64)

@@ -1,0 +1,29 @@
+"""The plugin ``clip-l16-384``: timm's ViT-L/16 at 384 pixels with a linear head."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from unprompt import PredictorSpec, hookimpl
+from unprompt.backbones import BackboneConfig
+from unprompt_clip.options import RegressorOptions
+
+
+class L16Options(RegressorOptions):
+    """Options of ``clip-l16-384``."""
+
+    backbone: BackboneConfig = Field(
+        default=BackboneConfig(model="vit_large_patch16_384", pretrained="augreg_in21k_ft_in1k"),
+        description="A timm model; `weights` may hold a `head.*` as wide as the target space.",
+    )
+
+
+@hookimpl
+def unprompt_predictor() -> PredictorSpec:
+    """Offer ``clip-l16-384``."""
+    return PredictorSpec(
+        name="clip-l16-384",
+        summary="timm ViT-L/16 at 384 pixels with a linear head, its own or fitted on train",
+        options=L16Options,
+        target="unprompt_clip.regressor:TimmRegressor",
+    )

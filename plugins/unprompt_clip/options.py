@@ -1,0 +1,27 @@
+"""What YAML may say about a trained image tower."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from unprompt import Model
+from unprompt.backbones import IDENTITY, BackboneConfig, Views
+
+Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class RegressorOptions(Model):
+    """Options that both families share."""
+
+    backbone: BackboneConfig = Field(description="The image tower.")
+    penalties: tuple[Penalty, ...] = Field(
+        default=(1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0),
+        strict=False,
+        min_length=1,
+        description="Ridge penalties to choose from, on standardised features; the choice is by "
+        "leave-one-out error on the train split. Not used where the weights bring a head.",
+    )
+    views: Views = IDENTITY
+    evidence: int = Field(default=5, ge=1, description="Nearest train prompts to show per picture.")

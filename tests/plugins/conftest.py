@@ -1,0 +1,83 @@
+"""Towers with random weights in the shape of those that ship."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import unprompt_painter
+
+WEIGHTS = Path(unprompt_painter.__file__).parent / "weights"
+RandomTower = Callable[[str], Path]
+
+
+def _clip(folder: Path) -> None:
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+
+    for name in ("tokenizer.json", "tokenizer_config.json"):  # of the same vocabulary
+        shutil.copy(WEIGHTS / "clip-a" / name, folder)
+    torch.manual_seed(0)
+    model = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
+    # Random towers say nearly the same of everything; larger embeddings tell things apart.
+    model.token_embedding.weight.data.normal_(std=1.0)
+    model.visual.conv1.weight.data.normal_(std=1.0)
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+
+
+def _timm(folder: Path) -> None:
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(1)
+    model = timm.create_model(f"local-dir:{folder}", pretrained=False)
+    save_file(model.state_dict(), folder / "model.safetensors")
+
+
+def _blip(folder: Path) -> None:
+    import torch
+    from transformers import BlipConfig, BlipForConditionalGeneration
+
+    from unprompt.train.tokenizer import make_writing_tokenizer
+    from unprompt_painter.world import World
+
+    config = BlipConfig.from_pretrained(folder)
+    text = config.text_config
+    prompts = [World(5).prompt(i) for i in range(2000)]
+    tokenizer = make_writing_tokenizer(prompts, text.vocab_size, text.max_position_embeddings)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(2)
+    model = BlipForConditionalGeneration(config)
+    for name, parameter in model.named_parameters():
+        if "norm" not in name.lower() and parameter.ndim > 1:
+            parameter.data.normal_(std=0.3)  # smaller weights do not see the picture
+    words = model.text_decoder.cls.predictions.bias.data
+    words[:260] = words[len(tokenizer) :] = -100  # no single bytes, and nothing without a text
+    model.save_pretrained(folder)
+
+
+_MAKERS = {"clip-b": _clip, "vision-b": _timm, "blip-a": _blip}
+
+
+@pytest.fixture(scope="session")
+def random_tower(tmp_path_factory: pytest.TempPathFactory) -> RandomTower:
+    """``random_tower(name)``: the shipped configuration of a tower with random weights."""
+    made: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        if name not in made:
+            folder = tmp_path_factory.mktemp("random-towers") / name
+            folder.mkdir()
+            for path in WEIGHTS.joinpath(name).glob("*config.json"):
+                if path.name != "tokenizer_config.json":
+                    shutil.copy(path, folder)
+            _MAKERS[name](folder)
+            made[name] = folder
+        return made[name]
+
+    return make
