@@ -7,7 +7,6 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from unprompt.cache import Cache
@@ -16,13 +15,16 @@ from unprompt.contracts import Dataset, Runtime
 from unprompt.files import file_hash, replacing, write_text
 from unprompt.registry import Registry
 from unprompt.text.cached import CachedTextEncoder
+from unprompt.train.captioning import Captioning
 from unprompt.train.card import card, start_hash
+from unprompt.train.contrastive import Contrastive
+from unprompt.train.lessons import Curriculum
 from unprompt.train.loop import Trained, train
-from unprompt.train.objectives import Contrastive, Objective, Regression
+from unprompt.train.material import Material
+from unprompt.train.objective import Objective
 from unprompt.train.pictures import picture_tensor
 from unprompt.train.recipe import Recipe, RecipeConfig, load_recipe
-from unprompt.train.teacher import Teacher
-from unprompt.types import FloatArray
+from unprompt.train.regression import Regression
 
 
 def main() -> None:
@@ -47,43 +49,54 @@ def run(recipe: Recipe, registry: Registry) -> None:
     runtime = Runtime(**config.runtime.model_dump(), progress=progress_on())
     started, start = time.monotonic(), start_hash(recipe)
     dataset: Dataset = registry.build(recipe.dataset.spec, recipe.dataset.options)
-    records = dataset.records()
-    prompts = [record.prompt for record in records]
     encoder = registry.build(recipe.text_encoder.spec, recipe.text_encoder.options, runtime)
-    targets = CachedTextEncoder(encoder, Cache.default()).encode(prompts)
-    objective = make_objective(config, prompts, targets)
-    images = dataset.images().select([record.image_id for record in records])
+    cached = CachedTextEncoder(encoder, Cache.default())
+    objective = make_objective(config, Material.of(dataset, cached, config.wordings))
+    images = dataset.images().select([record.image_id for record in dataset.records()])
     pictures = picture_tensor(images, objective.size, runtime.progress)
     trained = train(objective, pictures, config, runtime.progress)
     text = _save(recipe, objective, trained, start, time.monotonic() - started)
     print(text)  # noqa: T201  # the command's result
 
 
-def make_objective(config: RecipeConfig, prompts: Sequence[str], targets: FloatArray) -> Objective:
+def make_objective(config: RecipeConfig, material: Material) -> Objective:
     """The recipe's objective, its model with the weights to start from.
 
     Args:
         config: The recipe.
-        prompts: N prompts.
-        targets: Their unit rows of shape (N, D).
+        material: N prompts, their rows and their words.
+
+    Raises:
+        ConfigError: The tower's folder or the teacher's does not fit the recipe.
     """
     objective: Objective
     folder = config.tower.path
+    start = config.start.path if config.start else None
+    curriculum = Curriculum(
+        contrast=config.contrast,
+        words=config.words,
+        distill=config.distill,
+        teacher=config.teacher.path if config.teacher else None,
+    )
     if config.objective == "contrastive":
         objective = Contrastive(
             folder,
-            prompts,
-            targets,
+            material,
             vocabulary=config.vocabulary,
             semantics=config.semantics,
+            words=config.words,
+            start=start,
         )
+    elif config.objective == "regression":
+        objective = Regression(folder, material, curriculum)
     else:
-        teacher = Teacher(config.teacher.path) if config.teacher else None
-        objective = Regression(folder, targets, contrast=config.contrast, teacher=teacher)
-    if config.start is not None:
+        objective = Captioning(
+            folder, material, vocabulary=config.vocabulary, curriculum=curriculum, start=start
+        )
+    if start is not None:
         from safetensors.torch import load_file
 
-        [weights] = config.start.path.glob("*.safetensors")
+        [weights] = start.glob("*.safetensors")
         objective.read(load_file(weights))
     return objective
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unprompt.contracts import Progress
-from unprompt.train.objectives import Objective
+from unprompt.train.objective import Objective
 from unprompt.train.recipe import RecipeConfig
 
 if TYPE_CHECKING:
@@ -76,14 +76,27 @@ def train(
         torch.nn.utils.clip_grad_norm_(objective.model.parameters(), 1.0)
         optimizer.step()
         average.update(objective.model, step=step)
-        if (step + 1) % 50 == 0:
-            log.info("step %d of %d: loss %.4f", step + 1, steps, loss.item())
+        if (step + 1) % (steps // config.epochs) == 0:
+            scores = _held_out(objective, average.module, pictures, count, normalise)
+            log.info("step %d of %d: loss %.4f, %s", step + 1, steps, loss.item(), scores)
     model = average.module if config.ema else copy.deepcopy(objective.model)
+    return Trained(model, steps, _held_out(objective, model, pictures, count, normalise))
+
+
+def _held_out(
+    objective: Objective,
+    model: torch.nn.Module,
+    pictures: torch.Tensor,
+    count: int,
+    normalise: Normalise,
+) -> dict[str, float]:
+    """The objective's score on the pictures from ``count`` on."""
+    import torch
+
     rows = torch.arange(count, len(pictures))
     model.eval()
     with torch.inference_mode():
-        scores = objective.score(model, normalise(pictures[rows]), rows)
-    return Trained(model, steps, scores)
+        return objective.score(model, normalise(pictures[rows]), rows)
 
 
 class Normalise:

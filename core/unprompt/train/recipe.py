@@ -22,10 +22,12 @@ class RecipeConfig(Model):
     """One training run."""
 
     name: Name = Field(description="Shown in the model card.")
-    objective: Literal["contrastive", "regression"] = Field(
+    objective: Literal["contrastive", "regression", "captioning"] = Field(
         description="contrastive: an open_clip image and text tower, CLIP's loss. "
-        "regression: a transformers CLIP vision tower with a linear head to the target space, "
-        "1 - cosine; only the tower is kept."
+        "regression: an image tower, of timm or transformers' CLIP, with a linear head to the "
+        "target space, 1 - cosine; only the tower is kept. "
+        "captioning: a transformers BLIP that writes the prompt, cross-entropy, its image side "
+        "taught as in a regression."
     )
     tower: Location = Field(
         description="A folder with the tower's configuration (open_clip_config.json or "
@@ -33,29 +35,44 @@ class RecipeConfig(Model):
     )
     data: PartConfig = Field(description="Pictures and prompts; all of them are used.")
     text_encoder: PartConfig = Field(
-        default=PartConfig(plugin="minilm"), description="The target space of a regression."
+        default=PartConfig(plugin="minilm"), description="The target space."
     )
     start: Location | None = Field(
         default=None,
         description="A folder with weights of the same architecture to start from; default: "
-        "random weights. The tokenizer is learned anew, so the data has to be the same.",
+        "random weights. Its tokenizer is kept; the data may be other.",
     )
     semantics: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of keeping the target space's cosines in the text tower and of "
-        "drawing pictures to their prompts (contrastive only).",
+        description="Weight of drawing both towers to the prompt's row in the target space; "
+        "embed_dim is then that space's (contrastive only).",
     )
     vocabulary: int = Field(
-        default=2048, ge=512, description="Tokens of the tokenizer (contrastive only)."
+        default=2048, ge=512, description="Tokens of the tokenizer (not for regression)."
+    )
+    words: float = Field(
+        default=0.0, ge=0, description="Weight of naming the prompt's words from the picture."
+    )
+    wordings: int = Field(
+        default=1,
+        ge=1,
+        description="Prompts per picture behind `words`: its own and, where the dataset knows "
+        "them, others that could have made it.",
     )
     contrast: float = Field(
-        default=0.0, ge=0, description="Weight of the batch cross-entropy (regression only)."
+        default=0.0, ge=0, description="Weight of the batch cross-entropy (not for contrastive)."
     )
     teacher: Location | None = Field(
         default=None,
-        description="A folder with a trained CLIP whose image features the tower learns too "
-        "(regression only).",
+        description="A folder with a trained CLIP; a vision transformer's patches learn its "
+        "feature map (not for contrastive).",
+    )
+    distill: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of 1 - cosine with the teacher's image embedding, which has to be as "
+        "wide as the target space (not for contrastive).",
     )
     epochs: int = Field(default=10, ge=1, description="Passes over the pictures.")
     batch_size: int = Field(default=256, ge=2, description="Pictures per step.")

@@ -1,0 +1,46 @@
+"""The world's words as tables for an interrogator: ``python -m unprompt_painter.phrases``.
+
+Writes ``phrases/*.txt`` beside this file: one phrase a line, under the names that clip-interrogator
+gave its tables. A world has no art movements, so the places stand there, and weather and light
+take the place of the sites that pictures are shown on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from unprompt_painter.words import COLOURS, COUNTS, LIGHTS, SETTINGS, STYLES, WEATHER
+from unprompt_painter.words_subjects import SUBJECTS
+
+FOLDER = Path(__file__).parent / "phrases"
+
+
+def tables() -> dict[str, list[str]]:
+    """Phrases by table, in the order of the vocabulary."""
+    outside = (*WEATHER.values(), *LIGHTS.values())
+    return {
+        "mediums": [phrase for style in STYLES.values() for phrase in style.phrases],
+        "movements": [phrase for place in SETTINGS.values() for phrase in place.phrases],
+        "flavors": list(_subjects()),
+        "trendings": [phrase for term in outside for phrase in term.phrases],
+    }
+
+
+def _subjects() -> Iterator[str]:
+    """Each noun alone, in each colour, and two and three of it."""
+    for subject in SUBJECTS.values():
+        for singular, plural in subject.nouns:
+            yield _one(singular)
+            yield from (_one(f"{colour.words[0]} {singular}") for colour in COLOURS.values())
+            yield from (f"{COUNTS[number][0]} {plural}" for number in (2, 3))
+
+
+def _one(words: str) -> str:
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, phrases in tables().items():
+        (FOLDER / f"{name}.txt").write_text("\n".join(phrases) + "\n", encoding="utf-8")

@@ -1,0 +1,145 @@
+"""Towers shrunk to toys, and recipes run on them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from unprompt.registry import Registry
+from unprompt.train import __main__ as command
+from unprompt.train.loop import Trained
+from unprompt.train.recipe import load_recipe
+
+ROOT = Path(__file__).parents[2]
+WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "weights"
+TOY = (
+    "data.options.images=80",
+    "data.options.size=32",
+    "validation=16",
+    "epochs=2",
+    "batch_size=32",
+    "vocabulary=600",
+)
+SMALL_CLIP = {
+    "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8},
+    "text_cfg": {"width": 32, "heads": 2, "layers": 1, "vocab_size": 600},
+}
+SMALL_VIT = {
+    "image_size": 32,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 2,
+}
+SMALL_EFFICIENTVIT = {
+    "img_size": 32,
+    "embed_dim": [16, 16, 16],
+    "key_dim": [4, 4, 4],
+    "num_heads": [2, 2, 2],
+    "depth": [1, 1, 1],
+}
+SMALL_TEXT = {
+    "vocab_size": 600,
+    "hidden_size": 32,
+    "encoder_hidden_size": 32,
+    "intermediate_size": 64,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 1,
+}
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change a JSON file in place."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def _tower(name: str, folder: Path, *, embed_dim: int = 384) -> Path:
+    """The shipped configuration of a tower, shrunk."""
+    folder.mkdir()
+    for path in WEIGHTS.joinpath(name).glob("*config.json"):
+        if path.name != "tokenizer_config.json":
+            (folder / path.name).write_text(path.read_text())
+
+    def shrink_clip(config: dict[str, Any]) -> None:
+        config["model_cfg"]["embed_dim"] = embed_dim
+        for tower, small in SMALL_CLIP.items():
+            config["model_cfg"][tower] |= small
+        config["preprocess_cfg"]["size"] = 32
+
+    def shrink_timm(config: dict[str, Any]) -> None:
+        config["model_args"] |= SMALL_EFFICIENTVIT
+        config["num_features"] = 16
+        config["pretrained_cfg"]["input_size"] = [3, 32, 32]
+
+    def shrink_blip(config: dict[str, Any]) -> None:
+        config["vision_config"] |= SMALL_VIT
+        config["text_config"] |= SMALL_TEXT
+
+    if name.startswith("clip"):
+        edit(folder / "open_clip_config.json", shrink_clip)
+    elif name == "vision-b":
+        edit(folder / "config.json", shrink_timm)
+    elif name == "blip-a":
+        edit(folder / "config.json", shrink_blip)
+        edit(folder / "preprocessor_config.json", lambda c: c["size"].update(height=32, width=32))
+    else:
+        sizes = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+        edit(folder / "config.json", lambda c: c.update(SMALL_VIT))
+        edit(folder / "preprocessor_config.json", lambda c: c.update(sizes))
+    return folder
+
+
+def _teacher(folder: Path, *, embed_dim: int = 384) -> Path:
+    """A small CLIP with random weights."""
+    import open_clip
+
+    from unprompt.train.objective import save_half
+
+    _tower("clip-a", folder, embed_dim=embed_dim)
+    config = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]
+    names = ("embed_dim", "vision_cfg", "text_cfg")
+    model = open_clip.CLIP(**{name: config[name] for name in names})
+    save_half(model, folder / "open_clip_model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def toy_tower(tmp_path: Path) -> Callable[[str], Path]:
+    """``toy_tower(name)``: a folder with the shipped configuration of a tower, shrunk."""
+    return lambda name: _tower(name, tmp_path / name)
+
+
+@pytest.fixture
+def toy_teacher(tmp_path: Path) -> Callable[[int], Path]:
+    """``toy_teacher(embed_dim)``: a folder with a small CLIP of random weights."""
+    return lambda embed_dim: _teacher(tmp_path / f"teacher-{embed_dim}", embed_dim=embed_dim)
+
+
+Train = Callable[..., Trained]
+
+
+@pytest.fixture
+def train(monkeypatch: pytest.MonkeyPatch) -> Train:
+    """``train(recipe, folder, *overrides)``: run a recipe at toy size, and give its model."""
+    kept: list[Trained] = []
+
+    def keep(*arguments: Any) -> Trained:
+        kept.append(original(*arguments))
+        return kept[-1]
+
+    original = command.train
+    monkeypatch.setattr(command, "train", keep)
+
+    def run(recipe: str, folder: Path, *overrides: str) -> Trained:
+        path = ROOT / "experiments" / "train" / recipe
+        registry = Registry()
+        command.run(load_recipe(path, registry, (*TOY, f"tower={folder}", *overrides)), registry)
+        return kept[-1]
+
+    return run

@@ -1,0 +1,108 @@
+"""The words of the prompts as a lesson: labels, the head's start, and what the loss asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unprompt.contracts import TextEncoder
+from unprompt.errors import ConfigError
+from unprompt.train.lessons import Curriculum, Lessons, Seen
+from unprompt.train.loop import Trained
+from unprompt.train.material import Material
+from unprompt.train.words import RARE, Words
+from unprompt.types import FloatArray
+from unprompt_painter.painter import Painter, PainterOptions
+
+CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+Make = Callable[..., Path]
+PROMPTS = ["a red fox"] * RARE + ["a Fox, blue"] * RARE + ["a rare heron"] * (RARE - 1)
+
+
+class Letters(TextEncoder):
+    """Counts letters, for tests that need only some target space."""
+
+    identity = "letters"
+    dim = 26
+
+    def encode(self, texts: list[str]) -> FloatArray:  # type: ignore[override]  # lists will do
+        rows = np.array([[text.count(chr(97 + i)) for i in range(26)] for text in texts])
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+        return (rows / norms).astype(np.float32)
+
+
+def test_words_are_shared_out_and_rare_ones_left_out() -> None:
+    words = Words([(prompt,) for prompt in PROMPTS])
+    assert words.vocabulary == ("a", "blue", "fox", "red")
+    assert words.labels[0].tolist() == pytest.approx([1 / 3, 0, 1 / 3, 1 / 3])
+    assert words.labels[RARE].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0])
+    assert words.labels[-1].tolist() == [1, 0, 0, 0]  # of "a rare heron" only "a" is known
+
+
+def test_other_wordings_share_the_label_with_the_own_prompt() -> None:
+    words = Words([(prompt, "a red fox") for prompt in PROMPTS])
+    assert words.labels[RARE].tolist() == pytest.approx([2 / 6, 1 / 6, 2 / 6, 1 / 6])
+
+
+def test_the_head_starts_from_the_frequencies_and_the_loss_is_least_at_the_label() -> None:
+    import torch
+
+    words = Words([(prompt,) for prompt in PROMPTS])
+    rows = torch.tensor([0, RARE])
+    logits = words.head(5)(torch.randn(2, 5))
+    assert torch.allclose(logits.softmax(1)[0], words.labels.mean(0), atol=1e-5)
+    start = words.loss(logits, rows)
+    right = words.loss(words.labels[rows].clamp(min=1e-6).log(), rows)
+    assert right == pytest.approx(np.log(3), abs=1e-3)  # three words, equally likely
+    assert right < start < words.loss(words.labels[rows.flip(0)].clamp(min=1e-6).log(), rows)
+
+
+def test_lessons_add_the_weighted_loss_of_the_words() -> None:
+    import torch
+
+    rows = np.eye(len(PROMPTS), dtype=np.float32)
+    material = Material(PROMPTS, rows)
+    lessons = Lessons(material, Curriculum(words=0.5), *CLIP)
+    plain = Lessons(material, Curriculum(), *CLIP)
+    model = torch.nn.ModuleDict(lessons.heads(8, patches=False))
+    assert set(model) == {"fc", "words"}
+    seen, which, nothing = Seen(torch.randn(3, 8)), torch.tensor([0, 5, 12]), torch.zeros(())
+    words = material.words.loss(model["words"](seen.pooled), which)
+    expected = plain.loss(model, seen, nothing, which) + 0.5 * words
+    assert torch.allclose(lessons.loss(model, seen, nothing, which), expected)
+
+
+def test_material_asks_the_dataset_for_other_wordings() -> None:
+    world = Painter(PainterOptions(seed=3, images=20, size=16))
+    material = Material.of(world, Letters(), wordings=4)
+    ids = [record.image_id for record in world.records()]
+    assert material.prompts == [record.prompt for record in world.records()]
+    assert [list(more) for more in material.others] == list(world.wordings(ids, 3).values())
+    assert material.targets.shape == (20, 26)
+    assert Material.of(world, Letters()).others == ()
+
+
+def test_a_dataset_that_knows_no_other_wordings_is_one_clear_line() -> None:
+    class Silent(Painter):
+        def wordings(self, image_ids, count):  # type: ignore[no-untyped-def, override]
+            return None
+
+    with pytest.raises(ConfigError, match=r"^wordings: has to be 1: this dataset knows no other"):
+        Material.of(Silent(PainterOptions(images=3)), Letters(), wordings=2)
+
+
+def test_a_tower_that_does_not_fit_the_contrastive_recipe_is_one_clear_line(
+    train: Callable[..., Trained], toy_tower: Make, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"open_clip_config\.json: cannot be read"):
+        train("clip-b.yaml", tmp_path)
+    folder = toy_tower("clip-b")
+    with pytest.raises(ConfigError, match=r"open_clip_config\.json: \d+ tokens, vocab_size 600$"):
+        train("clip-b.yaml", folder, "vocabulary=700")
+    config = folder / "open_clip_config.json"
+    config.write_text(config.read_text().replace('"embed_dim": 384', '"embed_dim": 64'))
+    with pytest.raises(ConfigError, match=r"embed_dim has to be the target space's 384$"):
+        train("clip-b.yaml", folder)
