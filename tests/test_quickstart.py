@@ -19,8 +19,15 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT.parent / "shared" / "kaggle-sample"
-REACHED = {"knn-vit-h": 0.28, "clip-l14": 0.42}
-"""Shares of the floor-to-oracle gap that the packaged towers close; the goal is 0.5 for each."""
+REACHED = {
+    "knn-vit-g": 0.47,
+    "knn-vit-h": 0.5,
+    "clip-l14": 0.5,
+    "clip-l16-384": 0.49,
+    "clip-blip": -0.2,
+}
+"""Shares of the floor-to-oracle gap that the packaged towers close; the goal is 0.5 for each, and
+0.4 for the text of the captioner, which is far from it yet."""
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 
 
@@ -88,7 +95,7 @@ def test_the_scores_keep_what_the_project_promises(quickstart: Quickstart) -> No
     test = quickstart.scores["test"]
     assert test["ensemble"]["ci95"][0] > test["floor"]
     assert test["oracle"] > test["ensemble"]["score"]
-    assert len(test["members"]) >= 2
+    assert len(test["members"]) == len(REACHED)
     for name, member in test["members"].items():
         assert member["gap_closed"]["score"] >= REACHED[name], name
     assert test["paired"]["ensemble_minus_best_member"]["ci95"][0] > 0

@@ -350,14 +350,14 @@ def test_an_ensemble_that_has_learned_nothing_says_what_to_do(
     mistake: Callable[..., list[str]], ensemble: Path, pictures: Path
 ) -> None:
     (line,) = mistake("predict", ensemble, pictures, "-o", "out.csv")
-    assert line.startswith("member 'knn-vit-h': the prompt bank is empty: use the ensemble through")
+    assert line.startswith("member 'knn-vit-g': the prompt bank is empty: use the ensemble through")
     only = "members=[{plugin: clip-l14, options: {backbone: {folder: FOLDER}}}]".replace(
         "FOLDER", "'package:unprompt_painter/weights/vision-a'"
     )
     (line,) = mistake("predict", ensemble, pictures, "-o", "out.csv", "--set", only)
     assert line == (
         "member 'clip-l14': the head has nothing to learn from: "
-        "use the ensemble through an experiment's run"
+        "use the ensemble through an experiment's run, or weights with a head"
     )
 
 

@@ -21,7 +21,7 @@ from unprompt.files import content_hash
 from unprompt.registry import Registry
 
 Command = Callable[..., CompletedProcess[str]]
-MEMBERS = ("knn-vit-h", "clip-l14")
+MEMBERS = ("knn-vit-g", "knn-vit-h", "clip-l14", "clip-l16-384", "clip-blip")
 
 
 def scores_of(folder: Path) -> dict[str, Any]:
@@ -119,12 +119,12 @@ def test_a_second_run_computes_nothing_again(again: Again) -> None:
 
 def test_set_beats_the_file(unprompt: Command, small_experiment: Path, tmp_path: Path) -> None:
     output = tmp_path / "here" / "run"
-    words = ["--set", "search.trials=4", "--set", "name=other", "--output", output]
+    words = ["--set", "search.trials=7", "--set", "name=other", "--output", output]
     assert folder_of(unprompt("run", small_experiment, *words)) == output
     scores = scores_of(output)
-    assert (scores["experiment"], scores["search"]["trials"]) == ("other", 4)
+    assert (scores["experiment"], scores["search"]["trials"]) == ("other", 7)
     content = yaml.safe_load((output / "experiment.yaml").read_text())
-    assert (content["name"], content["search"]["trials"]) == ("other", 4)
+    assert (content["name"], content["search"]["trials"]) == ("other", 7)
 
 
 def test_manifest(small_folder: Path) -> None:

@@ -39,19 +39,26 @@ class CachedTextEncoder(TextEncoder):
         Raises:
             PluginError: The encoder gave another shape, or values that are not finite.
         """
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        if new:
-            self._known.update(zip(new, self._rows(new), strict=True))
+        distinct = list(dict.fromkeys(texts))
+        if not all(text in self._known for text in distinct):
+            self._known.update(zip(distinct, self._rows(distinct), strict=True))
         if not texts:
             return np.empty((0, self.dim), np.float32)
         return np.stack([self._known[text] for text in texts])
 
     def _rows(self, texts: list[str]) -> FloatArray:
-        """From the disk, or encoded now."""
+        """From the disk, or encoded now.
+
+        The key is the whole list: what happens to be known already depends on what else this
+        process has done, and another run would not find its own list again.
+        """
 
         def make(folder: Path) -> None:
-            rows = self._encoder.encode(texts)
-            self._check(rows, len(texts))
+            new = [text for text in texts if text not in self._known]
+            encoded = self._encoder.encode(new)
+            self._check(encoded, len(new))
+            fresh = dict(zip(new, encoded, strict=True))
+            rows = np.stack([fresh[t] if t in fresh else self._known[t] for t in texts])
             np.save(folder / "rows.npy", rows, allow_pickle=False)
 
         folder = self._cache.folder("texts", [self.identity, texts], make)
