@@ -10,6 +10,7 @@ import pytest
 
 from unprompt.contracts import TextEncoder
 from unprompt.errors import ConfigError
+from unprompt.files import file_hash
 from unprompt.train.lessons import Curriculum, Lessons, Seen
 from unprompt.train.loop import Trained
 from unprompt.train.material import Material
@@ -106,3 +107,21 @@ def test_a_tower_that_does_not_fit_the_contrastive_recipe_is_one_clear_line(
     config.write_text(config.read_text().replace('"embed_dim": 384', '"embed_dim": 64'))
     with pytest.raises(ConfigError, match=r"embed_dim has to be the target space's 384$"):
         train("clip-b.yaml", folder)
+
+
+def test_precision_auto_trains_in_what_the_processor_computes_in(
+    train: Callable[..., Trained], toy_tower: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    folder = toy_tower("vision-b")
+
+    def weights(precision: str) -> str:
+        train("vision-b.yaml", folder, f"runtime.precision={precision}")
+        return file_hash(folder / "model.safetensors")
+
+    single, half = weights("float32"), weights("bfloat16")
+    assert single != half
+    for native, wanted in ((True, half), (False, single)):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
+        assert weights("auto") == wanted

@@ -46,12 +46,14 @@ class ClipTowers:
         import open_clip
 
         found = resolve(config, runtime, owner)
-        if not runtime.rehearsal:
-            check_weights(found, owner)
         try:
             self._model, self._preprocess = _build(found, runtime)
             self._tokenizer: Any = open_clip.get_tokenizer(found.name)
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:
+            if not runtime.rehearsal:
+                check_weights(found, owner)  # a broken file can end in any error
+            if not isinstance(error, (OSError, RuntimeError, ValueError)):
+                raise
             raise MissingFileError(
                 f"{owner}: cannot load {config.describe()}: {first_line(error)}"
             ) from error

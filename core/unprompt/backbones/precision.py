@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from unprompt.config.models import RuntimeConfig
 from unprompt.contracts import Runtime
 
 
@@ -26,6 +27,12 @@ def resolve_precision(precision: str, device: str) -> str:
         # Without these instructions a CPU emulates bfloat16, slower than float32.
         native = kind == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return "bfloat16" if native else "float32"
+
+
+def resolved(config: RuntimeConfig) -> RuntimeConfig:
+    """The same with a precision that says what is computed in, not ``auto``."""
+    precision = resolve_precision(config.precision, config.device)
+    return config.model_copy(update={"precision": precision})
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class BankConfig(Model):
         Raises:
             MissingFileError: The table is not there.
         """
-        if self.prompts is None or (runtime.rehearsal and not self.prompts.path.is_file()):
+        if self.prompts is None or self._does_without(runtime):
             return {"bank": "train"}
         if not self.prompts.path.is_file():
             raise MissingFileError(f"bank: no file {self.prompts.path}")
@@ -48,7 +48,7 @@ class BankConfig(Model):
         Raises:
             DataError: There are none, or the table is broken.
         """
-        if self.prompts is None or (runtime.rehearsal and not self.prompts.path.is_file()):
+        if self.prompts is None or self._does_without(runtime):
             found = [record.prompt for record in train.records]
         else:
             from unprompt.data.prompts import prompt_texts
@@ -62,3 +62,7 @@ class BankConfig(Model):
                 "a table of prompts in `bank.prompts`"
             )
         return distinct
+
+    def _does_without(self, runtime: Runtime) -> bool:
+        """Whether this is a rehearsal, and the table is not here."""
+        return runtime.rehearsal and not all(need.here for need in self.needs())

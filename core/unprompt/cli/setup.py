@@ -6,7 +6,7 @@ import os
 
 from pydantic import ValidationError
 
-from unprompt.backbones.precision import resolve_precision
+from unprompt.backbones.precision import resolved
 from unprompt.cache import Cache
 from unprompt.config.models import RuntimeConfig
 from unprompt.console import progress_on
@@ -37,9 +37,7 @@ def workshop(
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TQDM_DISABLE", "1")  # progress is ours to show
     progress = progress_on(quiet=quiet)
-    settings = config.model_dump()
-    settings["precision"] = resolve_precision(config.precision, config.device)
-    runtime = Runtime(**settings, offline=offline, progress=progress)
+    runtime = Runtime(**resolved(config).model_dump(), offline=offline, progress=progress)
     return Workshop(registry, runtime, Cache.default())
 
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from unprompt.backbones.precision import resolved
 from unprompt.cache import Cache
 from unprompt.console import guarded, progress_on
 from unprompt.contracts import Dataset, Runtime
@@ -44,7 +45,7 @@ def run(recipe: Recipe, registry: Registry) -> None:
     """Train what the recipe says and write weights and card into the tower's folder."""
     import torch
 
-    config = recipe.config
+    config = recipe.config.model_copy(update={"runtime": resolved(recipe.config.runtime)})
     torch.manual_seed(config.seed)
     runtime = Runtime(**config.runtime.model_dump(), progress=progress_on())
     started, start = time.monotonic(), start_hash(recipe)

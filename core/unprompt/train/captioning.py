@@ -10,7 +10,7 @@ from unprompt.train.lessons import Curriculum, Lessons, Seen
 from unprompt.train.material import Material
 from unprompt.train.objective import save_half
 from unprompt.train.students import middle, read_json
-from unprompt.train.tokenizer import make_writing_tokenizer, read_tokenizer
+from unprompt.train.tokenizer import fitting_tokenizer, make_writing_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -59,10 +59,11 @@ class Captioning:
         self.std = tuple(preprocess["image_std"])
         text: Any = config.text_config
         context = text.max_position_embeddings
-        self._tokenizer = (
-            read_tokenizer(start)
-            if start
-            else make_writing_tokenizer(material.prompts, vocabulary, context)
+        self._tokenizer = fitting_tokenizer(
+            lambda: make_writing_tokenizer(material.prompts, vocabulary, context),
+            start,
+            text.vocab_size,
+            folder / "config.json",
         )
         _check_tokens(text, self._tokenizer, folder / "config.json")
         encoded = self._tokenizer(
@@ -138,8 +139,6 @@ class Captioning:
 
 def _check_tokens(text: Any, tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
     """The configuration has to name the tokenizer's ids, or generating never starts or ends."""
-    if len(tokenizer) > text.vocab_size:
-        raise ConfigError(f"tower: {path}: {len(tokenizer)} tokens, vocab_size {text.vocab_size}")
     wanted = {
         "pad_token_id": tokenizer.pad_token_id,
         "bos_token_id": tokenizer.bos_token_id,

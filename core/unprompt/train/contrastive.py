@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from unprompt.errors import ConfigError
 from unprompt.train.material import Material
 from unprompt.train.objective import save_half
 from unprompt.train.students import read_json
-from unprompt.train.tokenizer import make_tokenizer, read_tokenizer
+from unprompt.train.tokenizer import fitting_tokenizer, make_tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +46,8 @@ class Contrastive:
             start: A folder whose tokenizer to go on with, instead of learning one.
 
         Raises:
-            ConfigError: The configuration is not there, or does not fit the vocabulary or the target space.
+            ConfigError: The configuration is not there, or does not fit the vocabulary or the
+                target space.
         """
         import open_clip
         import torch
@@ -53,16 +55,12 @@ class Contrastive:
         path = folder / "open_clip_config.json"
         config = read_json(path)
         text = config["model_cfg"]["text_cfg"]
-        context = text["context_length"]
-        self._tokenizer = (
-            read_tokenizer(start)
-            if start
-            else make_tokenizer(material.prompts, vocabulary, context)
+        self._tokenizer = fitting_tokenizer(
+            lambda: make_tokenizer(material.prompts, vocabulary, text["context_length"]),
+            start,
+            text["vocab_size"],
+            path,
         )
-        if len(self._tokenizer) > text["vocab_size"]:
-            raise ConfigError(
-                f"tower: {path}: {len(self._tokenizer)} tokens, vocab_size {text['vocab_size']}"
-            )
         if semantics and config["model_cfg"]["embed_dim"] != material.targets.shape[1]:
             raise ConfigError(
                 f"tower: {path}: embed_dim has to be the target space's {material.targets.shape[1]}"
@@ -75,17 +73,22 @@ class Contrastive:
         self.size = int(config["preprocess_cfg"]["size"])
         self.mean = tuple(config["preprocess_cfg"]["mean"])
         self.std = tuple(config["preprocess_cfg"]["std"])
+        self._tokens = self._tokenized(material.prompts, text["context_length"])
+        self._clip_loss = open_clip.ClipLoss()
+        self._targets = torch.from_numpy(material.targets)
+        self._semantics = semantics
+
+    def _tokenized(self, prompts: Sequence[str], context: int) -> torch.Tensor:
+        """Token ids of shape (N, context), cut and padded."""
         encoded = self._tokenizer(
-            list(material.prompts),
+            list(prompts),
             padding="max_length",
             truncation=True,
             max_length=context,
             return_tensors="pt",
         )
-        self._tokens: torch.Tensor = encoded.input_ids  # (N, context)
-        self._clip_loss = open_clip.ClipLoss()
-        self._targets = torch.from_numpy(material.targets)
-        self._semantics = semantics
+        tokens: torch.Tensor = encoded.input_ids
+        return tokens
 
     def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
         """Symmetric cross-entropy over the batch's image-text cosines, plus words and semantics."""

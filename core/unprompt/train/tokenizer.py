@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from unprompt.errors import ConfigError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -69,11 +71,27 @@ def make_writing_tokenizer(
     )
 
 
-def read_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer that an earlier training wrote: its weights know no other."""
+def fitting_tokenizer(
+    make: Callable[[], PreTrainedTokenizerBase], start: Path | None, room: int, path: Path
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of a training, with no more tokens than its tower has room for.
+
+    Args:
+        make: Learns one from the prompts.
+        start: A folder that an earlier training wrote: its weights know no other tokenizer.
+        room: The tower's ``vocab_size``.
+        path: The configuration that says so, for the error line.
+
+    Raises:
+        ConfigError: It has more tokens.
+    """
     from transformers import PreTrainedTokenizerFast
 
-    found: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(str(folder))
+    found: PreTrainedTokenizerBase = (
+        PreTrainedTokenizerFast.from_pretrained(str(start)) if start else make()
+    )
+    if len(found) > room:
+        raise ConfigError(f"tower: {path}: {len(found)} tokens, vocab_size {room}")
     return found
 
 
