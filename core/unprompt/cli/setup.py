@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from pydantic import ValidationError
 
@@ -33,12 +34,21 @@ def workshop(
     _check_device(config.device)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TQDM_DISABLE", "1")  # progress is ours to show
+    _silence_libraries()
     progress = progress_on(quiet=quiet)
     runtime = Runtime(**resolved(config).model_dump(), offline=offline, progress=progress)
     return Workshop(registry, runtime, Cache.default())
+
+
+def _silence_libraries() -> None:
+    """Progress is ours to show. Libraries read the environment when they are imported."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    if "transformers" in sys.modules:  # by a program that calls commands in its own process
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped there
 
 
 def runtime_config(device: str, precision: str, batch_size: int) -> RuntimeConfig:
