@@ -23,8 +23,7 @@ from unprompt import (
 )
 from unprompt.backbones import ClipTowers, pixel_batches
 from unprompt.bank import PromptBank
-from unprompt_knn.fit import fit_temperature
-from unprompt_knn.kernel import weights
+from unprompt_knn.fit import fit, shares
 from unprompt_knn.options import KnnOptions
 
 OWNER = "kNN backbone"
@@ -32,7 +31,7 @@ KERNEL = "kernel.json"
 
 
 class Knn(Predictor):
-    """CLIP image embedding -> K nearest bank prompts by CLIP text embedding -> weighted mean.
+    """CLIP image embedding -> K nearest bank prompts by CLIP text embedding -> weighted sum.
 
     Source: the seed solution's kNN regression, DESIGN section 7 item 1.
     """
@@ -70,7 +69,7 @@ class Knn(Predictor):
         bank = PromptBank.of(prompts, train.text_encoder.encode(prompts), keys)
         bank.save(artifact)
         if self.options.kernel.fit:
-            fitted = {"temperature": self._fit(bank, train)}
+            fitted = self._fit(bank, train)
             (artifact / KERNEL).write_text(json.dumps(fitted), encoding="utf-8")
 
     def load(self, artifact: Path) -> None:
@@ -90,12 +89,12 @@ class Knn(Predictor):
         """Drop towers and bank."""
         self._clip = self._bank = None
 
-    def _fit(self, bank: PromptBank, train: TrainSet) -> float:
-        """The kernel's temperature, on pictures spread evenly over the train split."""
+    def _fit(self, bank: PromptBank, train: TrainSet) -> dict[str, float]:
+        """The kernel's number, on pictures spread evenly over the train split."""
         if not len(train):
             raise DataError(
                 "the kernel has no pictures to fit on: use the ensemble through an experiment's "
-                "run, or give `temperature` and no `fit`"
+                "run, or leave out `fit`"
             )
         step = max(1, len(train) // self.options.kernel.fit)
         images = train.images.select(train.images.ids[::step][: self.options.kernel.fit])
@@ -104,24 +103,29 @@ class Knn(Predictor):
         queries = np.concatenate([rows for _, rows in parts])
         targets = train.targets.select([name for names, _ in parts for name in names]).rows
         kernel = self.options.kernel
-        return fit_temperature(bank, queries, targets, self.options.neighbours, kernel)
+        return fit(bank, queries, targets, self.options.neighbours, kernel)
 
     def _batch(self, ids: tuple[str, ...], queries: Any) -> Batch:
         bank = self._bank
         assert bank is not None  # load() comes first, by contract
         cosines, rows = bank.search_keys(queries, self.options.neighbours)  # (n, K)
-        shares = weights(cosines, self._kernel)  # (n, K)
-        summed = np.einsum("nk,nkd->nd", shares, bank.targets[rows])  # (n, D)
+        counts = shares(bank, cosines, rows, self._kernel)  # (n, K)
+        summed = np.einsum("nk,nkd->nd", counts, bank.targets[rows])  # (n, D)
         embeddings = unit(summed)
         evidence = tuple(
-            self._evidence(bank, numbers, line) for numbers, line in zip(rows, shares, strict=True)
+            self._evidence(bank, numbers, line) for numbers, line in zip(rows, counts, strict=True)
         )
         best = tuple(near[0].text for near in bank.nearest(embeddings, 1))
         return Batch(Embeddings(ids, embeddings), best, evidence)
 
-    def _evidence(self, bank: PromptBank, rows: Any, shares: Any) -> tuple[Evidence, ...]:
-        first = zip(rows[: self.options.evidence], shares, strict=False)
-        return tuple(Evidence(bank.prompts[row], float(w), "neighbour") for row, w in first)
+    def _evidence(self, bank: PromptBank, rows: Any, counts: Any) -> tuple[Evidence, ...]:
+        """The neighbours that count most; what ridge takes away is no evidence for a prompt."""
+        most = np.argsort(-counts, kind="stable")[: self.options.evidence]
+        return tuple(
+            Evidence(bank.prompts[rows[place]], float(counts[place]), "neighbour")
+            for place in most
+            if counts[place] > 0
+        )
 
     @property
     def clip(self) -> ClipTowers:

@@ -11,7 +11,7 @@ import pytest
 from unprompt import DataError, Embeddings, Images, Runtime, TrainSet, unit
 from unprompt.bank import PromptBank
 from unprompt.types import FloatArray
-from unprompt_knn.fit import TEMPERATURES, fit_temperature
+from unprompt_knn.fit import PENALTIES, TEMPERATURES, fit, shares
 from unprompt_knn.kernel import KernelOptions, weights
 from unprompt_knn.knn import Knn
 from unprompt_knn.vit_h import VitHOptions
@@ -35,8 +35,18 @@ def problem(sharp: float) -> tuple[PromptBank, FloatArray, FloatArray]:
 @pytest.mark.parametrize("sharp", [4.0, 8.0, 16.0])
 def test_it_finds_the_temperature_that_made_the_targets(sharp: float) -> None:
     bank, queries, targets = problem(sharp)
-    found = fit_temperature(bank, queries, targets, 200, KernelOptions(fit=50))
-    assert found == pytest.approx(sharp, rel=0.25)
+    found = fit(bank, queries, targets, 200, KernelOptions(fit=50))
+    assert found == {"temperature": pytest.approx(sharp, rel=0.25)}
+
+
+@pytest.mark.parametrize("penalty", PENALTIES[1::2])
+def test_it_finds_the_penalty_that_made_the_targets(penalty: float) -> None:
+    bank, queries, _ = problem(8.0)
+    made = KernelOptions(name="ridge", penalty=penalty)
+    cosines, near = bank.search_keys(queries, 60)
+    summed = np.einsum("nk,nkd->nd", shares(bank, cosines, near, made), bank.targets[near])
+    found = fit(bank, queries, unit(summed), 60, KernelOptions(name="ridge", fit=50))
+    assert found == {"penalty": penalty}
 
 
 def test_a_picture_s_own_prompt_in_the_bank_does_not_sharpen_the_kernel() -> None:
@@ -46,8 +56,8 @@ def test_a_picture_s_own_prompt_in_the_bank_does_not_sharpen_the_kernel() -> Non
         np.concatenate([bank.targets, targets]),
         np.concatenate([bank.keys, queries]),  # at cosine 1: any sharp kernel would take it
     )
-    alone = fit_temperature(bank, queries, targets, 60, KernelOptions(fit=50))
-    found = fit_temperature(seen, queries, targets, 60, KernelOptions(fit=50))
+    alone = fit(bank, queries, targets, 60, KernelOptions(fit=50))["temperature"]
+    found = fit(seen, queries, targets, 60, KernelOptions(fit=50))["temperature"]
     assert found == pytest.approx(alone, rel=0.5)
     assert found < max(TEMPERATURES) / 10
 
@@ -56,7 +66,7 @@ def test_without_any_other_prompt_the_given_temperature_stays() -> None:
     _, queries, targets = problem(8.0)
     own = PromptBank.of([f"own {i}" for i in range(50)], targets[:1].repeat(50, 0), queries)
     kernel = KernelOptions(temperature=33.0, fit=50)
-    assert fit_temperature(own, queries[:1], targets[:1], 10, kernel) == 33.0
+    assert fit(own, queries[:1], targets[:1], 10, kernel) == {"temperature": 33.0}
 
 
 def _train(count: int, encoder: object) -> TrainSet:
@@ -102,6 +112,6 @@ def test_nothing_to_fit_on_is_one_clear_line(tmp_path: Path) -> None:
         Knn(options, Runtime()).prepare(_train(0, _Rows()), tmp_path)
 
 
-def test_only_softmax_can_be_fitted() -> None:
-    with pytest.raises(ValueError, match="`fit` belongs to the kernel softmax"):
+def test_the_seed_s_kernel_has_nothing_to_fit() -> None:
+    with pytest.raises(ValueError, match="`fit` belongs to the kernels softmax and ridge"):
         KernelOptions(name="power", fit=3)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from unprompt.bank import PromptBank
 from unprompt.embeddings import unit
-from unprompt_knn.kernel import KernelOptions, weights
+from unprompt_knn.kernel import KernelOptions, ridge_weights, weights
 
 SOFTMAX, POWER = KernelOptions(), KernelOptions(name="power")
 KERNELS = [SOFTMAX, POWER, KernelOptions(temperature=500.0), KernelOptions(name="power", power=1)]
@@ -65,6 +65,49 @@ def test_each_row_is_its_own() -> None:
             np.testing.assert_array_equal(together[i : i + 1], weights(rows[i : i + 1], kernel))
 
 
+def test_ridge_finds_the_combination_that_made_the_query() -> None:
+    rng = np.random.default_rng(3)
+    keys = unit(rng.standard_normal((5, 12), dtype=np.float32))
+    made = np.array([0.7, 0.0, -0.2, 0.4, 0.0])
+    query = unit((made @ keys)[None].astype(np.float32))[0]
+    found = ridge_weights((keys @ query)[None], keys[None], 1e-6)[0]
+    np.testing.assert_allclose(found, made / np.abs(made).sum(), atol=1e-4)
+
+
+def test_ridge_is_the_penalised_least_squares_solution() -> None:
+    rng = np.random.default_rng(4)
+    keys = unit(rng.standard_normal((9, 6), dtype=np.float32))  # more neighbours than dimensions
+    query = unit(rng.standard_normal((1, 6), dtype=np.float32))[0]
+    found = ridge_weights((keys @ query)[None], keys[None], 0.3)[0]
+    # The same problem as one of ordinary least squares, solved by another road.
+    tall = np.vstack([keys.T.astype(np.float64), np.sqrt(0.3) * np.eye(9)])
+    plain = np.linalg.lstsq(tall, np.concatenate([query, np.zeros(9)]), rcond=None)[0]
+    np.testing.assert_allclose(found, plain / np.abs(plain).sum(), rtol=1e-5, atol=1e-7)
+
+
+def test_ridge_shares_a_weight_among_neighbours_that_say_the_same() -> None:
+    keys = unit(np.array([[1, 0.2, 0], [1, 0.2, 0], [0.5, -1, 0.3]], np.float32))
+    query = unit(np.array([[1, 0, 0]], np.float32))[0]
+    twice = ridge_weights((keys @ query)[None], keys[None], 0.1)[0]
+    once = ridge_weights((keys[1:] @ query)[None], keys[None, 1:], 0.05)[0]
+    assert twice[0] == pytest.approx(twice[1])
+    assert (twice[0] + twice[1]) / twice[2] == pytest.approx(once[0] / once[1], rel=0.2)
+
+
+def test_ridge_gives_nothing_to_neighbours_that_are_left_out() -> None:
+    rng = np.random.default_rng(5)
+    keys = unit(rng.standard_normal((7, 6), dtype=np.float32))
+    query = unit(rng.standard_normal((1, 6), dtype=np.float32))[0]
+    cosines = keys @ query
+    some = np.array([0, 2, 3, 6])
+    left = np.full(7, -np.inf, np.float32)
+    left[some] = cosines[some]
+    found = ridge_weights(left[None], keys[None], 0.1)[0]
+    alone = ridge_weights(cosines[None, some], keys[None, some], 0.1)[0]
+    np.testing.assert_allclose(found[some], alone, atol=1e-12)
+    np.testing.assert_array_equal(np.delete(found, some), 0)
+
+
 def test_a_bank_smaller_than_k_gives_all_of_its_rows() -> None:
     rng = np.random.default_rng(2)
     keys, targets = unit(rng.normal(size=(3, 8))), unit(rng.normal(size=(3, 4)))
@@ -79,7 +122,8 @@ def test_a_bank_smaller_than_k_gives_all_of_its_rows() -> None:
 @pytest.mark.parametrize(
     "options",
     [{"name": "gauss"}, {"temperature": 0}, {"epsilon": 0}, {"power": -1}, {"k": 3}]
-    + [{name: float("inf")} for name in ("temperature", "epsilon", "power")],
+    + [{"penalty": 0}, {"name": "power", "fit": 10}]
+    + [{name: float("inf")} for name in ("temperature", "epsilon", "power", "penalty")],
 )
 def test_options_that_make_no_kernel_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="1 validation error"):
