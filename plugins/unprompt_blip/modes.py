@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from unprompt_blip.options import InterrogatorOptions
 from unprompt_blip.phrases import Numbers, Phrases
 from unprompt_blip.tables import LEAST, MERGED
 from unprompt_blip.template import CLASSIC, FIELDS, distinct, fields, fit, render
+
+if TYPE_CHECKING:
+    import torch
 
 FloatArray = npt.NDArray[np.float32]
 KIND = "phrase"
@@ -43,6 +47,7 @@ class _Sheet:
     caption: str
     ranked: Numbers
     found: dict[str, Numbers]
+    candidates: Numbers
 
 
 class Writer:
@@ -77,6 +82,7 @@ class Writer:
             name: self._phrases.top(cosines, tables, count, lowest=name == "negative")
             for name, (tables, count) in self._wanted().items()
         }
+        candidates = self._candidates(cosines, ranked)
         rows = cosines.cpu().numpy()
         said = self._caption_cosines(images, captions)
         return [
@@ -87,6 +93,7 @@ class Writer:
                     captions[i],
                     ranked[i],
                     {name: numbers[i] for name, numbers in found.items()},
+                    candidates[i],
                 ),
                 said[i],
             )
@@ -101,6 +108,30 @@ class Writer:
             "best": max(options.candidates, options.max_phrases),
         }
         return max(options.evidence, depths.get(options.mode, 1))
+
+    def _candidates(self, cosines: torch.Tensor, ranked: Numbers) -> list[Numbers]:
+        """What mode best tries to add to each picture's text, the nearest to it first.
+
+        An eighth of them comes from each table but the largest kind, if it has as many: the
+        nearest phrases of all are often one thing in many words, and none says the medium.
+        """
+        count = self._options.candidates
+        if self._options.mode != "best":
+            return [ranked[i, :0] for i in range(len(ranked))]
+        rows = cosines.cpu().numpy()
+        own = [
+            self._phrases.top(cosines, (table,), max(1, count // 8))
+            for table in ("mediums", "movements", "artists", "trendings")
+        ]
+        found = []
+        for i in range(len(ranked)):
+            numbers = dict.fromkeys(int(n) for table in own for n in table[i])
+            for number in ranked[i].tolist():
+                if len(numbers) >= count:
+                    break
+                numbers[number] = None
+            found.append(np.array(sorted(numbers, key=lambda n: -rows[i, n])[:count], np.int64))
+        return found
 
     def _wanted(self) -> dict[str, tuple[tuple[str, ...], int]]:
         """The fields to be filled in: the tables of each, and how many phrases."""
@@ -126,14 +157,14 @@ class Writer:
         return [float(c) if text else None for c, text in zip(cosines, captions, strict=True)]
 
     def _written(self, sheet: _Sheet, said: float | None) -> Written:
-        text = self._text(sheet) or self._phrases.texts[int(sheet.cosines.argmax())]
+        text = self._text(sheet, said) or self._phrases.texts[int(sheet.cosines.argmax())]
         return Written(text, self._evidence(sheet, said))
 
-    def _text(self, sheet: _Sheet) -> str:
+    def _text(self, sheet: _Sheet, said: float | None) -> str:
         """The text, cut at the text tower's limit; empty where there is nothing to say."""
         mode = self._options.mode
         if mode == "best":
-            return self._best(sheet)
+            return self._best(sheet, said)
         if mode == "negative":
             return self._fit(self._texts(sheet.found["negative"]))
         if mode == "fast":
@@ -154,12 +185,15 @@ class Writer:
         nearest = self._texts(sheet.ranked[: self._options.max_phrases])
         return self._fit(distinct([sheet.caption, *nearest]))
 
-    def _best(self, sheet: _Sheet) -> str:
+    def _best(self, sheet: _Sheet, said: float | None) -> str:
         """The best of the chain, fast, classic and the caption, by cosine with the picture."""
         assert self._chain is not None  # made for this mode
         start = self._fit([sheet.caption] if sheet.caption else [])
-        candidates = self._texts(sheet.ranked[: self._options.candidates])
-        grown = self._chain.grow(start, candidates, sheet.image)
+        candidates = self._texts(sheet.candidates)
+        # A caption that fits less than a single phrase would lead the chain astray.
+        nearest = float(sheet.cosines[sheet.candidates].max(initial=-1.0))
+        worth = said is not None and said >= nearest
+        grown = self._chain.grow(start if worth else "", candidates, sheet.image)
         texts = distinct([grown, self._fast(sheet), self._filled(sheet, CLASSIC), start])
         if not texts:
             return ""

@@ -141,7 +141,10 @@ class InterrogatorOptions(Model):
         default=32, ge=1, description="Phrases at most in modes fast, best and negative."
     )
     candidates: int = Field(
-        default=2048, ge=1, description="Nearest phrases that mode best tries to add."
+        default=2048,
+        ge=1,
+        description="Nearest phrases that mode best tries to add, an eighth of them from each "
+        "table but flavors.",
     )
     chunk: int = Field(
         default=512, ge=1, description="Texts per forward pass in mode best; only costs memory."

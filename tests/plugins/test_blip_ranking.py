@@ -391,4 +391,26 @@ def test_a_caption_that_is_too_long_is_cut_at_a_word(towers: ClipTowers) -> None
         (one,) = write(towers, table, image, caption, mode=mode)
         assert towers.fits(one.text)
         assert set(one.text.replace(",", "").split()) <= {"lighthouse", "misty"}
-        assert 1 < len(one.text.split()) < 100
+        # Mode best goes without a caption that fits the picture less than a phrase does.
+        assert (mode != "best") < len(one.text.split()) < 100
+
+
+def test_the_best_text_has_candidates_of_every_table(towers: ClipTowers) -> None:
+    rng = np.random.default_rng(8)
+    tables = {
+        "flavors": tuple(f"a lighthouse {word}" for word in ("one", "two", "red", "blue", "old")),
+        "mediums": ("an oil painting",),
+    }
+    table = Phrases.of(tables, towers, Runtime())
+    image = unit(table.rows[:1] + 0.05 * rng.normal(size=(1, towers.dim)).astype(np.float32))
+    writer = Writer(
+        options(mode="best", captioner="none", candidates=3, max_phrases=3),
+        table,
+        towers,
+        Runtime(),
+    )
+    ranked = table.top(table.cosines(image, "cpu"), ("flavors", "mediums"), 3)
+    [numbers] = writer._candidates(table.cosines(image, "cpu"), ranked)
+    chosen = [table.texts[number] for number in numbers]
+    assert len(chosen) == 3
+    assert "an oil painting" in chosen
