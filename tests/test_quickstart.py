@@ -20,14 +20,16 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT.parent / "shared" / "kaggle-sample"
 REACHED = {
-    "knn-vit-g": 0.47,
-    "knn-vit-h": 0.5,
+    "knn-vit-g": 0.8,
+    "knn-vit-h": 0.8,
     "clip-l14": 0.5,
-    "clip-l16-384": 0.49,
-    "clip-blip": -0.2,
+    "clip-l16-384": 0.6,
+    "clip-blip": 0.5,
 }
-"""Shares of the floor-to-oracle gap that the packaged towers close; the goal is 0.5 for each, and
-0.4 for the text of the captioner, which is far from it yet."""
+"""Shares of the floor-to-oracle gap that the packaged towers close at least, a little below what
+they reach; 0.5 for each is the promise, and 0.4 for the captioner's text."""
+BLEND = 0.85
+"""Likewise of the blend; the promise is 0.75."""
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 
 
@@ -98,7 +100,9 @@ def test_the_scores_keep_what_the_project_promises(quickstart: Quickstart) -> No
     assert len(test["members"]) == len(REACHED)
     for name, member in test["members"].items():
         assert member["gap_closed"]["score"] >= REACHED[name], name
-    assert test["paired"]["ensemble_minus_best_member"]["ci95"][0] > 0
+    assert test["ensemble"]["gap_closed"]["score"] >= BLEND
+    for versus in ("ensemble_minus_best_member", "ensemble_minus_equal"):
+        assert test["paired"][versus]["ci95"][0] > 0
     assert quickstart.scores["leak"]["train_test_max_cosine"] < 0.7
 
 
@@ -125,6 +129,22 @@ def test_the_own_pictures_block_runs(quickstart: Quickstart) -> None:
     assert len(lines) == 12
     assert sorted(first) == ["embedding", "evidence", "image_id", "prompt"]
     assert first["prompt"] and first["evidence"] and len(first["embedding"]) == 384
+
+
+def test_the_study_block_runs(quickstart: Quickstart) -> None:
+    lines = readme_block("study").splitlines()
+    [dashboard] = [line for line in lines if line.startswith("unprompt dashboard")]
+    place = quickstart.place
+    for line in lines[: lines.index(dashboard)]:
+        shell(line, place)
+    # It serves until it is stopped: here by the clock, once its one line is out.
+    port = dashboard.replace("--port 8080", "--port 0")
+    served = shell(f"timeout --signal INT 20 {port} || [ $? -eq 124 -o $? -eq 130 ]", place)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\n", served)
+    printed = [shell(line, place) for line in lines[lines.index(dashboard) + 1 :]]
+    names = {path.name for path in (place / "experiments/runs/quickstart").glob("*-*")}
+    assert len(names) >= 2
+    assert all(name in printed[-1] for name in names)
 
 
 def test_it_predicts_real_pictures(quickstart: Quickstart) -> None:

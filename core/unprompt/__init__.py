@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unprompt.config.base import Model
     from unprompt.config.location import Location
-    from unprompt.config.models import Model
     from unprompt.contracts import (
         Batch,
         Dataset,

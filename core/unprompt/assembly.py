@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from unprompt.config.check import finish, validate
+from unprompt.config.check import did_you_mean, finish, validate
 from unprompt.config.compose import compose
 from unprompt.config.models import EnsembleConfig, ExperimentConfig, MemberConfig
+from unprompt.config.search import SearchConfig
 from unprompt.config.source import Key, Source
 from unprompt.errors import PluginError
 from unprompt.registry import Registry, Spec
+from unprompt.space import revised
 from unprompt.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.types import Json
 
@@ -119,6 +121,8 @@ def load_experiment(path: Path, registry: Registry, overrides: Sequence[str] = (
     config = validate(source, ExperimentConfig)
     dataset = part_at(source, ("data",), registry, DatasetSpec)
     ensemble = _ensemble(source, ("ensemble",), registry, config.ensemble if config else None)
+    if config and ensemble:
+        _check_search(source, config.search, ensemble)
     for i, name in enumerate(_at(source.data, ("observers",)) or []):
         _known(source, ("observers", i), registry, name)
     finish(source)
@@ -164,6 +168,22 @@ def _ensemble(
     return Ensemble(
         config.name, encoder, tuple(_member(line, part) for line, part in pairs if part)
     )
+
+
+def _check_search(source: Source, search: SearchConfig, ensemble: Ensemble) -> None:
+    """Note members and options in the search block that the ensemble does not have."""
+    members = {member.name: member for member in ensemble.members}
+    for block in ("bounds", "space"):
+        for name in getattr(search, block):
+            if name not in members:
+                near = did_you_mean(name, members)
+                source.problem(("search", block, name), f"is no member of the ensemble{near}")
+    for name, options in search.space.items():
+        for option, values in options.items() if name in members else ():
+            part = members[name].part
+            for i, value in enumerate(values):
+                key = ("search", "space", name, option, i)
+                validate(source, part.spec.options, key, revised(part.options, {option: value}))
 
 
 def _member(line: MemberConfig, part: Part) -> Member:

@@ -74,7 +74,7 @@ def prepare(member: Member, train: TrainSet, shop: Workshop) -> Prepared:
         UnpromptError: Of the family, with the member's name in front.
     """
     encoder = train.text_encoder
-    with _owned(member), closing(_build(member, shop, encoder)) as predictor:
+    with owned(member), closing(build(member, shop, encoder)) as predictor:
         key = _member_key(member, predictor, shop)
         if member.artifact is not None:
             if not member.artifact.is_dir():
@@ -103,12 +103,12 @@ def predict(prepared: Prepared, images: Images, shop: Workshop) -> Batch:
     member = prepared.member
 
     def make(folder: Path) -> None:
-        with closing(_build(member, shop, prepared.text_encoder)) as predictor:
+        with closing(build(member, shop, prepared.text_encoder)) as predictor:
             predictor.load(prepared.artifact)
             batch = collect(predictor.predict(images), images.ids, prepared.text_encoder.dim)
         parquet.write(folder / FILE, batch)
 
-    with _owned(member):
+    with owned(member):
         pictures = [(name, images.digest(name)) for name in images.ids]
         folder = shop.cache.folder("predictions", [prepared.key, pictures], make)
         return parquet.read_batch(folder / FILE)
@@ -212,7 +212,8 @@ def nearest_texts(
     return tuple(found)
 
 
-def _build(member: Member, shop: Workshop, encoder: TextEncoder) -> Predictor:
+def build(member: Member, shop: Workshop, encoder: TextEncoder) -> Predictor:
+    """A member's predictor, not loaded."""
     runtime = replace(shop.runtime, text_encoder=encoder)
     predictor: Predictor = shop.registry.build(member.part.spec, member.part.options, runtime)
     return predictor
@@ -235,7 +236,7 @@ def _train_key(train: TrainSet) -> Json:
 
 
 @contextmanager
-def _owned(member: Member) -> Iterator[None]:
+def owned(member: Member) -> Iterator[None]:
     """Put the names of member and plugin in front of what its family complains about."""
     owner = f"member {member.name!r}"
     if member.name != member.part.plugin:

@@ -91,9 +91,9 @@ def ridge_weights(cosines: FloatArray, keys: FloatArray, penalty: float) -> Doub
 
     Source: locally linear weights, Roweis and Saul 2000 (LLE), with Tikhonov's penalty.
     """
-    wide = keys.astype(np.float64)
     inside = np.isfinite(cosines)
-    gram = wide @ wide.transpose(0, 2, 1) * (inside[:, :, None] & inside[:, None, :])
+    gram = (keys @ keys.transpose(0, 2, 1)).astype(np.float64)
+    gram *= inside[:, :, None] & inside[:, None, :]
     diagonal = np.arange(gram.shape[1])
     gram[:, diagonal, diagonal] += penalty  # keeps rows that are left out regular, too
     wanted = np.where(inside, cosines, 0.0).astype(np.float64)

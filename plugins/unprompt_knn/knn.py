@@ -11,6 +11,7 @@ import numpy as np
 
 from unprompt import (
     Batch,
+    ConfigError,
     DataError,
     Embeddings,
     Evidence,
@@ -24,6 +25,7 @@ from unprompt import (
 from unprompt.backbones import ClipTowers, pixel_batches
 from unprompt.bank import PromptBank
 from unprompt_knn.fit import fit, shares
+from unprompt_knn.kernel import KernelOptions
 from unprompt_knn.options import KnnOptions
 
 OWNER = "kNN backbone"
@@ -85,6 +87,28 @@ class Knn(Predictor):
         for ids, pixels in pixel_batches(images, towers.preprocess, self.runtime, what="kNN"):
             yield self._batch(ids, towers.images(pixels, self.options.views))
 
+    def predict_variants(
+        self, images: Images, variants: Sequence[KnnOptions]
+    ) -> Iterator[Sequence[Embeddings]]:
+        """Other kernels and other K, from the same neighbours.
+
+        Raises:
+            ConfigError: Another option differs, or a kernel would have to be fitted.
+        """
+        bank, clip = self._bank, self.clip
+        assert bank is not None  # load() comes first, by contract
+        for options in variants:
+            self._check_variant(options)
+        most = max(options.neighbours for options in variants)
+        for ids, pixels in pixel_batches(images, clip.preprocess, self.runtime, what="kNN"):
+            cosines, rows = bank.search_keys(clip.images(pixels, self.options.views), most)
+            found = [
+                self._summed(bank, cosines[:, :k], rows[:, :k], options.kernel)
+                for options in variants
+                for k in [options.neighbours]
+            ]
+            yield [Embeddings(ids, unit(summed)) for summed in found]
+
     def close(self) -> None:
         """Drop towers and bank."""
         self._clip = self._bank = None
@@ -105,13 +129,23 @@ class Knn(Predictor):
         kernel = self.options.kernel
         return fit(bank, queries, targets, self.options.neighbours, kernel)
 
+    def _check_variant(self, options: KnnOptions) -> None:
+        """Refuse what `predict_variants` cannot change."""
+        changed = {"neighbours": options.neighbours, "kernel": options.kernel}
+        if self.options.model_copy(update=changed) != options:
+            raise ConfigError("only `neighbours` and `kernel` can be searched")
+        if options.kernel.fit:
+            raise ConfigError("`kernel.fit` has to be 0 where options are searched")
+
+    def _summed(self, bank: PromptBank, cosines: Any, rows: Any, kernel: KernelOptions) -> Any:
+        return np.einsum("nk,nkd->nd", shares(bank, cosines, rows, kernel), bank.targets[rows])
+
     def _batch(self, ids: tuple[str, ...], queries: Any) -> Batch:
         bank = self._bank
         assert bank is not None  # load() comes first, by contract
         cosines, rows = bank.search_keys(queries, self.options.neighbours)  # (n, K)
         counts = shares(bank, cosines, rows, self._kernel)  # (n, K)
-        summed = np.einsum("nk,nkd->nd", counts, bank.targets[rows])  # (n, D)
-        embeddings = unit(summed)
+        embeddings = unit(np.einsum("nk,nkd->nd", counts, bank.targets[rows]))  # (n, D)
         evidence = tuple(
             self._evidence(bank, numbers, line) for numbers, line in zip(rows, counts, strict=True)
         )

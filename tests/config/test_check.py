@@ -12,8 +12,9 @@ from pydantic import Field
 
 from unprompt import ConfigError, Location, Model
 from unprompt.assembly import Experiment, load_ensemble, load_experiment
+from unprompt.config.base import Name
 from unprompt.config.check import did_you_mean, finish, validate
-from unprompt.config.models import EnsembleConfig, ExperimentConfig, Name
+from unprompt.config.models import EnsembleConfig, ExperimentConfig
 from unprompt.config.source import parse, read
 from unprompt.registry import Registry
 

@@ -67,6 +67,8 @@ def _type(annotation: Any) -> str:
         return " or ".join(f"`{choice}`" for choice in inner)
     if origin in (Union, UnionType):
         return " or ".join(_type(one) for one in inner if one is not NoneType)
+    if annotation is Any:
+        return "anything"
     if origin in (tuple, list):
         kinds = dict.fromkeys(_type(one) for one in inner if one is not Ellipsis)
         return f"list of {' or '.join(kinds)}"

@@ -32,6 +32,7 @@ ELSEWHERE = {
     ("README.md", "two commands"),  # .ci/run runs them to the letter
     ("README.md", "quickstart output"),  # tests/test_quickstart.py
     ("README.md", "own pictures"),  # likewise
+    ("README.md", "study"),  # likewise
 }
 SHOWN = {("core/README.md", None)}  # a picture of the pipeline, not a command
 

@@ -1,103 +1,294 @@
-"""The weight search: what it tries first, that it repeats, and what it leaves for a dashboard."""
+"""The study: what it tries first, that it repeats, continues, and stays with its data."""
 
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from unprompt import unit
-from unprompt.config.models import SearchConfig
+from unprompt.errors import ConfigError
+from unprompt.search.engine import Found, search
 from unprompt.search.objective import GramObjective
-from unprompt.search.study import METRIC, Found, search
+from unprompt.search.problem import Point, Problem, Variants
+from unprompt.search.storage import open_storage
+from unprompt.search.study import METRIC, bury, counts, fill, open_study, whoami
+
+from .conftest import MEMBERS, make_judge, make_objective, make_problem
 
 if TYPE_CHECKING:
     import optuna
 
-MEMBERS = ("knn", "clip", "noise")
+    from unprompt.types import Json
+
+FINGERPRINT: dict[str, Json] = {"split": "s", "predictions": {"knn": "a", "clip": "b"}}
+ENSEMBLE = (0.4, 0.2, 0.1)
 
 
-def _objective(seed: int = 0) -> GramObjective:
-    """Two members that know something different, and one that knows nothing."""
-    rng = np.random.default_rng(seed)
-    targets = unit(rng.normal(size=(200, 16)))
-    members = [unit(targets + rng.normal(size=targets.shape) * s) for s in (0.3, 0.45)]
-    return GramObjective.of(np.stack([*members, unit(rng.normal(size=targets.shape))]), targets)
+def run(folder: Path, name: str = "s", problem: Problem | None = None, **config: object) -> Found:
+    problem = problem or make_problem(**({"trials": 20} | config))
+    judge = make_judge(len(problem.objective.dots))
+    return search(problem, ENSEMBLE, FINGERPRINT, judge, folder / f"{name}.log", name)[0]
 
 
-def _search(folder: Path, trials: int = 20, seed: int = 0, name: str = "s") -> Found:
-    config = SearchConfig(trials=trials, seed=seed)
-    return search(_objective(), MEMBERS, config, folder / f"{name}.log", name)
-
-
-def _load(path: Path, name: str) -> optuna.Study:
+def load(path: Path, name: str = "s") -> optuna.Study:
     import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
-    storage = JournalStorage(JournalFileBackend(str(path)))
-    return optuna.load_study(study_name=name, storage=storage)
+    return optuna.load_study(study_name=name, storage=open_storage(path))
 
 
-def test_equal_weights_and_each_member_alone_come_first(tmp_path: Path) -> None:
-    found = _search(tmp_path)
-    trials = _load(tmp_path / "s.log", "s").trials
-    tried = [[trial.params[f"weight.{member}"] for member in MEMBERS] for trial in trials[:4]]
-    assert tried == [[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]]
-    objective = _objective()
+def in_memory(problem: Problem) -> optuna.Study:
+    import optuna
+
+    storage = optuna.storages.InMemoryStorage()
+    return open_study(problem, storage, "s", FINGERPRINT, "memory")
+
+
+def test_equal_weights_each_member_and_the_ensemble_come_first(tmp_path: Path) -> None:
+    found = run(tmp_path)
+    trials = load(tmp_path / "s.log").trials
+    tried = [[trial.params[f"weight.{member}"] for member in MEMBERS] for trial in trials[:5]]
+    assert tried == [[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0.5, 0.25]]
+    objective = make_objective()
     for trial, weights in zip(trials, tried, strict=False):
         assert trial.value == pytest.approx(objective(weights))
-        assert found.score >= objective(weights)
+        assert found.best_value >= objective(weights)
 
 
-def test_what_was_found_scores_what_it_says(tmp_path: Path) -> None:
-    found = _search(tmp_path)
-    assert _objective()(found.weights) == pytest.approx(
-        found.score, abs=1e-6
-    )  # weights are rounded
+def test_what_comes_first_can_be_chosen(tmp_path: Path) -> None:
+    run(tmp_path, enqueue=["ensemble"])
+    first = load(tmp_path / "s.log").trials[0]
+    assert [first.params[f"weight.{member}"] for member in MEMBERS] == [1, 0.5, 0.25]
+    assert "fixed_params" not in load(tmp_path / "s.log").trials[1].system_attrs
+
+
+def test_the_blend_is_the_polished_best_trial(tmp_path: Path) -> None:
+    found = run(tmp_path)
+    objective = make_objective()
+    assert objective(found.weights) == pytest.approx(found.score, abs=1e-6)  # they are rounded
+    assert objective(found.searched) == pytest.approx(found.best_value, abs=1e-6)
+    assert found.score >= found.best_value
+    assert found.summary["polish"]["gain"] == pytest.approx(found.score - found.best_value)
     assert max(found.weights) == 1
     assert min(found.weights) >= 0
     assert found.trials == 20
-    assert 0 <= found.best_trial < 20
+    assert found.history[found.best_trial] == found.best_value == max(found.history)
 
 
 def test_a_seed_repeats_its_weights_and_another_one_does_not(tmp_path: Path) -> None:
-    first = _search(tmp_path, name="a")
-    assert first == _search(tmp_path, name="b")
-    assert first.weights != _search(tmp_path, name="c", seed=1).weights
+    first = run(tmp_path, "a")
+    assert first.searched == run(tmp_path, "b").searched
+    assert first.searched != run(tmp_path, "c", seed=1).searched
 
 
 def test_the_journal_opens_in_optuna_with_named_parameters_and_metric(tmp_path: Path) -> None:
-    found = _search(tmp_path, name="my study")
-    study = _load(tmp_path / "my study.log", "my study")
+    found = run(tmp_path, "my study")
+    study = load(tmp_path / "my study.log", "my study")
     assert study.direction.name == "MAXIMIZE"
     assert study.metric_names == [METRIC] == ["held-out cosine"]
     assert len(study.trials) == 20
     assert all(trial.state.name == "COMPLETE" for trial in study.trials)
     assert set(study.best_params) == {"weight.knn", "weight.clip", "weight.noise"}
-    assert (study.best_trial.number, study.best_value) == (found.best_trial, found.score)
+    assert (study.best_trial.number, study.best_value) == (found.best_trial, found.best_value)
+    assert set(found.importances) == set(study.best_params)
+    assert sum(found.importances.values()) == pytest.approx(1)
 
 
 def test_the_optimum_of_two_members_is_found(tmp_path: Path) -> None:
-    objective = GramObjective(_objective().gram[:, :2, :2], _objective().dots[:, :2])
+    objective = make_objective().subset([0, 1])
     grid = [objective([1, w]) for w in np.linspace(0, 1, 1001)]
     grid += [objective([w, 1]) for w in np.linspace(0, 1, 1001)]
-    config = SearchConfig(trials=60)
-    found = search(objective, MEMBERS[:2], config, tmp_path / "s.log", "s")
-    assert found.score == pytest.approx(max(grid), abs=1e-3)
+    config = make_problem(trials=60, enqueue=["equal", "members"]).config
+    problem = Problem(objective, MEMBERS[:2], (Variants({}),) * 2, config)
+    found, _ = search(problem, (1, 1), FINGERPRINT, make_judge(), tmp_path / "s.log", "s")
+    assert found.best_value == pytest.approx(max(grid), abs=1e-3)
+    assert found.score == pytest.approx(max(grid), abs=1e-6)
     assert found.score > max(objective([1, 0]), objective([0, 1]))
 
 
 def test_a_single_member_is_given_all_weight(tmp_path: Path) -> None:
-    objective = GramObjective(_objective().gram[:, :1, :1], _objective().dots[:, :1])
-    found = search(objective, ["knn"], SearchConfig(trials=3), tmp_path / "s.log", "s")
+    problem = Problem(
+        make_objective().subset([0]), ("knn",), (Variants({}),), make_problem(trials=3).config
+    )
+    found, _ = search(problem, (0.3,), FINGERPRINT, make_judge(), tmp_path / "s.log", "s")
     assert found.weights == (1.0,)
 
 
 def test_searching_warns_about_nothing(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert _search(tmp_path, trials=4).trials == 4
+        assert run(tmp_path, trials=6).trials == 6
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes", "random", "grid", "qmc"])
+def test_every_sampler_fills_a_study(sampler: str, tmp_path: Path) -> None:
+    found = run(tmp_path, sampler=sampler, trials=32, enqueue=["equal"])
+    assert found.trials == (27 if sampler == "grid" else 32) + (sampler == "grid")
+    assert found.best_value > make_objective()([1, 1, 1])
+    again = run(tmp_path, "again", sampler=sampler, trials=32, enqueue=["equal"])
+    assert again.searched == found.searched
+
+
+def test_simplex_weights_add_up_to_one() -> None:
+    problem = make_problem(weights="simplex")
+    point = problem.point(problem.params((0.5, 0.25, 0.25)))
+    assert point.weights == pytest.approx((0.5, 0.25, 0.25))
+    drawn = problem.point(
+        {f"weight.{name}": v for name, v in zip(MEMBERS, (0.9, 0.2, 0.5), strict=True)}
+    )
+    assert sum(drawn.weights) == pytest.approx(1)
+    assert drawn.weights[1] > drawn.weights[2] > drawn.weights[0] > 0
+    assert problem.score(problem.point({f"weight.{name}": 1.0 for name in MEMBERS})) == -1
+
+
+def test_simplex_finds_what_free_finds(tmp_path: Path) -> None:
+    free, simplex = run(tmp_path, "a", trials=60), run(tmp_path, "b", trials=60, weights="simplex")
+    assert simplex.score == pytest.approx(free.score, abs=1e-5)
+
+
+def test_bounds_hold_for_trials_and_for_the_polish(tmp_path: Path) -> None:
+    found = run(tmp_path, bounds={"knn": [0.0, 0.2], "noise": [0.1, 0.3]})
+    for trial in load(tmp_path / "s.log").trials:
+        assert 0 <= trial.params["weight.knn"] <= 0.2
+        assert 0.1 <= trial.params["weight.noise"] <= 0.3
+    assert found.weights[0] <= 0.2 + 1e-6
+    assert 0.1 - 1e-6 <= found.weights[2] <= 0.3 + 1e-6
+
+
+def test_options_are_searched_beside_weights(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    targets = rng.normal(size=(200, 16))
+    targets /= np.linalg.norm(targets, axis=1, keepdims=True)
+    rows = [targets + rng.normal(size=targets.shape) * s for s in (0.9, 0.2, 0.5, 0.45)]
+    stacked = np.stack([row / np.linalg.norm(row, axis=1, keepdims=True) for row in rows])
+    objective = GramObjective.of(stacked.astype(np.float32), targets.astype(np.float32))
+    variants = (Variants({"kernel.temperature": [5, 20, 80]}), Variants({}))
+    problem = Problem(objective, ("knn", "clip"), variants, make_problem(trials=60).config)
+    judge = make_judge()
+    found, study = search(problem, (1, 1), FINGERPRINT, judge, tmp_path / "s.log", "s")
+    assert found.options == ({"kernel.temperature": 20}, {})
+    assert study.best_params["knn.kernel.temperature"] == 20
+    assert found.best_value == pytest.approx(objective([0, *_two(found)[:1], 0, _two(found)[1]]))
+
+
+def _two(found: Found) -> tuple[float, ...]:
+    return found.searched
+
+
+def test_variants_are_numbered_as_their_options_are_listed() -> None:
+    variants = Variants({"neighbours": [10, 20], "kernel.name": ["power", "softmax", "ridge"]})
+    problem = Problem(make_objective(), ("knn",), (variants,), make_problem().config)
+    assert len(variants) == 6
+    for number, options in enumerate(variants.options()):
+        params = {"weight.knn": 1.0} | {f"knn.{key}": value for key, value in options.items()}
+        assert problem.point(params) == Point((1.0,), (number,))
+        assert problem.columns(problem.point(params)) == [number]
+
+
+def test_all_zero_weights_are_never_the_best() -> None:
+    problem = make_problem()
+    assert problem.score(Point((0.0, 0.0, 0.0), (0, 0, 0))) == -1
+
+
+def test_a_study_goes_on_to_its_number_of_trials(tmp_path: Path) -> None:
+    run(tmp_path, trials=10)
+    found = run(tmp_path, trials=25)
+    assert found.trials == len(load(tmp_path / "s.log").trials) == 25
+    again = run(tmp_path, trials=25)
+    assert again.trials == len(load(tmp_path / "s.log").trials) == 25
+    assert again.searched == found.searched
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"split": "t"}, "other split"),
+        ({"predictions": {"knn": "z", "clip": "b"}}, "other predictions of knn"),
+        ({"predictions": {"knn": "a", "clip": "b", "new": "c"}}, "other predictions of new"),
+    ],
+)
+def test_a_study_on_other_data_is_refused(
+    changed: dict[str, Any], what: str, tmp_path: Path
+) -> None:
+    run(tmp_path, trials=6)
+    with pytest.raises(ConfigError) as caught:
+        search(
+            make_problem(trials=9),
+            ENSEMBLE,
+            FINGERPRINT | changed,
+            make_judge(),
+            tmp_path / "s.log",
+            "s",
+        )
+    [line] = caught.value.problems
+    assert what in line
+    assert "search.study: 's'" in line
+    assert len(load(tmp_path / "s.log").trials) == 6
+
+
+def test_a_study_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    import optuna
+
+    other = optuna.create_study(storage=open_storage(tmp_path / "s.log"), study_name="s")
+    other.enqueue_trial({"x": 1})
+    with pytest.raises(ConfigError, match="is not a study of unprompt"):
+        run(tmp_path)
+
+
+def test_pruning_drops_the_member_that_knows_nothing(tmp_path: Path) -> None:
+    found = run(tmp_path, trials=40, prune=True)
+    assert found.dropped == ("noise",)
+    assert found.weights[2] == 0
+    assert found.summary["dropped"] == ["noise"]
+
+
+def test_a_timeout_ends_the_search(tmp_path: Path) -> None:
+    problem = make_problem(trials=100_000)
+    study = in_memory(problem)
+    fill(study, problem, deadline=0.0)
+    assert counts(study) == (0, 0)
+
+
+def test_a_trial_too_many_is_given_up() -> None:
+    from optuna.trial import TrialState
+
+    problem = make_problem(trials=3)
+    study = in_memory(problem)
+    fill(study, problem)
+    extra = study.ask()  # another process counted before the last trial was finished
+    assert extra.number == 3
+    study.tell(extra, state=TrialState.FAIL)
+    fill(study, problem)
+    assert counts(study) == (3, 0)
+    assert len(study.trials) == 4
+
+
+def test_trials_of_a_process_that_is_gone_are_ended_and_its_first_one_is_put_back() -> None:
+    from optuna.trial import TrialState
+
+    problem = make_problem(trials=8)
+    study = in_memory(problem)
+    params = problem.params((1, 1, 1))
+    study.enqueue_trial(params)
+    for owner in (whoami(1), whoami(2)):
+        study.ask().set_user_attr("worker", owner)
+    assert counts(study) == (0, 2)
+    study.ask()  # killed before it could sign
+    assert bury(study, whoami(1), nullcontext()) == 2
+    assert counts(study) == (0, 1)
+    waiting = study.get_trials(states=(TrialState.WAITING,))
+    assert [trial.system_attrs["fixed_params"] for trial in waiting] == [params]
+
+
+def test_a_stale_trial_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from datetime import timedelta
+
+    problem = make_problem(trials=4)
+    study = in_memory(problem)
+    study.ask()  # its process is gone, on a machine that nobody watches
+    monkeypatch.setattr("unprompt.search.study.STALE", timedelta(0))
+    fill(study, problem)
+    assert counts(study)[0] == 4

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from unprompt.config.base import Model
 from unprompt.config.location import Location
-from unprompt.config.models import Model
 
 LOCAL = "local-dir:"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from unprompt.config.models import Model
+from unprompt.config.base import Model
 from unprompt.embeddings import unit
 from unprompt.types import FloatArray
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from unprompt.config.base import Model
 from unprompt.config.location import Location
-from unprompt.config.models import Model
 from unprompt.contracts import Need, Runtime, TrainSet
 from unprompt.errors import DataError, MissingFileError
 from unprompt.files import file_hash

@@ -27,6 +27,10 @@ Overrides = Annotated[
     typer.Option("--set", metavar="A.B=C", help="Override a value of the YAML; repeatable."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Prune = Annotated[
+    bool,
+    typer.Option("--prune", help="Drop members whose removal does not hurt on the holdout."),
+]
 Device = Annotated[str, typer.Option(help="A torch device, such as cpu or cuda:0.")]
 Precision = Annotated[str, typer.Option(help="float32, bfloat16, or auto.")]
 BatchSize = Annotated[int, typer.Option(help="Pictures or texts per forward pass.")]
@@ -43,13 +47,75 @@ def run(
         Path | None,
         typer.Option(help="The run's folder. Default: runs/NAME/RUN-ID beside the YAML file."),
     ] = None,
+    prune: Prune = False,
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
     """Run an experiment: train members, search weights, report scores on the test split."""
     from unprompt.cli.run import run_command
 
-    run_command(experiment, overrides or [], output, offline=offline, quiet=quiet)
+    overrides = [*(overrides or []), *(["search.prune=true"] if prune else [])]
+    run_command(experiment, overrides, output, offline=offline, quiet=quiet)
+
+
+@app.command()
+def search(
+    experiment: Annotated[Path, typer.Argument(help="An experiment's YAML file.")],
+    workers: Annotated[
+        int | None, typer.Option(help="Processes on this machine. Default: search.workers.")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Where the study lives. Default: search.storage, or a file in runs/."),
+    ] = None,
+    overrides: Overrides = None,
+    prune: Prune = False,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fill an experiment's study; the same command elsewhere on the same storage joins in."""
+    from unprompt.cli.search import search_command
+
+    said = [*(overrides or []), *(["search.prune=true"] if prune else [])]
+    said += [] if workers is None else [f"search.workers={workers}"]
+    said += [] if storage is None else [f"search.storage={storage}"]
+    search_command(experiment, said, offline=offline, quiet=quiet)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+) -> None:
+    """Rebuild a run's report.html."""
+    from unprompt.cli.report import report_command
+
+    report_command(run)
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more runs' folders.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Paired differences between runs on the same test pictures."""
+    from unprompt.cli.compare import compare_command
+
+    compare_command(runs, as_json=as_json)
+
+
+@app.command()
+def dashboard(
+    where: Annotated[str, typer.Argument(help="A run's folder, or a study's storage.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    artifacts: Annotated[
+        Path | None, typer.Option(help="Folder of the studies' files. Default: the run's.")
+    ] = None,
+) -> None:
+    """Open a run's study in optuna-dashboard."""
+    from unprompt.cli.dashboard import dashboard_command
+
+    dashboard_command(where, port=port, host=host, artifacts=artifacts)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from unprompt.types import Json
 
@@ -29,6 +29,7 @@ def scores_table(scores: Json) -> str:
     header = ["", "weight", "holdout", "test", "95 % interval", "gap closed"]
     rows = [_row(scores, ("members", name), name, w) for name, w in scores["weights"].items()]
     rows.append(_row(scores, ("equal",), "equal weights", None))
+    rows.append(_row(scores, ("searched",), "best trial", None))
     rows.append(_row(scores, ("ensemble",), "searched weights", None))
     rows.append(_frame(scores, "floor"))
     if test["oracle"] is not None:
@@ -41,8 +42,55 @@ def scores_table(scores: Json) -> str:
         "",
         _versus("searched - best member", test, "ensemble_minus_best_member"),
         _versus("searched - equal weights", test, "ensemble_minus_equal"),
+        *_alone(scores),
+        f"polish: {_polish(scores['search'])}",
+        (
+            f"optimism: the blend scores {scores['optimism']['score']:+.4f} better on the holdout, "
+            "where its weights were chosen, than on test"
+        ),
     ]
     return "\n".join(lines)
+
+
+def search_lines(summary: Json, weights: Mapping[str, float]) -> str:
+    """What a search found: the study, and weights to copy into an ensemble."""
+    rows = [[name, f"{weight:.6f}"] for name, weight in weights.items()]
+    lines = [
+        (
+            f"study {summary['study']}: {summary['trials']} finished trials, the best "
+            f"{summary['best_value']:.6f} (trial {summary['best_trial']})"
+        ),
+        f"polish: {_polish(summary)}",
+        "",
+        text_table(["", "weight"], rows),
+    ]
+    return "\n".join(lines)
+
+
+def _polish(search: Json) -> str:
+    polish = search["polish"]
+    return (
+        f"the best trial was {polish['gain']:.6f} below the optimum nearby, {polish['score']:.6f}, "
+        f"and had {polish['distance']:.1%} of the weight elsewhere"
+    )
+
+
+def _alone(scores: Json) -> list[str]:
+    """What each member adds, and what was dropped."""
+    gains, dropped = scores["leave_one_out"], scores["search"]["dropped"]
+    rows = [
+        [
+            f"without {name}",
+            f"{-gain['test']['score']:+.4f}",
+            _interval([-end for end in reversed(gain["test"]["ci95"])], "+.4f"),
+            "does not hurt on the holdout" if gain["flagged"] else "",
+        ]
+        for name, gain in gains.items()
+    ]
+    lines = ["", text_table(["", "test", "95 % interval", ""], rows), ""] if rows else []
+    if dropped:
+        lines.append(f"dropped: {', '.join(dropped)}")
+    return lines
 
 
 def _row(scores: Json, path: tuple[str, ...], label: str, weight: float | None) -> list[str]:

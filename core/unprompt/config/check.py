@@ -10,8 +10,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from unprompt.config.base import NAME_PATTERN
 from unprompt.config.location import PlacedText
-from unprompt.config.models import NAME_PATTERN
 from unprompt.config.source import Key, Source
 from unprompt.errors import ConfigError
 

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from unprompt.config.base import Model, Name
 from unprompt.config.location import Location
+from unprompt.config.search import SearchConfig
 
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""A name that is also a file name, a ``--set`` path and an Optuna parameter."""
-
-
-class Model(BaseModel):
-    """Frozen, strict, and closed: an unknown key is a mistake.
-
-    Strict means that a YAML list fits a ``list`` field, not a ``tuple`` one (unless that field
-    says ``strict=False``).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+RESERVED = {"ensemble", "image_id", "prompt", "predicted", "cosine", "group"}
+"""Names beside members' in files and columns."""
 
 
 class PartConfig(Model):
@@ -71,8 +62,9 @@ class EnsembleConfig(Model):
         if repeated:
             what = f"two members are called {repeated[0]!r}: give one of them a `name`"
             raise PydanticCustomError("members", "{what}", {"what": what})
-        if "ensemble" in names:
-            raise PydanticCustomError("members", "a member cannot be called 'ensemble'")
+        for name in sorted(RESERVED & set(names)):
+            what = f"a member cannot be called {name!r}: tables use that name themselves"
+            raise PydanticCustomError("members", "{what}", {"what": what})
         if not any(member.weight > 0 for member in self.members):
             raise PydanticCustomError("members", "every weight is 0: nothing is left to blend")
         return self
@@ -106,13 +98,6 @@ class DataConfig(PartConfig):
     """The pictures and prompts of an experiment."""
 
     split: SplitConfig = Field(default=SplitConfig(), description="Train, holdout and test.")
-
-
-class SearchConfig(Model):
-    """The Optuna search over blend weights."""
-
-    trials: int = Field(default=200, ge=1, description="Weight vectors to try.")
-    seed: int = Field(default=0, ge=0, description="Seed of the sampler.")
 
 
 class ScoreConfig(Model):

@@ -11,7 +11,7 @@ from typing import Any
 from unprompt.contracts.data import Images, TrainSet
 from unprompt.contracts.runtime import Need, Runtime
 from unprompt.embeddings import Embeddings
-from unprompt.errors import DataError
+from unprompt.errors import ConfigError, DataError
 from unprompt.types import Json
 
 
@@ -104,6 +104,26 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, images: Images) -> Iterator[Batch]:
         """Predict every picture once, in any order, in batches; no pictures give no batch."""
+
+    def predict_variants(
+        self, images: Images, variants: Sequence[Any]
+    ) -> Iterator[Sequence[Embeddings]]:
+        """Predict every picture under other options, without running a tower for each.
+
+        For a search over options (`search.space`). Called after `load`, which saw the options of
+        this predictor; a family that can change some of its options cheaply overrides it.
+
+        Args:
+            images: N pictures.
+            variants: V options models of this family.
+
+        Yields:
+            For each batch V predictions of the same pictures, in the order of ``variants``.
+
+        Raises:
+            ConfigError: An option differs that would need another artifact or another tower.
+        """
+        raise ConfigError("this family has no options that a search could change")
 
     def close(self) -> None:
         """Free what `load` took. Called once, also after an error."""

@@ -11,9 +11,13 @@ from unprompt.contracts import RunView
 from unprompt.errors import PluginError
 from unprompt.files import content_hash, replacing_folder
 from unprompt.predict import Workshop
+from unprompt.report.build import write_report
+from unprompt.run.cases import write_cases
 from unprompt.run.folder import EXPERIMENT, run_folder, write_outcome, write_yaml
-from unprompt.run.pipeline import Outcome, World, execute, open_world
+from unprompt.run.pipeline import Outcome, execute
 from unprompt.run.stages import Stages, hardware, versions
+from unprompt.run.watching import dress
+from unprompt.run.world import World, open_world
 from unprompt.types import Json
 
 
@@ -44,7 +48,10 @@ def run_experiment(
             world = open_world(experiment, shop, stages)
             outcome = execute(experiment, world, view, shop, stages)
             manifest = _manifest(experiment, world, outcome, shop, stages)
-            write_outcome(folder, experiment, outcome, manifest)
+            write_outcome(folder, outcome, manifest)
+            write_cases(folder, outcome)
+            dress(outcome.study, folder, outcome.scores, manifest)
+            write_report(folder)
         except BaseException as error:
             _tell_failure(experiment, view, shop, error)
             raise

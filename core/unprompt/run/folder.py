@@ -37,11 +37,15 @@ def run_folder(experiment: Experiment, path: Path, output: Path | None) -> Path:
     if output is None:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
         digest = content_hash(experiment.plain())[:8]
-        runs = path.absolute().parent / "runs" / experiment.config.name
-        return _free(runs / f"{now}-{digest}")
+        return _free(runs_folder(experiment, path) / f"{now}-{digest}")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise OutputError(f"{output}: exists already; choose another --output or remove it")
     return output.absolute()
+
+
+def runs_folder(experiment: Experiment, path: Path) -> Path:
+    """Where all runs of an experiment lie: ``runs/<experiment>`` beside its YAML file."""
+    return path.absolute().parent / "runs" / experiment.config.name
 
 
 def _free(path: Path) -> Path:
@@ -54,16 +58,14 @@ def _free(path: Path) -> Path:
     return free
 
 
-def write_outcome(
-    folder: Path, experiment: Experiment, outcome: Outcome, manifest: Mapping[str, Json]
-) -> None:
+def write_outcome(folder: Path, outcome: Outcome, manifest: Mapping[str, Json]) -> None:
     """Write everything but the study, which is there already."""
     for prepared in outcome.prepared:
         copy_folder(prepared.artifact, folder / "artifacts" / prepared.member.name)
     for split, batches in outcome.predictions.items():
         for name, batch in batches.items():
             _write_batch(folder / "predictions" / f"{name}.{split}.parquet", batch)
-    write_yaml(folder / WEIGHTS, weights_yaml(experiment, outcome), HEADER)
+    write_yaml(folder / WEIGHTS, weights_yaml(outcome), HEADER)
     write_json(folder / SCORES, outcome.scores)
     write_json(folder / MANIFEST, manifest)
 
@@ -74,11 +76,13 @@ HEADER = (
 )
 
 
-def weights_yaml(experiment: Experiment, outcome: Outcome) -> dict[str, Json]:
-    """The ensemble with the weights found and the artifacts beside it."""
-    plain = experiment.ensemble.plain()
+def weights_yaml(outcome: Outcome) -> dict[str, Json]:
+    """The ensemble with weights and options found, artifacts beside it, dropped members left out."""
+    plain = outcome.experiment.ensemble.plain()
     for member, weight in zip(plain["members"], outcome.found.weights, strict=True):
         member |= {"weight": weight, "artifact": f"artifacts/{member['name']}"}
+    dropped = outcome.found.dropped
+    plain["members"] = [one for one in plain["members"] if one["name"] not in dropped]
     return plain
 
 

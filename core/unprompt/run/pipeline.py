@@ -1,58 +1,34 @@
-"""The pipeline: dataset -> targets -> splits -> members -> search -> scores -> run folder."""
+"""The pipeline: dataset -> targets -> splits -> members -> search -> scores."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unprompt.assembly import Experiment
 from unprompt.blend import blend, stack
-from unprompt.contracts import Batch, Dataset, Images, Record, RunView, TextEncoder, TrainSet
-from unprompt.data.pictures import Files, unreadable
-from unprompt.data.splits import Splits, leak, make_splits
-from unprompt.embeddings import Embeddings, check_distinct, cosine
-from unprompt.errors import DataError, named
+from unprompt.contracts import Batch, RunView
+from unprompt.data.splits import leak
+from unprompt.embeddings import Embeddings, cosine
 from unprompt.oracle import floor_cosines, oracle_cosines
-from unprompt.predict import Prepared, Workshop, combine, predict, prepare
+from unprompt.predict import Prepared, Workshop, combine
+from unprompt.run.blending import check_search, search_blend, with_options
+from unprompt.run.members import JUDGED, Predicted, predict_members
 from unprompt.run.results import Judged
 from unprompt.run.stages import Stages
+from unprompt.run.world import World
+from unprompt.search.ablations import ABLATIONS, Stacked
+from unprompt.search.drop import leave_one_out
+from unprompt.search.engine import Found
 from unprompt.search.objective import GramObjective
-from unprompt.search.study import Found, search
 from unprompt.types import DoubleArray, Json
 
-JUDGED = ("holdout", "test")
+if TYPE_CHECKING:
+    import optuna
+
 ENSEMBLE = "ensemble"
 """The blend's name beside its members' in files; members may not be called so."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class World:
-    """Everything that members are trained and judged on.
-
-    Attributes:
-        dataset: Where it came from.
-        records: Every row.
-        images: Every picture.
-        targets: Every prompt's embedding, keyed by ``image_id``.
-        splits: Who is where.
-        text_encoder: The target space.
-    """
-
-    dataset: Dataset
-    records: tuple[Record, ...]
-    images: Images
-    targets: Embeddings
-    splits: Splits
-    text_encoder: TextEncoder
-
-    def train(self) -> TrainSet:
-        """What members may learn from."""
-        ids = self.splits.ids["train"]
-        inside = set(ids)
-        records = tuple(record for record in self.records if record.image_id in inside)
-        targets = self.targets.select(ids)
-        return TrainSet(records, self.images.select(ids), targets, self.text_encoder)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,134 +36,152 @@ class Outcome:
     """What a run found out, before it is written.
 
     Attributes:
+        experiment: As it was run, with the options that the search chose.
+        world: Rows, pictures and splits; with folds, train and holdout pooled.
         prepared: The members with their artifacts.
         predictions: ``holdout`` and ``test`` -> member or ``ensemble`` -> predictions.
+        judged: Every cosine of ``holdout`` and ``test``.
         found: The searched weights.
+        study: The study behind them.
         scores: The content of ``scores.json``.
     """
 
+    experiment: Experiment
+    world: World
     prepared: Sequence[Prepared]
-    predictions: dict[str, dict[str, Batch]]
+    predictions: Mapping[str, Mapping[str, Batch]]
+    judged: Mapping[str, Judged]
     found: Found
+    study: optuna.Study
     scores: dict[str, Json]
-
-
-def open_world(experiment: Experiment, shop: Workshop, stages: Stages) -> World:
-    """Read the dataset, embed its prompts and split it.
-
-    Raises:
-        DataError: Rows and pictures do not match, a picture cannot be read, or a split is empty.
-    """
-    encoder = shop.text_encoder(experiment.ensemble.text_encoder)
-    with stages.timed("dataset"):
-        dataset: Dataset = shop.registry.build(experiment.dataset.spec, experiment.dataset.options)
-        records, images = dataset.records(), dataset.images()
-        ids = [record.image_id for record in records]
-        check_distinct(ids)
-        odd = sorted(set(ids) ^ set(images.ids))
-        if odd:
-            raise DataError(f"pictures and prompts do not match: {named(odd)}")
-        check_pictures(images, shop)
-    with stages.timed("targets"):
-        rows = encoder.encode([record.prompt for record in records])
-        targets = Embeddings(tuple(ids), rows)
-    with stages.timed("splits"):
-        splits = make_splits(records, targets, experiment.config.data.split)
-    return World(dataset, records, images, targets, splits, encoder)
-
-
-def check_pictures(images: Images, shop: Workshop) -> None:
-    """Open every picture file once per content, before any model loads.
-
-    Raises:
-        DataError: With one line for each file that cannot be read.
-    """
-    if not isinstance(images.source, Files):
-        return  # drawn, not stored: nothing that could be broken
-
-    def make(folder: Path) -> None:
-        problems = unreadable(images, shop.runtime.workers)
-        if problems:
-            raise DataError(list(problems.values()))
-
-    shop.cache.folder("readable", [images.digest(name) for name in images.ids], make)
 
 
 def execute(
     experiment: Experiment, world: World, view: RunView, shop: Workshop, stages: Stages
 ) -> Outcome:
     """Train and predict with every member, search the blend, and score it."""
-    prepared, predictions = _predict(experiment, world, view, shop, stages)
-    names = [member.name for member in experiment.ensemble.members]
+    check_search(experiment, world)
+    predicted = predict_members(experiment, world, view, shop, stages)
+    if experiment.config.search.folds:
+        world = world.pooled()
     with stages.timed("search"):
-        rows = {name: predictions["holdout"][name].embeddings for name in names}
-        ids = world.splits.ids["holdout"]
-        objective = GramObjective.of(
-            stack([rows[name] for name in names], ids), world.targets.select(ids).rows
-        )
         journal = view.folder / "study.journal"
-        found = search(objective, names, experiment.config.search, journal, experiment.config.name)
+        found, study = search_blend(experiment, world, predicted, shop, journal)
+    experiment = with_options(experiment, world, predicted, found, shop, stages)
     with stages.timed("scores"):
-        scores: dict[str, Json] = {
-            "experiment": experiment.config.name,
-            "weights": dict(zip(names, found.weights, strict=True)),
-            "search": {"trials": found.trials, "best_trial": found.best_trial},
-            "train": {
-                "images": len(world.splits.ids["train"]),
-                "groups": world.splits.group_count("train"),
-            },
-            "leak": {
-                f"train_{split}_max_cosine": leak(
-                    world.targets, world.splits.ids["train"], world.splits.ids[split]
-                )
-                for split in JUDGED
-            },
+        judged = {
+            split: _judge(world, split, predicted.batches[split], found, experiment)
+            for split in JUDGED
         }
+        scores = _scores(experiment, world, predicted, found, judged)
+        names = [member.name for member in experiment.ensemble.members]
         for split in JUDGED:
-            judged = _judge(world, split, predictions[split], names, found, experiment)
-            scores[split] = judged.plain(experiment.config.score)
-            batches = [predictions[split][name] for name in names]
+            batches = [predicted.batches[split][name] for name in names]
             blended = combine(batches, found.weights, world.text_encoder)
-            predictions[split][ENSEMBLE] = blended
-    return Outcome(prepared, predictions, found, scores)
+            predicted.batches[split][ENSEMBLE] = blended
+    return Outcome(
+        experiment, world, predicted.prepared, predicted.batches, judged, found, study, scores
+    )
 
 
-def _predict(
-    experiment: Experiment, world: World, view: RunView, shop: Workshop, stages: Stages
-) -> tuple[list[Prepared], dict[str, dict[str, Batch]]]:
-    """Members one after another, so that memory holds one tower."""
-    train = world.train()
-    prepared: list[Prepared] = []
-    predictions: dict[str, dict[str, Batch]] = {split: {} for split in JUDGED}
-    for member in experiment.ensemble.members:
-        with stages.timed(f"prepare {member.name}"):
-            prepared.append(prepare(member, train, shop))
-        for split in JUDGED:
-            with stages.timed(f"predict {member.name}"):
-                images = world.images.select(world.splits.ids[split])
-                batch = predict(prepared[-1], images, shop)
-            predictions[split][member.name] = batch
-            shop.registry.notify(
-                experiment.plugins,
-                "unprompt_member_predicted",
-                run=view,
-                member=member.name,
-                split=split,
-                embeddings=batch.embeddings,
-            )
-    return prepared, predictions
+def _scores(
+    experiment: Experiment,
+    world: World,
+    predicted: Predicted,
+    found: Found,
+    judged: Mapping[str, Judged],
+) -> dict[str, Json]:
+    """The content of ``scores.json``."""
+    config, ids = experiment.config, world.splits.ids
+    names = [member.name for member in experiment.ensemble.members]
+    plain = {split: one.plain(config.score) for split, one in judged.items()}
+    ensemble = {split: plain[split]["ensemble"]["score"] for split in JUDGED}
+    return {
+        "experiment": config.name,
+        "weights": dict(zip(names, found.weights, strict=True)),
+        "searched_weights": dict(zip(names, found.searched, strict=True)),
+        "options": {n: dict(o) for n, o in zip(names, found.options, strict=True) if o},
+        "search": dict(found.summary),
+        "train": {"images": len(ids["train"]), "groups": world.splits.group_count("train")},
+        "leak": {
+            f"train_{split}_max_cosine": leak(world.targets, ids["train"], ids[split])
+            for split in JUDGED
+            if split == "test" or not config.search.folds
+        },
+        **plain,
+        "optimism": {"score": ensemble["holdout"] - ensemble["test"]},
+        "leave_one_out": _leave_one_out(experiment, world, predicted, found),
+        "ablations": _ablations(experiment, world, predicted, judged["test"]),
+        "history": {"values": list(found.history), "best": _running_best(found.history)},
+        "importances": dict(found.importances),
+    }
+
+
+def _leave_one_out(
+    experiment: Experiment, world: World, predicted: Predicted, found: Found
+) -> dict[str, Json]:
+    """What each member adds to the blend, judged on the holdout and reported on test."""
+    names = [member.name for member in experiment.ensemble.members]
+    used = [i for i, weight in enumerate(found.weights) if weight > 0]
+    config = experiment.config
+    objectives = {}
+    for split in JUDGED:
+        stacked = _stacked(world, predicted, split, names)
+        objective = GramObjective.of(stacked.members, stacked.targets)
+        objectives[split] = objective.subset(used)
+    known = config.search.bounds
+    bounds = [(low, high) for i in used for low, high in [known.get(names[i], (0.0, 1.0))]]
+    gains = leave_one_out(
+        objectives["holdout"],
+        objectives["test"],
+        [found.weights[i] for i in used],
+        _groups(world, "holdout"),
+        _groups(world, "test"),
+        [names[i] for i in used],
+        samples=config.score.bootstrap,
+        seed=config.score.seed,
+        bounds=bounds if known else None,
+    )
+    return {
+        name: {
+            "weight": gain.weight,
+            "test": gain.test.plain(),
+            "holdout": gain.holdout.plain(),
+            "flagged": gain.flagged,
+        }
+        for name, gain in gains.items()
+    }
+
+
+def _ablations(
+    experiment: Experiment, world: World, predicted: Predicted, judged: Judged
+) -> dict[str, Json]:
+    """Other ways to blend, fitted on the holdout, and what they are ahead of ours on test."""
+    names = [member.name for member in experiment.ensemble.members]
+    found: dict[str, Json] = {}
+    for name in experiment.config.search.ablations:
+        holdout, test = (_stacked(world, predicted, split, names) for split in JUDGED)
+        values = ABLATIONS[name](holdout, test, _groups(world, "holdout"))
+        found[name] = judged.against_ensemble(values, experiment.config.score)
+    return found
+
+
+def _stacked(world: World, predicted: Predicted, split: str, names: Sequence[str]) -> Stacked:
+    ids = world.splits.ids[split]
+    rows = [predicted.batches[split][name].embeddings for name in names]
+    return Stacked(stack(rows, ids), world.targets.select(ids).rows)
+
+
+def _groups(world: World, split: str) -> list[str]:
+    return [world.splits.groups[name] for name in world.splits.ids[split]]
 
 
 def _judge(
-    world: World,
-    split: str,
-    batches: dict[str, Batch],
-    names: Sequence[str],
-    found: Found,
-    experiment: Experiment,
+    world: World, split: str, batches: Mapping[str, Batch], found: Found, experiment: Experiment
 ) -> Judged:
     ids = world.splits.ids[split]
     targets = world.targets.select(ids)
+    names = [member.name for member in experiment.ensemble.members]
     members = [batches[name].embeddings for name in names]
 
     def cosines(embeddings: Embeddings) -> DoubleArray:
@@ -197,8 +191,16 @@ def _judge(
     return Judged(
         members={name: cosines(one) for name, one in zip(names, members, strict=True)},
         equal=cosines(blend(members, [1.0] * len(members))),
+        searched=cosines(blend(members, found.searched)),
         ensemble=cosines(blend(members, found.weights)),
         floor=floor_cosines(world.targets.select(world.splits.ids["train"]), targets),
         oracle=oracle_cosines(wordings, targets, world.text_encoder) if wordings else None,
-        groups=[world.splits.groups[name] for name in ids],
+        groups=_groups(world, split),
     )
+
+
+def _running_best(values: Sequence[float]) -> list[float]:
+    best: list[float] = []
+    for value in values:
+        best.append(max(value, best[-1]) if best else value)
+    return best

@@ -17,7 +17,8 @@ class Judged:
     Attributes:
         members: Each member's cosines, of shape (N,).
         equal: Those of the blend with equal weights.
-        ensemble: Those of the blend with the searched weights.
+        searched: Those of the blend with the best trial's weights.
+        ensemble: Those of the blend with its final weights, polished.
         floor: Those of the mean train embedding.
         oracle: Those of the oracle; None where the dataset does not know it.
         groups: The group of each picture.
@@ -25,6 +26,7 @@ class Judged:
 
     members: Mapping[str, DoubleArray]
     equal: DoubleArray
+    searched: DoubleArray
     ensemble: DoubleArray
     floor: DoubleArray
     oracle: DoubleArray | None
@@ -36,6 +38,7 @@ class Judged:
         versus = {
             "ensemble_minus_best_member": self.ensemble - self.members[best],
             "ensemble_minus_equal": self.ensemble - self.equal,
+            "ensemble_minus_best_trial": self.ensemble - self.searched,
             "ensemble_minus_floor": self.ensemble - self.floor,
         }
         floor = self._score(self.floor, config)
@@ -44,6 +47,7 @@ class Judged:
             "groups": len(set(self.groups)),
             "members": {name: self._entry(one, config) for name, one in self.members.items()},
             "equal": self._entry(self.equal, config),
+            "searched": self._entry(self.searched, config),
             "ensemble": self._entry(self.ensemble, config),
             "floor": floor.mean,
             "floor_ci95": [floor.low, floor.high],
@@ -57,6 +61,11 @@ class Judged:
             content |= {"oracle": oracle.mean, "oracle_ci95": [oracle.low, oracle.high]}
             content |= {"gap_closed": gap["score"], "gap_closed_ci95": gap["ci95"]}
         return content
+
+    def against_ensemble(self, values: DoubleArray, config: ScoreConfig) -> dict[str, Json]:
+        """Another blend's cosines (N,) of the same pictures: its score, and minus the ensemble."""
+        versus = self._score(values - self.ensemble, config).plain()
+        return self._score(values, config).plain() | {"versus": versus}
 
     def _entry(self, values: DoubleArray, config: ScoreConfig) -> dict[str, Json]:
         entry = self._score(values, config).plain()

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from unprompt.config.base import Model
 from unprompt.config.location import Location
-from unprompt.config.models import Model
 from unprompt.contracts import Runtime, TextEncoder
 from unprompt.embeddings import unit
 from unprompt.errors import MissingFileError

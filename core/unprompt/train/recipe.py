@@ -9,10 +9,11 @@ from typing import Literal
 from pydantic import Field
 
 from unprompt.assembly import TEXT_ENCODER, Part, part_at
+from unprompt.config.base import Model, Name
 from unprompt.config.check import finish, validate
 from unprompt.config.compose import compose
 from unprompt.config.location import Location
-from unprompt.config.models import Model, Name, PartConfig, RuntimeConfig
+from unprompt.config.models import PartConfig, RuntimeConfig
 from unprompt.registry import Registry
 from unprompt.specs import DatasetSpec, TextEncoderSpec
 from unprompt.types import Json

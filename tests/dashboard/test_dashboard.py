@@ -1,0 +1,188 @@
+"""``unprompt dashboard``: the right study and files, one line, loopback, and a quiet end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+
+from unprompt.cli.dashboard import place
+from unprompt.run.watching import ARTIFACTS
+
+Command = Callable[..., Any]
+
+DIRECT = build_opener(ProxyHandler({}))  # loopback is nothing for a proxy
+
+
+def get(line: str, path: str) -> bytes:
+    with DIRECT.open(line.strip() + path, timeout=60) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+def studies(line: str) -> list[str]:
+    return [one["study_name"] for one in json.loads(get(line, "api/studies"))["study_summaries"]]
+
+
+def end(process: Popen[str], number: signal.Signals) -> tuple[str, str]:
+    process.send_signal(number)
+    return process.communicate(timeout=20)
+
+
+# What is served
+
+
+def test_a_run(run_folder: Path, serve: Command) -> None:
+    with serve(run_folder, "--port", "0") as (process, line):
+        host, _, port = line.strip().removeprefix("http://").rstrip("/").partition(":")
+        assert line == f"http://127.0.0.1:{port}/\n" and host == "127.0.0.1"
+        assert b"<title>Optuna Dashboard</title>" in get(line, "")
+        assert studies(line) == ["small-blend"]
+        detail = json.loads(get(line, "api/studies/0"))
+        assert len(detail["trials"]) == 30
+        assert detail["note"]["body"].startswith("# Blend of two")
+        (artifact,) = detail["artifacts"]
+        assert artifact["filename"] == "contact.png"
+        picture = get(line, f"artifacts/0/{artifact['artifact_id']}")
+        assert picture == (run_folder / "contact.png").read_bytes()
+        with pytest.raises(HTTPError, match="404") as caught:
+            get(line, "artifacts/0/abc")
+        caught.value.close()
+        assert end(process, signal.SIGTERM) == ("", "")
+        assert process.returncode == 0
+
+
+def test_control_c_ends_it_quietly(run_folder: Path, serve: Command) -> None:
+    with serve(run_folder / "study.journal", "--port", "0") as (process, line):
+        assert studies(line) == ["small-blend"]
+        assert json.loads(get(line, "api/meta"))["artifact_is_available"]
+        with socket.create_connection(("127.0.0.1", int(line.strip(" /\n").rpartition(":")[2]))):
+            assert end(process, signal.SIGINT) == ("", "")  # a browser that holds on is no reason
+        assert process.returncode == 130
+
+
+@pytest.mark.parametrize("form", ["HERE/all.journal", "sqlite:///HERE/all.db"])
+def test_a_run_whose_study_is_elsewhere(
+    form: str, run_folder: Path, tmp_path: Path, serve: Command
+) -> None:
+    import optuna
+
+    from unprompt.search.storage import open_storage
+
+    storage = form.replace("HERE", str(tmp_path))
+    optuna.create_study(study_name="elsewhere", storage=open_storage(storage))
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder, folder)
+    (folder / "scores.json").write_text(json.dumps({"search": {"storage": storage}}))
+    with serve(folder, "--port", "0", "--artifacts", folder / ARTIFACTS) as (process, line):
+        assert studies(line) == ["elsewhere"]
+        assert end(process, signal.SIGTERM) == ("", "")
+
+
+def test_a_chosen_port_and_a_host_that_is_asked_for(run_folder: Path, serve: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+    with serve(run_folder, "--port", port, "--host", "localhost") as (_, line):
+        assert line == f"http://localhost:{port}/\n"
+        assert studies(line) == ["small-blend"]
+
+
+# Which storage is meant
+
+
+def test_a_place_is_a_storage_and_its_files(run_folder: Path, tmp_path: Path) -> None:
+    own, files = str(run_folder / "study.journal"), run_folder / ARTIFACTS
+    for where in (str(run_folder), own, f"journal://{own}"):
+        storage, found = place(where)
+        assert storage.removeprefix("journal://") == own and found == files
+    assert place("sqlite:///study.db") == ("sqlite:///study.db", None)
+    assert place(str(tmp_path / "none")) == (str(tmp_path / "none"), None)
+
+
+@pytest.mark.parametrize("scores", ["{}", "[]", '{"search": 3}', '{"search": {"storage": ""}}'])
+def test_a_run_that_says_nothing_has_its_own_journal(scores: str, tmp_path: Path) -> None:
+    (tmp_path / "study.journal").touch()
+    (tmp_path / "scores.json").write_text(scores)
+    assert place(str(tmp_path)) == (str(tmp_path / "study.journal"), None)
+    (tmp_path / "scores.json").unlink()
+    assert place(str(tmp_path)) == (str(tmp_path / "study.journal"), None)
+
+
+# Mistakes
+
+
+@pytest.fixture
+def mistake(unprompt: Command) -> Callable[..., str]:
+    """Run the command, which must fail as a user's mistake does; gives the one line."""
+
+    def fail(*words: str | Path | int) -> str:
+        done = unprompt("dashboard", *map(str, words))
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        (line,) = done.stderr.splitlines()
+        return str(line)
+
+    return fail
+
+
+def test_optuna_dashboard_is_an_extra(
+    run_folder: Path, mistake: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
+    assert 'pip install "unprompt[dashboard]"' in mistake(run_folder)
+
+
+@pytest.fixture
+def installed() -> None:
+    pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
+
+
+@pytest.mark.usefixtures("installed")
+def test_places_that_are_none(tmp_path: Path, mistake: Callable[..., str]) -> None:
+    line = mistake(tmp_path)
+    assert line == f"{tmp_path}: not a run's folder: there is no study.journal in it"
+    assert mistake(tmp_path / "none").endswith(": there is no such file")
+    assert mistake(f"sqlite:///{tmp_path}/none.db").endswith(": there is no such file")
+    assert "unknown kind of storage 'http'" in mistake("http://host")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "scores.json").write_text("{")
+    assert mistake(tmp_path) == f"{tmp_path / 'scores.json'}: cannot be read as JSON"
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("password", ["***", "secret"])
+def test_a_run_keeps_no_passwords(
+    password: str, tmp_path: Path, mistake: Callable[..., str]
+) -> None:
+    said = {"search": {"storage": f"postgresql://me:{password}@host/db"}}
+    (tmp_path / "scores.json").write_text(json.dumps(said))
+    line = mistake(tmp_path)
+    assert "postgresql://me:***@host/db" in line and "secret" not in line
+    assert line.endswith(f"give the whole URL, and --artifacts {tmp_path / ARTIFACTS}")
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_folder_of_files_has_to_be_there(run_folder: Path, mistake: Callable[..., str]) -> None:
+    none = run_folder / "none"
+    line = mistake(run_folder, "--artifacts", none)
+    assert line == f"--artifacts {none}: there is no such folder"
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_address_that_cannot_be(run_folder: Path, mistake: Callable[..., str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+        line = mistake(run_folder, "--port", port)
+    assert line.startswith(f"--port {port}: in use on 127.0.0.1; choose another")
+    line = mistake(run_folder, "--port", 0, "--host", "no-such-host.invalid")
+    assert line.startswith("--host no-such-host.invalid --port 0: cannot listen there: ")
+    assert "cannot listen there" in mistake(run_folder, "--port", 0, "--host", "203.0.113.1")

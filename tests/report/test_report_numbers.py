@@ -1,0 +1,85 @@
+"""Numbers as the report writes them, axes with round ticks, and the trials of a study placed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unprompt.report.numbers import Estimate, count, duration, fixed, interval, percent, signed
+from unprompt.report.scales import Scale
+from unprompt.report.search import HEIGHT, history, without_password
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (fixed(0.71236), "0.7124"),
+        (fixed(-0.00001), "0.0000"),
+        (fixed(-0.5, 1), "\N{MINUS SIGN}0.5"),
+        (fixed(None), "\N{EN DASH}"),
+        (signed(0.01), "+0.0100"),
+        (signed(0.00001), "0.0000"),
+        (percent(-0.152), "\N{MINUS SIGN}15.2\N{NO-BREAK SPACE}%"),
+        (count(4800), "4\N{NARROW NO-BREAK SPACE}800"),
+        (duration(0.5), "500\N{NO-BREAK SPACE}ms"),
+        (duration(59.94), "59.9\N{NO-BREAK SPACE}s"),
+        (duration(200), "3\N{NO-BREAK SPACE}min\N{NO-BREAK SPACE}20\N{NO-BREAK SPACE}s"),
+        (duration(7500), "2\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}05\N{NO-BREAK SPACE}min"),
+        (interval(Estimate(0.5, 0.4, 0.6)), "[0.4000, 0.6000]"),
+        (interval(Estimate(0.5, 0.4, 0.6), "percent"), "[40.0, 60.0]\N{NO-BREAK SPACE}%"),
+        (interval(Estimate(0.5)), ""),
+    ],
+)
+def test_numbers_are_written(written: str, text: str) -> None:
+    assert written == text
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=20))
+def test_every_value_and_tick_lies_on_the_axis(values: list[float]) -> None:
+    scale = Scale.over(values, 10.0, 90.0)
+    assert all(10.0 <= scale.at(value) <= 90.0 for value in values)
+    ticks = scale.ticks()
+    assert 1 <= len(ticks) <= 7
+    for tick in ticks:
+        assert 10.0 <= tick.at <= 90.0
+        assert scale.at(float(tick.label.replace("\N{MINUS SIGN}", "-"))) == tick.at
+    assert len({tick.label for tick in ticks}) == len(ticks)
+
+
+@given(st.lists(st.none() | st.floats(-1, 1), min_size=1, max_size=60))
+def test_every_trial_is_drawn_or_counted(values: list[float | None]) -> None:
+    placed = history(values)
+    finished = [value for value in values if value is not None]
+    if placed is None:
+        assert not finished
+        return
+    assert len(placed.dots) + len(placed.below) == placed.finished == len(finished)
+    assert placed.finished + placed.failed == len(values)
+    assert placed.best in placed.dots
+    assert placed.best[1] == min(y for _, y in placed.dots)
+    heights = [float(point.partition(",")[2]) for point in placed.line.split()]
+    assert heights == sorted(heights, reverse=True)
+    assert all(0 <= y <= HEIGHT for y in heights)
+    assert heights[-1] == placed.best[1]
+
+
+def test_members_alone_do_not_squeeze_the_others() -> None:
+    placed = history([0.8, 0.2, 0.3, *(0.80 + i * 1e-4 for i in range(50))])
+    assert placed is not None
+    assert placed.least > 0.7
+    assert len(placed.below) == 2
+
+
+@pytest.mark.parametrize(
+    ("storage", "shown"),
+    [
+        ("postgresql://me:a@b/c@host:5432/db", "postgresql://me:***@host:5432/db"),
+        ("mysql+pymysql://me:secret@host/db", "mysql+pymysql://me:***@host/db"),
+        ("sqlite:///a@b.db", "sqlite:///a@b.db"),
+        ("grpc://host:13000", "grpc://host:13000"),
+        ("/runs/study.journal", "/runs/study.journal"),
+    ],
+)
+def test_passwords_are_masked(storage: str, shown: str) -> None:
+    assert without_password(storage) == shown

@@ -1,0 +1,35 @@
+"""A small search problem: two members that know something different, and one that knows nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unprompt import unit
+from unprompt.config.search import SearchConfig
+from unprompt.search.engine import Judge
+from unprompt.search.objective import GramObjective
+from unprompt.search.problem import Problem, Variants
+
+MEMBERS = ("knn", "clip", "noise")
+
+
+def make_objective(seed: int = 0, count: int = 200) -> GramObjective:
+    rng = np.random.default_rng(seed)
+    targets = unit(rng.normal(size=(count, 16)))
+    members = [unit(targets + rng.normal(size=targets.shape) * s) for s in (0.3, 0.45)]
+    return GramObjective.of(np.stack([*members, unit(rng.normal(size=targets.shape))]), targets)
+
+
+def make_problem(**config: object) -> Problem:
+    search = SearchConfig.model_validate(config)
+    return Problem(make_objective(), MEMBERS, (Variants({}),) * 3, search)
+
+
+def make_judge(count: int = 200) -> Judge:
+    return Judge([f"g{i // 2}" for i in range(count)], samples=200, seed=0)
+
+
+@pytest.fixture
+def judge() -> Judge:
+    return make_judge()

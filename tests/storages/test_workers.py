@@ -1,0 +1,102 @@
+"""Several processes on one study: exact numbers, also where some of them are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from unprompt.errors import DataError
+from unprompt.search.engine import search
+from unprompt.search.storage import open_storage
+from unprompt.search.study import WORKER
+
+from ..search.conftest import make_judge, make_problem
+
+if TYPE_CHECKING:
+    import optuna
+
+pytestmark = pytest.mark.slow
+
+TRIALS = 400
+
+
+def states(study: optuna.Study) -> list[str]:
+    return [trial.state.name for trial in study.get_trials(deepcopy=False)]
+
+
+def kill_some(where: str, name: str, count: int, after: int) -> threading.Thread:
+    """Kill ``count`` of the processes that work on a study, once it has ``after`` trials."""
+
+    import optuna
+
+    def watch() -> None:
+        killed: set[int] = set()
+        deadline = time.monotonic() + 300
+        while len(killed) < count and time.monotonic() < deadline:
+            time.sleep(0.2)
+            try:
+                study = optuna.load_study(study_name=name, storage=open_storage(where))
+            except (KeyError, OSError):
+                continue
+            trials = study.get_trials(deepcopy=False)
+            done = sum(trial.state.name == "COMPLETE" for trial in trials)
+            owners = {trial.user_attrs.get(WORKER) for trial in trials} - {None}
+            pids = {int(str(owner).rpartition(":")[2]) for owner in owners} - killed
+            if done >= after * (len(killed) + 1) and pids:
+                pid = min(pids)
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def fill_with_four(where: str, folder: Path, kill: int = 0) -> optuna.Study:
+    name = folder.name  # one database serves every test
+    problem = make_problem(trials=TRIALS, workers=4, storage=where, sampler="random")
+    killer = kill_some(where, name, kill, after=60) if kill else None
+    _, study = search(problem, (1, 1, 1), {"split": "s"}, make_judge(), folder / "no", name)
+    if killer:
+        killer.join()
+    return study
+
+
+def check(study: optuna.Study, killed: int) -> None:
+    found = states(study)
+    assert found.count("COMPLETE") == TRIALS
+    assert "RUNNING" not in found
+    assert found.count("FAIL") <= killed  # at most the trial that each was running
+    workers = {trial.user_attrs[WORKER] for trial in study.trials if trial.values}
+    assert len(workers) == 4
+
+
+def test_four_workers_fill_one_journal_exactly(tmp_path: Path) -> None:
+    check(fill_with_four(str(tmp_path / "study.journal"), tmp_path), killed=0)
+
+
+def test_two_killed_workers_lose_at_most_their_running_trials(tmp_path: Path) -> None:
+    check(fill_with_four(str(tmp_path / "study.journal"), tmp_path, kill=2), killed=2)
+
+
+def test_four_workers_fill_one_postgresql_exactly(postgres_url: str, tmp_path: Path) -> None:
+    check(fill_with_four(postgres_url, tmp_path), killed=0)
+
+
+def test_two_killed_workers_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
+    check(fill_with_four(postgres_url, tmp_path, kill=2), killed=2)
+
+
+def test_killing_all_workers_is_one_clear_line(tmp_path: Path) -> None:
+    where = str(tmp_path / "study.journal")
+    problem = make_problem(trials=100_000, workers=2, storage=where, sampler="random")
+    killer = kill_some(where, "shared", 2, after=5)
+    with pytest.raises(DataError, match=r"^search: all 2 workers ended early \(exit codes \[-9\]"):
+        search(problem, (1, 1, 1), {"split": "s"}, make_judge(), tmp_path / "no", "shared")
+    killer.join()
