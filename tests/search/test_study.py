@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from unprompt.errors import ConfigError
+from unprompt.errors import ConfigError, DataError
 from unprompt.search.engine import Found, search
 from unprompt.search.objective import GramObjective
 from unprompt.search.problem import Point, Problem, Variants
@@ -250,6 +250,11 @@ def test_a_timeout_ends_the_search(tmp_path: Path) -> None:
     study = in_memory(problem)
     fill(study, problem, deadline=0.0)
     assert counts(study) == (0, 0)
+
+
+def test_a_timeout_before_the_first_trial_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^search: no trial was finished within search\.timeout$"):
+        run(tmp_path, timeout=1e-9)
 
 
 def test_a_trial_too_many_is_given_up() -> None:

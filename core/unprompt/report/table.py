@@ -16,6 +16,8 @@ TOP = 46
 """Pixels above the first line, for the names of floor and oracle."""
 NEAR = 50
 """Percent of the width; names of floor and oracle that are nearer stand above each other."""
+LEFT = 24.0
+"""Percent of the width where the dots may begin: the names of the rows stand before it."""
 RIGHT = 86.0
 """Percent of the width where the dots end; the scores as numbers stand behind it."""
 
@@ -145,7 +147,7 @@ def dot_plot(rows: tuple[Row, ...], frame: tuple[Row, ...]) -> DotPlot:
     """Place rows and frame; a row without a score is in the table only."""
     shown = [row for row in rows if row.test]
     values = [end for row in (*shown, *frame) if row.test for end in _ends(row.test)]
-    scale = Scale.over(values, 0.0, RIGHT)
+    scale = Scale.over(values, LEFT, RIGHT)
     dots = tuple(_dot(row, TOP + ROW * i, scale) for i, row in enumerate(shown))
     places = [scale.at(row.test.score) for row in frame if row.test]
     near = len(places) == 2 and abs(places[0] - places[1]) < NEAR

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unprompt.errors import DataError
 from unprompt.search.drop import prune
 from unprompt.search.objective import GramObjective
 from unprompt.search.polish import polish
@@ -95,7 +96,7 @@ def search(
 
     Raises:
         ConfigError: The storage cannot be used, or the study was made on something else.
-        DataError: All workers ended early.
+        DataError: All workers ended early, or no trial was finished in time.
     """
     config = problem.config
     where = config.storage or str(journal)
@@ -114,8 +115,10 @@ def read(study: optuna.Study, problem: Problem, judge: Judge) -> Found:
     """The best trial of a study, polished, and pruned where the search block says so.
 
     Raises:
-        ValueError: The study has no finished trial.
+        DataError: The study has no finished trial.
     """
+    if not _complete(study):
+        raise DataError("search: no trial was finished within search.timeout")
     best = study.best_trial
     point = problem.point(best.params)
     objective = problem.at(point)
