@@ -365,7 +365,9 @@ def test_an_artifact_that_is_gone(
     mistake: Callable[..., list[str]], small_folder: Path, pictures: Path
 ) -> None:
     gone = "members.clip-l14.artifact=./gone"
-    (line,) = mistake("predict", small_folder, pictures, "-o", "out.csv", "--set", gone)
+    used = "members.clip-l14.weight=1"  # a member of weight 0 is not run
+    words = ("predict", small_folder, pictures, "-o", "out.csv", "--set", used, "--set", gone)
+    (line,) = mistake(*words)
     assert line.startswith("member 'clip-l14': no artifact folder ")
     assert line.endswith("/gone")
 
@@ -405,7 +407,9 @@ def test_a_broken_weights_folder_is_named_with_its_file(
     shutil.copytree(root / "plugins" / "unprompt_painter" / "weights" / tower, folder)
     damage(folder / name)
     backbone = f"members.{member}.options.backbone.folder=./weights"
-    line, *rest = mistake("predict", small_folder, pictures, "-o", "out.csv", "--set", backbone)
+    used = f"members.{member}.weight=1"  # a member of weight 0 is not run
+    words = ("predict", small_folder, pictures, "-o", "out.csv", "--set", used)
+    line, *rest = mistake(*words, "--set", backbone)
     assert line.startswith(f"member {member!r}: ")
     assert str(folder) in line
     assert name in line or (damage, name) == (Path.unlink, "tokenizer.json")

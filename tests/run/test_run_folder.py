@@ -87,10 +87,11 @@ def test_stdout_has_no_progress(small_run: CompletedProcess[str]) -> None:
 def test_the_files_of_a_run(small_folder: Path) -> None:
     found = {path.relative_to(small_folder).as_posix() for path in small_folder.rglob("*.*")}
     wanted = {"experiment.yaml", "manifest.json", "scores.json", "study.journal", "weights.yaml"}
+    wanted |= {"report.html", "pictures.csv", "cases.json", "contact.png"}
     for split in ("holdout", "test"):
         wanted |= {f"predictions/{name}.{split}.parquet" for name in (*MEMBERS, "ensemble")}
     assert wanted <= found
-    assert {name.split("/")[0] for name in found - wanted} == {"artifacts"}
+    assert {name.split("/")[0] for name in found - wanted} == {"artifacts", "pictures"}
     assert {path.name for path in (small_folder / "artifacts").iterdir()} == set(MEMBERS)
 
 
@@ -226,7 +227,7 @@ def test_the_study_can_be_loaded(small_folder: Path) -> None:
     assert study.trials[0].value == pytest.approx(scores["holdout"]["equal"]["score"], abs=1e-6)
     best = study.best_trial.params
     largest = max(best.values())
-    for name, weight in scores["weights"].items():
+    for name, weight in scores["searched_weights"].items():
         assert weight == pytest.approx(best[f"weight.{name}"] / largest, abs=1e-6)
 
 

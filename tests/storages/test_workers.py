@@ -74,7 +74,7 @@ def check(study: optuna.Study, killed: int) -> None:
     assert "RUNNING" not in found
     assert found.count("FAIL") <= killed  # at most the trial that each was running
     workers = {trial.user_attrs[WORKER] for trial in study.trials if trial.values}
-    assert len(workers) == 4
+    assert len(workers) > 1  # how many get a turn before others have done it all is chance
 
 
 def test_four_workers_fill_one_journal_exactly(tmp_path: Path) -> None:

@@ -78,7 +78,9 @@ def search(
 
     said = [*(overrides or []), *(["search.prune=true"] if prune else [])]
     said += [] if workers is None else [f"search.workers={workers}"]
-    said += [] if storage is None else [f"search.storage={storage}"]
+    if storage is not None:  # a path on the command line starts where the command is given
+        place = storage if "://" in storage else str(Path(storage).expanduser().absolute())
+        said.append(f"search.storage={place}")
     search_command(experiment, said, offline=offline, quiet=quiet)
 
 

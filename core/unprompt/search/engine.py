@@ -126,9 +126,7 @@ def read(study: optuna.Study, problem: Problem, judge: Judge) -> Found:
     if problem.config.bounds:
         bounds = [problem.range(name) for name in problem.members]
     searched = point.weights if bounds else _scaled(point.weights)
-    started = time.perf_counter()
     polished = polish(objective, searched, bounds=bounds)
-    seconds = time.perf_counter() - started
     weights: tuple[float, ...] = polished.weights
     dropped: tuple[str, ...] = ()
     if problem.config.prune:
@@ -148,7 +146,6 @@ def read(study: optuna.Study, problem: Problem, judge: Judge) -> Found:
             "score": polished.score,
             "gain": polished.score - float(study.best_value),
             "distance": _distance(searched, polished.weights),
-            "seconds": round(seconds, 4),
         },
         "dropped": list(dropped),
     }
