@@ -271,6 +271,26 @@ def test_a_trial_too_many_is_given_up() -> None:
     assert len(study.trials) == 4
 
 
+def test_a_trial_that_was_replaced_meanwhile_is_not_counted() -> None:
+    from threading import Lock
+
+    problem = make_problem(trials=3, sampler="random")
+    study = in_memory(problem)
+
+    class Slow(Problem):
+        """While it computes its first value, others finish the study."""
+
+        def value(self, trial: optuna.Trial) -> float:
+            for _ in range(3 - counts(study)[0]):
+                study.tell(study.ask(), 0.0)
+            return super().value(trial)
+
+    slow = Slow(problem.objective, problem.members, problem.variants, problem.config)
+    fill(study, slow, lock=Lock())
+    assert counts(study) == (3, 0)
+    assert [trial.state.name for trial in study.trials].count("FAIL") == 1
+
+
 def test_trials_of_a_process_that_is_gone_are_ended_and_its_first_one_is_put_back() -> None:
     from optuna.trial import TrialState
 

@@ -23,8 +23,9 @@ METRIC = "held-out cosine"
 FINGERPRINT = "unprompt"
 """The study's attribute that says what it was made on."""
 WORKER = "worker"
-STALE = timedelta(seconds=30)
-"""A trial takes milliseconds: one that has run for so long belongs to a process that is gone."""
+STALE = timedelta(minutes=2)
+"""A trial takes milliseconds: one that has run for so long belongs to a process that is gone. Longer
+than a journal's processes wait (30 s) for the lock of one that was killed while it held it."""
 _LAST = 64
 """So many trials before the end, a process alone looks whether others work on the study, too."""
 
@@ -159,8 +160,13 @@ def fill(
         if trial.number >= total and not _wanted(study, trial, total):
             study.tell(trial, state=_state("FAIL"))
             continue
-        if not _told(study, trial, problem.value(trial)):
-            return  # a grid's last point
+        value = problem.value(trial)
+        with guard if lock else nullcontext():
+            # Held up in the storage, a trial may have been given up for dead and replaced.
+            if lock and counts(study)[0] >= total:
+                study.tell(trial, state=_state("FAIL"))
+            elif not _told(study, trial, value):
+                return  # a grid's last point
 
 
 def counts(study: optuna.Study) -> tuple[int, int]:
