@@ -16,7 +16,7 @@ from PIL import Image
 from unprompt import unit
 from unprompt.run.watching import ARTIFACTS
 from unprompt.search.notes import save_note
-from unprompt.search.storage import open_storage
+from unprompt.storages import open_storage
 
 Serve = Callable[..., AbstractContextManager[tuple[subprocess.Popen[str], str]]]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unprompt.search.notes import save_note
-from unprompt.search.storage import open_storage
+from unprompt.storages import open_storage
 
 LONG = "".join(f"{i} µ\n" for i in range(2000))
 

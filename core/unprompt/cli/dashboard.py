@@ -18,7 +18,7 @@ import typer
 from unprompt.errors import ConfigError, DataError, UnpromptError
 from unprompt.run.folder import SCORES
 from unprompt.run.watching import ARTIFACTS
-from unprompt.search.storage import masked, open_storage
+from unprompt.storages import masked, open_storage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -20,7 +20,7 @@ from unprompt.run.world import World
 from unprompt.search.engine import Found, Judge, search
 from unprompt.search.objective import GramObjective
 from unprompt.search.problem import Problem, Variants
-from unprompt.search.storage import open_storage
+from unprompt.storages import open_storage
 from unprompt.types import Json
 from unprompt.variants import predict_variants, revised_member
 
