@@ -7,6 +7,18 @@ from typing import Annotated
 
 import typer
 
+from unprompt.cli.options import (
+    AsJson,
+    BatchSize,
+    Device,
+    Ensemble,
+    Experiment,
+    Offline,
+    Overrides,
+    Precision,
+    Prune,
+    Quiet,
+)
 from unprompt.console import guarded
 
 app = typer.Typer(
@@ -22,26 +34,10 @@ config_app = typer.Typer(
 )
 app.add_typer(config_app, name="config")
 
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="A.B=C", help="Override a value of the YAML; repeatable."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
-Prune = Annotated[
-    bool,
-    typer.Option("--prune", help="Drop members whose removal does not hurt on the holdout."),
-]
-Device = Annotated[str, typer.Option(help="A torch device, such as cpu or cuda:0.")]
-Precision = Annotated[str, typer.Option(help="float32, bfloat16, or auto.")]
-BatchSize = Annotated[int, typer.Option(help="Pictures or texts per forward pass.")]
-Offline = Annotated[
-    bool, typer.Option("--offline", help="Never touch the network: local files and caches only.")
-]
-
 
 @app.command()
 def run(
-    experiment: Annotated[Path, typer.Argument(help="An experiment's YAML file.")],
+    experiment: Experiment,
     overrides: Overrides = None,
     output: Annotated[
         Path | None,
@@ -60,7 +56,7 @@ def run(
 
 @app.command()
 def search(
-    experiment: Annotated[Path, typer.Argument(help="An experiment's YAML file.")],
+    experiment: Experiment,
     workers: Annotated[
         int | None, typer.Option(help="Processes on this machine. Default: search.workers.")
     ] = None,
@@ -97,7 +93,7 @@ def report(
 @app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two or more runs' folders.")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Paired differences between runs on the same test pictures."""
     from unprompt.cli.compare import compare_command
@@ -122,7 +118,7 @@ def dashboard(
 
 @app.command()
 def predict(
-    ensemble: Annotated[Path, typer.Argument(help="An ensemble's YAML file, or a run's folder.")],
+    ensemble: Ensemble,
     images: Annotated[list[str], typer.Argument(help="Pictures, folders or globs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     format: Annotated[
@@ -159,7 +155,7 @@ def predict(
 
 @app.command()
 def check(
-    ensemble: Annotated[Path, typer.Argument(help="An ensemble's YAML file, or a run's folder.")],
+    ensemble: Ensemble,
     images: Annotated[
         list[str] | None,
         typer.Option(help="Pictures for the rehearsal: a file, folder or glob; repeatable."),
@@ -203,7 +199,7 @@ def score(
 
 @app.command()
 def plugins(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
     check: Annotated[
         bool, typer.Option("--check", help="Load every plugin and say what it offers (slow).")
     ] = False,
