@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from unprompt.report.numbers import Estimate, count, duration, fixed, interval, percent, signed
 from unprompt.report.scales import Scale
-from unprompt.report.search import HEIGHT, history, without_password
+from unprompt.report.search import HEIGHT, history
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,3 @@ def test_members_alone_do_not_squeeze_the_others() -> None:
     assert placed is not None
     assert placed.least > 0.7
     assert len(placed.below) == 2
-
-
-@pytest.mark.parametrize(
-    ("storage", "shown"),
-    [
-        ("postgresql://me:a@b/c@host:5432/db", "postgresql://me:***@host:5432/db"),
-        ("mysql+pymysql://me:secret@host/db", "mysql+pymysql://me:***@host/db"),
-        ("sqlite:///a@b.db", "sqlite:///a@b.db"),
-        ("grpc://host:13000", "grpc://host:13000"),
-        ("/runs/study.journal", "/runs/study.journal"),
-    ],
-)
-def test_passwords_are_masked(storage: str, shown: str) -> None:
-    assert without_password(storage) == shown

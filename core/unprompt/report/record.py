@@ -11,6 +11,7 @@ from unprompt.report.headline import conclusion, size
 from unprompt.report.numbers import Estimate, estimate, mapping, number
 from unprompt.report.search import Bar, bars
 from unprompt.report.source import Run
+from unprompt.storages import masked
 from unprompt.types import Json
 
 STAGES = 12
@@ -115,7 +116,7 @@ def _command(words: Json) -> str | None:
     """The command as typed: the program by its name, quoted where a shell needs it."""
     if not isinstance(words, list) or not words:
         return None
-    program, *arguments = map(str, words)
+    program, *arguments = (masked(str(word)) for word in words)
     return shlex.join([PurePath(program).name, *arguments])
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unprompt.report.numbers import mapping, number
 from unprompt.report.scales import Scale, Tick
 from unprompt.report.source import Run
+from unprompt.storages import masked
 from unprompt.types import Json
 
 HEIGHT = 220.0
@@ -93,7 +93,7 @@ def search(run: Run) -> Search | None:
     polish = mapping(said.get("polish"))
     facts = {key: said[key] for key in ("sampler", "study", "storage") if said.get(key)}
     if "storage" in facts:
-        facts["storage"] = without_password(str(facts["storage"]))
+        facts["storage"] = masked(str(facts["storage"]))
     return Search(
         facts=facts | _numbers(said),
         polish={key: number(polish.get(key)) for key in ("score", "gain", "distance")}
@@ -109,11 +109,6 @@ def search(run: Run) -> Search | None:
 def _numbers(said: Mapping[str, Json]) -> dict[str, Json]:
     keys = ("trials", "best_trial", "best_value")
     return {key: found for key in keys if (found := number(said.get(key))) is not None}
-
-
-def without_password(storage: str) -> str:
-    """A storage's URL as it may be shown: pages are passed on, passwords should not be."""
-    return re.sub(r"(://[^:/@\s]*):.*@", r"\1:***@", storage)
 
 
 def bars(values: Mapping[str, Json], most: int | None = None) -> tuple[Bar, ...]:

@@ -13,11 +13,12 @@ from unprompt.files import content_hash, replacing_folder
 from unprompt.predict import Workshop
 from unprompt.report.build import write_report
 from unprompt.run.cases import write_cases
-from unprompt.run.folder import EXPERIMENT, run_folder, write_outcome, write_yaml
+from unprompt.run.folder import EXPERIMENT, run_folder, shareable, write_outcome, write_yaml
 from unprompt.run.pipeline import Outcome, execute
 from unprompt.run.stages import Stages, hardware, versions
 from unprompt.run.watching import dress
 from unprompt.run.world import World, open_world
+from unprompt.storages import masked
 from unprompt.types import Json
 
 
@@ -41,8 +42,9 @@ def run_experiment(
     target = run_folder(experiment, path, output)
     stages = Stages()
     with replacing_folder(target) as folder:
-        view = RunView(experiment.config.name, folder, experiment.plain())
-        write_yaml(folder / EXPERIMENT, experiment.plain())
+        plain = shareable(experiment)
+        view = RunView(experiment.config.name, folder, plain)
+        write_yaml(folder / EXPERIMENT, plain)
         try:
             shop.registry.notify(experiment.plugins, "unprompt_run_started", run=view)
             world = open_world(experiment, shop, stages)
@@ -83,8 +85,8 @@ def _manifest(
     claims = [shop.registry.claim(name) for name in experiment.plugins]
     prompts = [(record.image_id, record.prompt) for record in world.records]
     return {
-        "command": sys.argv,
-        "experiment_hash": content_hash(experiment.plain()),
+        "command": [masked(word) for word in sys.argv],
+        "experiment_hash": content_hash(shareable(experiment)),
         "text_encoder": world.text_encoder.identity,
         "data_hash": content_hash(prompts),
         "splits_hash": content_hash({name: list(ids) for name, ids in world.splits.ids.items()}),

@@ -15,6 +15,7 @@ from unprompt.data.predictions import write_predictions
 from unprompt.errors import OutputError
 from unprompt.files import content_hash, write_json, write_text
 from unprompt.run.pipeline import Outcome
+from unprompt.storages import masked
 from unprompt.types import Json
 
 EXPERIMENT, MANIFEST, SCORES, WEIGHTS = (
@@ -23,6 +24,15 @@ EXPERIMENT, MANIFEST, SCORES, WEIGHTS = (
     "scores.json",
     "weights.yaml",
 )
+
+
+def shareable(experiment: Experiment) -> dict[str, Json]:
+    """The experiment as a run keeps it and hooks see it: runs are mailed, passwords are not."""
+    plain = experiment.plain()
+    search = plain["search"]
+    if search["storage"]:
+        plain["search"] = search | {"storage": masked(search["storage"])}
+    return plain
 
 
 def run_folder(experiment: Experiment, path: Path, output: Path | None) -> Path:
@@ -36,7 +46,7 @@ def run_folder(experiment: Experiment, path: Path, output: Path | None) -> Path:
     """
     if output is None:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-        digest = content_hash(experiment.plain())[:8]
+        digest = content_hash(shareable(experiment))[:8]
         return _free(runs_folder(experiment, path) / f"{now}-{digest}")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise OutputError(f"{output}: exists already; choose another --output or remove it")

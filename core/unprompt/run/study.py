@@ -9,7 +9,7 @@ from unprompt.contracts import RunView
 from unprompt.files import check_writable
 from unprompt.predict import Workshop
 from unprompt.run.blending import check_search, search_blend
-from unprompt.run.folder import runs_folder
+from unprompt.run.folder import runs_folder, shareable
 from unprompt.run.members import predict_members
 from unprompt.run.stages import Stages
 from unprompt.run.world import open_world
@@ -36,7 +36,7 @@ def run_search(experiment: Experiment, path: Path, shop: Workshop) -> tuple[Foun
     if experiment.config.search.storage is None:
         check_writable(journal)
         folder.mkdir(parents=True, exist_ok=True)
-    stages, view = Stages(), RunView(experiment.config.name, folder, experiment.plain())
+    stages, view = Stages(), RunView(experiment.config.name, folder, shareable(experiment))
     world = open_world(experiment, shop, stages)
     check_search(experiment, world)
     predicted = predict_members(experiment, world, view, shop, stages, ("holdout",))
