@@ -308,6 +308,17 @@ def test_a_study_on_changed_predictions_is_refused(unprompt: Command, tmp_path: 
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_host_with_another_batch_size_joins_a_study(unprompt: Command, tmp_path: Path) -> None:
+    path = write(tmp_path, "storage: shared.journal, study: pair")
+    for size in (64, 16, 7):
+        # A cache of its own, as on another host: the batch size is not part of a key.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("UNPROMPT_CACHE_DIR", str(tmp_path / f"cache-{size}"))
+            done = unprompt("search", path, "--quiet", "--set", f"runtime.batch_size={size}")
+        assert done.returncode == 0, done.stderr
+        assert len(list((tmp_path / f"cache-{size}").rglob("*.safetensors"))) > 0
+
+
 def test_a_weights_file_with_an_unknown_member_is_one_line(
     unprompt: Command, small_folder: Path, tmp_path: Path
 ) -> None:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from unprompt.assembly import Experiment
 from unprompt.blend import stack
 from unprompt.embeddings import Embeddings
@@ -18,6 +16,7 @@ from unprompt.run.members import Predicted, predict_member
 from unprompt.run.stages import Stages
 from unprompt.run.world import World
 from unprompt.search.engine import Found, Judge, search
+from unprompt.search.fingerprint import sketch
 from unprompt.search.objective import GramObjective
 from unprompt.search.problem import Problem, Variants
 from unprompt.storages import open_storage
@@ -93,7 +92,7 @@ def fingerprint(experiment: Experiment, world: World, predicted: Predicted) -> d
         "split": content_hash([[name, prompts[name]] for name in ids]),
         "target space": content_hash(world.text_encoder.identity),
         "predictions": {
-            name: _digest(batch.embeddings.align(ids))
+            name: sketch(batch.embeddings.align(ids))
             for name, batch in predicted.batches["holdout"].items()
         },
         "parameters": content_hash([config.weights, config.bounds, config.space]),
@@ -139,9 +138,3 @@ def _rows(
         else:
             rows.append(predicted.batches["holdout"][name].embeddings)
     return rows
-
-
-def _digest(embeddings: Embeddings) -> str:
-    """Of the rows to five digits: what another machine or batch size may round otherwise."""
-    rounded = np.round(embeddings.rows.astype(np.float64), 4) + 0.0
-    return content_hash(rounded.tolist())

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from unprompt.errors import ConfigError
+from unprompt.search.fingerprint import differences
 from unprompt.search.problem import Problem
 from unprompt.search.samplers import make_sampler
 from unprompt.types import Json
@@ -76,20 +77,6 @@ def open_study(
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.set_metric_names([METRIC])
     return study
-
-
-def differences(known: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]:
-    """The keys whose values differ, those of a map with its own name in front."""
-    found: list[str] = []
-    for key in sorted({*known, *now}):
-        one, other = known.get(key), now.get(key)
-        if one == other:
-            continue
-        if isinstance(one, dict) and isinstance(other, dict):
-            found += [f"{key} of {name}" for name in differences(one, other)]
-        else:
-            found.append(key)
-    return found
 
 
 def enqueue(study: optuna.Study, problem: Problem, ensemble: Sequence[float]) -> int:

@@ -1,0 +1,52 @@
+"""What trials of one study have to agree on, told apart where roundings differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from unprompt.embeddings import Embeddings
+from unprompt.types import Json
+
+PROJECTIONS = 8
+"""Numbers that stand for one member's predictions."""
+TOLERANCE = 1e-4
+"""How far two numbers of a fingerprint may be apart. Other batch sizes and processors move them by
+about 1e-7; one other prediction among 16,000 by about 1e-2."""
+
+
+def sketch(embeddings: Embeddings) -> list[float]:
+    """A few random projections of the rows, which `differences` compares within `TOLERANCE`.
+
+    A hash would tell apart what another batch size or machine rounds otherwise, however coarsely
+    its values were rounded first: some lie on an edge. A projection moves by about the root mean
+    square of what the rows move (Johnson and Lindenstrauss 1984).
+    """
+    rows = embeddings.rows
+    draw = np.random.default_rng(0)
+    length = np.sqrt(max(1, len(rows)))
+    return [
+        float(np.vdot(draw.standard_normal(rows.shape), rows) / length) for _ in range(PROJECTIONS)
+    ]
+
+
+def differences(known: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]:
+    """The keys whose values differ by more than roundings, those of a map with its own name in front."""
+    found: list[str] = []
+    for key in sorted({*known, *now}):
+        one, other = known.get(key), now.get(key)
+        if _same(one, other):
+            continue
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += [f"{key} of {name}" for name in differences(one, other)]
+        else:
+            found.append(key)
+    return found
+
+
+def _same(one: Json, other: Json) -> bool:
+    """Equal, or lists of numbers that are as near as roundings leave them."""
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return all(abs(a - b) <= TOLERANCE for a, b in zip(one, other, strict=True))
+    return bool(one == other)
