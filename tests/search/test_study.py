@@ -84,6 +84,18 @@ def test_a_seed_repeats_its_weights_and_another_one_does_not(tmp_path: Path) -> 
     assert first.searched != run(tmp_path, "c", seed=1).searched
 
 
+def test_a_continued_study_draws_what_it_has_not_drawn(tmp_path: Path) -> None:
+    run(tmp_path, sampler="random", trials=20)
+    run(tmp_path, sampler="random", trials=40)
+    drawn = {tuple(trial.params.values()) for trial in load(tmp_path / "s.log").trials}
+    assert len(drawn) == 40
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "qmc"])
+def test_any_seed_can_be_searched_with(sampler: str, tmp_path: Path) -> None:
+    assert run(tmp_path, sampler=sampler, seed=99_999_999_999, trials=8).trials == 8
+
+
 def test_the_journal_opens_in_optuna_with_named_parameters_and_metric(tmp_path: Path) -> None:
     found = run(tmp_path, "my study")
     study = load(tmp_path / "my study.log", "my study")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -44,10 +46,8 @@ def kill_some(where: str, name: str, count: int, after: int) -> threading.Thread
                 study = optuna.load_study(study_name=name, storage=open_storage(where))
             except (KeyError, OSError):
                 continue
-            trials = study.get_trials(deepcopy=False)
-            done = sum(trial.state.name == "COMPLETE" for trial in trials)
-            owners = {trial.user_attrs.get(WORKER) for trial in trials} - {None}
-            pids = {int(str(owner).rpartition(":")[2]) for owner in owners} - killed
+            done = states(study).count("COMPLETE")
+            pids = workers_of(where, name) - killed
             if done >= after * (len(killed) + 1) and pids:
                 pid = min(pids)
                 os.kill(pid, signal.SIGKILL)
@@ -100,3 +100,57 @@ def test_killing_all_workers_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^search: all 2 workers ended early \(exit codes \[-9\]"):
         search(problem, (1, 1, 1), {"split": "s"}, make_judge(), tmp_path / "no", "shared")
     killer.join()
+
+
+ORPHANS = """\
+import sys
+from pathlib import Path
+from tests.search.conftest import make_judge, make_problem
+from unprompt.search.engine import search
+if __name__ == "__main__":
+    problem = make_problem(trials=100_000, workers=2, storage=sys.argv[1], sampler="random")
+    search(problem, (1, 1, 1), {"split": "s"}, make_judge(), Path("no"), "shared")
+"""
+
+
+def test_workers_end_with_the_command_that_a_job_manager_ends(tmp_path: Path) -> None:
+    where = tmp_path / "study.journal"
+    script = tmp_path / "orphans.py"
+    script.write_text(ORPHANS)
+    root = str(Path(__file__).parents[2])
+    command = subprocess.Popen(
+        [sys.executable, str(script), str(where)], env=os.environ | {"PYTHONPATH": root}
+    )
+    pids: set[int] = set()
+    deadline = time.monotonic() + 60
+    while len(pids) < 2 and time.monotonic() < deadline:
+        time.sleep(0.2)
+        pids = workers_of(str(where), "shared") if where.exists() else set()
+    command.terminate()
+    assert command.wait(timeout=30) == -signal.SIGTERM
+    assert len(pids) == 2
+    deadline = time.monotonic() + 30
+    while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(alive(pid) for pid in pids)
+
+
+def workers_of(where: str, name: str) -> set[int]:
+    """The processes that have signed a trial of a study."""
+    import optuna
+
+    try:
+        study = optuna.load_study(study_name=name, storage=open_storage(where))
+    except KeyError:
+        return set()
+    owners = {trial.user_attrs.get(WORKER) for trial in study.get_trials(deepcopy=False)} - {None}
+    return {int(str(owner).rpartition(":")[2]) for owner in owners}
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked about does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"

@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     import optuna
 
 
-def make_sampler(problem: Problem, worker: int = 0) -> optuna.samplers.BaseSampler:
+def make_sampler(problem: Problem, worker: int = 0, begun: int = 0) -> optuna.samplers.BaseSampler:
     """The sampler that the search block names.
 
     Args:
         problem: Its search block, and its parameters for a grid.
         worker: Number of the process; each draws differently.
+        begun: Trials that the study has already: who continues draws others than those.
     """
     import optuna
 
-    seed = problem.config.seed + 1_000_003 * worker
+    # Large primes, so that no two processes and no two beginnings share a seed in practice.
+    seed = (problem.config.seed + 1_000_003 * worker + 7_368_787 * begun) % 2**32
     kind = problem.config.sampler
     with warnings.catch_warnings():
         # Some of these are marked experimental; that they may change is the lock file's concern.
@@ -33,7 +35,7 @@ def make_sampler(problem: Problem, worker: int = 0) -> optuna.samplers.BaseSampl
         if kind == "qmc":
             # Workers walk one sequence together: the storage counts it, the seed has to be one.
             return optuna.samplers.QMCSampler(
-                seed=problem.config.seed, scramble=True, warn_independent_sampling=False
+                seed=problem.config.seed % 2**32, scramble=True, warn_independent_sampling=False
             )
         if kind == "gp":
             return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)

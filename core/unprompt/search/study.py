@@ -55,14 +55,15 @@ def open_study(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
         storage=storage,
-        sampler=make_sampler(problem),
         study_name=name,
         direction="maximize",
         load_if_exists=True,
     )
+    begun = len(study.get_trials(deepcopy=False))
+    study.sampler = make_sampler(problem, begun=begun)
     known = study.user_attrs.get(FINGERPRINT)
     if known is None:
-        if study.get_trials(deepcopy=False):
+        if begun:
             raise ConfigError(
                 f"search.study: {name!r} in {shown} is not a study of unprompt: choose another name"
             )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import multiprocessing
+import os
 import tempfile
 import time
 from pathlib import Path
+from threading import Thread
 from typing import IO, TYPE_CHECKING
 
 from unprompt.errors import DataError
@@ -38,8 +40,11 @@ def fill_together(study: optuna.Study, problem: Problem, where: str, deadline: f
     with tempfile.TemporaryDirectory(prefix="unprompt-") as scratch:
         lock = Path(scratch) / "lock"
         left = deadline - time.monotonic()
+        begun = len(study.get_trials(deepcopy=False))
         workers = [
-            context.Process(target=_work, args=(problem, study.study_name, where, i, lock, left))
+            context.Process(
+                target=_work, args=(problem, study.study_name, where, (i, begun), lock, left)
+            )
             for i in range(problem.config.workers)
         ]
         try:
@@ -74,18 +79,33 @@ def _watch(
     return [worker.exitcode or 0 for worker in workers]
 
 
-def _work(problem: Problem, name: str, where: str, number: int, lock: Path, seconds: float) -> None:
-    """One process: its own connection, its own sampler."""
+def _work(
+    problem: Problem, name: str, where: str, draws: tuple[int, int], lock: Path, seconds: float
+) -> None:
+    """One process: its own connection, its own sampler.
+
+    It ends with the one that started it: a manager of jobs ends only that one, by a signal that
+    leaves no time to pass it on.
+    """
     import optuna
 
+    Thread(target=_end_with_parent, daemon=True).start()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.load_study(
         study_name=name,
         storage=open_storage(where),
-        sampler=make_sampler(problem, number),
+        sampler=make_sampler(problem, *draws),
     )
     deadline = time.monotonic() + seconds
     fill(study, problem, deadline=deadline, lock=FileLock(lock), shared=True)
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end; what this process was doing is lost, as where it is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class FileLock:
