@@ -16,10 +16,10 @@ NORM_TOLERANCE = 1e-3
 
 
 def unit(rows: npt.ArrayLike) -> FloatArray:
-    """Scale each row to length 1; a zero row stays zero.
+    """Scale each row to length 1; a zero row stays zero, one that is not finite stays so.
 
     Args:
-        rows: Of shape (N, D), any float type, finite.
+        rows: Of shape (N, D), any float type.
 
     Returns:
         float32 of shape (N, D). Lengths are taken in float64, so that the largest and the
@@ -27,7 +27,8 @@ def unit(rows: npt.ArrayLike) -> FloatArray:
     """
     wide = np.asarray(rows, dtype=np.float64)  # (N, D)
     length = np.linalg.norm(wide, axis=1, keepdims=True)  # (N, 1)
-    scaled = np.divide(wide, length, out=np.zeros_like(wide), where=length > 0)
+    with np.errstate(invalid="ignore"):  # NaN stays NaN: as a zero row it would pass for an answer
+        scaled = np.divide(wide, length, out=np.zeros_like(wide), where=length != 0)
     result: FloatArray = scaled.astype(np.float32)
     return result
 

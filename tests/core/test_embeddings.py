@@ -61,6 +61,12 @@ def test_unit_gives_float32_whatever_came_in() -> None:
     assert unit(np.array([[3, 4]], np.float16)) == pytest.approx(np.array([[0.6, 0.8]]))
 
 
+def test_unit_of_what_is_no_number_is_not_a_zero_row() -> None:
+    assert np.isnan(unit([[np.nan, 1], [np.inf, 1]])).any(axis=1).all()
+    with pytest.raises(DataError, match="values that are not finite: 'a'"):
+        Embeddings(("a",), unit([[np.nan, 1]]))
+
+
 def test_unit_of_no_rows_is_no_rows() -> None:
     assert unit(np.empty((0, 384))).shape == (0, 384)
 

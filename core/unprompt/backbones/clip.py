@@ -9,7 +9,7 @@ import numpy as np
 
 from unprompt.backbones.config import BackboneConfig
 from unprompt.backbones.open_clip_files import Resolved, check_weights, identity, needs, resolve
-from unprompt.backbones.precision import inference
+from unprompt.backbones.precision import finite, inference
 from unprompt.backbones.preprocess import transform
 from unprompt.backbones.views import IDENTITY, View, averaged
 from unprompt.contracts import Need, Runtime
@@ -59,7 +59,7 @@ class ClipTowers:
             ) from error
         if config.preprocess is not None:
             self._preprocess = transform(config.preprocess)
-        self._runtime = runtime
+        self._runtime, self._owner = runtime, owner
         self.dim = int(found.architecture["embed_dim"])
         self.context = int(getattr(self._tokenizer, "context_length", None) or 77)
 
@@ -123,7 +123,7 @@ class ClipTowers:
     def _rows(self, encode: Callable[[torch.Tensor], torch.Tensor], inputs: Any) -> FloatArray:
         with inference(self._runtime):
             rows = encode(inputs.to(self._runtime.device))
-        return unit(rows.float().cpu().numpy())
+        return unit(finite(rows, self._owner))
 
 
 def _build(found: Resolved, runtime: Runtime) -> tuple[Any, Any]:

@@ -1,12 +1,20 @@
-"""Which arithmetic the towers use."""
+"""Which arithmetic the towers use, and that what comes of it are numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from unprompt.config.models import RuntimeConfig
 from unprompt.contracts import Runtime
+from unprompt.errors import DataError
+from unprompt.types import FloatArray
+
+if TYPE_CHECKING:
+    import torch
 
 
 def resolve_precision(precision: str, device: str) -> str:
@@ -50,3 +58,21 @@ def inference(runtime: Runtime) -> Iterator[None]:
     kind = torch.device(runtime.device).type
     with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=half):
         yield
+
+
+def finite(rows: torch.Tensor, owner: str) -> FloatArray:
+    """A tower's output, (n, C) of any float type, as float32 in this process's memory.
+
+    A head or a neighbour search would make an answer of anything.
+
+    Raises:
+        DataError: A value is not finite.
+    """
+    found: FloatArray = rows.float().cpu().numpy()
+    bad = int((~np.isfinite(found).all(axis=1)).sum())
+    if bad:
+        raise DataError(
+            f"{owner}: {bad} of {len(found)} rows are not finite: the weights "
+            "are damaged, or overflow in this precision"
+        )
+    return found

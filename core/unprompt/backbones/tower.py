@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt.backbones.config import BackboneConfig
 from unprompt.backbones.files import check_folder, folder_files, weights_hash
-from unprompt.backbones.precision import inference
+from unprompt.backbones.precision import finite, inference
 from unprompt.backbones.preprocess import transform
 from unprompt.contracts import Need, Runtime
 from unprompt.files import content_hash
@@ -45,7 +45,7 @@ class ImageTower(ABC):
             ConfigError: There is no such model, or nothing says how pictures become pixels.
             DataError: A file of weights holds something else.
         """
-        self._runtime = runtime
+        self._runtime, self._owner = runtime, owner
         self._model, self._preprocess = self._load(config, runtime, owner)
         if config.preprocess is not None:
             self._preprocess = transform(config.preprocess)
@@ -56,11 +56,10 @@ class ImageTower(ABC):
         return pixels
 
     def features(self, pixels: torch.Tensor) -> FloatArray:
-        """Pixels (n, 3, H, W) -> pooled features, float32 of shape (n, dim)."""
+        """Pixels (n, 3, H, W) -> pooled features, float32 of shape (n, dim). Raises as `finite`."""
         with inference(self._runtime):
             pooled = self._pooled(pixels.to(self._runtime.device))
-        rows: FloatArray = pooled.float().cpu().numpy()
-        return rows
+        return finite(pooled, self._owner)
 
     @classmethod
     @abstractmethod
