@@ -13,8 +13,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from unprompt import registry
-from unprompt.cli.app import main
+from unprompt._cli.app import main
+from unprompt._registry import plugins as registry
 
 InstallPlugin = Callable[..., Path]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import unprompt as package
-from unprompt.cli.config import load_any
-from unprompt.registry import Registry
+from unprompt._cli.config import load_any
+from unprompt._registry.plugins import Registry
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -184,7 +184,7 @@ def test_the_wheel_says_what_the_project_says(wheel: zipfile.ZipFile) -> None:
     (name,) = (one for one in wheel.namelist() if one.endswith(".dist-info/entry_points.txt"))
     text = wheel.read(name).decode()
     lines = [f"{key} = {value}" for key, value in ENTRY_POINTS.items()]
-    assert {"unprompt = unprompt.cli.app:main", *lines} <= set(text.splitlines())
+    assert {"unprompt = unprompt._cli.app:main", *lines} <= set(text.splitlines())
     assert any(one.endswith(".dist-info/licenses/LICENSE") for one in wheel.namelist())
 
 

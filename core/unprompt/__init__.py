@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unprompt.config.base import Model
-    from unprompt.config.location import Location
+    from unprompt._config.base import Model
+    from unprompt._config.location import Location
     from unprompt.contracts import (
         Batch,
         Dataset,
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         TextEncoder,
         TrainSet,
     )
+    from unprompt.contracts.hookspecs import hookimpl
+    from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
     from unprompt.embeddings import Embeddings, cosine, unit
     from unprompt.errors import (
         ConfigError,
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
         PluginError,
         UnpromptError,
     )
-    from unprompt.hookspecs import hookimpl
-    from unprompt.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 
 __version__ = "0.1.0"
 
@@ -65,8 +65,12 @@ __all__ = [
     "unit",
 ]
 
-_HOMES = {"Location": "config.location", "Model": "config.models", "hookimpl": "hookspecs"}
-_HOMES |= dict.fromkeys(("DatasetSpec", "PredictorSpec", "TextEncoderSpec"), "specs")
+_HOMES = {
+    "Location": "_config.location",
+    "Model": "_config.models",
+    "hookimpl": "contracts.hookspecs",
+}
+_HOMES |= dict.fromkeys(("DatasetSpec", "PredictorSpec", "TextEncoderSpec"), "contracts.specs")
 _HOMES |= dict.fromkeys(("Embeddings", "cosine", "unit"), "embeddings")
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unprompt._data.pictures import folder_images
 from unprompt.contracts import (
     Batch,
     Images,
@@ -32,7 +33,6 @@ from unprompt.contracts import (
     TextEncoder,
     TrainSet,
 )
-from unprompt.data.pictures import folder_images
 from unprompt.embeddings import Embeddings, unit
 from unprompt.types import FloatArray
 

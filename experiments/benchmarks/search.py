@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.blend import blend
-from unprompt.config.search import SearchConfig
+from unprompt._config.search import SearchConfig
+from unprompt._scoring.blend import blend
+from unprompt._search.objective import GramObjective
+from unprompt._search.polish import polish
+from unprompt._search.problem import Problem, Variants
+from unprompt._search.samplers import make_sampler
+from unprompt._search.study import fill
 from unprompt.embeddings import Embeddings, cosine, unit
-from unprompt.search.objective import GramObjective
-from unprompt.search.polish import polish
-from unprompt.search.problem import Problem, Variants
-from unprompt.search.samplers import make_sampler
-from unprompt.search.study import fill
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def compare_calls(objective: GramObjective, members: FloatArray, targets: FloatA
     )
     print(f"  objective                 {fast * 1e3:8.3f} ms a call")
     print(f"  float32 blend, cosine     {slow * 1e3:8.3f} ms a call: {slow / fast:.0f} times")
-    print(f"  unprompt.blend, cosine    {slower * 1e3:8.3f} ms a call: {slower / fast:.0f} times")
+    print(
+        f"  unprompt._scoring.blend, cosine    {slower * 1e3:8.3f} ms a call: {slower / fast:.0f} times"
+    )
     print(f"  largest difference        {abs(objective(weights) - plain()):.1e}")
 
 

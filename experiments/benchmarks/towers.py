@@ -20,12 +20,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from unprompt import Images, Predictor, Record, Runtime, TextEncoder, TrainSet
-from unprompt.assembly import Member, load_ensemble
-from unprompt.backbones import averaged, pixel_batches
-from unprompt.backbones.precision import resolve_precision
+from unprompt._members.dry_run import noise
+from unprompt._registry.loading import Member, load_ensemble
+from unprompt._registry.plugins import Registry
 from unprompt.embeddings import Embeddings
-from unprompt.registry import Registry
-from unprompt.rehearsal import noise
+from unprompt.towers import averaged, pixel_batches
+from unprompt.towers.precision import resolve_precision
 
 DEFAULT = Path(__file__).parents[2] / "ensembles" / "seed-68th.yaml"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt import MissingFileError, Need, Runtime
-from unprompt.backbones import check_folder, hub_folder, hub_need
+from unprompt.towers import check_folder, hub_folder, hub_need
 from unprompt_blip.options import CaptionerConfig
 
 OWNER = "captioner"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from unprompt import Images, Need, Runtime
-from unprompt.backbones import folder_files, inference, pixel_batches, weights_hash
+from unprompt.towers import folder_files, inference, pixel_batches, weights_hash
 from unprompt_blip.caption_models import StandIn, folder_of, load, model_needs, random_model
 from unprompt_blip.options import CaptionerConfig
 

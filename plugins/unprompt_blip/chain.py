@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.backbones import ClipTowers
+from unprompt.towers import ClipTowers
 from unprompt_blip.tokens import Joiner
 
 if TYPE_CHECKING:

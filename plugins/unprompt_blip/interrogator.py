@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet
-from unprompt.backbones import ClipTowers, pixel_batches
+from unprompt.towers import ClipTowers, pixel_batches
 from unprompt_blip.captioner import Captioner
 from unprompt_blip.modes import Writer
 from unprompt_blip.options import InterrogatorOptions

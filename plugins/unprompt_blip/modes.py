@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt import Evidence, Runtime
-from unprompt.backbones import ClipTowers
+from unprompt.towers import ClipTowers
 from unprompt_blip.chain import Chain, first_best
 from unprompt_blip.options import InterrogatorOptions
 from unprompt_blip.phrases import Numbers, Phrases

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from unprompt import Location, Model
-from unprompt.backbones import BackboneConfig, Views
+from unprompt.towers import BackboneConfig, Views
 from unprompt_blip.template import FIELDS, SEED, fields
 
 Mode = Literal["caption", "classic", "fast", "best", "negative", "template"]

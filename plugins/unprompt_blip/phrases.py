@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt import DataError, Runtime, unit
-from unprompt.backbones import ClipTowers
+from unprompt.towers import ClipTowers
 
 if TYPE_CHECKING:
     import torch

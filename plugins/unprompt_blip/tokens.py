@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from unprompt.backbones import ClipTowers
+from unprompt.towers import ClipTowers
 
 if TYPE_CHECKING:
     import torch

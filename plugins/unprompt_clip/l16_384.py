@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from unprompt import PredictorSpec, hookimpl
-from unprompt.backbones import BackboneConfig
+from unprompt.towers import BackboneConfig
 from unprompt_clip.options import RegressorOptions
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from unprompt import Model
-from unprompt.backbones import IDENTITY, BackboneConfig, Views
+from unprompt.towers import IDENTITY, BackboneConfig, Views
 
 Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet
-from unprompt.backbones import ImageTower, TimmTower, VisionTower, averaged, pixel_batches
 from unprompt.bank import PromptBank
+from unprompt.towers import ImageTower, TimmTower, VisionTower, averaged, pixel_batches
 from unprompt_clip.head import Head
 from unprompt_clip.options import RegressorOptions
 

@@ -22,8 +22,8 @@ from unprompt import (
     TrainSet,
     unit,
 )
-from unprompt.backbones import ClipTowers, pixel_batches
 from unprompt.bank import PromptBank
+from unprompt.towers import ClipTowers, pixel_batches
 from unprompt_knn.fit import fit, shares
 from unprompt_knn.kernel import KernelOptions
 from unprompt_knn.options import KnnOptions

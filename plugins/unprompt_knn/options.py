@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from unprompt import Model
-from unprompt.backbones import IDENTITY, BackboneConfig, Views
 from unprompt.bank import BankConfig
+from unprompt.towers import IDENTITY, BackboneConfig, Views
 from unprompt_knn.kernel import KernelOptions
 
 

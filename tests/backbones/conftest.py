@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from unprompt.files import file_hash
+from unprompt._files.hashing import file_hash
 
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 CLIP_STD = [0.26862954, 0.26130258, 0.27577711]

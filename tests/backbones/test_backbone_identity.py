@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from unprompt.backbones import BackboneConfig, ClipTowers, TimmTower, VisionTower, weights_hash
+from unprompt._files.hashing import file_hash
 from unprompt.contracts import Runtime
-from unprompt.files import file_hash
+from unprompt.towers import BackboneConfig, ClipTowers, TimmTower, VisionTower, weights_hash
 
 MakeFolder = Callable[..., Path]
 OFFLINE = Runtime(offline=True)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from unprompt.backbones import BackboneConfig, ClipTowers, TimmTower, VisionTower
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError, MissingFileError
+from unprompt.towers import BackboneConfig, ClipTowers, TimmTower, VisionTower
 
 MakeFolder = Callable[..., Path]
 OFFLINE = Runtime(offline=True)

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from unprompt.assembly import load_ensemble
-from unprompt.backbones import BackboneConfig, ClipTowers, VisionTower
-from unprompt.backbones.precision import inference, resolve_precision
-from unprompt.cache import Cache
-from unprompt.cli.setup import workshop
-from unprompt.config.models import RuntimeConfig
+from unprompt._cli.setup import workshop
+from unprompt._config.models import RuntimeConfig
+from unprompt._files.cache import Cache
+from unprompt._members.member import Workshop, predict, prepare
+from unprompt._registry.loading import load_ensemble
+from unprompt._registry.plugins import Registry
 from unprompt.contracts import Runtime
 from unprompt.embeddings import cosine
-from unprompt.predict import Workshop, predict, prepare
-from unprompt.registry import Registry
 from unprompt.testing import example_pictures, example_train_set
+from unprompt.towers import BackboneConfig, ClipTowers, VisionTower
+from unprompt.towers.precision import inference, resolve_precision
 
 Rows = npt.NDArray[np.float32]
 CPUINFO = Path("/proc/cpuinfo")

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from unprompt.backbones import BackboneConfig, ClipTowers, TimmTower, VisionTower
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
 from unprompt.testing import example_pictures
+from unprompt.towers import BackboneConfig, ClipTowers, TimmTower, VisionTower
 
 Rows = npt.NDArray[np.float32]
 MakeFolder = Callable[..., Path]

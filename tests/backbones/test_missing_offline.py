@@ -43,8 +43,8 @@ import json, sys, tempfile
 from pathlib import Path
 from unprompt.contracts import Runtime
 from unprompt.errors import MissingFileError
-from unprompt.registry import Registry
-from unprompt.specs import PredictorSpec
+from unprompt._registry.plugins import Registry
+from unprompt.contracts.specs import PredictorSpec
 from unprompt.testing import example_train_set
 
 registry, offline = Registry(), sys.argv[1] == "offline"
@@ -198,7 +198,7 @@ def test_predict_offline_as_a_user_starts_it(picture: Path, tmp_path: Path) -> N
     home, output = tmp_path / "home", tmp_path / "out.csv"
     words = ["predict", str(ensemble("clip-l14", tmp_path)), str(picture), "-o", str(output)]
     done = subprocess.run(
-        [sys.executable, "-c", "from unprompt.cli.app import main; main()", *words, "--offline"],
+        [sys.executable, "-c", "from unprompt._cli.app import main; main()", *words, "--offline"],
         env=cache_at(home),
         capture_output=True,
         text=True,

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from unprompt.backbones import BackboneConfig, ClipTowers, TimmTower, VisionTower
 from unprompt.contracts import Runtime
 from unprompt.errors import DataError
+from unprompt.towers import BackboneConfig, ClipTowers, TimmTower, VisionTower
 
 MakeFolder = Callable[..., Path]
 OFFLINE = Runtime(offline=True)

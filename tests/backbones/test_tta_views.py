@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from unprompt.backbones import IDENTITY, BackboneConfig, ClipTowers, averaged
 from unprompt.contracts import Images, Runtime
 from unprompt.embeddings import unit
 from unprompt.testing import Pictures, example_pictures, make_prepared, rows_of
+from unprompt.towers import IDENTITY, BackboneConfig, ClipTowers, averaged
 from unprompt_clip.l14 import L14Options
 from unprompt_clip.regressor import ClipRegressor
 from unprompt_knn.knn import Knn

@@ -434,7 +434,7 @@ def test_packaged_towers_rehearse_without_weights_and_network(small: Path, tmp_p
     log = tmp_path / "network"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     environment |= {"PYTHONPATH": str(guard), "NETWORK_LOG": str(log)}
-    program = "from unprompt.cli.app import main; main()"
+    program = "from unprompt._cli.app import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", program, "check", small, "--random-weights"],
         env=environment,
@@ -466,7 +466,7 @@ def test_looking_for_hub_files_never_touches_the_network(
         "NETWORK_LOG": str(log),
         "HF_HOME": str(tmp_path / "hub"),
     }
-    program = "from unprompt.cli.app import main; main()"
+    program = "from unprompt._cli.app import main; main()"
     path = root / "ensembles" / f"{name}.yaml"
     done = subprocess.run(
         [sys.executable, "-c", program, "check", path],

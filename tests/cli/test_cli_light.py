@@ -26,7 +26,7 @@ HEAVY = {
 
 PROGRAM = """
 import json, sys
-from unprompt.cli.app import main
+from unprompt._cli.app import main
 sys.argv = ["unprompt", *sys.argv[1:]]
 code = 0
 try:
@@ -58,7 +58,7 @@ def test_light_commands_import_nothing_heavy(line: str, root: Path) -> None:
     code, modules = json.loads(done.stderr)
     assert code in (0, None)
     assert done.stdout.strip()
-    assert "unprompt.cli.app" in modules
+    assert "unprompt._cli.app" in modules
     assert HEAVY & set(modules) == set()
 
 

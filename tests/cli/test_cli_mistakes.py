@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from unprompt._data.predictions import read_predictions, write_predictions
 from unprompt.contracts import Batch
-from unprompt.data.predictions import read_predictions, write_predictions
 from unprompt.embeddings import Embeddings, unit
 
 Command = Callable[..., CompletedProcess[str]]
@@ -168,9 +168,9 @@ def test_a_truncated_picture_is_an_error_before_any_model_loads(
     ensemble: Path, truncated: Path, tmp_path: Path
 ) -> None:
     program = (
-        "import sys; from unprompt.cli.app import main\n"
+        "import sys; from unprompt._cli.app import main\n"
         "try: main()\n"
-        "finally: print('torch' in sys.modules, 'unprompt.predict' in sys.modules)"
+        "finally: print('torch' in sys.modules, 'unprompt._members.member' in sys.modules)"
     )
     output = tmp_path / "new" / "out.csv"
     done = subprocess.run(
@@ -489,7 +489,7 @@ def test_a_bug_keeps_its_traceback(
     (tmp_path / "buggy.yaml").write_text("members: [{plugin: buggy}]\n")
     words = ["predict", str(tmp_path / "buggy.yaml"), str(pictures), "-o", "out.csv"]
     done = subprocess.run(
-        [sys.executable, "-c", "from unprompt.cli.app import main; main()", *words],
+        [sys.executable, "-c", "from unprompt._cli.app import main; main()", *words],
         env=with_buggy,
         cwd=tmp_path,
         capture_output=True,

@@ -11,12 +11,12 @@ import pytest
 from pydantic import Field
 
 from unprompt import ConfigError, Location, Model
-from unprompt.assembly import Experiment, load_ensemble, load_experiment
-from unprompt.config.base import Name
-from unprompt.config.check import did_you_mean, finish, validate
-from unprompt.config.models import EnsembleConfig, ExperimentConfig
-from unprompt.config.source import parse, read
-from unprompt.registry import Registry
+from unprompt._config.base import Name
+from unprompt._config.check import did_you_mean, finish, validate
+from unprompt._config.models import EnsembleConfig, ExperimentConfig
+from unprompt._config.source import parse, read
+from unprompt._registry.loading import Experiment, load_ensemble, load_experiment
+from unprompt._registry.plugins import Registry
 
 ECHO = """
 from pydantic import Field

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from unprompt.config.compose import compose
-from unprompt.config.source import Key, Source
+from unprompt._config.compose import compose
+from unprompt._config.source import Key, Source
 
 Write = Callable[..., Path]
 

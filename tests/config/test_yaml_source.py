@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from unprompt.config.source import Position, Source, parse, read, walk
+from unprompt._config.source import Position, Source, parse, read, walk
 
 
 def _problems(text: str) -> list[str]:

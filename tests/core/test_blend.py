@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unprompt import DataError, Embeddings, cosine, unit
-from unprompt.blend import blend, check_weights, stack
-from unprompt.search.objective import GramObjective
+from unprompt._scoring.blend import blend, check_weights, stack
+from unprompt._search.objective import GramObjective
 from unprompt.types import FloatArray
 
 IDS = tuple(f"p{i:02}" for i in range(40))

@@ -12,16 +12,9 @@ from pathlib import Path
 import pytest
 
 from unprompt import OutputError
-from unprompt.cache import Cache, copy_folder
-from unprompt.files import (
-    content_hash,
-    file_hash,
-    folder_hash,
-    replacing,
-    replacing_folder,
-    write_json,
-    write_text,
-)
+from unprompt._files.cache import Cache, copy_folder
+from unprompt._files.hashing import content_hash, file_hash, folder_hash
+from unprompt._files.writing import replacing, replacing_folder, write_json, write_text
 
 
 def _everything(folder: Path) -> list[str]:
@@ -211,7 +204,7 @@ def test_the_cache_lies_where_the_environment_says(
 RACE = """
 import sys, time
 from pathlib import Path
-from unprompt.cache import Cache
+from unprompt._files.cache import Cache
 
 root, mine, other = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unprompt import DataError, Embeddings, TextEncoder, cosine, unit
-from unprompt.oracle import floor_cosines, oracle_cosines
+from unprompt._scoring.floor_oracle import floor_cosines, oracle_cosines
 from unprompt.types import FloatArray
 
 

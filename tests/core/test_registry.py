@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from unprompt import DatasetSpec, PluginError, PredictorSpec, Runtime, RunView
-from unprompt.registry import Claim, Registry
+from unprompt._registry.plugins import Claim, Registry
 
 InstallPlugin = Callable[..., Path]
 
@@ -205,7 +205,7 @@ def test_a_target_that_is_not_there_hints_at_what_to_install(
 def test_listing_plugins_imports_no_heavy_module() -> None:
     heavy = ("torch", "optuna", "open_clip", "transformers", "faiss", "timm", "scipy", "PIL")
     code = (
-        "import sys\nfrom unprompt.registry import Registry\nassert Registry().claims\n"
+        "import sys\nfrom unprompt._registry.plugins import Registry\nassert Registry().claims\n"
         f"print([name for name in {heavy} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -216,7 +216,7 @@ def test_the_specs_of_shipped_plugins_import_no_heavy_module() -> None:
     heavy = ("torch", "optuna", "open_clip", "transformers", "faiss", "timm")
     code = (
         "import sys\nfrom unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec\n"
-        "from unprompt.registry import Registry\nr = Registry()\n"
+        "from unprompt._registry.plugins import Registry\nr = Registry()\n"
         "r.spec('knn-vit-h', PredictorSpec), r.spec('clip-l14', PredictorSpec)\n"
         "r.spec('kaggle', DatasetSpec), r.spec('pairs', DatasetSpec)\n"
         "r.spec('painter', DatasetSpec), r.spec('minilm', TextEncoderSpec)\n"

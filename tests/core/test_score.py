@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unprompt import DataError
-from unprompt.score import Score, score
+from unprompt._scoring.intervals import Score, score
 
 
 def test_mean_is_the_plain_mean_and_lies_in_its_interval() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unprompt import DataError, Embeddings, Record, unit
-from unprompt.config.models import SplitConfig
-from unprompt.data.splits import SPLITS, leak, make_splits, near_duplicate_groups
+from unprompt._config.models import SplitConfig
+from unprompt._data.splits import SPLITS, leak, make_splits, near_duplicate_groups
 from unprompt.types import FloatArray
 
 

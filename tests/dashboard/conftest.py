@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from unprompt import unit
-from unprompt.run.watching import ARTIFACTS
-from unprompt.search.notes import save_note
-from unprompt.storages import open_storage
+from unprompt._pipeline.watching import ARTIFACTS
+from unprompt._search.notes import save_note
+from unprompt._search.storages import open_storage
 
 Serve = Callable[..., AbstractContextManager[tuple[subprocess.Popen[str], str]]]
 
@@ -28,7 +28,7 @@ NOTE = (
 PROGRAM = """\
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from unprompt.cli.app import main
+from unprompt._cli.app import main
 main()
 """
 

@@ -16,8 +16,8 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from unprompt.cli.dashboard import place
-from unprompt.run.watching import ARTIFACTS
+from unprompt._cli.dashboard import place
+from unprompt._pipeline.watching import ARTIFACTS
 
 Command = Callable[..., Any]
 
@@ -77,7 +77,7 @@ def test_a_run_whose_study_is_elsewhere(
 ) -> None:
     import optuna
 
-    from unprompt.storages import open_storage
+    from unprompt._search.storages import open_storage
 
     storage = form.replace("HERE", str(tmp_path))
     optuna.create_study(study_name="elsewhere", storage=open_storage(storage))

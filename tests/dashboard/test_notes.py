@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unprompt.search.notes import save_note
-from unprompt.storages import open_storage
+from unprompt._search.notes import save_note
+from unprompt._search.storages import open_storage
 
 LONG = "".join(f"{i} µ\n" for i in range(2000))
 

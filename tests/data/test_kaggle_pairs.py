@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from unprompt._builtin.kaggle import Kaggle, KaggleOptions
+from unprompt._builtin.pairs import Pairs, PairsOptions
+from unprompt._data import kaggle, pairs
+from unprompt._data.prompts import join, picture_id, prompt_id, read_prompts
 from unprompt.contracts import Dataset, Record
-from unprompt.data import kaggle, pairs
-from unprompt.data.kaggle import Kaggle, KaggleOptions
-from unprompt.data.pairs import Pairs, PairsOptions
-from unprompt.data.prompts import join, picture_id, prompt_id, read_prompts
 from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError
 
@@ -283,7 +283,7 @@ def test_hook_and_options(module: object, options: dict[str, str], tmp_path: Pat
 
 def test_listing_the_readers_imports_nothing_heavy() -> None:
     code = (
-        "import sys, unprompt.data.kaggle, unprompt.data.pairs, unprompt.data.predictions;"
+        "import sys, unprompt._builtin.kaggle, unprompt._builtin.pairs, unprompt._data.predictions;"
         "print([name for name in ('PIL', 'pyarrow', 'torch') if name in sys.modules])"
     )
     result = subprocess.run(

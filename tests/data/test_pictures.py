@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unprompt.contracts import Images
-from unprompt.data.decoding import HAS_AVIF
-from unprompt.data.pictures import (
+from unprompt._data.decoding import HAS_AVIF
+from unprompt._data.pictures import (
     SUFFIXES,
     Files,
     find_pictures,
@@ -19,8 +18,9 @@ from unprompt.data.pictures import (
     open_picture,
     unreadable,
 )
+from unprompt._files.hashing import file_hash
+from unprompt.contracts import Images
 from unprompt.errors import DataError
-from unprompt.files import file_hash
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 

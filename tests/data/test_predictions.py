@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unprompt._data.predictions import FORMATS, format_of, read_predictions, write_predictions
 from unprompt.contracts import Batch, Evidence
-from unprompt.data.predictions import FORMATS, format_of, read_predictions, write_predictions
 from unprompt.embeddings import Embeddings, unit
 from unprompt.errors import DataError, OutputError
 

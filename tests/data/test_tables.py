@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from unprompt.data.tables import find_column, pick_column, read_rows, texts
+from unprompt._data.tables import find_column, pick_column, read_rows, texts
 from unprompt.errors import DataError
 
 REAL_ROW = (

@@ -17,10 +17,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec, hookspecs
-from unprompt.config import models
-from unprompt.config.location import Location
-from unprompt.registry import Registry
+from unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec
+from unprompt._config import models
+from unprompt._config.location import Location
+from unprompt._registry.plugins import Registry
+from unprompt.contracts import hookspecs
 from unprompt.train.recipe import RecipeConfig
 
 ROOT = Path(__file__).parents[2]

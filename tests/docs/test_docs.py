@@ -15,9 +15,9 @@ from types import ModuleType
 
 import pytest
 
-from unprompt import hookspecs
-from unprompt.assembly import load_experiment
-from unprompt.registry import Registry
+from unprompt._registry.loading import load_experiment
+from unprompt._registry.plugins import Registry
+from unprompt.contracts import hookspecs
 from unprompt_painter.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -152,7 +152,7 @@ def test_the_plugin_of_the_guide_works_and_keeps_the_contract(tmp_path: Path) ->
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    code = "import sys; sys.path.insert(0, '.'); from unprompt.registry import Registry\n"
+    code = "import sys; sys.path.insert(0, '.'); from unprompt._registry.plugins import Registry\n"
     code += "import json; from unprompt import PredictorSpec\n"
     code += "print(json.dumps(Registry().spec('mean', PredictorSpec).summary))"
     assert json.loads(python("-c", code)) == "the mean train target"

@@ -25,14 +25,14 @@ from PIL import Image
 
 import unprompt_blip
 import unprompt_painter
-from unprompt.assembly import Ensemble, load_ensemble
-from unprompt.blend import blend
-from unprompt.cache import Cache
-from unprompt.cli.predict import no_train_set
+from unprompt._cli.predict import no_train_set
+from unprompt._data.pictures import folder_images
+from unprompt._files.cache import Cache
+from unprompt._members.member import Workshop, predict, prepare
+from unprompt._registry.loading import Ensemble, load_ensemble
+from unprompt._registry.plugins import Registry
+from unprompt._scoring.blend import blend
 from unprompt.contracts import Batch, Runtime
-from unprompt.data.pictures import folder_images
-from unprompt.predict import Workshop, predict, prepare
-from unprompt.registry import Registry
 from unprompt.testing import HashedWords, example_train_set
 from unprompt_blip.interrogator import Interrogator
 from unprompt_painter.world import World

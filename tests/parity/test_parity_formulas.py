@@ -16,14 +16,14 @@ import pytest
 from PIL import Image
 
 import unprompt_painter
-from unprompt.backbones import PreprocessConfig, averaged
-from unprompt.backbones.preprocess import transform
+from unprompt._data.predictions import read_predictions, write_predictions
+from unprompt._scoring.blend import blend
 from unprompt.bank import PromptBank
-from unprompt.blend import blend
 from unprompt.contracts import Batch, Images, Runtime
-from unprompt.data.predictions import read_predictions, write_predictions
 from unprompt.embeddings import Embeddings, unit
 from unprompt.testing import Pictures
+from unprompt.towers import PreprocessConfig, averaged
+from unprompt.towers.preprocess import transform
 from unprompt_knn.kernel import KernelOptions, weights
 from unprompt_knn.knn import Knn
 from unprompt_knn.options import KnnOptions

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unprompt.backbones import ClipTowers
 from unprompt.contracts import Batch, Images, Runtime
 from unprompt.errors import DataError, MissingFileError
 from unprompt.testing import (
@@ -21,6 +20,7 @@ from unprompt.testing import (
     example_pictures,
     make_prepared,
 )
+from unprompt.towers import ClipTowers
 from unprompt_blip.captioner import Captioner, tidy
 from unprompt_blip.interrogator import Interrogator
 from unprompt_blip.options import CaptionerConfig, InterrogatorOptions

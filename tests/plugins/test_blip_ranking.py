@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from unprompt.backbones import BackboneConfig, ClipTowers
 from unprompt.contracts import Runtime
 from unprompt.embeddings import unit
 from unprompt.errors import DataError
+from unprompt.towers import BackboneConfig, ClipTowers
 from unprompt_blip.chain import TIE, Chain, first_best
 from unprompt_blip.modes import Writer, Written
 from unprompt_blip.options import InterrogatorOptions

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from unprompt._registry.plugins import Registry
 from unprompt.errors import DataError, MissingFileError
-from unprompt.registry import Registry
 from unprompt_blip.options import InterrogatorOptions
 from unprompt_blip.tables import MERGED, NAMES, read_tables, table_needs
 from unprompt_blip.template import CLASSIC, SEED, fields, fit, render

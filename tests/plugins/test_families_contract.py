@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import unprompt_painter
+from unprompt._registry.plugins import Registry
 from unprompt.contracts import Batch, Runtime
-from unprompt.registry import Registry
-from unprompt.specs import PredictorSpec
+from unprompt.contracts.specs import PredictorSpec
 from unprompt.testing import (
     TOLERANCE,
     HashedWords,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from unprompt._data.prompts import prompt_id
+from unprompt._registry.plugins import Registry
 from unprompt.contracts import Dataset
-from unprompt.data.prompts import prompt_id
+from unprompt.contracts.specs import DatasetSpec
 from unprompt.errors import DataError
-from unprompt.registry import Registry
-from unprompt.specs import DatasetSpec
 from unprompt_painter.painter import Painter, PainterOptions
 
 

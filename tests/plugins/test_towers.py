@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from unprompt.backbones import BackboneConfig, ClipTowers, VisionTower
 from unprompt.contracts import Runtime
 from unprompt.errors import MissingFileError
+from unprompt.towers import BackboneConfig, ClipTowers, VisionTower
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "weights"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from unprompt.assembly import load_experiment
-from unprompt.files import file_hash
-from unprompt.registry import Registry
+from unprompt._files.hashing import file_hash
+from unprompt._registry.loading import load_experiment
+from unprompt._registry.plugins import Registry
 from unprompt.train.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,12 +16,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from unprompt.blend import blend
+from unprompt._data.predictions import write_predictions
+from unprompt._files.writing import write_json
+from unprompt._scoring.blend import blend
+from unprompt._scoring.intervals import gap_closed, score
 from unprompt.contracts import Batch
-from unprompt.data.predictions import write_predictions
 from unprompt.embeddings import Embeddings, cosine, unit
-from unprompt.files import write_json
-from unprompt.score import gap_closed, score
 from unprompt.types import DoubleArray, FloatArray
 
 if TYPE_CHECKING:

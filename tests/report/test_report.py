@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from unprompt.data.predictions import read_predictions
+from unprompt._data.predictions import read_predictions
+from unprompt._files.writing import write_json
+from unprompt._report.build import SECTIONS, build_report, write_report
+from unprompt._report.headline import compared
 from unprompt.embeddings import cosine
-from unprompt.files import write_json
-from unprompt.report.build import SECTIONS, build_report, write_report
-from unprompt.report.headline import compared
 
 if TYPE_CHECKING:
     from tests.report.conftest import MakeRun, Page

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from unprompt.report.build import write_report
+from unprompt._report.build import write_report
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

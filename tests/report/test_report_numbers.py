@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unprompt.report.numbers import Estimate, count, duration, fixed, interval, percent, signed
-from unprompt.report.scales import Scale
-from unprompt.report.search import HEIGHT, history
+from unprompt._report.numbers import Estimate, count, duration, fixed, interval, percent, signed
+from unprompt._report.scales import Scale
+from unprompt._report.search import HEIGHT, history
 
 
 @pytest.mark.parametrize(

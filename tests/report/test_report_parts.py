@@ -11,9 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from unprompt.cli.report import report_command
+from unprompt._cli.report import report_command
+from unprompt._report.build import build_report, write_report
 from unprompt.errors import DataError
-from unprompt.report.build import build_report, write_report
 
 if TYPE_CHECKING:
     from tests.report.conftest import MakeRun, Page

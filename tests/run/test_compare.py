@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from unprompt import DataError, Embeddings, cosine, unit
-from unprompt.blend import blend
-from unprompt.cli.compare import compare_command
-from unprompt.run.compare import compare
-from unprompt.score import score
+from unprompt._cli.compare import compare_command
+from unprompt._pipeline.compare import compare
+from unprompt._scoring.blend import blend
+from unprompt._scoring.intervals import score
 from unprompt.types import DoubleArray
 
 N = 120

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import yaml
 
-from unprompt.assembly import load_ensemble
-from unprompt.cache import Cache
-from unprompt.data.predictions import read_predictions
-from unprompt.files import content_hash
-from unprompt.registry import Registry
+from unprompt._data.predictions import read_predictions
+from unprompt._files.cache import Cache
+from unprompt._files.hashing import content_hash
+from unprompt._registry.loading import load_ensemble
+from unprompt._registry.plugins import Registry
 
 Command = Callable[..., CompletedProcess[str]]
 MEMBERS = ("knn-vit-g", "knn-vit-h", "clip-l14", "clip-l16-384", "clip-blip")

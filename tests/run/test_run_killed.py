@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unprompt import files
+from unprompt._files import writing as files
 from unprompt.errors import OutputError
 
 Command = Callable[..., CompletedProcess[str]]
@@ -25,7 +25,7 @@ Command = Callable[..., CompletedProcess[str]]
 PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from unprompt.cli.app import main
+from unprompt._cli.app import main
 main()
 """
 PATIENCE = 240.0
@@ -120,7 +120,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_scores(
 HOLDER = """
 import sys, time
 from pathlib import Path
-from unprompt.files import replacing_folder
+from unprompt._files.writing import replacing_folder
 with replacing_folder(Path(sys.argv[1])) as part:
     (part / "half.txt").write_text("half")
     print("ready", flush=True)

@@ -14,8 +14,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from unprompt.data.predictions import read_predictions
-from unprompt.storages import open_storage
+from unprompt._data.predictions import read_predictions
+from unprompt._search.storages import open_storage
 
 Command = Callable[..., CompletedProcess[str]]
 

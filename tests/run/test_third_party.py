@@ -13,7 +13,7 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from unprompt.data.predictions import read_predictions
+from unprompt._data.predictions import read_predictions
 
 Command = Callable[..., CompletedProcess[str]]
 InstallPlugin = Callable[..., Path]
@@ -298,7 +298,7 @@ def test_a_broken_plugin_that_is_named_is_a_mistake_with_a_place(
 
 def test_another_process_finds_it_too(site: Path, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from unprompt.cli.app import main; main()", "plugins"],
+        [sys.executable, "-c", "from unprompt._cli.app import main; main()", "plugins"],
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,

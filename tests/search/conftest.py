@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from unprompt import unit
-from unprompt.config.search import SearchConfig
-from unprompt.search.engine import Judge
-from unprompt.search.objective import GramObjective
-from unprompt.search.problem import Problem, Variants
+from unprompt._config.search import SearchConfig
+from unprompt._search.engine import Judge
+from unprompt._search.objective import GramObjective
+from unprompt._search.problem import Problem, Variants
 
 MEMBERS = ("knn", "clip", "noise")
 

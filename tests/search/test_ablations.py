@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from unprompt import DataError, cosine, unit
-from unprompt.search.ablations import ABLATIONS, Stacked, no_normalisation, per_dimension
-from unprompt.search.ablations import ridge_stack as ridge
-from unprompt.search.objective import GramObjective
-from unprompt.search.polish import polish
+from unprompt._search.ablations import ABLATIONS, Stacked, no_normalisation, per_dimension
+from unprompt._search.ablations import ridge_stack as ridge
+from unprompt._search.objective import GramObjective
+from unprompt._search.polish import polish
 from unprompt.types import DoubleArray, FloatArray
 
 D = 16
@@ -184,7 +184,7 @@ def test_a_ridge_is_that_of_scikit_learn_with_the_penalty_of_grouped_cross_valid
 
 
 def test_both_normal_equations_give_one_map(monkeypatch: pytest.MonkeyPatch) -> None:
-    from unprompt.search import ablations
+    from unprompt._search import ablations
 
     rows = alike(0, 2 * D).unit()
     (map_,) = ablations._linear_maps(rows, [0.1])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from unprompt import unit
-from unprompt.search.drop import leave_one_out, prune, subset
-from unprompt.search.objective import GramObjective
-from unprompt.search.polish import polish
+from unprompt._search.drop import leave_one_out, prune, subset
+from unprompt._search.objective import GramObjective
+from unprompt._search.polish import polish
 from unprompt.types import FloatArray
 
 NAMES = ("sharp", "dull", "deaf", "twin")

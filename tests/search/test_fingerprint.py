@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from unprompt._search.fingerprint import differences, sketch
 from unprompt.embeddings import Embeddings, unit
-from unprompt.search.fingerprint import differences, sketch
 from unprompt.types import FloatArray
 
 

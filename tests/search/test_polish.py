@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from unprompt import DataError, unit
+from unprompt._search.objective import GramObjective
+from unprompt._search.polish import polish, value_and_gradient
 from unprompt.embeddings import cosine
-from unprompt.search.objective import GramObjective
-from unprompt.search.polish import polish, value_and_gradient
 from unprompt.types import FloatArray
 
 NOISE = (0.6, 0.8, 1.0, 1.3, 2.5)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from unprompt._search.engine import Found, search
+from unprompt._search.objective import GramObjective
+from unprompt._search.problem import Point, Problem, Variants
+from unprompt._search.storages import open_storage
+from unprompt._search.study import METRIC, bury, counts, fill, open_study, whoami
 from unprompt.errors import ConfigError, DataError
-from unprompt.search.engine import Found, search
-from unprompt.search.objective import GramObjective
-from unprompt.search.problem import Point, Problem, Variants
-from unprompt.search.study import METRIC, bury, counts, fill, open_study, whoami
-from unprompt.storages import open_storage
 
 from .conftest import MEMBERS, make_judge, make_objective, make_problem
 
@@ -326,6 +326,6 @@ def test_a_stale_trial_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> Non
     problem = make_problem(trials=4)
     study = in_memory(problem)
     study.ask()  # its process is gone, on a machine that nobody watches
-    monkeypatch.setattr("unprompt.search.study.STALE", timedelta(0))
+    monkeypatch.setattr("unprompt._search.study.STALE", timedelta(0))
     fill(study, problem)
     assert counts(study)[0] == 4

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from unprompt._search.engine import search
+from unprompt._search.storages import open_storage
+from unprompt._search.study import WORKER
 from unprompt.errors import DataError
-from unprompt.search.engine import search
-from unprompt.search.study import WORKER
-from unprompt.storages import open_storage
 
 from ..search.conftest import make_judge, make_problem
 
@@ -106,7 +106,7 @@ ORPHANS = """\
 import sys
 from pathlib import Path
 from tests.search.conftest import make_judge, make_problem
-from unprompt.search.engine import search
+from unprompt._search.engine import search
 if __name__ == "__main__":
     problem = make_problem(trials=100_000, workers=2, storage=sys.argv[1], sampler="random")
     search(problem, (1, 1, 1), {"split": "s"}, make_judge(), Path("no"), "shared")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from unprompt.registry import Registry
+from unprompt._registry.plugins import Registry
 from unprompt.train import __main__ as command
 from unprompt.train.loop import Trained
 from unprompt.train.recipe import load_recipe

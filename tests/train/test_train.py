@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from unprompt.backbones import BackboneConfig, ClipTowers, VisionTower
-from unprompt.config.location import Location
+from unprompt._config.location import Location
+from unprompt._files.hashing import file_hash
+from unprompt._registry.plugins import Registry
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
-from unprompt.files import file_hash
-from unprompt.registry import Registry
+from unprompt.towers import BackboneConfig, ClipTowers, VisionTower
 from unprompt.train.loop import Trained
 from unprompt.train.recipe import load_recipe
 from unprompt_painter.world import World

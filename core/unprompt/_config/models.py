@@ -1,0 +1,144 @@
+"""What an ensemble's and an experiment's YAML may say; field descriptions are the reference."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from unprompt._config.base import Model, Name
+from unprompt._config.location import Location
+from unprompt._config.search import SearchConfig
+
+RESERVED = {"ensemble", "image_id", "prompt", "predicted", "cosine", "group"}
+"""Names beside members' in files and columns."""
+
+
+class PartConfig(Model):
+    """A plugin and its options."""
+
+    plugin: str = Field(description="The plugin's name, as `unprompt plugins` lists it.")
+    options: dict[str, Any] = Field(
+        default={}, description="The plugin's own options; see its options model."
+    )
+
+
+class MemberConfig(PartConfig):
+    """One line of an ensemble."""
+
+    name: Name | None = Field(
+        default=None, description="The member's name, distinct in the ensemble. Default: plugin."
+    )
+    weight: float = Field(
+        default=1.0, ge=0, allow_inf_nan=False, description="Weight in the blend; ratios matter."
+    )
+    artifact: Location | None = Field(
+        default=None,
+        description="A folder that the member has prepared before; runs write it themselves.",
+    )
+
+    @property
+    def label(self) -> str:
+        """The member's name: its own, or its plugin's."""
+        return self.name or self.plugin
+
+
+class EnsembleConfig(Model):
+    """Ordered members, and the space that they predict in."""
+
+    name: Name = Field(default="ensemble", description="Shown in tables and files.")
+    text_encoder: PartConfig = Field(
+        default=PartConfig(plugin="minilm"), description="Fixes the target space."
+    )
+    members: Annotated[list[MemberConfig], Field(min_length=1)] = Field(
+        description="At least one; predictions are blended by weight."
+    )
+
+    @model_validator(mode="after")
+    def _check_members(self) -> EnsembleConfig:
+        names = [member.label for member in self.members]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            what = f"two members are called {repeated[0]!r}: give one of them a `name`"
+            raise PydanticCustomError("members", "{what}", {"what": what})
+        for name in sorted(RESERVED & set(names)):
+            what = f"a member cannot be called {name!r}: tables use that name themselves"
+            raise PydanticCustomError("members", "{what}", {"what": what})
+        if not any(member.weight > 0 for member in self.members):
+            raise PydanticCustomError("members", "every weight is 0: nothing is left to blend")
+        return self
+
+
+class SplitConfig(Model):
+    """How pictures are divided: members learn on train, weights on holdout, scores on test."""
+
+    train: float = Field(default=0.8, gt=0, lt=1, description="Share of the pictures.")
+    holdout: float = Field(default=0.1, gt=0, lt=1, description="Share of the pictures.")
+    test: float = Field(default=0.1, gt=0, lt=1, description="Share of the pictures.")
+    group_cosine: float = Field(
+        default=0.7,
+        gt=0,
+        le=1,
+        description="Prompts at least this near to each other (cosine), directly or through "
+        "others, form a group; a group is never split.",
+    )
+    seed: int = Field(default=0, ge=0, description="Decides which groups go where.")
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> SplitConfig:
+        total = self.train + self.holdout + self.test
+        if abs(total - 1) > 1e-6:
+            what = f"train, holdout and test should add up to 1, got {total:g}"
+            raise PydanticCustomError("split", "{what}", {"what": what})
+        return self
+
+
+class DataConfig(PartConfig):
+    """The pictures and prompts of an experiment."""
+
+    split: SplitConfig = Field(default=SplitConfig(), description="Train, holdout and test.")
+
+
+class ScoreConfig(Model):
+    """How results are judged."""
+
+    bootstrap: int = Field(
+        default=1000, ge=100, description="Resamples of groups behind each 95 % interval."
+    )
+    wordings: int = Field(
+        default=8,
+        ge=2,
+        description="Prompts per picture behind the oracle, where the dataset knows them. The "
+        "estimate is unbiased for any number; more make it less noisy.",
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the bootstrap.")
+
+
+class RuntimeConfig(Model):
+    """How to compute; only `precision` may change a result."""
+
+    device: str = Field(default="cpu", description="A torch device, such as cpu or cuda:0.")
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        default="float32",
+        description="Arithmetic of the towers. auto: bfloat16 where the processor computes in it, "
+        "else float32.",
+    )
+    batch_size: int = Field(default=64, ge=1, description="Pictures or texts per forward pass.")
+    workers: int = Field(default=2, ge=1, description="Threads that open pictures.")
+
+
+class ExperimentConfig(Model):
+    """Data, an ensemble, a search, and how to score: one run's worth."""
+
+    name: Name = Field(description="Names the folder below the runs folder.")
+    data: DataConfig = Field(description="Where pictures and prompts come from.")
+    ensemble: EnsembleConfig = Field(
+        description="The members; usually `include: ../ensembles/some.yaml`."
+    )
+    search: SearchConfig = Field(default=SearchConfig(), description="The blend search.")
+    score: ScoreConfig = Field(default=ScoreConfig(), description="Intervals and the oracle.")
+    runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="Device and batch size.")
+    observers: list[str] = Field(
+        default=[], description="Plugins that only watch the run through lifecycle hooks."
+    )

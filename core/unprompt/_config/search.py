@@ -1,0 +1,101 @@
+"""What an experiment's ``search`` block may say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from unprompt._config.base import Model
+
+Sampler = Literal["tpe", "gp", "cmaes", "random", "grid", "qmc"]
+Enqueued = Literal["equal", "members", "ensemble"]
+Ablation = Literal["per-dimension", "ridge-stack"]
+
+_SCHEME = re.compile(r"^[a-z][a-z0-9+]*://")
+JOURNAL = "journal://"
+
+
+def _placed(where: str, info: ValidationInfo) -> str:
+    """A journal's path from the folder of the YAML file that says it; URLs as they are."""
+    path = where.removeprefix(JOURNAL)
+    if _SCHEME.match(path):
+        return where
+    folder = getattr(where, "folder", (info.context or {}).get("folder"))
+    return str(((folder or Path.cwd()) / Path(path).expanduser()).absolute())
+
+
+Storage = Annotated[str, Field(min_length=1), AfterValidator(_placed)]
+
+
+class SearchConfig(Model):
+    """The Optuna search over blend weights."""
+
+    trials: int = Field(
+        default=200, ge=1, description="Finished trials that the study should have in the end."
+    )
+    timeout: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Seconds after which none begins."
+    )
+    sampler: Sampler = Field(
+        default="tpe",
+        description="Optuna's: tpe, gp (Gaussian process), cmaes, random, grid (as many steps of "
+        "each weight as `trials` allow), qmc (Sobol).",
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the sampler.")
+    weights: Literal["free", "simplex"] = Field(
+        default="free",
+        description="free: each weight in its bounds; only ratios matter. simplex: shares that "
+        "add up to 1, drawn evenly; the parameter is exp(-weight), as Optuna has to draw it.",
+    )
+    bounds: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
+        default={}, description="Member -> [lowest, highest] weight, within 0..1 (free only)."
+    )
+    enqueue: list[Enqueued] = Field(
+        default=["equal", "members", "ensemble"],
+        description="What is tried first: equal weights, each member alone, the weights that the "
+        "ensemble says.",
+    )
+    storage: Storage | None = Field(
+        default=None,
+        description="Where the study lives: a path or journal://PATH (a journal file), "
+        "sqlite:///FILE, postgresql://, mysql://, or grpc://HOST:PORT. Default: study.journal in "
+        "the run's folder.",
+    )
+    study: str | None = Field(
+        default=None, min_length=1, description="The study's name. Default: the experiment's."
+    )
+    workers: int = Field(default=1, ge=1, description="Processes that search together.")
+    space: dict[str, dict[str, Annotated[list[Any], Field(min_length=1)]]] = Field(
+        default={},
+        description="Member -> option, such as `neighbours` or `kernel.temperature` -> values to "
+        "choose from. Options that need no tower only; the family says which.",
+    )
+    folds: int = Field(
+        default=0,
+        ge=0,
+        description="2 or more: weights are searched on predictions for train and holdout "
+        "together, made by members that were fitted on the other folds; whole groups are dealt "
+        "to folds. 0: on the holdout.",
+    )
+    prune: bool = Field(
+        default=False, description="Drop members whose removal does not hurt on the holdout."
+    )
+    ablations: list[Ablation] = Field(
+        default=[], description="Other ways to blend, fitted on the holdout, to report beside ours."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> SearchConfig:
+        if self.bounds and self.weights == "simplex":
+            raise PydanticCustomError("search", "`bounds` belong to `weights: free`")
+        for name, (low, high) in self.bounds.items():
+            if not 0 <= low <= high <= 1 or high == 0:
+                what = f"`bounds` of {name!r} should be [low, high] within 0..1, high above 0"
+                raise PydanticCustomError("search", "{what}", {"what": what})
+        if self.folds == 1:
+            raise PydanticCustomError("search", "`folds` should be 0, or 2 and more")
+        return self

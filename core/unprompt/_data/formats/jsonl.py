@@ -1,0 +1,57 @@
+"""Predictions as JSON lines: ``image_id``, ``prompt``, ``evidence``, ``embedding``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unprompt._data.prompts import ID_COLUMNS
+from unprompt._data.tables import pick_column, read_rows, texts
+from unprompt.errors import DataError, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unprompt.contracts import Batch
+    from unprompt.types import FloatArray
+
+
+def write(path: Path, batch: Batch) -> None:
+    """Write one object per image; evidence is a list of ``{text, weight, kind}``."""
+    names = zip(batch.embeddings.ids, batch.prompts, batch.evidence, strict=True)
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for (name, prompt, reasons), row in zip(names, batch.embeddings.rows, strict=True):
+            line = {
+                "image_id": name,
+                "prompt": prompt,
+                "evidence": [asdict(reason) for reason in reasons],
+                # By way of text: the fewest digits that give the same float32 again.
+                "embedding": row.astype(str).astype(np.float64).tolist(),
+            }
+            file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
+    """Read ids and rows of shape (N, D).
+
+    Raises:
+        DataError: Broken file, or an embedding that is no list of D numbers.
+    """
+    table = read_rows(path)
+    ids = texts(table, pick_column(table[0], ID_COLUMNS, path), path)
+    column = pick_column(table[0], ("embedding",), path)
+    rows = [row[column] for row in table]
+    dim = len(rows[0]) if isinstance(rows[0], list) else 0
+    wrong = [name for name, row in zip(ids, rows, strict=True) if not _is_row(row, dim)]
+    if wrong:
+        raise DataError(f"{path}: not the same number of numbers as in the first: {named(wrong)}")
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, which the reader refuses
+        return tuple(ids), np.array(rows, np.float64).astype(np.float32)
+
+
+def _is_row(row: object, dim: int) -> bool:
+    return isinstance(row, Sequence) and 0 < dim == len(row) and {*map(type, row)} <= {int, float}

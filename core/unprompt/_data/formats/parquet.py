@@ -1,0 +1,81 @@
+"""Predictions as Parquet: ``image_id``, ``prompt``, ``evidence``, ``embedding`` (a fixed list)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from unprompt._data.prompts import ID_COLUMNS
+from unprompt._data.tables import pick_column
+from unprompt.errors import DataError, named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unprompt.contracts import Batch
+    from unprompt.types import FloatArray
+
+_REASON = pa.struct({"text": pa.string(), "weight": pa.float64(), "kind": pa.string()})
+
+
+def write(path: Path, batch: Batch) -> None:
+    """Write one row per image; evidence is a list of ``{text, weight, kind}``."""
+    rows = batch.embeddings.rows
+    evidence = [[asdict(reason) for reason in reasons] for reasons in batch.evidence]
+    flat = pa.array(np.ascontiguousarray(rows).ravel(), pa.float32())
+    table = pa.table(
+        {
+            "image_id": pa.array(batch.embeddings.ids, pa.string()),
+            "prompt": pa.array(batch.prompts, pa.string()),
+            "evidence": pa.array(evidence, pa.list_(_REASON)),
+            "embedding": pa.FixedSizeListArray.from_arrays(flat, rows.shape[1]),
+        }
+    )
+    pq.write_table(table, path)
+
+
+def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
+    """Read ids and rows of shape (N, D); other columns are not looked at.
+
+    Raises:
+        DataError: Broken file, or embeddings that are not all lists of D numbers.
+    """
+    try:
+        file = pq.ParquetFile(path)
+        names = file.schema_arrow.names
+        key = pick_column(names, ID_COLUMNS, path)
+        value = pick_column(names, ("embedding",), path)
+        table = file.read([key, value])
+        ids = [name or "" for name in table[key].cast(pa.string()).to_pylist()]
+        lists = table[value].cast(pa.list_(pa.float32())).combine_chunks()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+    if not ids:
+        raise DataError(f"{path}: the table has no rows")
+    lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
+    wrong = [name for name, n in zip(ids, lengths, strict=True) if n != lengths[0] or not n]
+    if wrong:
+        raise DataError(f"{path}: not the same number of numbers as in the first: {named(wrong)}")
+    flat = lists.flatten().to_numpy(zero_copy_only=False)  # a missing number becomes a NaN
+    return tuple(ids), flat.astype(np.float32).reshape(len(ids), -1)
+
+
+def read_batch(path: Path) -> Batch:
+    """Read back all that `write` wrote, prompts and evidence too."""
+    from unprompt.contracts import Batch, Evidence
+    from unprompt.embeddings import Embeddings
+
+    table = pq.read_table(path)
+    ids = tuple(table["image_id"].to_pylist())
+    dim = table.schema.field("embedding").type.list_size
+    flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    evidence = tuple(
+        tuple(Evidence(**reason) for reason in reasons) for reasons in table["evidence"].to_pylist()
+    )
+    rows = flat.astype(np.float32).reshape(len(ids), dim)
+    return Batch(Embeddings(ids, rows), tuple(table["prompt"].to_pylist()), evidence)

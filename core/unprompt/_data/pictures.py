@@ -1,0 +1,182 @@
+"""Pictures on disk: finding them, and giving them out by id."""
+
+from __future__ import annotations
+
+import glob
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unprompt._data.decoding import HAS_AVIF, open_picture
+from unprompt._files.hashing import file_hash
+from unprompt.contracts import Images
+from unprompt.errors import DataError, named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from PIL import Image
+
+__all__ = ["SUFFIXES", "Files", "find_pictures", "folder_images", "open_picture", "unreadable"]
+
+SUFFIXES = frozenset(
+    [
+        "png",
+        "jpg",
+        "jpeg",
+        "jpe",
+        "jfif",
+        "webp",
+        "bmp",
+        "gif",
+        "tif",
+        "tiff",
+        "ppm",
+        "pgm",
+        "pbm",
+        "pnm",
+    ]
+    + ["avif"] * HAS_AVIF
+)
+"""Suffixes of pictures in folders and globs, in lower case and without the dot."""
+
+_CLASHES_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Opens pictures from files; a `unprompt.contracts.PictureSource`.
+
+    Attributes:
+        paths: Each ``image_id`` with its file.
+    """
+
+    paths: Mapping[str, Path]
+
+    def open(self, image_id: str) -> Image.Image:
+        """The picture, see `open_picture`. Raises DataError naming an unreadable or unknown one."""
+        return open_picture(self._path(image_id))
+
+    def digest(self, image_id: str) -> str:
+        """SHA-256 of the file. Raises DataError naming a missing or unknown one."""
+        path = self._path(image_id)
+        try:
+            return file_hash(path)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+    def _path(self, image_id: str) -> Path:
+        if image_id not in self.paths:
+            raise DataError(f"no picture for {image_id!r}")
+        return self.paths[image_id]
+
+
+def folder_images(arguments: Sequence[str | Path]) -> Images:
+    """The pictures that files, folders and globs name, ready to predict; see `find_pictures`."""
+    paths = find_pictures(arguments)
+    return Images(tuple(paths), Files(paths))
+
+
+def find_pictures(arguments: Sequence[str | Path]) -> dict[str, Path]:
+    """Find the pictures that files, folders (with subfolders) and globs name.
+
+    In folders and globs the suffix says what is a picture (`SUFFIXES`, any case) and hidden
+    names are skipped; a file named by itself is always taken.
+
+    Returns:
+        Each ``image_id`` with its file, sorted within each argument. The id is the path below
+        the folder argument, or the file's name, without the suffix. A file named twice is there
+        once.
+
+    Raises:
+        DataError: An argument is missing or holds no picture, or two files share an id; all such
+            problems at once.
+    """
+    if not arguments:
+        raise DataError("no picture, folder or glob was named")
+    found: dict[str, Path] = {}
+    seen: set[str] = set()
+    problems: list[str] = []
+    clashes: list[str] = []
+    for argument in arguments:
+        hits = sorted(_hits(str(argument)), key=lambda hit: hit[1].as_posix())
+        if not hits:
+            problems.append(_nothing(str(argument)))
+        for image_id, path in hits:
+            place = os.path.abspath(path)
+            if place in seen:
+                continue
+            seen.add(place)
+            first = found.setdefault(image_id, path)
+            if first is not path and not first.samefile(path):
+                clashes.append(_clash(image_id, first, path))
+    more = len(clashes) - _CLASHES_SHOWN
+    problems += clashes[:_CLASHES_SHOWN] + [f"{more} more ids are shared"] * (more > 0)
+    if problems:
+        raise DataError(problems)
+    return found
+
+
+def unreadable(images: Images, workers: int) -> dict[str, str]:
+    """Open every picture once, to fail before any model loads.
+
+    Args:
+        images: N pictures.
+        workers: Threads that open them.
+
+    Returns:
+        For each picture that cannot be opened, in the order of ``images.ids``: its id and the
+        error's line.
+    """
+
+    def problem(image_id: str) -> str | None:
+        try:
+            images.open(image_id)
+        except DataError as error:
+            return str(error)
+        return None
+
+    with ThreadPoolExecutor(max(1, workers)) as threads:
+        lines = threads.map(problem, images.ids)
+        return {name: line for name, line in zip(images.ids, lines, strict=True) if line}
+
+
+def _hits(argument: str) -> Iterator[tuple[str, Path]]:
+    """Each picture that one argument names, with its id."""
+    path = Path(argument).expanduser()
+    if path.is_dir():
+        for file in path.rglob("*"):
+            below = file.relative_to(path)
+            hidden = any(part.startswith(".") for part in below.parts)
+            if not hidden and _is_picture(file):
+                yield below.with_suffix("").as_posix(), file
+    elif path.is_file():
+        yield path.stem, path
+    else:
+        for name in glob.glob(str(path), recursive=True):
+            if _is_picture(Path(name)):
+                yield Path(name).stem, Path(name)
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower().removeprefix(".") in SUFFIXES and path.is_file()
+
+
+def _nothing(argument: str) -> str:
+    """Say why an argument gave no picture."""
+    if Path(argument).expanduser().is_dir():
+        return f"{argument}: no picture in this folder ({', '.join(sorted(SUFFIXES))})"
+    if glob.has_magic(argument):
+        return f"{argument}: no picture matches"
+    return f"{argument}: no such file or folder"
+
+
+def _clash(image_id: str, first: Path, second: Path) -> str:
+    """Name two files of one id, and the way out."""
+    way = "rename one of them"
+    if first.absolute().parent != second.absolute().parent:
+        common = os.path.commonpath([first.absolute(), second.absolute()])
+        way = f"name the one folder {common} instead, so that ids keep the subfolder, or {way}"
+    return f"{named([str(first), str(second)])} share the id {image_id!r}: {way}"

@@ -1,0 +1,110 @@
+"""Tables that give each picture its prompt: their columns, their checks, and the join by id."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from unprompt._data.tables import find_column, pick_column, read_rows, texts
+from unprompt.errors import DataError, named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from unprompt.embeddings import Embeddings
+
+ID_COLUMNS = ("image_id", "imgId")
+PROMPT_COLUMNS = ("prompt", "text", "caption")
+PICTURE_COLUMNS = (
+    "image",
+    "filepath",
+    "image_path",
+    "image_name",
+    "file_name",
+    "filename",
+    "file",
+    "path",
+)
+
+
+def prompt_id(prompt: str) -> str:
+    """16 hex digits that are equal for equal prompts, whatever white space is around them."""
+    return hashlib.sha256(prompt.strip().encode()).hexdigest()[:16]
+
+
+def picture_id(picture: str) -> str:
+    """The id of a picture that a table names by its path: the path without its suffix."""
+    path = PurePosixPath(picture)
+    return (path.parent / path.stem).as_posix() if picture else ""
+
+
+def read_prompts(path: Path) -> dict[str, str]:
+    """Read the prompt of each picture from a table, such as Kaggle's ``prompts.csv``.
+
+    The id stands in a column ``image_id`` or ``imgId``; without one, it is `picture_id` of the
+    column that names the picture.
+
+    Returns:
+        Each ``image_id`` with its prompt, in the order of the table.
+
+    Raises:
+        DataError: The table is broken or empty, lacks a column, repeats an id, or has an empty
+            id or prompt.
+    """
+    rows = read_rows(path)
+    column = find_column(rows[0], ID_COLUMNS, path)
+    if column is not None:
+        ids = texts(rows, column, path)
+    else:
+        column = pick_column(rows[0], (*ID_COLUMNS, *PICTURE_COLUMNS), path)
+        ids = [picture_id(picture) for picture in texts(rows, column, path)]
+    prompts = prompt_texts(rows, path)
+    problems = row_problems(path, ids, prompts)
+    if problems:
+        raise DataError(problems)
+    return dict(zip(ids, prompts, strict=True))
+
+
+def prompt_texts(
+    rows: Sequence[dict[str, Any]], path: Path, aliases: Sequence[str] = PROMPT_COLUMNS
+) -> list[str]:
+    """The N prompts of a table, without white space around them: it made no picture.
+
+    Raises:
+        DataError: There is not one such column, or it holds other things than text.
+    """
+    return [prompt.strip() for prompt in texts(rows, pick_column(rows[0], aliases, path), path)]
+
+
+def row_problems(path: Path, ids: Sequence[str], prompts: Sequence[str]) -> list[str]:
+    """What is wrong with the N ids and prompts of a table: one line per kind of problem."""
+    nameless = [str(number) for number, name in enumerate(ids, start=1) if not name]
+    repeated = [name for name, times in Counter(ids).items() if name and times > 1]
+    silent = [name for name, prompt in zip(ids, prompts, strict=True) if name and not prompt]
+    return [
+        f"{path}: {what} {named(things)}"
+        for what, things in (
+            ("no image id in row", nameless),
+            ("repeated ids", repeated),
+            ("empty prompt for", silent),
+        )
+        if things
+    ]
+
+
+def join(predictions: Embeddings, prompts: Mapping[str, str]) -> tuple[str, ...]:
+    """The ids of both tables, which must be the same set, in the order of ``prompts``.
+
+    Raises:
+        DataError: Names prompts without a prediction and predictions without a prompt.
+    """
+    predicted = set(predictions.ids)
+    missing = [name for name in prompts if name not in predicted]
+    extra = [name for name in predictions.ids if name not in prompts]
+    problems = [f"missing prediction for {named(missing)}"] if missing else []
+    problems += [f"prediction without a prompt: {named(extra)}"] if extra else []
+    if problems:
+        raise DataError(problems)
+    return tuple(prompts)

@@ -1,0 +1,1 @@
+"""Files: written by rename, hashed, and cached by what they depend on."""

@@ -1,0 +1,27 @@
+"""SHA-256 of plain data, files and folders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from unprompt.types import Json
+
+
+def content_hash(value: Json) -> str:
+    """SHA-256 of plain data; equal for equal data whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder_hash(folder: Path, pattern: str = "**/*") -> str:
+    """SHA-256 over the names and bytes of the files below ``folder`` that match ``pattern``."""
+    files = sorted(path for path in folder.glob(pattern) if path.is_file())
+    return content_hash([(path.relative_to(folder).as_posix(), file_hash(path)) for path in files])

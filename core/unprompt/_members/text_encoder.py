@@ -1,0 +1,76 @@
+"""A text encoder whose results are kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from unprompt._files.cache import Cache
+from unprompt.contracts import TextEncoder
+from unprompt.embeddings import NORM_TOLERANCE
+from unprompt.errors import PluginError
+from unprompt.types import FloatArray
+
+
+class CachedTextEncoder(TextEncoder):
+    """Wraps a text encoder: no text is encoded twice in a process, no list of texts twice on disk."""
+
+    def __init__(self, encoder: TextEncoder, cache: Cache) -> None:
+        """Store both."""
+        self._encoder = encoder
+        self._cache = cache
+        self._known: dict[str, FloatArray] = {}
+
+    @property
+    def identity(self) -> str:
+        """The wrapped encoder's."""
+        return self._encoder.identity
+
+    @property
+    def dim(self) -> int:
+        """The wrapped encoder's."""
+        return self._encoder.dim
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Unit rows, float32 of shape (len(texts), D); each distinct text is encoded once.
+
+        Raises:
+            PluginError: The encoder gave another shape, or values that are not finite.
+        """
+        distinct = list(dict.fromkeys(texts))
+        if not all(text in self._known for text in distinct):
+            self._known.update(zip(distinct, self._rows(distinct), strict=True))
+        if not texts:
+            return np.empty((0, self.dim), np.float32)
+        return np.stack([self._known[text] for text in texts])
+
+    def _rows(self, texts: list[str]) -> FloatArray:
+        """From the disk, or encoded now.
+
+        The key is the whole list: what happens to be known already depends on what else this
+        process has done, and another run would not find its own list again.
+        """
+
+        def make(folder: Path) -> None:
+            new = [text for text in texts if text not in self._known]
+            encoded = self._encoder.encode(new)
+            self._check(encoded, len(new))
+            fresh = dict(zip(new, encoded, strict=True))
+            rows = np.stack([fresh[t] if t in fresh else self._known[t] for t in texts])
+            np.save(folder / "rows.npy", rows, allow_pickle=False)
+
+        folder = self._cache.folder("texts", [self.identity, texts], make)
+        rows: FloatArray = np.load(folder / "rows.npy", allow_pickle=False)
+        return rows
+
+    def _check(self, rows: FloatArray, count: int) -> None:
+        shape = np.shape(rows)
+        if shape != (count, self.dim) or not np.isfinite(rows).all():
+            raise PluginError(
+                f"text encoder {self.identity}: gave {shape}, "
+                f"not finite rows of shape {(count, self.dim)}"
+            )
+        if (np.abs(np.linalg.norm(rows, axis=1) - 1) > NORM_TOLERANCE).any():
+            raise PluginError(f"text encoder {self.identity}: gave rows that are not unit length")

@@ -1,0 +1,117 @@
+"""What members are trained and judged on: rows, pictures, targets and splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from unprompt._data.pictures import Files, unreadable
+from unprompt._data.splits import Splits, make_splits
+from unprompt._members.member import Workshop
+from unprompt._pipeline.stages import Stages
+from unprompt._registry.loading import Experiment
+from unprompt.contracts import Dataset, Images, Record, TextEncoder, TrainSet
+from unprompt.embeddings import Embeddings, check_distinct
+from unprompt.errors import DataError, named
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class World:
+    """Everything that members are trained and judged on.
+
+    Attributes:
+        dataset: Where it came from.
+        records: Every row.
+        images: Every picture.
+        targets: Every prompt's embedding, keyed by ``image_id``.
+        splits: Who is where.
+        text_encoder: The target space.
+    """
+
+    dataset: Dataset
+    records: tuple[Record, ...]
+    images: Images
+    targets: Embeddings
+    splits: Splits
+    text_encoder: TextEncoder
+
+    def train(self) -> TrainSet:
+        """What members may learn from."""
+        return self.learnable(self.splits.ids["train"])
+
+    def folds(self, count: int, seed: int) -> list[tuple[str, ...]]:
+        """Train and holdout in ``count`` parts of about one size; whole groups only.
+
+        Raises:
+            DataError: There are fewer groups than parts.
+        """
+        from sklearn.model_selection import GroupKFold
+
+        pool = self.pool()
+        groups = [self.splits.groups[name] for name in pool]
+        if len(set(groups)) < count:
+            raise DataError(
+                f"search.folds: {count} folds need as many groups, and train and holdout have "
+                f"{len(set(groups))}"
+            )
+        dealt = GroupKFold(count, shuffle=True, random_state=seed).split(pool, groups=groups)
+        return [tuple(pool[i] for i in inside) for _, inside in dealt]
+
+    def pool(self) -> tuple[str, ...]:
+        """The ids of train and holdout, in the dataset's order."""
+        either = {*self.splits.ids["train"], *self.splits.ids["holdout"]}
+        return tuple(r.image_id for r in self.records if r.image_id in either)
+
+    def pooled(self) -> World:
+        """The same world where train and holdout both are what they are together."""
+        ids = {"train": self.pool(), "holdout": self.pool(), "test": self.splits.ids["test"]}
+        return replace(self, splits=Splits(ids, self.splits.groups))
+
+    def learnable(self, ids: Sequence[str]) -> TrainSet:
+        """Some pictures as a train split."""
+        inside = set(ids)
+        records = tuple(record for record in self.records if record.image_id in inside)
+        targets = self.targets.select(ids)
+        return TrainSet(records, self.images.select(ids), targets, self.text_encoder)
+
+
+def open_world(experiment: Experiment, shop: Workshop, stages: Stages) -> World:
+    """Read the dataset, embed its prompts and split it.
+
+    Raises:
+        DataError: Rows and pictures do not match, a picture cannot be read, or a split is empty.
+    """
+    encoder = shop.text_encoder(experiment.ensemble.text_encoder)
+    with stages.timed("dataset"):
+        dataset: Dataset = shop.registry.build(experiment.dataset.spec, experiment.dataset.options)
+        records, images = dataset.records(), dataset.images()
+        ids = [record.image_id for record in records]
+        check_distinct(ids)
+        odd = sorted(set(ids) ^ set(images.ids))
+        if odd:
+            raise DataError(f"pictures and prompts do not match: {named(odd)}")
+        check_pictures(images, shop)
+    with stages.timed("targets"):
+        rows = encoder.encode([record.prompt for record in records])
+        targets = Embeddings(tuple(ids), rows)
+    with stages.timed("splits"):
+        splits = make_splits(records, targets, experiment.config.data.split)
+    return World(dataset, records, images, targets, splits, encoder)
+
+
+def check_pictures(images: Images, shop: Workshop) -> None:
+    """Open every picture file once per content, before any model loads.
+
+    Raises:
+        DataError: With one line for each file that cannot be read.
+    """
+    if not isinstance(images.source, Files):
+        return  # drawn, not stored: nothing that could be broken
+
+    def make(folder: Path) -> None:
+        problems = unreadable(images, shop.runtime.workers)
+        if problems:
+            raise DataError(list(problems.values()))
+
+    shop.cache.folder("readable", [images.digest(name) for name in images.ids], make)

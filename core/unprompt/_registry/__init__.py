@@ -1,0 +1,1 @@
+"""Find plugins, and build ensembles and experiments from YAML that names them."""

@@ -1,0 +1,163 @@
+"""What a trial may choose, and what it is worth."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unprompt._config.search import SearchConfig
+from unprompt._search.objective import GramObjective
+from unprompt.types import Json
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
+
+Params = Mapping[str, Json]
+LEAST = math.exp(-20.0)
+"""The smallest parameter of a simplex weight: a weight of 20 before shares are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """The options of a member that are searched.
+
+    Attributes:
+        values: Option -> values to choose from, in the order of the YAML; may be empty.
+    """
+
+    values: Mapping[str, Sequence[Json]]
+
+    def __len__(self) -> int:
+        """How many variants of the member there are; 1 where nothing is searched."""
+        return math.prod(len(choices) for choices in self.values.values())
+
+    def options(self) -> list[dict[str, Json]]:
+        """The chosen values of each variant, in the order of their numbers."""
+        found = itertools.product(*self.values.values())
+        return [dict(zip(self.values, choice, strict=True)) for choice in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What one trial's parameters mean.
+
+    Attributes:
+        weights: One per member, as Optuna chose them.
+        variants: One number per member.
+    """
+
+    weights: tuple[float, ...]
+    variants: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """Weights and cheap options to search, with the held-out score of any choice.
+
+    Every variant of every member is a row of one objective, so that a trial over options costs
+    no more than one over weights.
+
+    Attributes:
+        objective: Over all V variants, member by member.
+        members: M names.
+        variants: What may vary of each member.
+        config: The search block.
+    """
+
+    objective: GramObjective
+    members: tuple[str, ...]
+    variants: tuple[Variants, ...]
+    config: SearchConfig
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """The study's parameters: ``weight.<member>``, then ``<member>.<option>``."""
+        from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+        found: dict[str, BaseDistribution] = {}
+        for name in self.members:
+            found[f"weight.{name}"] = FloatDistribution(*self.range(name))
+        for name, variants in zip(self.members, self.variants, strict=True):
+            for option, choices in variants.values.items():
+                found[f"{name}.{option}"] = CategoricalDistribution(_plain(choices))
+        return found
+
+    def range(self, member: str) -> tuple[float, float]:
+        """Lowest and highest value of the parameter behind a member's weight."""
+        if self.config.weights == "simplex":
+            return LEAST, 1.0
+        low, high = self.config.bounds.get(member, (0.0, 1.0))
+        return float(low), float(high)
+
+    def value(self, trial: optuna.Trial) -> float:
+        """The held-out score of what a trial suggests."""
+        chosen: dict[str, Json] = {}
+        for name in self.members:
+            chosen[f"weight.{name}"] = trial.suggest_float(f"weight.{name}", *self.range(name))
+        for name, variants in zip(self.members, self.variants, strict=True):
+            for option, choices in variants.values.items():
+                key = f"{name}.{option}"
+                chosen[key] = trial.suggest_categorical(key, _plain(choices))
+        return self.score(self.point(chosen))
+
+    def point(self, params: Params) -> Point:
+        """What parameters mean."""
+        raw = [float(params[f"weight.{name}"]) for name in self.members]
+        if self.config.weights == "simplex":
+            raw = [max(0.0, -math.log(value)) for value in raw]
+            total = sum(raw)
+            raw = [value / total for value in raw] if total else raw
+        numbers = [
+            _number(name, variants, params)
+            for name, variants in zip(self.members, self.variants, strict=True)
+        ]
+        return Point(tuple(raw), tuple(numbers))
+
+    def params(self, weights: Sequence[float]) -> dict[str, Json]:
+        """Parameters for given weights (M,), every member as the ensemble says it."""
+        found: dict[str, Json] = {}
+        largest = max(weights)
+        for name, weight in zip(self.members, weights, strict=True):
+            low, high = self.range(name)
+            share = weight / largest
+            raw = math.exp(-share) if self.config.weights == "simplex" else share
+            found[f"weight.{name}"] = min(max(raw, low), high)
+        for name, variants in zip(self.members, self.variants, strict=True):
+            for option, choices in variants.values.items():
+                found[f"{name}.{option}"] = _plain(choices)[0]
+        return found
+
+    def score(self, point: Point) -> float:
+        """Mean held-out cosine; -1 where all weights are 0, so that it can never be the best."""
+        if not any(point.weights):
+            return -1.0
+        full = [0.0] * self.objective.members
+        for column, weight in zip(self.columns(point), point.weights, strict=True):
+            full[column] = weight
+        return self.objective(full)
+
+    def columns(self, point: Point) -> list[int]:
+        """The objective's rows that a point uses, one per member."""
+        starts = itertools.accumulate((len(one) for one in self.variants), initial=0)
+        return [start + number for start, number in zip(starts, point.variants, strict=False)]
+
+    def at(self, point: Point) -> GramObjective:
+        """The objective over weights alone, with a point's variants."""
+        return self.objective.subset(self.columns(point))
+
+
+def _number(member: str, variants: Variants, params: Params) -> int:
+    """The variant that parameters choose."""
+    number = 0
+    for option, choices in variants.values.items():
+        number = number * len(choices) + _plain(choices).index(params[f"{member}.{option}"])
+    return number
+
+
+def _plain(choices: Sequence[Json]) -> list[Json]:
+    """Choices as Optuna can store them: maps and lists as text."""
+    plain = (type(None), bool, int, float, str)
+    return [choice if isinstance(choice, plain) else repr(choice) for choice in choices]

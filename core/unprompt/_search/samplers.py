@@ -1,0 +1,65 @@
+"""Optuna's samplers by the names of the ``search`` block."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unprompt._search.problem import Problem
+from unprompt.types import Json
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def make_sampler(problem: Problem, worker: int = 0, begun: int = 0) -> optuna.samplers.BaseSampler:
+    """The sampler that the search block names.
+
+    Args:
+        problem: Its search block, and its parameters for a grid.
+        worker: Number of the process; each draws differently.
+        begun: Trials that the study has already: who continues draws others than those.
+    """
+    import optuna
+
+    # Large primes, so that no two processes and no two beginnings share a seed in practice.
+    seed = (problem.config.seed + 1_000_003 * worker + 7_368_787 * begun) % 2**32
+    kind = problem.config.sampler
+    with warnings.catch_warnings():
+        # Some of these are marked experimental; that they may change is the lock file's concern.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if kind == "grid":
+            return optuna.samplers.GridSampler(_grid(problem), seed=seed)
+        if kind == "qmc":
+            # Workers walk one sequence together: the storage counts it, the seed has to be one.
+            return optuna.samplers.QMCSampler(
+                seed=problem.config.seed % 2**32, scramble=True, warn_independent_sampling=False
+            )
+        if kind == "gp":
+            return optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False)
+        if kind == "cmaes":
+            return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
+        if kind == "random":
+            return optuna.samplers.RandomSampler(seed=seed)
+        return optuna.samplers.TPESampler(seed=seed)
+
+
+def _grid(problem: Problem) -> dict[str, list[Json]]:
+    """Every choice of options, and as many evenly spaced weights as the trials allow, at least 2."""
+    from optuna.distributions import CategoricalDistribution
+
+    found: dict[str, list[Json]] = {}
+    left, weights = problem.config.trials, []
+    for name, distribution in problem.distributions().items():
+        if isinstance(distribution, CategoricalDistribution):
+            found[name] = list(distribution.choices)
+            left //= max(1, len(found[name]))
+        else:
+            weights.append(name)
+    steps = max(2, int(left ** (1 / len(weights)) + 1e-9)) if weights else 0
+    for name in weights:
+        low, high = problem.range(name.removeprefix("weight."))
+        found[name] = [float(value) for value in np.unique(np.linspace(low, high, steps))]
+    return found

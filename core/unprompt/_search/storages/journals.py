@@ -1,0 +1,76 @@
+"""A study in a journal file: safe for several processes, and nothing to install."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unprompt._search.storages.trouble import unusable, why
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def open_journal(path: Path, where: str, existing: bool) -> optuna.storages.BaseStorage:
+    """Open a journal, or begin one.
+
+    Args:
+        path: The file.
+        where: How it was said.
+        existing: Only to look at it: make nothing.
+
+    Raises:
+        ConfigError: It is another kind of file, damaged, missing or not to be written.
+    """
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    check_file(path, where, existing)
+    try:
+        # A file of one broken line would be taken, and fail when it is read the next time.
+        if path.exists() and (reason := _no_journal(path)):
+            raise unusable(where, reason)
+        return JournalStorage(JournalFileBackend(str(path)))
+    except OSError as error:
+        raise unusable(where, why(error)) from error
+    except (AssertionError, KeyError, TypeError, ValueError) as error:
+        raise unusable(where, f"a damaged journal: {why(error)}") from error
+
+
+def check_file(path: Path, where: str, existing: bool) -> None:
+    """Say what is wrong with a storage's file before a library opens it.
+
+    Raises:
+        ConfigError: A folder, in no folder, missing where it has to exist, or not to be written.
+    """
+    try:
+        if path.is_dir():
+            raise unusable(where, "a folder, not a file")
+        if not path.parent.is_dir():
+            raise unusable(where, f"the folder {path.parent} does not exist")
+        there = path.exists()
+    except OSError as error:
+        raise unusable(where, why(error)) from error
+    if existing and not there:
+        raise unusable(where, "there is no such file")
+    touched = [path.parent, *([path] if there else [])]  # the lock lies beside the file
+    if not existing and not all(os.access(one, os.W_OK) for one in touched):
+        raise unusable(where, "it cannot be written")
+
+
+def _no_journal(path: Path) -> str | None:
+    """Why a file is none, by its first line; None where it may be one."""
+    with path.open("rb") as file:
+        line = file.readline(1 << 20)
+    # Somebody may be writing the very first line.
+    if not line or (line.startswith(b'{"op_code":') and not line.endswith(b"\n")):
+        return None
+    try:
+        if "op_code" in json.loads(line):
+            return None
+    except (TypeError, ValueError):
+        pass
+    database = line.startswith(b"SQLite format 3\0")
+    return f"not a journal of Optuna{f'; it is a database: sqlite:///{path}' if database else ''}"

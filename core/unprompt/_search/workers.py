@@ -1,0 +1,127 @@
+"""Several processes that fill one study."""
+
+from __future__ import annotations
+
+import fcntl
+import multiprocessing
+import os
+import tempfile
+import time
+from pathlib import Path
+from threading import Thread
+from typing import IO, TYPE_CHECKING
+
+from unprompt._search.problem import Problem
+from unprompt._search.samplers import make_sampler
+from unprompt._search.storages import open_storage
+from unprompt._search.study import bury, counts, fill, whoami
+from unprompt.errors import DataError
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def fill_together(study: optuna.Study, problem: Problem, where: str, deadline: float) -> None:
+    """Fill a study with ``search.workers`` processes.
+
+    A process that is killed loses the trial that it was running; the others go on to the full
+    number.
+
+    Args:
+        study: Open in this process, which only watches.
+        problem: What trials choose and are worth.
+        where: The study's storage, which each process opens itself.
+        deadline: No trial begins after this `time.monotonic`.
+
+    Raises:
+        DataError: All processes ended before the study was full.
+    """
+    context = multiprocessing.get_context("spawn")  # a fork would share connections and threads
+    with tempfile.TemporaryDirectory(prefix="unprompt-") as scratch:
+        lock = Path(scratch) / "lock"
+        left = deadline - time.monotonic()
+        begun = len(study.get_trials(deepcopy=False))
+        workers = [
+            context.Process(
+                target=_work, args=(problem, study.study_name, where, (i, begun), lock, left)
+            )
+            for i in range(problem.config.workers)
+        ]
+        try:
+            for worker in workers:
+                worker.start()
+            ends = _watch(study, workers, FileLock(lock))
+        finally:
+            for worker in workers:
+                worker.terminate()
+            for worker in workers:
+                worker.join()
+    if all(ends) and counts(study)[0] < problem.config.trials:
+        raise DataError(
+            f"search: all {len(ends)} workers ended early (exit codes {sorted(set(ends))}); run "
+            "the same command again to go on"
+        )
+
+
+def _watch(
+    study: optuna.Study, workers: list[multiprocessing.context.SpawnProcess], lock: FileLock
+) -> list[int]:
+    """Wait for all; end the trials of those that are gone. Returns their exit codes."""
+    from multiprocessing.connection import wait
+
+    left = list(workers)
+    while left:
+        wait([worker.sentinel for worker in left])
+        for worker in [one for one in left if not one.is_alive()]:
+            left.remove(worker)
+            if worker.exitcode:
+                bury(study, whoami(worker.pid), lock)
+    return [worker.exitcode or 0 for worker in workers]
+
+
+def _work(
+    problem: Problem, name: str, where: str, draws: tuple[int, int], lock: Path, seconds: float
+) -> None:
+    """One process: its own connection, its own sampler.
+
+    It ends with the one that started it: a manager of jobs ends only that one, by a signal that
+    leaves no time to pass it on.
+    """
+    import optuna
+
+    Thread(target=_end_with_parent, daemon=True).start()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.load_study(
+        study_name=name,
+        storage=open_storage(where),
+        sampler=make_sampler(problem, *draws),
+    )
+    deadline = time.monotonic() + seconds
+    fill(study, problem, deadline=deadline, lock=FileLock(lock), shared=True)
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end; what this process was doing is lost, as where it is killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+class FileLock:
+    """A lock between processes that the system opens again when its holder is killed."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the file; it is made when it is first used."""
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> None:
+        """Wait for the lock."""
+        self._file = self._path.open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *error: object) -> None:
+        """Open it."""
+        if self._file is not None:
+            self._file.close()

@@ -1,1 +1,0 @@
-"""Prompts -> embeddings: the packaged text encoder, and its results kept between runs."""

@@ -1,0 +1,78 @@
+"""Which arithmetic the towers use, and that what comes of it are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unprompt._config.models import RuntimeConfig
+from unprompt.contracts import Runtime
+from unprompt.errors import DataError
+from unprompt.types import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """``auto`` as bfloat16 where ``device`` computes in it natively, else as float32.
+
+    Args:
+        precision: ``float32``, ``bfloat16`` or ``auto``.
+        device: A torch device.
+    """
+    if precision != "auto":
+        return precision
+    import torch
+
+    kind = torch.device(device).type
+    if kind == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # Without these instructions a CPU emulates bfloat16, slower than float32.
+        native = kind == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return "bfloat16" if native else "float32"
+
+
+def resolved(config: RuntimeConfig) -> RuntimeConfig:
+    """The same with a precision that says what is computed in, not ``auto``."""
+    precision = resolve_precision(config.precision, config.device)
+    return config.model_copy(update={"precision": precision})
+
+
+@contextmanager
+def inference(runtime: Runtime) -> Iterator[None]:
+    """A forward pass without gradients, in the runtime's precision.
+
+    bfloat16 is autocast: products in bfloat16, sums and norms in float32. Not `inference_mode`: in
+    it PyTorch 2.14 turns a linear layer on a transposed input, such as the projection of an
+    attention with the sequence first, into as many copies of the weights as there are tokens; a
+    ViT-H then takes fourteen times as long as in float32.
+    """
+    import torch
+
+    half = runtime.precision == "bfloat16"
+    kind = torch.device(runtime.device).type
+    with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=half):
+        yield
+
+
+def finite(rows: torch.Tensor, owner: str) -> FloatArray:
+    """A tower's output, (n, C) of any float type, as float32 in this process's memory.
+
+    A head or a neighbour search would make an answer of anything.
+
+    Raises:
+        DataError: A value is not finite.
+    """
+    found: FloatArray = rows.float().cpu().numpy()
+    bad = int((~np.isfinite(found).all(axis=1)).sum())
+    if bad:
+        raise DataError(
+            f"{owner}: {bad} of {len(found)} rows are not finite: the weights "
+            "are damaged, or overflow in this precision"
+        )
+    return found
