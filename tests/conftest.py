@@ -117,7 +117,7 @@ def unprompt() -> Callable[..., CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def small_experiment(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
-    """The YAML of a run of seconds: 240 small pictures and the embedded ensemble."""
+    """The YAML of a run of seconds: 240 small images and the embedded ensemble."""
     path = tmp_path_factory.mktemp("small") / "small.yaml"
     path.write_text(SMALL.replace("ENSEMBLE", str(root / "ensembles" / "embedded.yaml")))
     return path

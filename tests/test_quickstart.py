@@ -113,16 +113,16 @@ def test_a_second_run_gives_the_same_scores(quickstart: Quickstart) -> None:
     assert json.loads((folder / "scores.json").read_text()) == quickstart.scores
 
 
-def test_the_own_pictures_block_runs(quickstart: Quickstart) -> None:
+def test_the_own_images_block_runs(quickstart: Quickstart) -> None:
     world = World(seed=9)
-    pictures = quickstart.place / "pictures"
-    pictures.mkdir()
+    images = quickstart.place / "images"
+    images.mkdir()
     rows = ["imgId,prompt"]
     for index in range(12):
-        world.picture(index).save(pictures / f"p{index}.png")
+        world.image(index).save(images / f"p{index}.png")
         rows.append(f'p{index},"{world.prompt(index)}"')
     (quickstart.place / "prompts.csv").write_text("\n".join(rows) + "\n")
-    printed = shell(readme_block("own pictures"), quickstart.place)
+    printed = shell(readme_block("own images"), quickstart.place)
     assert float(printed.splitlines()[-1].split()[0]) > quickstart.scores["test"]["floor"]
     lines = (quickstart.place / "predictions.jsonl").read_text().splitlines()
     first = json.loads(lines[0])
@@ -147,15 +147,15 @@ def test_the_study_block_runs(quickstart: Quickstart) -> None:
     assert all(name in printed[-1] for name in names)
 
 
-def test_it_predicts_real_pictures(quickstart: Quickstart) -> None:
+def test_it_predicts_real_images(quickstart: Quickstart) -> None:
     if not SAMPLE.is_dir():
-        pytest.skip(f"no real pictures at {SAMPLE}; their licence is not ours")
+        pytest.skip(f"no real images at {SAMPLE}; their licence is not ours")
     output = quickstart.place / "real.csv"
     shell(f"unprompt predict {quickstart.folder} {SAMPLE}/images -o {output}", quickstart.place)
     assert len(output.read_text().splitlines()) == 1 + 2688
     printed = shell(f"unprompt score {output} {SAMPLE}/prompts.csv", quickstart.place)
     assert -1 <= float(printed.split()[0]) <= 1
-    assert "7 pictures" in printed
+    assert "7 images" in printed
 
 
 def test_the_published_submission_scores_one() -> None:

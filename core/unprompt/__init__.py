@@ -1,4 +1,4 @@
-"""What prompt made this picture? The public names, for plugin authors and notebooks.
+"""What prompt made this image? The public names, for plugin authors, scripts and notebooks.
 
 Names are looked up on first use, so that ``import unprompt`` costs nothing.
 """
@@ -7,8 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unprompt._api import (
+        LoadedEnsemble,
+        Predictions,
+        PredictionScore,
+        load_ensemble,
+        run,
+        score,
+        search,
+    )
     from unprompt._config.base import Model
     from unprompt._config.location import Location
+    from unprompt._runs.compare import Comparison, compare
+    from unprompt._runs.manifest import Manifest
+    from unprompt._runs.run import Run, load_run
+    from unprompt._runs.scores import Scores, SplitScores
+    from unprompt._scoring.estimate import Estimate, Verdict
     from unprompt.contracts import (
         Batch,
         Dataset,
@@ -38,47 +52,78 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Batch",
+    "Comparison",
     "ConfigError",
     "DataError",
     "Dataset",
     "DatasetSpec",
     "Embeddings",
+    "Estimate",
     "Evidence",
     "Images",
+    "LoadedEnsemble",
     "Location",
+    "Manifest",
     "MissingFileError",
     "Model",
     "Need",
     "OutputError",
     "PluginError",
+    "PredictionScore",
+    "Predictions",
     "Predictor",
     "PredictorSpec",
     "Record",
+    "Run",
     "RunView",
     "Runtime",
+    "Scores",
+    "SplitScores",
     "TextEncoder",
     "TextEncoderSpec",
     "TrainSet",
     "UnpromptError",
+    "Verdict",
+    "compare",
     "cosine",
     "hookimpl",
+    "load_ensemble",
+    "load_run",
+    "run",
+    "score",
+    "search",
     "unit",
 ]
 
 _HOMES = {
-    "Location": "_config.location",
-    "Model": "_config.models",
-    "hookimpl": "contracts.hookspecs",
+    "_api": [
+        "LoadedEnsemble",
+        "PredictionScore",
+        "Predictions",
+        "load_ensemble",
+        "run",
+        "score",
+        "search",
+    ],
+    "_config.base": ["Model"],
+    "_config.location": ["Location"],
+    "_runs.compare": ["Comparison", "compare"],
+    "_runs.manifest": ["Manifest"],
+    "_runs.run": ["Run", "load_run"],
+    "_runs.scores": ["Scores", "SplitScores"],
+    "_scoring.estimate": ["Estimate", "Verdict"],
+    "contracts.hookspecs": ["hookimpl"],
+    "contracts.specs": ["DatasetSpec", "PredictorSpec", "TextEncoderSpec"],
+    "embeddings": ["Embeddings", "cosine", "unit"],
 }
-_HOMES |= dict.fromkeys(("DatasetSpec", "PredictorSpec", "TextEncoderSpec"), "contracts.specs")
-_HOMES |= dict.fromkeys(("Embeddings", "cosine", "unit"), "embeddings")
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name's module when the name is first used (PEP 562)."""
     if name not in __all__:
         raise AttributeError(f"module 'unprompt' has no attribute {name!r}")
-    home = _HOMES.get(name) or ("errors" if name.endswith("Error") else "contracts")
+    home = _HOME_OF.get(name) or ("errors" if name.endswith("Error") else "contracts")
     value = globals()[name] = getattr(import_module(f"unprompt.{home}"), name)
     return value
 

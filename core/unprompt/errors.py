@@ -4,7 +4,7 @@
 
     UnpromptError            a user's mistake: one clear line per problem, exit code 2
     ├── ConfigError          a YAML file or a --set override is wrong (all problems at once)
-    ├── DataError            pictures, prompt tables, predictions
+    ├── DataError            images, prompt tables, predictions
     ├── PluginError          a plugin is missing, broken, claimed twice or breaks its contract
     ├── MissingFileError     weights or another local file is needed and not there
     └── OutputError          a result cannot be written
@@ -37,7 +37,7 @@ class ConfigError(UnpromptError):
 
 
 class DataError(UnpromptError):
-    """A picture, a prompt table or a table of predictions is unusable."""
+    """An image, a prompt table or a table of predictions is unusable."""
 
 
 class PluginError(UnpromptError):

@@ -23,7 +23,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from unprompt._data.pictures import folder_images
+from unprompt._data.images import folder_images
+from unprompt._data.memory import MemoryImages
 from unprompt.contracts import (
     Batch,
     Images,
@@ -37,25 +38,10 @@ from unprompt.embeddings import Embeddings, unit
 from unprompt.types import FloatArray
 
 TOLERANCE = 1e-5
-"""How far rows may differ with the order of pictures or the batch size, in float32."""
+"""How far rows may differ with the order of images or the batch size, in float32."""
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 """Pillow's modes of files that a predictor should not have to care about."""
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """A picture source from memory, for tests: no file, no generator."""
-
-    pictures: dict[str, Image.Image]
-
-    def open(self, image_id: str) -> Image.Image:
-        """The picture as RGB, as every source gives it."""
-        return self.pictures[image_id].convert("RGB")
-
-    def digest(self, image_id: str) -> str:
-        """Of its pixels."""
-        return hashlib.sha256(self.open(image_id).tobytes()).hexdigest()
 
 
 class HashedWords(TextEncoder):
@@ -83,14 +69,14 @@ class HashedWords(TextEncoder):
         return np.random.default_rng(seed).normal(size=self.dim)
 
 
-def example_pictures() -> Images:
-    """Pictures that have broken predictors before: tiny, narrow, grey, transparent, large."""
+def example_images() -> Images:
+    """Images that have broken predictors before: tiny, narrow, grey, transparent, large."""
     rng = np.random.default_rng(0)
 
     def noise(width: int, height: int) -> Image.Image:
         return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
 
-    pictures = {
+    images = {
         "one-pixel": noise(1, 1),
         "narrow": noise(4000, 10),
         "tall": noise(10, 1000),
@@ -100,20 +86,20 @@ def example_pictures() -> Images:
         "large": noise(700, 500),
         "square": noise(128, 128),
     }
-    return Images(tuple(pictures), Pictures(pictures))
+    return Images(tuple(images), MemoryImages(images))
 
 
 def example_train_set(encoder: TextEncoder | None = None, count: int = 24) -> TrainSet:
     """A train split of flat colours and what they are called."""
     encoder = encoder or HashedWords()
     names = {"red": (200, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 200)}
-    records, pictures = [], {}
+    records, images = [], {}
     for i in range(count):
         name, colour = list(names.items())[i % len(names)]
         records.append(Record(f"train-{i}", f"prompt-{i}", f"a {name} wall number {i}"))
-        pictures[f"train-{i}"] = Image.new("RGB", (48, 48), tuple(c + i % 20 for c in colour))
-    targets = Embeddings(tuple(pictures), encoder.encode([record.prompt for record in records]))
-    return TrainSet(tuple(records), Images(tuple(pictures), Pictures(pictures)), targets, encoder)
+        images[f"train-{i}"] = Image.new("RGB", (48, 48), tuple(c + i % 20 for c in colour))
+    targets = Embeddings(tuple(images), encoder.encode([record.prompt for record in records]))
+    return TrainSet(tuple(records), Images(tuple(images), MemoryImages(images)), targets, encoder)
 
 
 @dataclass(frozen=True)
@@ -158,13 +144,13 @@ def make_prepared(
 
 
 def rows_of(predictor: Predictor, images: Images) -> dict[str, FloatArray]:
-    """Predict and close: each picture's row."""
+    """Predict and close: each image's row."""
     try:
         batches = list(predictor.predict(images))
     finally:
         predictor.close()
     names = [name for batch in batches for name in batch.embeddings.ids]
-    assert sorted(names) == sorted(images.ids), "every picture is predicted exactly once"
+    assert sorted(names) == sorted(images.ids), "every image is predicted exactly once"
     return {
         name: row
         for batch in batches
@@ -184,10 +170,10 @@ class PredictorContract:
     @pytest.fixture(scope="class")
     @classmethod
     def images(cls) -> Images:
-        """The pictures to predict; override for families that need others."""
-        return example_pictures()
+        """The images to predict; override for families that need others."""
+        return example_images()
 
-    def test_every_picture_gets_one_unit_row(self, prepared: Prepared, images: Images) -> None:
+    def test_every_image_gets_one_unit_row(self, prepared: Prepared, images: Images) -> None:
         rows = rows_of(prepared.load(Runtime()), images)
         for name, row in rows.items():
             assert row.shape == (prepared.dim,), name
@@ -214,13 +200,13 @@ class PredictorContract:
         for name in images.ids:
             np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
-    def test_one_picture(self, prepared: Prepared, images: Images) -> None:
+    def test_one_image(self, prepared: Prepared, images: Images) -> None:
         everything = rows_of(prepared.load(Runtime()), images)
         alone = rows_of(prepared.load(Runtime()), images.select(images.ids[:1]))
         name = images.ids[0]
         np.testing.assert_allclose(alone[name], everything[name], atol=TOLERANCE)
 
-    def test_no_picture_gives_no_row(self, prepared: Prepared, images: Images) -> None:
+    def test_no_image_gives_no_row(self, prepared: Prepared, images: Images) -> None:
         predictor = prepared.load(Runtime())
         assert list(predictor.predict(images.select(()))) == []
         predictor.close()
@@ -232,7 +218,7 @@ class PredictorContract:
                 converted.putalpha(100)
             converted.save(tmp_path / f"{mode}.png")
         files = folder_images([tmp_path])
-        seen = Images(files.ids, Pictures({name: files.open(name) for name in files.ids}))
+        seen = Images(files.ids, MemoryImages({name: files.open(name) for name in files.ids}))
         rows = rows_of(prepared.load(Runtime()), files)
         for name, row in rows_of(prepared.load(Runtime()), seen).items():
             np.testing.assert_allclose(rows[name], row, atol=TOLERANCE, err_msg=name)

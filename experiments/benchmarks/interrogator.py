@@ -1,7 +1,7 @@
 """Ranking clip-interrogator's phrases: this package against clip-interrogator itself.
 
 Both get the same phrases (all that the installed package lists), the same rows for them and the
-same pictures' embeddings, and answer the same questions: the nearest 32 phrases of all tables
+same images' embeddings, and answer the same questions: the nearest 32 phrases of all tables
 (mode ``fast``), and the nearest medium, movement, artist, trending and three flavors (``classic``).
 Ranking does not depend on what the rows mean, so they are random unit rows of ViT-H-14's width.
 The answers are compared too: clip-interrogator ranks chunk by chunk, which is exact for so few.
@@ -41,14 +41,14 @@ def main() -> None:
     """Time both on both questions and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--theirs", type=int, default=8, help="pictures that theirs is timed on")
+    parser.add_argument("--theirs", type=int, default=8, help="images that theirs is timed on")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # clip-interrogator warns once per call
     rng = np.random.default_rng(0)
     phrases = _phrases(rng)
     images = unit(rng.standard_normal((arguments.images, WIDTH), dtype=np.float32))
     ranked = sum(len(phrases.tables[name]) for name in MERGED)
-    print(f"{ranked:,} phrases of {WIDTH} numbers, {len(images)} pictures in one batch;")
+    print(f"{ranked:,} phrases of {WIDTH} numbers, {len(images)} images in one batch;")
     print(f"clip-interrogator one by one, as it works, on {arguments.theirs} of them")
     print(f"{'mode':8} {'clip-interrogator':>18} {'unprompt':>12}  ratio  same answers")
     for mode, questions in (("fast", FAST), ("classic", CLASSIC)):

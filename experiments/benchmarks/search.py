@@ -57,7 +57,7 @@ def main() -> None:
     arguments = parser.parse_args()
     members, targets = made(arguments.images)
     objective = GramObjective.of(members, targets)
-    print(f"{arguments.images} pictures, {len(members)} members, {DIM} dimensions")
+    print(f"{arguments.images} images, {len(members)} members, {DIM} dimensions")
     print("members alone: " + ", ".join(f"{objective(one):.4f}" for one in np.eye(len(NOISE))))
     for number in range(1, arguments.rounds + 1):
         print(f"\nround {number}")

@@ -1,7 +1,7 @@
 """How much of a member's time is its tower's: ``predict`` against a bare loop.
 
 Builds the towers of an ensemble at full architecture with random weights, one member after the
-other, and runs the same pictures through the member's ``predict`` (opening, preprocessing, views,
+other, and runs the same images through the member's ``predict`` (opening, preprocessing, views,
 head or bank, evidence) and through a bare loop over the same tower on pixels that are ready
 before the clock starts. Both in turns, so that a noisy machine disturbs both alike; a ratio near 1
 means that everything but the tower is hidden or free.
@@ -58,7 +58,7 @@ def main() -> None:
         text_encoder=encoder,
     )
     images = noise(arguments.images)
-    print(f"{len(images)} pictures, batches of {arguments.batch_size}, {precision}")
+    print(f"{len(images)} images, batches of {arguments.batch_size}, {precision}")
     print(f"{'member':14} {'what':10} {'bare':>9} {'predict':>9}  ratio (median of each)")
     for member in ensemble.members:
         if not arguments.members or member.name in arguments.members:
@@ -129,7 +129,7 @@ def _pairs(
 def _train_set(images: Images, runtime: Runtime) -> TrainSet:
     encoder = runtime.text_encoder
     assert encoder is not None
-    records = tuple(Record(name, name, f"picture {name}") for name in images.ids)
+    records = tuple(Record(name, name, f"image {name}") for name in images.ids)
     rows = encoder.encode([record.prompt for record in records])
     return TrainSet(records, images, Embeddings(images.ids, rows), encoder)
 

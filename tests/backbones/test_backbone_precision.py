@@ -18,7 +18,7 @@ from unprompt._registry.loading import load_ensemble
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Runtime
 from unprompt.embeddings import cosine
-from unprompt.testing import example_pictures, example_train_set
+from unprompt.testing import example_images, example_train_set
 from unprompt.towers import BackboneConfig, ClipTowers, VisionTower
 from unprompt.towers.precision import inference, resolve_precision
 
@@ -64,7 +64,7 @@ def test_a_named_precision_is_what_is_used(precision: str) -> None:
 def pixels(tower: Any) -> Any:
     import torch
 
-    images = example_pictures()
+    images = example_images()
     return torch.stack([tower.preprocess(images.open(name)) for name in images.ids])
 
 
@@ -118,7 +118,7 @@ def test_precisions_do_not_share_what_is_cached(which: int, tmp_path: Path) -> N
     path.write_text(ENSEMBLE)
     registry, cache = Registry(), Cache(tmp_path / "cache")
     member = load_ensemble(path, registry).members[which]
-    images, train = example_pictures(), example_train_set()
+    images, train = example_images(), example_train_set()
     rows: dict[str, Rows] = {}
     kept: dict[str, tuple[set[Path], set[Path]]] = {}
     for precision in ("float32", "bfloat16", "float32"):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
-from unprompt.testing import example_pictures
+from unprompt.testing import example_images
 from unprompt.towers import BackboneConfig, ClipTowers, TimmTower, VisionTower
 
 Rows = npt.NDArray[np.float32]
@@ -33,7 +33,7 @@ def read(**said: Any) -> BackboneConfig:
 
 
 def pictures() -> list[Image.Image]:
-    images = example_pictures()
+    images = example_images()
     return [images.open(name) for name in ("square", "large", "tall")]
 
 

@@ -15,7 +15,7 @@ from unprompt.embeddings import Embeddings, unit
 from unprompt.errors import DataError
 from unprompt.testing import (
     HashedWords,
-    example_pictures,
+    example_images,
     example_train_set,
     make_prepared,
     rows_of,
@@ -44,18 +44,18 @@ class WideWords(HashedWords):
 def predicted(
     family: Callable[[Any, Runtime], Predictor], options: Any, artifact: Path, encoder: HashedWords
 ) -> Rows:
-    """The rows of `example_pictures`, through the family's whole life."""
+    """The rows of `example_images`, through the family's whole life."""
     artifact.mkdir()
     train = example_train_set(encoder, count=6)
     prepared = make_prepared(family, options, artifact, train)
-    return rows_of(prepared.load(Runtime()), example_pictures())
+    return rows_of(prepared.load(Runtime()), example_images())
 
 
 def check_rows(found: Rows, model: Any, pixels: Callable[[Any], Any]) -> None:
     """What the seed computed: the model's output, normalised."""
     import torch
 
-    images = example_pictures()
+    images = example_images()
     with torch.inference_mode():
         for name in images.ids:
             wanted = torch.nn.functional.normalize(model(pixels(images.open(name))), dim=-1)
@@ -167,13 +167,13 @@ def test_a_checkpoint_with_a_head_needs_no_train_set(
     torch.save(model.state_dict(), tmp_path / "l14.pth")
     encoder = WideWords()
     nothing = Embeddings((), np.empty((0, 384), np.float32))
-    train = TrainSet((), example_pictures().select(()), nothing, encoder)
+    train = TrainSet((), example_images().select(()), nothing, encoder)
     (tmp_path / "a").mkdir()
     options = l14(hub_id, tmp_path / "l14.pth")
     predictor = ClipRegressor(options, Runtime())
     predictor.prepare(train, tmp_path / "a")
     predictor.load(tmp_path / "a")
-    check_rows(rows_of(predictor, example_pictures()), model, pixels)
+    check_rows(rows_of(predictor, example_images()), model, pixels)
 
 
 # clip-l16-384: a timm model with num_classes=384

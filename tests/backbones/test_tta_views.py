@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from unprompt.contracts import Images, Runtime
 from unprompt.embeddings import unit
-from unprompt.testing import Pictures, example_pictures, make_prepared, rows_of
+from unprompt.testing import MemoryImages, example_images, make_prepared, rows_of
 from unprompt.towers import IDENTITY, BackboneConfig, ClipTowers, averaged
 from unprompt_clip.l14 import L14Options
 from unprompt_clip.regressor import ClipRegressor
@@ -116,7 +116,7 @@ def test_clip_averages_what_it_gives_for_each_view() -> None:
 
 
 @dataclass(frozen=True)
-class Counted(Pictures):
+class Counted(MemoryImages):
     """Pictures that count how often they are opened."""
 
     opened: Counter[str] = field(default_factory=Counter)
@@ -136,7 +136,7 @@ def test_families_open_a_picture_once_whatever_its_views(family: str, tmp_path: 
     )
     target: Any = Knn if family == "knn" else ClipRegressor
     prepared = make_prepared(target, options, tmp_path)
-    plain = example_pictures()
+    plain = example_images()
     source = Counted({name: plain.open(name) for name in plain.ids})
     images = Images(plain.ids, source)
     rows = rows_of(prepared.load(Runtime(batch_size=3)), images)

@@ -30,7 +30,7 @@ class Options(Model):
     log: str = Field(description="Where to say how it went.")
     fault: str = Field(default="", description="What to do wrong.")
     megabytes: int = Field(default=0, description="How many to hold.")
-    seconds: float = Field(default=0.0, description="How long a picture takes.")
+    seconds: float = Field(default=0.0, description="How long an image takes.")
     lacks: bool = Field(default=False, description="Whether it needs a file that is not there.")
 
 class Nothing(Model):
@@ -358,7 +358,7 @@ def test_a_rehearsal_is_a_line_a_member_each_in_a_process_of_its_own(
     path = light({"megabytes": 400}, {"seconds": 0.3}, {})
     done = unprompt("check", path, "--random-weights", "--precision", "float32")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "With random weights, 2 pictures, float32, batches of 8:" in done.stdout
+    assert "With random weights, 2 images, float32, batches of 8:" in done.stdout
     lines = done.stdout.splitlines()[-3:]
     found = [re.fullmatch(r"(\S+) +([\d.]+) s +([\d.]+) s +([\d.]+) GiB", line) for line in lines]
     assert all(found), lines
@@ -373,19 +373,19 @@ def test_a_rehearsal_is_a_line_a_member_each_in_a_process_of_its_own(
         assert line[2:] == [2, ["noise-0", "noise-1"], True, True, 8, [512, 512]]
 
 
-def test_a_rehearsal_takes_the_users_pictures(
+def test_a_rehearsal_takes_the_users_images(
     unprompt: Command,
     light: Callable[..., Path],
     told: Callable[[], list[list[object]]],
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for name in "abc":
-        Image.new("RGB", (30, 20), "red").save(tmp_path / "pictures" / f"{name}.png")
-    words = ["--images", tmp_path / "pictures", "--batch-size", "3"]
+        Image.new("RGB", (30, 20), "red").save(tmp_path / "images" / f"{name}.png")
+    words = ["--images", tmp_path / "images", "--batch-size", "3"]
     done = unprompt("check", light({}), "--random-weights", *words)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"With random weights, 3 pictures, \w+, batches of 3:", done.stdout)
+    assert re.search(r"With random weights, 3 images, \w+, batches of 3:", done.stdout)
     assert told()[0][2:] == [3, ["a", "b", "c"], True, True, 3, [30, 20]]
 
 
@@ -397,7 +397,7 @@ def test_a_rehearsal_takes_the_users_pictures(
         ("exits", "FAILED: ended with exit code 7"),
         ("bug", "FAILED: ended with exit code 1"),
         ("nan", "FAILED: "),
-        ("forgets", "FAILED: did not predict each picture once: missing 'noise-0'"),
+        ("forgets", "FAILED: did not predict each image once: missing 'noise-0'"),
     ],
 )
 def test_a_failing_member_is_a_line_and_exit_1_and_the_next_one_runs(

@@ -62,9 +62,9 @@ def mistake(
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder of two good pictures."""
-    folder = tmp_path / "pictures"
+def images(tmp_path: Path) -> Path:
+    """A folder of two good images."""
+    folder = tmp_path / "images"
     folder.mkdir()
     for name, colour in (("a", "red"), ("b", "blue")):
         Image.new("RGB", (40, 30), colour).save(folder / f"{name}.png")
@@ -72,12 +72,12 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def truncated(pictures: Path) -> Path:
-    """One more picture in `pictures`, of which half is missing."""
-    whole = pictures / "whole.png"
+def truncated(images: Path) -> Path:
+    """One more image in `images`, of which half is missing."""
+    whole = images / "whole.png"
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(whole)
-    broken = pictures / "broken.png"
+    broken = images / "broken.png"
     broken.write_bytes(whole.read_bytes()[:3000])
     whole.unlink()
     return broken
@@ -142,29 +142,29 @@ def test_validate_reports_all_files_and_still_says_which_are_good(
     assert len(done.stderr.splitlines()) == 6
 
 
-# Pictures
+# Images
 
 
-def test_missing_picture(mistake: Callable[..., list[str]], ensemble: Path, pictures: Path) -> None:
-    lines = mistake("predict", ensemble, pictures, "none.png", "-o", "out.csv")
+def test_missing_image(mistake: Callable[..., list[str]], ensemble: Path, images: Path) -> None:
+    lines = mistake("predict", ensemble, images, "none.png", "-o", "out.csv")
     assert lines == ["none.png: no such file or folder"]
 
 
 def test_empty_folder(mistake: Callable[..., list[str]], ensemble: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (line,) = mistake("predict", ensemble, "empty", "-o", "out.csv")
-    assert line.startswith("empty: no picture in this folder")
+    assert line.startswith("empty: no image in this folder")
 
 
-def test_only_unreadable_pictures(
+def test_only_unreadable_images(
     mistake: Callable[..., list[str]], ensemble: Path, truncated: Path
 ) -> None:
     lines = mistake("predict", ensemble, truncated, "--skip-unreadable", "-o", "out.csv")
-    assert lines[0].startswith(f"skipped: {truncated}: cannot be read as a picture")
-    assert lines[1:] == ["no picture that can be read is left"]
+    assert lines[0].startswith(f"skipped: {truncated}: cannot be read as an image")
+    assert lines[1:] == ["no image that can be read is left"]
 
 
-def test_a_truncated_picture_is_an_error_before_any_model_loads(
+def test_a_truncated_image_is_an_error_before_any_model_loads(
     ensemble: Path, truncated: Path, tmp_path: Path
 ) -> None:
     program = (
@@ -182,7 +182,7 @@ def test_a_truncated_picture_is_an_error_before_any_model_loads(
     assert done.returncode == 2
     assert done.stdout.split() == ["False", "True"]
     first, second = done.stderr.splitlines()
-    assert first.startswith(f"{truncated}: cannot be read as a picture: ")
+    assert first.startswith(f"{truncated}: cannot be read as an image: ")
     assert second == "use --skip-unreadable to leave these out"
     assert not output.parent.exists()
 
@@ -195,26 +195,26 @@ def test_skip_unreadable_predicts_the_rest(
         "predict", small_folder, truncated.parent, "--skip-unreadable", "--output", output
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"2 pictures: {output}\n"
+    assert done.stdout == f"2 images: {output}\n"
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"skipped: {truncated}: cannot be read as a picture: ")
+    assert line.startswith(f"skipped: {truncated}: cannot be read as an image: ")
     assert read_predictions(output).ids == ("a", "b")
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     assert all(row["prompt"] and row["evidence"] for row in rows)
 
 
-def test_an_experiment_with_an_unreadable_picture(
+def test_an_experiment_with_an_unreadable_image(
     mistake: Callable[..., list[str]], ensemble: Path, truncated: Path, tmp_path: Path
 ) -> None:
     names = ["a.png", "b.png", "broken.png"]
-    lines = ["image,prompt", *(f"{name},a picture called {name}" for name in names)]
+    lines = ["image,prompt", *(f"{name},an image called {name}" for name in names)]
     (truncated.parent / "table.csv").write_text("\n".join(lines))
     (tmp_path / "pairs.yaml").write_text(
-        f"name: pairs\ndata: {{plugin: pairs, options: {{table: pictures/table.csv}}}}\n"
+        f"name: pairs\ndata: {{plugin: pairs, options: {{table: images/table.csv}}}}\n"
         f"ensemble: {{include: {ensemble}}}\n"
     )
     (line,) = mistake("run", "pairs.yaml")
-    assert line.startswith(f"{truncated}: cannot be read as a picture: ")
+    assert line.startswith(f"{truncated}: cannot be read as an image: ")
 
 
 # Scores
@@ -225,7 +225,7 @@ def test_score_of_good_tables(unprompt: Command, submission: Path, prompts: Path
     assert done.returncode == 0, done.stderr
     value = float(done.stdout.split()[0])
     assert -1 <= value <= 1
-    assert done.stdout.endswith("; 3 pictures in 3 groups)\n")
+    assert done.stdout.endswith("; 3 images in 3 groups)\n")
 
 
 def test_score_needs_the_same_ids(
@@ -280,42 +280,40 @@ def test_score_of_another_space(
 ) -> None:
     write_predictions(submission, "kaggle", rows_for("a", "b", "c", dim=12))
     (line,) = mistake("score", submission, prompts)
-    assert line == f"{submission}: 12 numbers per picture, minilm has 384"
+    assert line == f"{submission}: 12 numbers per image, minilm has 384"
 
 
 # Outputs
 
 
 def test_predict_below_a_regular_file(
-    mistake: Callable[..., list[str]], pictures: Path, tmp_path: Path
+    mistake: Callable[..., list[str]], images: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("here")
     output = tmp_path / "file" / "sub" / "out.csv"
     # Even the missing ensemble comes second: the output is checked before anything is read.
-    (line,) = mistake("predict", "none.yaml", pictures, "-o", output)
+    (line,) = mistake("predict", "none.yaml", images, "-o", output)
     assert line.startswith(f"{output}: cannot be written: ")
 
 
 def test_predict_onto_a_folder(
-    mistake: Callable[..., list[str]], ensemble: Path, pictures: Path, tmp_path: Path
+    mistake: Callable[..., list[str]], ensemble: Path, images: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out.csv").mkdir()
-    (line,) = mistake("predict", ensemble, pictures, "-o", "out.csv")
+    (line,) = mistake("predict", ensemble, images, "-o", "out.csv")
     assert line == "out.csv: is a folder, not a file"
 
 
-def test_a_failed_predict_makes_no_folders(
-    mistake: Callable[..., list[str]], pictures: Path
-) -> None:
-    (line,) = mistake("predict", "none.yaml", pictures, "-o", "new/folder/out.csv")
+def test_a_failed_predict_makes_no_folders(mistake: Callable[..., list[str]], images: Path) -> None:
+    (line,) = mistake("predict", "none.yaml", images, "-o", "new/folder/out.csv")
     assert line.startswith("none.yaml: cannot be read")
 
 
 @pytest.mark.parametrize("words", [["-o", "out.csv", "--format", "xml"], ["-o", "out.xml"]])
 def test_unknown_formats(
-    words: list[str], mistake: Callable[..., list[str]], ensemble: Path, pictures: Path
+    words: list[str], mistake: Callable[..., list[str]], ensemble: Path, images: Path
 ) -> None:
-    (line,) = mistake("predict", ensemble, pictures, *words)
+    (line,) = mistake("predict", ensemble, images, *words)
     assert "xml" in line
     assert line.endswith("there are kaggle (.csv), jsonl (.jsonl), parquet (.parquet), npy (.npy)")
 
@@ -330,31 +328,31 @@ def test_run_below_a_regular_file(
 
 
 def test_run_into_a_folder_that_holds_something(
-    mistake: Callable[..., list[str]], small_experiment: Path, pictures: Path
+    mistake: Callable[..., list[str]], small_experiment: Path, images: Path
 ) -> None:
-    (line,) = mistake("run", small_experiment, "--output", pictures)
-    assert line == f"{pictures}: exists already; choose another --output or remove it"
+    (line,) = mistake("run", small_experiment, "--output", images)
+    assert line == f"{images}: exists already; choose another --output or remove it"
 
 
 def test_predict_with_a_folder_that_is_no_run(
-    mistake: Callable[..., list[str]], pictures: Path
+    mistake: Callable[..., list[str]], images: Path
 ) -> None:
-    (line,) = mistake("predict", pictures, pictures, "-o", "out.csv")
-    assert line == f"{pictures}: no weights.yaml in it, so it is no finished run"
+    (line,) = mistake("predict", images, images, "-o", "out.csv")
+    assert line == f"{images}: no ensemble.yaml in it, so it is no finished run"
 
 
 # Members
 
 
 def test_an_ensemble_that_has_learned_nothing_says_what_to_do(
-    mistake: Callable[..., list[str]], ensemble: Path, pictures: Path
+    mistake: Callable[..., list[str]], ensemble: Path, images: Path
 ) -> None:
-    (line,) = mistake("predict", ensemble, pictures, "-o", "out.csv")
+    (line,) = mistake("predict", ensemble, images, "-o", "out.csv")
     assert line.startswith("member 'knn-vit-g': the prompt bank is empty: use the ensemble through")
     only = "members=[{plugin: clip-l14, options: {backbone: {folder: FOLDER}}}]".replace(
         "FOLDER", "'package:unprompt_painter/weights/vision-a'"
     )
-    (line,) = mistake("predict", ensemble, pictures, "-o", "out.csv", "--set", only)
+    (line,) = mistake("predict", ensemble, images, "-o", "out.csv", "--set", only)
     assert line == (
         "member 'clip-l14': the head has nothing to learn from: "
         "use the ensemble through an experiment's run, or weights with a head"
@@ -362,11 +360,11 @@ def test_an_ensemble_that_has_learned_nothing_says_what_to_do(
 
 
 def test_an_artifact_that_is_gone(
-    mistake: Callable[..., list[str]], small_folder: Path, pictures: Path
+    mistake: Callable[..., list[str]], small_folder: Path, images: Path
 ) -> None:
     gone = "members.clip-l14.artifact=./gone"
     used = "members.clip-l14.weight=1"  # a member of weight 0 is not run
-    words = ("predict", small_folder, pictures, "-o", "out.csv", "--set", used, "--set", gone)
+    words = ("predict", small_folder, images, "-o", "out.csv", "--set", used, "--set", gone)
     (line,) = mistake(*words)
     assert line.startswith("member 'clip-l14': no artifact folder ")
     assert line.endswith("/gone")
@@ -399,7 +397,7 @@ def test_a_broken_weights_folder_is_named_with_its_file(
     name: str,
     mistake: Callable[..., list[str]],
     small_folder: Path,
-    pictures: Path,
+    images: Path,
     root: Path,
     tmp_path: Path,
 ) -> None:
@@ -408,7 +406,7 @@ def test_a_broken_weights_folder_is_named_with_its_file(
     damage(folder / name)
     backbone = f"members.{member}.options.backbone.folder=./weights"
     used = f"members.{member}.weight=1"  # a member of weight 0 is not run
-    words = ("predict", small_folder, pictures, "-o", "out.csv", "--set", used)
+    words = ("predict", small_folder, images, "-o", "out.csv", "--set", used)
     line, *rest = mistake(*words, "--set", backbone)
     assert line.startswith(f"member {member!r}: ")
     assert str(folder) in line
@@ -416,12 +414,12 @@ def test_a_broken_weights_folder_is_named_with_its_file(
     assert rest == []
 
 
-def test_too_few_pictures_for_three_splits(
+def test_too_few_images_for_three_splits(
     mistake: Callable[..., list[str]], small_experiment: Path, tmp_path: Path
 ) -> None:
     shutil.copy(small_experiment, tmp_path)
     (line,) = mistake("run", small_experiment.name, "--set", "data.options.images=2")
-    assert line.startswith("no pictures left for 'test': 2 pictures form 2 groups")
+    assert line.startswith("no images left for 'test': 2 images form 2 groups")
 
 
 def test_a_device_that_is_not_there(
@@ -484,10 +482,10 @@ def with_buggy(install_plugin: InstallPlugin) -> Iterator[dict[str, str]]:
 
 
 def test_a_bug_keeps_its_traceback(
-    with_buggy: dict[str, str], pictures: Path, tmp_path: Path
+    with_buggy: dict[str, str], images: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "buggy.yaml").write_text("members: [{plugin: buggy}]\n")
-    words = ["predict", str(tmp_path / "buggy.yaml"), str(pictures), "-o", "out.csv"]
+    words = ["predict", str(tmp_path / "buggy.yaml"), str(images), "-o", "out.csv"]
     done = subprocess.run(
         [sys.executable, "-c", "from unprompt._cli.app import main; main()", *words],
         env=with_buggy,

@@ -100,7 +100,7 @@ def test_weights_become_shares() -> None:
     assert check_weights([3, 1], 2).tolist() == [0.75, 0.25]
 
 
-def test_a_member_with_other_pictures_is_named_by_them() -> None:
+def test_a_member_with_other_images_is_named_by_them() -> None:
     with pytest.raises(DataError, match="no embedding for 'p39'"):
         blend([_member(0), _member(1, IDS[:-1])], [1, 1])
     with pytest.raises(DataError, match="unexpected embeddings for 'p39'"):

@@ -13,7 +13,7 @@ import pytest
 from unprompt import Location, MissingFileError, PluginError, Runtime, TextEncoder, cosine, unit
 from unprompt._builtin.minilm import OFFICIAL_SHA256, MiniLM, MiniLMOptions
 from unprompt._files.cache import Cache
-from unprompt._members.text_encoder import CachedTextEncoder
+from unprompt._members.cached_text import CachedTextEncoder
 from unprompt.types import FloatArray
 
 KAGGLE = Path(__file__).parent.parent / "data_kaggle"

@@ -31,20 +31,20 @@ class KnownVectors(TextEncoder):
 
 
 class World:
-    """N pictures whose prompts scatter around a known mean direction."""
+    """N images whose prompts scatter around a known mean direction."""
 
-    def __init__(self, seed: int, pictures: int, draws: int, noise: float) -> None:
+    def __init__(self, seed: int, images: int, draws: int, noise: float) -> None:
         rng = np.random.default_rng(seed)
         dim = 64
-        means = unit(rng.normal(size=(pictures, dim)))
+        means = unit(rng.normal(size=(images, dim)))
 
         def drawn(count: int) -> FloatArray:
-            scatter = rng.normal(scale=noise / np.sqrt(dim), size=(pictures, count, dim))
+            scatter = rng.normal(scale=noise / np.sqrt(dim), size=(images, count, dim))
             flat = (means[:, None] + scatter).reshape(-1, dim)
-            return unit(flat).reshape(pictures, count, dim)
+            return unit(flat).reshape(images, count, dim)
 
         rows = drawn(draws)
-        ids = tuple(f"p{i}" for i in range(pictures))
+        ids = tuple(f"p{i}" for i in range(images))
         self.wordings = {name: [f"{name}/{k}" for k in range(draws)] for name in ids}
         self.encoder = KnownVectors(
             {f"{name}/{k}": rows[i, k] for i, name in enumerate(ids) for k in range(draws)}
@@ -59,7 +59,7 @@ class World:
 def test_the_oracle_is_near_the_truth_and_nearer_than_the_sample_mean(
     draws: int, noise: float
 ) -> None:
-    world = World(seed=draws, pictures=800, draws=draws, noise=noise)
+    world = World(seed=draws, images=800, draws=draws, noise=noise)
     found = oracle_cosines(world.wordings, world.targets, world.encoder)
     assert found.shape == (800,)
     assert found.mean() == pytest.approx(world.true, abs=0.02)
@@ -67,13 +67,13 @@ def test_the_oracle_is_near_the_truth_and_nearer_than_the_sample_mean(
 
 
 def test_without_noise_the_oracle_scores_one() -> None:
-    world = World(seed=0, pictures=20, draws=3, noise=0)
+    world = World(seed=0, images=20, draws=3, noise=0)
     found = oracle_cosines(world.wordings, world.targets, world.encoder)
     assert found == pytest.approx(1, abs=1e-6)
 
 
 def test_wordings_are_joined_by_id() -> None:
-    world = World(seed=1, pictures=30, draws=4, noise=0.5)
+    world = World(seed=1, images=30, draws=4, noise=0.5)
     there = oracle_cosines(world.wordings, world.targets, world.encoder)
     back = oracle_cosines(
         world.wordings, world.targets.select(world.targets.ids[::-1]), world.encoder
@@ -81,15 +81,15 @@ def test_wordings_are_joined_by_id() -> None:
     np.testing.assert_allclose(back, there[::-1])
 
 
-def test_a_picture_with_fewer_wordings_is_named() -> None:
-    world = World(seed=2, pictures=3, draws=4, noise=0.5)
+def test_a_image_with_fewer_wordings_is_named() -> None:
+    world = World(seed=2, images=3, draws=4, noise=0.5)
     world.wordings["p1"].pop()
     with pytest.raises(DataError, match=r"not 4 wordings.*'p1'$"):
         oracle_cosines(world.wordings, world.targets, world.encoder)
 
 
 def test_a_single_wording_is_refused() -> None:
-    world = World(seed=2, pictures=3, draws=1, noise=0.5)
+    world = World(seed=2, images=3, draws=1, noise=0.5)
     with pytest.raises(DataError, match="not 2 wordings"):
         oracle_cosines(world.wordings, world.targets, world.encoder)
 

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 from unprompt import DataError
-from unprompt._scoring.intervals import Score, score
+from unprompt._scoring.estimate import Estimate, verdict
+from unprompt._scoring.intervals import score
 
 
 def test_mean_is_the_plain_mean_and_lies_in_its_interval() -> None:
     values = np.random.default_rng(0).normal(0.6, 0.1, 300)
     found = score(values, [str(i) for i in range(300)], samples=500, seed=0)
-    assert found.mean == pytest.approx(values.mean())
-    assert found.low < found.mean < found.high
+    assert found.score == pytest.approx(values.mean())
+    assert found.low < found.score < found.high
 
 
 def test_ninety_five_percent_of_intervals_cover_the_true_mean() -> None:
@@ -26,19 +27,19 @@ def test_ninety_five_percent_of_intervals_cover_the_true_mean() -> None:
     assert 0.90 <= covered <= 0.99
 
 
-def test_independent_pictures_have_the_textbook_interval() -> None:
+def test_independent_images_have_the_textbook_interval() -> None:
     values = np.random.default_rng(2).normal(0, 1, 2000)
     found = score(values, [str(i) for i in range(2000)], samples=2000, seed=0)
     assert found.high - found.low == pytest.approx(2 * 1.96 / np.sqrt(2000), rel=0.1)
 
 
-def test_pictures_of_one_group_count_as_one_and_widen_the_interval() -> None:
+def test_images_of_one_group_count_as_one_and_widen_the_interval() -> None:
     values = np.repeat(np.random.default_rng(3).normal(0.5, 0.1, 50), 10)
     alone = score(values, [str(i) for i in range(500)], samples=500, seed=0)
     grouped = score(values, [str(i // 10) for i in range(500)], samples=500, seed=0)
     ratio = (grouped.high - grouped.low) / (alone.high - alone.low)
     assert ratio == pytest.approx(np.sqrt(10), rel=0.25)
-    assert grouped.mean == alone.mean
+    assert grouped.score == alone.score
 
 
 def test_the_names_and_the_order_of_groups_do_not_widen_anything() -> None:
@@ -57,11 +58,11 @@ def test_a_seed_repeats_its_interval_and_another_one_does_not() -> None:
 
 def test_one_group_has_no_width() -> None:
     found = score(np.array([0.2, 0.4]), ["g", "g"], samples=100, seed=0)
-    assert (found.mean, found.low, found.high) == pytest.approx((0.3, 0.3, 0.3))
+    assert (found.score, found.low, found.high) == pytest.approx((0.3, 0.3, 0.3))
 
 
 def test_nothing_to_score_is_one_clear_line() -> None:
-    with pytest.raises(DataError, match=r"^no pictures to score$"):
+    with pytest.raises(DataError, match=r"^no images to score$"):
         score(np.array([]), [], samples=100, seed=0)
 
 
@@ -74,11 +75,27 @@ def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
     paired = score(better - hard, groups, samples=400, seed=0)
     assert one.high > two.low  # apart they overlap
     assert paired.low > 0
-    assert paired.mean == pytest.approx(two.mean - one.mean)
+    assert paired.score == pytest.approx(two.score - one.score)
 
 
-def test_a_score_reads_well_and_is_plain_data() -> None:
-    found = Score(0.77123, 0.76499, 0.77741)
-    assert str(found) == "0.7712 [0.7650, 0.7774]"
-    expected = {"score": 0.77123, "ci95": [0.76499, 0.77741]}
-    assert json.loads(json.dumps(found.plain())) == expected
+def test_an_estimate_is_plain_data_and_can_be_turned_round() -> None:
+    estimate = Estimate(score=0.77123, ci95=(0.76499, 0.77741))
+    content = {"score": 0.77123, "ci95": [0.76499, 0.77741]}
+    assert json.loads(estimate.model_dump_json()) == content
+    assert estimate.negated().ci95 == (-0.77741, -0.76499)
+
+
+@pytest.mark.parametrize(
+    ("ci95", "groups", "words"),
+    [
+        ((0.001, 0.3), 10, "better"),
+        ((-0.3, -0.001), 10, "worse"),
+        ((-0.001, 0.3), 10, "no clear difference"),
+        ((0.0, 0.3), 10, "no clear difference"),
+        ((0.1, 0.3), 9, "too few groups to tell"),
+    ],
+)
+def test_a_verdict_needs_the_whole_interval_on_one_side_of_zero(
+    ci95: tuple[float, float], groups: int, words: str
+) -> None:
+    assert verdict(Estimate(score=sum(ci95) / 2, ci95=ci95), groups) == words

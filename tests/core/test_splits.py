@@ -128,16 +128,16 @@ def test_a_given_split_that_cuts_a_given_group_names_the_group() -> None:
         make_splits(records, _targets(records), SplitConfig())
 
 
-def test_a_given_split_of_another_name_is_refused_and_drops_no_picture() -> None:
+def test_a_given_split_of_another_name_is_refused_and_drops_no_image() -> None:
     records = _records(list("abcd"), split=["train", "val", "test", "holdout"])
     with pytest.raises(DataError, match=r"unknown split 'val'; known are train, holdout, test"):
         make_splits(records, _targets(records), SplitConfig())
 
 
 @pytest.mark.parametrize("column", ["group", "split"])
-def test_a_column_that_only_some_pictures_have_is_refused(column: str) -> None:
+def test_a_column_that_only_some_images_have_is_refused(column: str) -> None:
     records = _records(list("abc"), **{column: ["train", None, "test"]})
-    with pytest.raises(DataError, match=rf"^some pictures have a {column}, but not 'i1'$"):
+    with pytest.raises(DataError, match=rf"^some images have a {column}, but not 'i1'$"):
         make_splits(records, _targets(records), SplitConfig())
 
 
@@ -146,8 +146,8 @@ def test_too_few_groups_for_three_splits_is_one_clear_line() -> None:
     with pytest.raises(DataError) as caught:
         make_splits(records, _targets(records), SplitConfig())
     (line,) = caught.value.problems
-    assert "no pictures left for 'holdout', 'test'" in line
-    assert "6 pictures form 1 groups, the largest of 6" in line
+    assert "no images left for 'holdout', 'test'" in line
+    assert "6 images form 1 groups, the largest of 6" in line
 
 
 def test_one_giant_group_still_leaves_room_for_the_others() -> None:

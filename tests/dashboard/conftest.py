@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from unprompt._pipeline.watching import ARTIFACTS
 
 from unprompt import unit
-from unprompt._pipeline.watching import ARTIFACTS
 from unprompt._search.notes import save_note
 from unprompt._search.storages import open_storage
 

@@ -15,9 +15,9 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
+from unprompt._pipeline.watching import ARTIFACTS
 
 from unprompt._cli.dashboard import place
-from unprompt._pipeline.watching import ARTIFACTS
 
 Command = Callable[..., Any]
 

@@ -12,29 +12,29 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from unprompt._builtin import kaggle, pairs
 from unprompt._builtin.kaggle import Kaggle, KaggleOptions
 from unprompt._builtin.pairs import Pairs, PairsOptions
-from unprompt._data import kaggle, pairs
-from unprompt._data.prompts import join, picture_id, prompt_id, read_prompts
+from unprompt._data.prompts import join, path_id, prompt_id, read_prompts
 from unprompt.contracts import Dataset, Record
 from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError
 
 SAMPLE = Path(__file__).resolve().parents[3] / "shared" / "kaggle-sample"
 needs_sample = pytest.mark.skipif(
-    not SAMPLE.is_dir(), reason="the competition's seven public pictures are not beside the repo"
+    not SAMPLE.is_dir(), reason="the competition's seven public images are not beside the repo"
 )
 
 
-def picture(path: Path) -> Path:
+def image(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (2, 2), "red").save(path)
     return path
 
 
-def kaggle_folder(folder: Path, table: str, pictures: str) -> Kaggle:
-    for name in pictures.split():
-        picture(folder / "images" / name)
+def kaggle_folder(folder: Path, table: str, images: str) -> Kaggle:
+    for name in images.split():
+        image(folder / "images" / name)
     (folder / "prompts.csv").write_text(table)
     return Kaggle(KaggleOptions.model_validate({"folder": str(folder)}))
 
@@ -63,8 +63,8 @@ def test_prompt_id_ignores_white_space_around() -> None:
     ("name", "image_id"),
     [("a.png", "a"), ("x/b.c.png", "x/b.c"), ("./a.png", "a"), ("a", "a"), ("", ""), ("/", "/")],
 )
-def test_picture_id(name: str, image_id: str) -> None:
-    assert picture_id(name) == image_id
+def test_path_id(name: str, image_id: str) -> None:
+    assert path_id(name) == image_id
 
 
 @pytest.mark.parametrize("header", ["imgId,prompt", "image_id,Prompt", "file_name,text"])
@@ -74,7 +74,7 @@ def test_read_prompts(tmp_path: Path, header: str) -> None:
     assert list(read_prompts(path).items()) == [("b", "two"), ("a", "one")]
 
 
-def test_read_prompts_takes_the_id_before_the_picture(tmp_path: Path) -> None:
+def test_read_prompts_takes_the_id_before_the_image(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     path.write_text('{"file_name": "x/a.png", "imgId": 7, "prompt": "one"}\n')
     assert read_prompts(path) == {"7": "one"}
@@ -139,7 +139,7 @@ def test_kaggle_lists_all_problems(tmp_path: Path) -> None:
     assert problems(dataset) == (
         f"{tmp_path}/prompts.csv: repeated ids 'a'",
         f"{tmp_path}/prompts.csv: empty prompt for 'b'",
-        f"{tmp_path}/prompts.csv: no picture for 'c'",
+        f"{tmp_path}/prompts.csv: no image for 'c'",
         f"{tmp_path}/prompts.csv: no row for '{tmp_path}/images/x.png'",
     )
 
@@ -174,7 +174,7 @@ def test_kaggle_without_files(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("prompt", ["prompt", "text", "caption", "Prompt"])
 def test_pairs_columns(tmp_path: Path, column: str, prompt: str) -> None:
-    picture(tmp_path / "x/a.png")
+    image(tmp_path / "x/a.png")
     (tmp_path / "t.csv").write_text(f"{column},{prompt}\nx/a.png,one\n")
     dataset = pairs_of(tmp_path / "t.csv")
     assert dataset.records() == (Record("x/a", prompt_id("one"), "one"),)
@@ -183,7 +183,7 @@ def test_pairs_columns(tmp_path: Path, column: str, prompt: str) -> None:
 
 def full_rows(folder: Path) -> list[dict[str, str | None]]:
     for name in "abcd":
-        picture(folder / f"{name}.png")
+        image(folder / f"{name}.png")
     columns = ("image", "prompt", "image_id", "prompt_id", "group", "split")
     rows = [
         ("a.png", "one", "1", "p", "g", "train"),
@@ -229,25 +229,25 @@ def test_pairs_jsonl_with_nulls_left_out(tmp_path: Path) -> None:
 
 
 def test_pairs_reads_a_hugging_face_imagefolder(tmp_path: Path) -> None:
-    picture(tmp_path / "train/0001.png")
+    image(tmp_path / "train/0001.png")
     (tmp_path / "metadata.jsonl").write_text('{"file_name": "train/0001.png", "text": "one"}\n')
     dataset = pairs_of(tmp_path / "metadata.jsonl")
     assert [record.image_id for record in dataset.records()] == ["train/0001"]
 
 
 def test_pairs_images_folder(tmp_path: Path) -> None:
-    picture(tmp_path / "pictures/a.png")
+    image(tmp_path / "images/a.png")
     (tmp_path / "t.csv").write_text("image,prompt\na.png,one\n")
     assert problems(pairs_of(tmp_path / "t.csv")) == (
-        f"{tmp_path}/t.csv: no such picture: '{tmp_path}/a.png'",
+        f"{tmp_path}/t.csv: no such image: '{tmp_path}/a.png'",
     )
-    dataset = pairs_of(tmp_path / "t.csv", images=f"{tmp_path}/pictures")
-    assert dataset.images().source.paths == {"a": tmp_path / "pictures/a.png"}
+    dataset = pairs_of(tmp_path / "t.csv", images=f"{tmp_path}/images")
+    assert dataset.images().source.paths == {"a": tmp_path / "images/a.png"}
 
 
 def test_pairs_lists_all_problems(tmp_path: Path) -> None:
-    picture(tmp_path / "a.png")
-    picture(tmp_path / "a.jpg")
+    image(tmp_path / "a.png")
+    image(tmp_path / "a.jpg")
     (tmp_path / "t.csv").write_text(
         "image,prompt,prompt_id,split\n"
         "a.png,one,p,train\na.jpg,two,p,eval\ngone.png,,q,test\n,four,r,\n"
@@ -257,7 +257,7 @@ def test_pairs_lists_all_problems(tmp_path: Path) -> None:
         f"{table}: no image id in row '4'",
         f"{table}: repeated ids 'a'",
         f"{table}: empty prompt for 'gone'",
-        f"{table}: no such picture: '{tmp_path}/gone.png', '{tmp_path}'",
+        f"{table}: no such image: '{tmp_path}/gone.png', '{tmp_path}'",
         f"{table}: different prompts share the prompt_id 'p'",
         f"{table}: split should be train, holdout (validation, val, dev) or test, not 'eval'",
     )

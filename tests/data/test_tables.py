@@ -132,7 +132,7 @@ def test_texts() -> None:
     assert texts(rows, "a", Path("t.jsonl")) == [" x ", "", "7"]
 
 
-def test_texts_refuse_pictures_inside_tables(tmp_path: Path) -> None:
+def test_texts_refuse_images_inside_tables(tmp_path: Path) -> None:
     path = table(tmp_path, "a.jsonl", json.dumps({"image": {"bytes": "x", "path": None}}))
     with pytest.raises(DataError, match="row 1: column 'image' holds a dict, not text"):
         texts(read_rows(path), "image", path)

@@ -31,10 +31,10 @@ GUIDES = [
 ELSEWHERE = {
     ("README.md", "two commands"),  # .ci/run runs them to the letter
     ("README.md", "quickstart output"),  # tests/test_quickstart.py
-    ("README.md", "own pictures"),  # likewise
+    ("README.md", "own images"),  # likewise
     ("README.md", "study"),  # likewise
 }
-SHOWN = {("core/README.md", None)}  # a picture of the pipeline, not a command
+SHOWN = {("core/README.md", None)}  # an image of the pipeline, not a command
 
 
 def generator() -> ModuleType:
@@ -94,7 +94,7 @@ def test_ci_runs_the_two_commands_of_the_readme() -> None:
 
 
 def test_the_experiment_of_the_readme_is_valid(tmp_path: Path) -> None:
-    path = tmp_path / "my-pictures.yaml"
+    path = tmp_path / "my-images.yaml"
     path.write_text(blocks("README.md")["experiment"], encoding="utf-8")
     experiment = load_experiment(path, Registry())
     assert [member.name for member in experiment.ensemble.members] == ["knn-vit-h", "clip-l14"]
@@ -107,9 +107,9 @@ def test_the_check_block_says_what_is_missing_and_rehearses(tmp_path: Path) -> N
     for name in ("strong", "embedded"):
         (tmp_path / "ensembles").mkdir(exist_ok=True)
         shutil.copy(ROOT / "ensembles" / f"{name}.yaml", tmp_path / "ensembles")
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for index in range(2):
-        World(9).picture(index).save(tmp_path / "pictures" / f"{index}.png")
+        World(9).image(index).save(tmp_path / "images" / f"{index}.png")
 
     def shell(command: str) -> subprocess.CompletedProcess[str]:
         path = f'export PATH="{Path(sys.executable).parent}:$PATH" HF_HOME={tmp_path}; '

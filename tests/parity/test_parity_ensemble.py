@@ -26,7 +26,7 @@ from PIL import Image
 import unprompt_blip
 import unprompt_painter
 from unprompt._cli.predict import no_train_set
-from unprompt._data.pictures import folder_images
+from unprompt._data.images import folder_images
 from unprompt._files.cache import Cache
 from unprompt._members.member import Workshop, predict, prepare
 from unprompt._registry.loading import Ensemble, load_ensemble

@@ -21,7 +21,7 @@ from unprompt._scoring.blend import blend
 from unprompt.bank import PromptBank
 from unprompt.contracts import Batch, Images, Runtime
 from unprompt.embeddings import Embeddings, unit
-from unprompt.testing import Pictures
+from unprompt.testing import MemoryImages
 from unprompt.towers import PreprocessConfig, averaged
 from unprompt.towers.preprocess import transform
 from unprompt_knn.kernel import KernelOptions, weights
@@ -110,7 +110,7 @@ def test_knn_over_a_bank_of_random_rows(queries: Rows, size: int, tmp_path: Path
     predictor = Knn(KnnOptions.model_validate(said), Runtime(batch_size=4))
     predictor.load(tmp_path)
     sources = pictures()
-    batches = list(predictor.predict(Images(tuple(sources), Pictures(sources))))
+    batches = list(predictor.predict(Images(tuple(sources), MemoryImages(sources))))
     predictor.close()
     keys, targets = bank.keys.astype(np.float64), bank.targets.astype(np.float64)
     wanted = knn(queries, keys, targets)

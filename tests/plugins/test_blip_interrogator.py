@@ -17,7 +17,7 @@ from unprompt.testing import (
     HashedWords,
     PredictorContract,
     Prepared,
-    example_pictures,
+    example_images,
     make_prepared,
 )
 from unprompt.towers import ClipTowers
@@ -153,14 +153,14 @@ class TestCaptionAndTemplate(PredictorContract):
         return make_prepared(Interrogator, said, tmp_path_factory.mktemp("template"))
 
     def test_the_embedding_is_the_texts(self, prepared: Prepared) -> None:
-        (batch,) = predicted(prepared, example_pictures())
+        (batch,) = predicted(prepared, example_images())
         texts = [text or "" for text in batch.prompts]
         np.testing.assert_allclose(batch.embeddings.rows, HashedWords().encode(texts), atol=1e-6)
         assert len(set(texts)) > 1
 
     def test_the_text_starts_with_the_caption(self, prepared: Prepared, blip: Path) -> None:
-        (batch,) = predicted(prepared, example_pictures())
-        captions = captioner(blip).captions(example_pictures())
+        (batch,) = predicted(prepared, example_images())
+        captions = captioner(blip).captions(example_images())
         assert any(captions.values())
         for name, text, pieces in zip(
             batch.embeddings.ids, batch.prompts, batch.evidence, strict=True
@@ -180,7 +180,7 @@ class TestPhrasesAlone(PredictorContract):
         return make_prepared(Interrogator, said, tmp_path_factory.mktemp("fast"))
 
     def test_the_evidence_is_the_text(self, prepared: Prepared) -> None:
-        (batch,) = predicted(prepared, example_pictures())
+        (batch,) = predicted(prepared, example_images())
         for text, pieces in zip(batch.prompts, batch.evidence, strict=True):
             assert text == ", ".join(piece.text for piece in pieces[:4])
 
@@ -195,7 +195,7 @@ def test_the_other_modes(clip: Path, blip: Path, mode: str, tmp_path: Path) -> N
         candidates=24,
     )
     prepared = make_prepared(Interrogator, said, tmp_path)
-    images = example_pictures().select(("large", "grey", "black"))
+    images = example_images().select(("large", "grey", "black"))
     (batch,) = predicted(prepared, images)
     (alone,) = predicted(prepared, images.select(("grey",)))
     assert all(batch.prompts)
@@ -206,7 +206,7 @@ def test_the_other_modes(clip: Path, blip: Path, mode: str, tmp_path: Path) -> N
 
 
 def test_captions_do_not_depend_on_batch_or_order(blip: Path) -> None:
-    images = example_pictures()
+    images = example_images()
     config = CaptionerConfig.model_validate({"folder": str(blip), "max_tokens": 8})
     found = [
         Captioner(config, Runtime(batch_size=size)).captions(some)
@@ -218,7 +218,7 @@ def test_captions_do_not_depend_on_batch_or_order(blip: Path) -> None:
 
 
 def test_lengths_and_beams(blip: Path) -> None:
-    images = example_pictures()
+    images = example_images()
     short = captioner(blip, max_tokens=2).captions(images)
     assert {len(text.split()) for text in short.values()} == {2}
     beamed = captioner(blip, beams=3).captions(images)
@@ -230,13 +230,13 @@ def test_lengths_and_beams(blip: Path) -> None:
 def test_a_caption_that_wants_to_end_at_once(blip: Path, least: int) -> None:
     speechless = captioner(blip, min_tokens=least)
     speechless._model.text_decoder.cls.predictions.bias.data[SPECIAL.index("[SEP]")] = 100
-    for text in speechless.captions(example_pictures()).values():
+    for text in speechless.captions(example_images()).values():
         assert bool(text) == bool(least)
         assert len(text.split()) <= least
 
 
 def test_a_prompt_leads_the_caption_and_is_no_part_of_it(blip: Path) -> None:
-    images = example_pictures()
+    images = example_images()
     led = captioner(blip, prompt="A picture of").captions(images)
     assert not any(text.startswith("a picture of") for text in led.values())
     assert led != captioner(blip).captions(images)
@@ -244,7 +244,7 @@ def test_a_prompt_leads_the_caption_and_is_no_part_of_it(blip: Path) -> None:
 
 def test_a_chat_model_captions_too(tmp_path: Path) -> None:
     save_chat(tmp_path / "chat")
-    images = example_pictures().select(("large", "grey"))
+    images = example_images().select(("large", "grey"))
     found = captioner(tmp_path / "chat", min_tokens=3).captions(images)
     assert set(found) == {"large", "grey"}
     assert not any("picture" in text and "assistant" in text for text in found.values())
@@ -372,7 +372,7 @@ def test_without_a_text_encoder_there_is_no_prediction(clip: Path, tmp_path: Pat
     predictor = made.load(Runtime())
     predictor.runtime = Runtime()
     with pytest.raises(DataError, match="needs a text encoder"):
-        list(predictor.predict(example_pictures()))
+        list(predictor.predict(example_images()))
 
 
 # Identity, needs and rehearsals
@@ -431,6 +431,6 @@ def rehearsed(
     assert predictor.identity()
     predictor.prepare(example_train_set(), artifact)
     predictor.load(artifact)
-    batches = list(predictor.predict(example_pictures().select(tuple(ids))))
+    batches = list(predictor.predict(example_images().select(tuple(ids))))
     predictor.close()
     return sum(bool(text) for batch in batches for text in batch.prompts)

@@ -6,7 +6,7 @@ import pytest
 
 from unprompt.contracts import Runtime
 from unprompt.errors import MissingFileError
-from unprompt.testing import example_pictures
+from unprompt.testing import example_images
 from unprompt_blip.captioner import Captioner
 from unprompt_blip.options import CaptionerConfig
 
@@ -36,5 +36,5 @@ def test_an_unknown_architecture_is_a_file_to_fetch() -> None:
 @pytest.mark.slow
 def test_blip_base_captions_with_random_weights() -> None:
     config = CaptionerConfig(model="blip-base", max_tokens=2)
-    found = Captioner(config, REHEARSAL).captions(example_pictures().select(("square",)))
+    found = Captioner(config, REHEARSAL).captions(example_images().select(("square",)))
     assert found["square"] == "" or found["square"].split()[0].isdigit()

@@ -21,7 +21,7 @@ from unprompt.testing import (
     HashedWords,
     PredictorContract,
     Prepared,
-    example_pictures,
+    example_images,
     example_train_set,
     make_prepared,
 )
@@ -47,9 +47,9 @@ def prepared_family(name: str, factory: Factory, backbone: Path, **options: Any)
 
 def example_batch(prepared: Prepared) -> Batch:
     predictor = prepared.load(Runtime())
-    (batch,) = predictor.predict(example_pictures())
+    (batch,) = predictor.predict(example_images())
     predictor.close()
-    assert batch.embeddings.ids == example_pictures().ids
+    assert batch.embeddings.ids == example_images().ids
     return batch
 
 
@@ -154,7 +154,7 @@ def test_every_predictor_of_this_project_is_tested_here() -> None:
 
 
 def test_the_examples_hold_the_pictures_that_break_predictors() -> None:
-    source = example_pictures()
+    source = example_images()
     sizes = {name: source.open(name).size for name in source.ids}
     assert sizes["one-pixel"] == (1, 1)
     assert sizes["narrow"] == (4000, 10)

@@ -1,4 +1,4 @@
-"""Runs against each other: on the same pictures, joined by id, or not at all."""
+"""Runs against each other: on the same images, joined by id, or not at all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ import yaml
 
 from unprompt import DataError, Embeddings, cosine, unit
 from unprompt._cli.compare import compare_command
-from unprompt._pipeline.compare import compare
+from unprompt._config.models import ScoreConfig
+from unprompt._pipeline.evaluation import Evaluation
+from unprompt._pipeline.timings import hardware, versions
+from unprompt._runs.compare import compare
+from unprompt._runs.manifest import Manifest
+from unprompt._runs.scores import History, Leak, Optimism, Scores, SplitSize
 from unprompt._scoring.blend import blend
 from unprompt._scoring.intervals import score
+from unprompt._search.summary import Polish, SearchSummary
 from unprompt.types import DoubleArray
 
 N = 120
@@ -38,6 +44,66 @@ def cosines(seed: int, noise: Sequence[float], weights: Sequence[float]) -> dict
     return found | {"cosine": cosine(blend(members, weights).rows, targets)}
 
 
+def evaluation_of(columns: Columns, config: ScoreConfig) -> Evaluation:
+    """A split's cosines as the program holds them; the blends other than ours are not compared."""
+    return Evaluation(
+        config=config,
+        members={name: values for name, values in columns.items() if name != "cosine"},
+        equal=columns["cosine"],
+        searched=columns["cosine"],
+        ensemble=columns["cosine"],
+        floor=np.zeros(N),
+        oracle=None,
+        groups=list(GROUPS.values()),
+    )
+
+
+def scores_of(name: str, evaluation: Evaluation, members: Sequence[str]) -> Scores:
+    """``scores.json`` as the program writes it."""
+    split, value = evaluation.scores(), float(evaluation.ensemble.mean())
+    weights = dict.fromkeys(members, 1.0)
+    return Scores(
+        experiment=name,
+        weights=weights,
+        searched_weights=weights,
+        options={},
+        search=SearchSummary(
+            trials=1,
+            best_trial=0,
+            best_value=value,
+            sampler="tpe",
+            study=name,
+            storage=None,
+            polish=Polish(score=value, gain=0.0, distance=0.0),
+            dropped=(),
+        ),
+        train=SplitSize(images=N, groups=N),
+        leak=Leak(train_test_max_cosine=0.7),
+        holdout=split,
+        test=split,
+        optimism=Optimism(score=0.0),
+        leave_one_out={},
+        ablations={},
+        history=History(values=(value,), best=(value,)),
+        importances={},
+    )
+
+
+def manifest_of(name: str, encoder: str) -> Manifest:
+    return Manifest(
+        command=("unprompt", "run", f"{name}.yaml"),
+        experiment_hash=name,
+        text_encoder=encoder,
+        data_hash=name,
+        splits_hash=name,
+        members={},
+        plugins={},
+        versions=versions(),
+        hardware=hardware(),
+        seconds={},
+    )
+
+
 def write_run(
     folder: Path,
     columns: Columns,
@@ -46,12 +112,12 @@ def write_run(
     prompts: Mapping[str, str] = PROMPTS,
     groups: Mapping[str, str] = GROUPS,
     encoder: str = "minilm-1",
-    judging: Mapping[str, int] | None = None,
+    scoring: Mapping[str, int] | None = None,
 ) -> Path:
     """The files of a run that a comparison reads, rows in the given order."""
     folder.mkdir(parents=True)
     members = [name for name in columns if name != "cosine"]
-    with (folder / "pictures.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / "images.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["image_id", "prompt", "predicted", "cosine", "group", *members])
         for i in order:
@@ -59,14 +125,12 @@ def write_run(
             values = [f"{columns[column][i]:.6f}" for column in members]
             row = [name, prompts[name], "", f"{columns['cosine'][i]:.6f}", groups[name]]
             table.writerow([*row, *values])
-    best = max(members, key=lambda name: float(columns[name].mean()))
-    test = {"members": {name: {} for name in members}, "ensemble": {}, "best_member": best}
-    scores = {"experiment": folder.name, "test": test}
-    (folder / "scores.json").write_text(json.dumps(scores))
-    manifest = {"text_encoder": encoder, "data_hash": folder.name, "splits_hash": folder.name}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    experiment: dict[str, Any] = {"name": folder.name}
-    experiment |= {"score": dict(judging)} if judging else {}
+    evaluation = evaluation_of(columns, ScoreConfig.model_validate(dict(scoring or {})))
+    scores = scores_of(folder.name, evaluation, members)
+    (folder / "scores.json").write_text(scores.model_dump_json())
+    (folder / "manifest.json").write_text(manifest_of(folder.name, encoder).model_dump_json())
+    experiment: dict[str, Any] = {"name": folder.name, "data": {"plugin": "painter"}}
+    experiment |= {"score": dict(scoring)} if scoring else {}
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
     return folder
 
@@ -86,7 +150,7 @@ def test_differences_are_paired_by_id(first: Path, second: Path) -> None:
     found = compare([first, second])
     one, two = cosines(1, (1.0, 1.4), (1, 1)), cosines(2, (1.2, 0.8), (1, 2))
     groups = [GROUPS[name] for name in IDS]
-    line = found.lines[1]
+    line = found.runs[1]
     for standing, values, against in (
         (line.ensemble, two["cosine"], one["cosine"]),
         (line.best_member, two["dull"], one["sharp"]),
@@ -94,25 +158,25 @@ def test_differences_are_paired_by_id(first: Path, second: Path) -> None:
         expected = score(values - against, groups, samples=1000, seed=0)
         assert standing.score == pytest.approx(values.mean(), abs=1e-6)
         assert standing.minus_first is not None
-        ends = (standing.minus_first.mean, standing.minus_first.low, standing.minus_first.high)
-        assert ends == pytest.approx((expected.mean, expected.low, expected.high), abs=2e-6)
+        ends = (standing.minus_first.score, standing.minus_first.low, standing.minus_first.high)
+        assert ends == pytest.approx((expected.score, expected.low, expected.high), abs=2e-6)
     assert (found.images, found.groups) == (N, N // 2)
-    assert [one.best_member.name for one in found.lines] == ["sharp", "dull"]
-    assert found.lines[0].ensemble.minus_first is None
-    assert found.lines[0].best_member.minus_first is None
+    assert [one.best_member.name for one in found.runs] == ["sharp", "dull"]
+    assert found.runs[0].ensemble.minus_first is None
+    assert found.runs[0].best_member.minus_first is None
 
 
-def test_the_first_run_says_how_to_judge(tmp_path: Path, second: Path) -> None:
-    judging = {"bootstrap": 150, "seed": 7}
-    first = write_run(tmp_path / "f", cosines(1, (1.0, 1.4), (1, 1)), judging=judging)
+def test_the_first_run_says_how_intervals_are_made(tmp_path: Path, second: Path) -> None:
+    scoring = {"bootstrap": 150, "seed": 7}
+    first = write_run(tmp_path / "f", cosines(1, (1.0, 1.4), (1, 1)), scoring=scoring)
     found = compare([first, second])
-    assert (found.config.bootstrap, found.config.seed) == (150, 7)
+    assert (found.bootstrap, found.seed) == (150, 7)
     back = compare([second, first])
-    assert (back.config.bootstrap, back.config.seed) == (1000, 0)
-    ahead, behind = found.lines[1].ensemble.minus_first, back.lines[1].ensemble.minus_first
+    assert (back.bootstrap, back.seed) == (1000, 0)
+    ahead, behind = found.runs[1].ensemble.minus_first, back.runs[1].ensemble.minus_first
     assert ahead is not None
     assert behind is not None
-    assert ahead.mean == pytest.approx(-behind.mean)
+    assert ahead.score == pytest.approx(-behind.score)
     assert ahead.low != pytest.approx(-behind.high, abs=1e-9)  # other draws
 
 
@@ -126,7 +190,7 @@ def test_three_runs_as_a_table(
     third = write_run(tmp_path / "third", shaken)
     compare_command([second, first, third, write_run(tmp_path / "fourth", same)], as_json=False)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "120 test pictures in 60 groups, the same in all runs"
+    assert lines[0] == "120 test images in 60 groups, the same in all runs"
     assert lines[2].split() == ["test", "minus", "first", "95", "%", "interval"]
     assert lines[3].startswith(f"{second}  ensemble")
     assert lines[3].endswith(f"{cosines(2, (1.2, 0.8), (1, 2))['cosine'].mean():.4f}")
@@ -145,12 +209,16 @@ def test_json_says_the_same(first: Path, second: Path, capsys: pytest.CaptureFix
     compare_command([first, second], as_json=True)
     said = json.loads(capsys.readouterr().out)
     found = compare([first, second])
-    versus = found.lines[1].ensemble.minus_first
+    versus = found.runs[1].ensemble.minus_first
     assert versus is not None
     assert said["runs"][1]["ensemble"] == {
         "name": "ensemble",
-        "score": found.lines[1].ensemble.score,
-        "minus_first": versus.plain() | {"verdict": "better"},
+        "score": found.runs[1].ensemble.score,
+        "minus_first": {
+            "score": versus.score,
+            "ci95": list(versus.ci95),
+            "verdict": "better",
+        },
     }
     assert said["runs"][0]["best_member"]["name"] == "sharp"
     assert said["runs"][0]["best_member"]["minus_first"] is None
@@ -206,31 +274,30 @@ def test_folders_that_are_no_runs(first: Path, tmp_path: Path) -> None:
         line = refused(first, tmp_path / name)
         assert line.startswith(f"{tmp_path / name}: no ")
         assert "no finished run" in line
-    line = refused(first, first / "pictures.csv")
-    assert line.startswith(f"{first / 'pictures.csv'}: ")
+    line = refused(first, first / "images.csv")
+    assert line.startswith(f"{first / 'images.csv'}: ")
 
 
-def test_a_run_from_before_there_was_a_table_of_pictures(first: Path, second: Path) -> None:
-    (second / "pictures.csv").unlink()
-    line = f"{second}: an old run without pictures.csv; run its experiment.yaml again"
-    assert refused(first, second) == line
+def test_a_run_without_its_table_of_images(first: Path, second: Path) -> None:
+    (second / "images.csv").unlink()
+    assert refused(first, second).startswith(f"{second / 'images.csv'}: ")
 
 
-def test_other_pictures(first: Path, tmp_path: Path) -> None:
+def test_other_images(first: Path, tmp_path: Path) -> None:
     part = write_run(tmp_path / "part", cosines(2, (1.0, 1.4), (1, 1)), order=range(2, N))
     assert refused(first, part) == (
-        f"{first} and {part} cannot be compared: only one of them has the test pictures "
+        f"{first} and {part} cannot be compared: only one of them has the test images "
         "'p000', 'p001'"
     )
     assert "only one of them has" in refused(part, first)
 
 
-def test_other_prompts_for_the_same_pictures(first: Path, tmp_path: Path) -> None:
+def test_other_prompts_for_the_same_images(first: Path, tmp_path: Path) -> None:
     other = write_run(
         tmp_path / "o", cosines(2, (1.0, 1.4), (1, 1)), prompts=PROMPTS | {"p005": "a blue dog"}
     )
     assert refused(first, other) == (
-        f"{first} and {other} cannot be compared: other prompts for the test pictures 'p005'"
+        f"{first} and {other} cannot be compared: other prompts for the test images 'p005'"
     )
 
 
@@ -241,13 +308,13 @@ def test_another_text_encoder(first: Path, tmp_path: Path) -> None:
     )
 
 
-def test_broken_tables_of_pictures(first: Path, second: Path) -> None:
-    path = second / "pictures.csv"
+def test_broken_tables_of_images(first: Path, second: Path) -> None:
+    path = second / "images.csv"
     whole = path.read_text(encoding="utf-8")
     head, row, *rest = whole.splitlines()
 
     path.write_text("\n".join([head.replace("cosine", "cos"), row, *rest]), encoding="utf-8")
-    assert refused(first, second) == f"{path}: no column `cosine`"
+    assert refused(first, second) == f"{path}: no column 'cosine'"
 
     path.write_text("\n".join([head.replace("dull", "bright"), row, *rest]), encoding="utf-8")
     assert refused(first, second) == f"{path}: no column 'dull'"
@@ -264,7 +331,9 @@ def test_broken_tables_of_pictures(first: Path, second: Path) -> None:
 
 
 def test_a_broken_experiment(first: Path, second: Path) -> None:
-    (first / "experiment.yaml").write_text("score: {bootstrap: 1}\n")
+    (first / "experiment.yaml").write_text(
+        "name: first\ndata: {plugin: painter}\nscore: {bootstrap: 1}\n"
+    )
     line = refused(first, second)
     assert line.startswith(f"{first / 'experiment.yaml'}: score.bootstrap: ")
 
@@ -277,4 +346,4 @@ def test_a_mistake_has_exit_code_two(
     assert done.stderr.strip().endswith(f"{first}: the same run twice")
     done = unprompt("compare", first, second)
     assert done.returncode == 0
-    assert done.stdout.startswith("120 test pictures in 60 groups")
+    assert done.stdout.startswith("120 test images in 60 groups")

@@ -86,12 +86,12 @@ def test_stdout_has_no_progress(small_run: CompletedProcess[str]) -> None:
 
 def test_the_files_of_a_run(small_folder: Path) -> None:
     found = {path.relative_to(small_folder).as_posix() for path in small_folder.rglob("*.*")}
-    wanted = {"experiment.yaml", "manifest.json", "scores.json", "study.journal", "weights.yaml"}
-    wanted |= {"report.html", "pictures.csv", "cases.json", "contact.png"}
+    wanted = {"experiment.yaml", "manifest.json", "scores.json", "study.journal", "ensemble.yaml"}
+    wanted |= {"report.html", "images.csv", "examples.json", "contact.png"}
     for split in ("holdout", "test"):
         wanted |= {f"predictions/{name}.{split}.parquet" for name in (*MEMBERS, "ensemble")}
     assert wanted <= found
-    assert {name.split("/")[0] for name in found - wanted} == {"artifacts", "pictures"}
+    assert {name.split("/")[0] for name in found - wanted} == {"artifacts", "images"}
     assert {path.name for path in (small_folder / "artifacts").iterdir()} == set(MEMBERS)
 
 
@@ -192,7 +192,7 @@ def test_weights_yaml_reproduces_the_predictions(
 ) -> None:
     from unprompt_painter.painter import Painter, PainterOptions
 
-    ensemble = load_ensemble(small_folder / "weights.yaml", Registry())
+    ensemble = load_ensemble(small_folder / "ensemble.yaml", Registry())
     weights = scores_of(small_folder)["weights"]
     assert {member.name: member.weight for member in ensemble.members} == weights
     assert max(weights.values()) == 1
@@ -200,13 +200,13 @@ def test_weights_yaml_reproduces_the_predictions(
         assert member.artifact == small_folder / "artifacts" / member.name
     images = Painter(PainterOptions(seed=7, images=240, size=64)).images()
     wanted = read_predictions(small_folder / "predictions" / "ensemble.test.parquet")
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
+    folder = tmp_path / "images"
+    folder.mkdir()
     for name in wanted.ids:
-        images.open(name).save(pictures / f"{name}.png")
-    for ensemble_path in (small_folder, small_folder / "weights.yaml"):
+        images.open(name).save(folder / f"{name}.png")
+    for ensemble_path in (small_folder, small_folder / "ensemble.yaml"):
         output = tmp_path / "out.parquet"
-        done = unprompt("predict", ensemble_path, pictures, "--output", output, "--offline")
+        done = unprompt("predict", ensemble_path, folder, "--output", output, "--offline")
         assert done.returncode == 0, done.stderr
         found = read_predictions(output).align(wanted.ids)
         np.testing.assert_allclose(found.rows, wanted.rows, atol=1e-5)
@@ -236,7 +236,7 @@ def test_the_table_says_what_scores_json_says(
 ) -> None:
     scores = scores_of(small_folder)
     lines = small_run.stdout.splitlines()
-    assert lines[0] == "small: 144 train, 48 holdout, 48 test pictures"
+    assert lines[0] == "small: 144 train, 48 holdout, 48 test images"
     leak = scores["leak"]["train_test_max_cosine"]
     assert lines[1].endswith(f"has cosine {leak:.4f}")
     rows = {

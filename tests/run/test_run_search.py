@@ -73,8 +73,8 @@ def test_leave_one_out_optimism_and_history_are_in_the_scores(small_folder: Path
     )
 
 
-def test_every_test_picture_is_in_the_table(small_folder: Path) -> None:
-    with (small_folder / "pictures.csv").open(newline="") as file:
+def test_every_test_image_is_in_the_table(small_folder: Path) -> None:
+    with (small_folder / "images.csv").open(newline="") as file:
         rows = {row["image_id"]: row for row in csv.DictReader(file)}
     scores = scores_of(small_folder)
     assert len(rows) == scores["test"]["images"]
@@ -88,8 +88,8 @@ def test_every_test_picture_is_in_the_table(small_folder: Path) -> None:
     assert len({row["group"] for row in rows.values()}) == scores["test"]["groups"]
 
 
-def test_best_and_worst_pictures_come_with_their_evidence(small_folder: Path) -> None:
-    cases = json.loads((small_folder / "cases.json").read_text())
+def test_best_and_worst_images_come_with_their_evidence(small_folder: Path) -> None:
+    cases = json.loads((small_folder / "examples.json").read_text())
     kinds = [case["kind"] for case in cases]
     assert kinds == ["best"] * 6 + ["worst"] * 6
     assert len({case["image_id"] for case in cases}) == 12
@@ -98,8 +98,8 @@ def test_best_and_worst_pictures_come_with_their_evidence(small_folder: Path) ->
     assert cosines[6:] == sorted(cosines[6:])
     assert min(cosines[:6]) >= max(cosines[6:])
     for case in cases:
-        with Image.open(small_folder / case["picture"]) as picture:
-            assert max(picture.size) <= 256
+        with Image.open(small_folder / case["image"]) as image:
+            assert max(image.size) <= 256
         assert case["prompt"] and case["predicted"]
         assert all(case["evidence"].values())
     with Image.open(small_folder / "contact.png") as sheet:
@@ -121,7 +121,7 @@ def test_the_study_carries_a_note_and_artifacts(small_folder: Path) -> None:
     study = optuna.load_study(study_name="small", storage=storage)
     store = FileSystemArtifactStore(str(small_folder / "artifacts-study"))
     found = {meta.filename: meta for meta in get_all_artifact_meta(study)}
-    assert set(found) == {"weights.yaml", "pictures.csv", "contact.png"}
+    assert set(found) == {"ensemble.yaml", "images.csv", "contact.png"}
     for name, meta in found.items():
         with store.open_reader(meta.artifact_id) as file:
             assert file.read() == (small_folder / name).read_bytes()
@@ -155,7 +155,7 @@ def test_options_are_searched_without_another_tower(unprompt: Command, tmp_path:
     scores = scores_of(folder)
     chosen = scores["options"]["knn-vit-h"]
     assert set(chosen) == {"neighbours", "kernel.temperature"}
-    ensemble = yaml.safe_load((folder / "weights.yaml").read_text())
+    ensemble = yaml.safe_load((folder / "ensemble.yaml").read_text())
     options = ensemble["members"][0]["options"]
     assert options["neighbours"] == chosen["neighbours"]
     assert options["kernel"]["temperature"] == chosen["kernel.temperature"]
@@ -210,16 +210,16 @@ def test_options_that_need_a_tower_are_refused(
     assert done.stderr.count("\n") == 1
 
 
-def test_folds_predict_every_learnable_picture_unseen(unprompt: Command, tmp_path: Path) -> None:
+def test_folds_predict_every_learnable_image_unseen(unprompt: Command, tmp_path: Path) -> None:
     folder = run(unprompt, write(tmp_path, "folds: 3"))
     scores = scores_of(folder)
     assert scores["train"]["images"] == scores["holdout"]["images"] == 240 - 48
     rows = read_predictions(folder / "predictions" / "clip-l14.holdout.parquet")
     assert len(rows.ids) == 240 - 48
-    # A head that had seen its pictures would be far better on them than on test.
+    # A head that had seen its images would be far better on them than on test.
     member = {split: scores[split]["members"]["clip-l14"]["score"] for split in ("holdout", "test")}
     assert member["holdout"] == pytest.approx(member["test"], abs=0.06)
-    assert "train_holdout_max_cosine" not in scores["leak"]
+    assert scores["leak"]["train_holdout_max_cosine"] is None
 
 
 def test_folds_that_are_more_than_groups_are_refused(unprompt: Command, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_a_holdout_of_one_group_is_refused(unprompt: Command, tmp_path: Path) ->
     path.write_text(text[:start] + data + text[end:])
     done = unprompt("run", path, "--quiet")
     assert done.returncode == 2, done.stderr
-    assert "the holdout's 8 pictures are one group" in done.stderr
+    assert "the holdout's 8 images are one group" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -263,7 +263,7 @@ def test_prune_leaves_out_a_member_that_does_not_help(unprompt: Command, tmp_pat
     path.write_text(text)
     folder = run(unprompt, path, "--prune")
     scores = scores_of(folder)
-    members = yaml.safe_load((folder / "weights.yaml").read_text())["members"]
+    members = yaml.safe_load((folder / "ensemble.yaml").read_text())["members"]
     dropped = scores["search"]["dropped"]
     assert dropped in (["twin"], ["clip-l14"])  # they are the same; one is enough
     assert [member["name"] for member in members] == [
@@ -322,12 +322,14 @@ def test_a_host_with_another_batch_size_joins_a_study(unprompt: Command, tmp_pat
 def test_a_weights_file_with_an_unknown_member_is_one_line(
     unprompt: Command, small_folder: Path, tmp_path: Path
 ) -> None:
-    text = (small_folder / "weights.yaml").read_text().replace("plugin: clip-l14\n", "plugin: x1\n")
-    path = tmp_path / "weights.yaml"
+    text = (
+        (small_folder / "ensemble.yaml").read_text().replace("plugin: clip-l14\n", "plugin: x1\n")
+    )
+    path = tmp_path / "ensemble.yaml"
     path.write_text(text)
-    picture = tmp_path / "p.png"
-    Image.new("RGB", (32, 32)).save(picture)
-    done = unprompt("predict", path, picture, "-o", tmp_path / "out.jsonl", "--quiet")
+    image = tmp_path / "p.png"
+    Image.new("RGB", (32, 32)).save(image)
+    done = unprompt("predict", path, image, "-o", tmp_path / "out.jsonl", "--quiet")
     assert done.returncode == 2
     assert "'x1'" in done.stderr
     assert done.stderr.count("\n") == 1

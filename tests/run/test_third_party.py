@@ -221,8 +221,8 @@ def test_mistakes_in_its_options_have_a_place(
 @pytest.mark.parametrize(
     ("fault", "what"),
     [
-        ("drops", "did not predict each picture once: missing '0"),
-        ("repeats", "did not predict each picture once: repeated '0"),
+        ("drops", "did not predict each image once: missing '0"),
+        ("repeats", "did not predict each image once: repeated '0"),
         ("nan", "values that are not finite: '0"),
         ("long", "rows are not unit length: '0"),
         ("wide", "predicted rows of 12 numbers, not of 384"),

@@ -25,7 +25,7 @@ class KaggleOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     folder: Location = Field(
-        description="Folder that holds `prompts.csv` (imgId,prompt) and the pictures `images/`."
+        description="Folder that holds `prompts.csv` (imgId,prompt) and the images `images/`."
     )
 
 
@@ -33,32 +33,32 @@ class Kaggle(Dataset):
     """``prompts.csv`` and ``images/<imgId>.png``, which must name the same ids."""
 
     def __init__(self, options: KaggleOptions) -> None:
-        """Store the options; the folder is read when rows or pictures are asked for."""
+        """Store the options; the folder is read when rows or images are asked for."""
         self.options = options
 
     def records(self) -> tuple[Record, ...]:
         """Every row of ``prompts.csv``, in its order.
 
         Raises:
-            DataError: Broken table, repeated ids, empty prompts, a row without a picture or a
-                picture without a row; all of them at once.
+            DataError: Broken table, repeated ids, empty prompts, a row without an image or a
+                image without a row; all of them at once.
         """
         return self._read[0]
 
     def images(self) -> Images:
-        """The pictures of `records`, none of them opened. Raises DataError as `records` does."""
+        """The images of `records`, none of them opened. Raises DataError as `records` does."""
         return self._read[1]
 
     @cached_property
     def _read(self) -> tuple[tuple[Record, ...], Images]:
-        from unprompt._data.pictures import Files, find_pictures
+        from unprompt._data.images import Files, find_images
 
         folder = self.options.folder.path
         table = folder / "prompts.csv"
         rows = read_rows(table)
         ids = texts(rows, pick_column(rows[0], ID_COLUMNS, table), table)
         prompts = prompt_texts(rows, table, ("prompt",))
-        paths = find_pictures([folder / "images"])
+        paths = find_images([folder / "images"])
         problems = row_problems(table, ids, prompts) + _unpaired(table, ids, paths)
         if problems:
             raise DataError(problems)
@@ -67,10 +67,10 @@ class Kaggle(Dataset):
 
 
 def _unpaired(table: Path, ids: list[str], paths: dict[str, Path]) -> list[str]:
-    """Rows without a picture, and pictures without a row."""
-    without_picture = [name for name in ids if name and name not in paths]
+    """Rows without an image, and images without a row."""
+    without_image = [name for name in ids if name and name not in paths]
     without_row = [str(paths[name]) for name in sorted(set(paths) - set(ids))]
-    problems = [f"{table}: no picture for {named(without_picture)}"] if without_picture else []
+    problems = [f"{table}: no image for {named(without_image)}"] if without_image else []
     return problems + ([f"{table}: no row for {named(without_row)}"] if without_row else [])
 
 

@@ -1,4 +1,4 @@
-"""Plugin `pairs`: one table of pictures and prompts; Hugging Face imagefolders as they are."""
+"""Plugin `pairs`: one table of images and prompts; Hugging Face imagefolders as they are."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from unprompt._config.location import Location
 from unprompt._data.prompts import (
     ID_COLUMNS,
-    PICTURE_COLUMNS,
-    picture_id,
+    IMAGE_COLUMNS,
+    path_id,
     prompt_id,
     prompt_texts,
     row_problems,
@@ -37,51 +37,51 @@ _SPLITS = {
 
 
 class PairsOptions(BaseModel):
-    """Where the table and its pictures are."""
+    """Where the table and its images are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     table: Location = Field(
-        description="A csv, tsv, jsonl or parquet file with one row per picture: a column that "
-        "names the picture (image, filepath, file_name, ...) and one with its prompt (prompt, "
+        description="A csv, tsv, jsonl or parquet file with one row per image: a column that "
+        "names the image (image, filepath, file_name, ...) and one with its prompt (prompt, "
         "text, caption); image_id, prompt_id, group and split are optional."
     )
     images: Location | None = Field(
         default=None,
-        description="Folder where relative picture paths start; the table's folder by default.",
+        description="Folder where relative image paths start; the table's folder by default.",
     )
 
 
 class Pairs(Dataset):
-    """One table that names each picture and its prompt."""
+    """One table that names each image and its prompt."""
 
     def __init__(self, options: PairsOptions) -> None:
-        """Store the options; the table is read when rows or pictures are asked for."""
+        """Store the options; the table is read when rows or images are asked for."""
         self.options = options
 
     def records(self) -> tuple[Record, ...]:
         """Every row of the table, in its order.
 
         Raises:
-            DataError: Broken table, missing columns or pictures, repeated ids, empty prompts,
+            DataError: Broken table, missing columns or images, repeated ids, empty prompts,
                 unknown splits, or one ``prompt_id`` for several prompts; all rows at once.
         """
         return self._read[0]
 
     def images(self) -> Images:
-        """The pictures of `records`, none of them opened. Raises DataError as `records` does."""
+        """The images of `records`, none of them opened. Raises DataError as `records` does."""
         return self._read[1]
 
     @cached_property
     def _read(self) -> tuple[tuple[Record, ...], Images]:
-        from unprompt._data.pictures import Files
+        from unprompt._data.images import Files
 
         table = self.options.table.path
         rows = read_rows(table)
-        pictures = texts(rows, pick_column(rows[0], PICTURE_COLUMNS, table), table)
+        images = texts(rows, pick_column(rows[0], IMAGE_COLUMNS, table), table)
         start = self.options.images.path if self.options.images else table.parent
-        paths = [start / picture for picture in pictures]
-        records = _records(rows, pictures, table)
+        paths = [start / image for image in images]
+        records = _records(rows, images, table)
         problems = _problems(records, paths, table)
         if problems:
             raise DataError(problems)
@@ -90,7 +90,7 @@ class Pairs(Dataset):
 
 
 def _records(
-    rows: Sequence[dict[str, Any]], pictures: Sequence[str], table: Path
+    rows: Sequence[dict[str, Any]], images: Sequence[str], table: Path
 ) -> tuple[Record, ...]:
     """The rows as records, not yet checked; an unknown split stays as it is."""
 
@@ -102,15 +102,13 @@ def _records(
     columns = (optional(*ID_COLUMNS), optional("prompt_id"), optional("group"), optional("split"))
     return tuple(
         Record(
-            image_id=name or picture_id(picture),
+            image_id=name or path_id(image),
             prompt_id=same or prompt_id(prompt),
             prompt=prompt,
             group=group or None,
             split=_SPLITS.get(split.strip().lower(), split) or None,
         )
-        for picture, prompt, name, same, group, split in zip(
-            pictures, prompts, *columns, strict=True
-        )
+        for image, prompt, name, same, group, split in zip(images, prompts, *columns, strict=True)
     )
 
 
@@ -126,7 +124,7 @@ def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> 
     return row_problems(table, ids, prompts) + [
         f"{table}: {what} {named(things)}"
         for what, things in (
-            ("no such picture:", missing),
+            ("no such image:", missing),
             ("different prompts share the prompt_id", torn),
             ("split should be train, holdout (validation, val, dev) or test, not", unknown),
         )
@@ -139,7 +137,7 @@ def unprompt_dataset() -> DatasetSpec:
     """Offer the dataset."""
     return DatasetSpec(
         name="pairs",
-        summary="one csv, tsv, jsonl or parquet table of pictures and prompts",
+        summary="one csv, tsv, jsonl or parquet table of images and prompts",
         options=PairsOptions,
         target="unprompt._builtin.pairs:Pairs",
     )

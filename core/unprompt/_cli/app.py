@@ -23,7 +23,7 @@ from unprompt._cli.options import (
 
 app = typer.Typer(
     name="unprompt",
-    help="What prompt made this picture? Predict the prompt's embedding with an ensemble.",
+    help="What prompt made this image? Predict the prompt's embedding with an ensemble.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # a bug shows Python's own traceback
@@ -95,7 +95,7 @@ def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two or more runs' folders.")],
     as_json: AsJson = False,
 ) -> None:
-    """Paired differences between runs on the same test pictures."""
+    """Paired differences between runs on the same test images."""
     from unprompt._cli.compare import compare_command
 
     compare_command(runs, as_json=as_json)
@@ -119,7 +119,7 @@ def dashboard(
 @app.command()
 def predict(
     ensemble: Ensemble,
-    images: Annotated[list[str], typer.Argument(help="Pictures, folders or globs.")],
+    images: Annotated[list[str], typer.Argument(help="Images, folders or globs.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     format: Annotated[
         str | None,
@@ -127,7 +127,7 @@ def predict(
     ] = None,
     skip_unreadable: Annotated[
         bool,
-        typer.Option("--skip-unreadable", help="Leave out pictures that cannot be read."),
+        typer.Option("--skip-unreadable", help="Leave out images that cannot be read."),
     ] = False,
     device: Device = "cpu",
     precision: Precision = "float32",
@@ -136,7 +136,7 @@ def predict(
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
-    """Predict the prompts' embeddings (and readable prompts) of pictures."""
+    """Predict the prompts' embeddings (and readable prompts) of images."""
     from unprompt._cli.predict import predict_command
     from unprompt._cli.setup import runtime_config
 
@@ -146,7 +146,7 @@ def predict(
         output,
         format,
         skip_unreadable=skip_unreadable,
-        config=runtime_config(device, precision, batch_size),
+        runtime=runtime_config(device, precision, batch_size),
         overrides=overrides or [],
         offline=offline,
         quiet=quiet,
@@ -158,13 +158,13 @@ def check(
     ensemble: Ensemble,
     images: Annotated[
         list[str] | None,
-        typer.Option(help="Pictures for the rehearsal: a file, folder or glob; repeatable."),
+        typer.Option(help="Images for the rehearsal: a file, folder or glob; repeatable."),
     ] = None,
     random_weights: Annotated[
         bool,
         typer.Option(
             "--random-weights",
-            help="Rehearse: build every tower at full size with random weights and run pictures.",
+            help="Rehearse: build every tower at full size with random weights and run images.",
         ),
     ] = False,
     device: Device = "cpu",

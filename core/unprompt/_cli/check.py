@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
 
-from unprompt._cli.predict import ensemble_file
-from unprompt._cli.setup import workshop
+from unprompt._api import ensemble_file
 from unprompt._cli.tables import text_table
 from unprompt._config.models import RuntimeConfig
-from unprompt._data.pictures import folder_images
-from unprompt._members.dry_run import Rehearsed, Wants, noise, rehearse, wants
+from unprompt._data.images import folder_images
+from unprompt._members.dry_run import DryRun, Requirements, dry_run, noise, requirements
+from unprompt._pipeline.setup import make_context
 from unprompt._registry.loading import Ensemble, Member, load_ensemble
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Images, Runtime
 
 GIB = 2**30
 NOISE = 2
-"""Pictures of a rehearsal that is given none: heads want at least two to learn from."""
+"""Images of a dry run that is given none: heads need at least two to learn from."""
 
 
 def check_command(
@@ -31,31 +31,34 @@ def check_command(
     config: RuntimeConfig,
     overrides: Sequence[str],
 ) -> None:
-    """Say what an ensemble needs; exit 1 if a file is missing or a rehearsal fails."""
-    logging.disable(logging.WARNING)  # libraries warn of random weights, which are wanted here
+    """Say what an ensemble needs; exit 1 if a file is missing or a dry run fails."""
+    logging.disable(logging.WARNING)  # libraries warn of random parameters, which are wanted here
     registry = Registry()
     ensemble = load_ensemble(ensemble_file(path), registry, overrides)
-    pictures = folder_images(images) if images else noise(NOISE)
-    runtime = workshop(registry, config, offline=True, quiet=True).runtime
-    found = {member.name: wants(member, registry, runtime) for member in ensemble.members}
-    typer.echo(_files(found))
-    typer.echo(f"\n{_sizes(found)}")
+    inputs = folder_images(images) if images else noise(NOISE)
+    runtime = make_context(registry, config, offline=True).runtime
+    required = {member.name: requirements(member, registry, runtime) for member in ensemble.members}
+    typer.echo(_files(required))
+    typer.echo(f"\n{_sizes(required)}")
     if random_weights:
-        problems = _rehearse(ensemble, pictures, runtime)
+        failed = _dry_run(ensemble, inputs, runtime)
     else:
-        problems = any(w.problem or not all(n.here for n in w.needs) for w in found.values())
-    raise typer.Exit(int(problems))
+        failed = any(
+            member.problem or not all(need.here for need in member.needs)
+            for member in required.values()
+        )
+    raise typer.Exit(int(failed))
 
 
-def _files(found: dict[str, Wants]) -> str:
+def _files(required: Mapping[str, Requirements]) -> str:
     """Each member's files: where they are, or how to get them."""
     rows = [
         [name, "here" if need.here else "MISSING", need.what, need.where]
-        for name, wanted in found.items()
-        for need in wanted.needs
+        for name, member in required.items()
+        for need in member.needs
     ]
     lines = [text_table(["member", "", "file", "where"], rows)] if rows else ["no files needed"]
-    missing = [need for wanted in found.values() for need in wanted.needs if not need.here]
+    missing = [need for member in required.values() for need in member.needs if not need.here]
     fetch = _merged([need.fetch for need in missing if need.fetch])
     if fetch:
         lines += ["", "To fetch what is missing:", *(f"  {command}" for command in fetch)]
@@ -72,37 +75,37 @@ def _merged(commands: Sequence[str]) -> list[str]:
     return [" ".join([head, *files]) for head, files in merged.items()]
 
 
-def _sizes(found: dict[str, Wants]) -> str:
+def _sizes(required: Mapping[str, Requirements]) -> str:
     """Each member's towers: parameters, and their memory as float32."""
     rows = []
-    for name, wanted in found.items():
-        for tower, count in wanted.towers.items():
+    for name, member in required.items():
+        for tower, count in member.towers.items():
             memory = f"{count * 4 / GIB:.2f} GiB"
             rows.append([name, tower, f"{count / 1e6:,.1f} M", memory])
-        if wanted.problem:
-            rows.append([name, "?", wanted.problem, ""])
+        if member.problem:
+            rows.append([name, "?", member.problem, ""])
     return text_table(["member", "tower", "parameters", "as float32"], rows)
 
 
-def _rehearse(ensemble: Ensemble, pictures: Images, runtime: Runtime) -> bool:
-    """Rehearse member by member, a line each as it is done; whether one failed."""
+def _dry_run(ensemble: Ensemble, images: Images, runtime: Runtime) -> bool:
+    """Run member by member, a line each as it is done; whether one failed."""
     typer.echo(
-        f"\nWith random weights, {len(pictures)} pictures, {runtime.precision}, batches of "
+        f"\nWith random parameters, {len(images)} images, {runtime.precision}, batches of "
         f"{runtime.batch_size}:"
     )
     width = max(len(member.name) for member in ensemble.members)
-    typer.echo(f"{'member'.ljust(width)}  ready in  per picture  peak memory")
-    results = []
+    typer.echo(f"{'member'.ljust(width)}  ready in  per image  peak memory")
+    failed = False
     for member in ensemble.members:
-        result = rehearse(member, ensemble.text_encoder, pictures, runtime)
-        results.append(result)
+        result = dry_run(member, ensemble.text_encoder, images, runtime)
+        failed |= result.problem is not None
         typer.echo(_line(member, result, width))
-    return any(result.problem for result in results)
+    return failed
 
 
-def _line(member: Member, result: Rehearsed, width: int) -> str:
+def _line(member: Member, result: DryRun, width: int) -> str:
     name = member.name.ljust(width)
     if result.problem:
         return f"{name}  FAILED: {result.problem}"
     each = f"{result.each:.2f} s"
-    return f"{name}  {result.ready:6.1f} s  {each:>11}  {result.peak / GIB:7.2f} GiB"
+    return f"{name}  {result.ready:6.1f} s  {each:>9}  {result.peak / GIB:7.2f} GiB"

@@ -15,8 +15,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import typer
 
-from unprompt._pipeline.folder import SCORES
-from unprompt._pipeline.watching import ARTIFACTS
+from unprompt._runs.files import SCORES
+from unprompt._runs.files import STUDY_FILES as ARTIFACTS
 from unprompt._search.storages import masked, open_storage
 from unprompt.errors import ConfigError, DataError, UnpromptError
 

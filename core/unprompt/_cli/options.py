@@ -20,7 +20,7 @@ Prune = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="A torch device, such as cpu or cuda:0.")]
 Precision = Annotated[str, typer.Option(help="float32, bfloat16, or auto.")]
-BatchSize = Annotated[int, typer.Option(help="Pictures or texts per forward pass.")]
+BatchSize = Annotated[int, typer.Option(help="Images or texts per forward pass.")]
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never touch the network: local files and caches only.")
 ]

@@ -7,19 +7,14 @@ from pathlib import Path
 
 import typer
 
-from unprompt._cli.setup import workshop
+from unprompt._api import search
+from unprompt._cli.console import progress_on
 from unprompt._cli.tables import search_lines
-from unprompt._pipeline.study import run_search
-from unprompt._registry.loading import load_experiment
-from unprompt._registry.plugins import Registry
 
 
 def search_command(path: Path, overrides: Sequence[str], *, offline: bool, quiet: bool) -> None:
-    """Fill the study, print what it found, and its storage on the last line."""
-    registry = Registry()
-    experiment = load_experiment(path, registry, overrides)
-    shop = workshop(registry, experiment.config.runtime, offline=offline, quiet=quiet)
-    found, where = run_search(experiment, path, shop)
-    names = [member.name for member in experiment.ensemble.members]
-    typer.echo(search_lines(found.summary, dict(zip(names, found.weights, strict=True))))
-    typer.echo(where)
+    """Fill the study, print what it came to, and its storage on the last line."""
+    progress = progress_on(quiet=quiet)
+    study = search(path, overrides=overrides, offline=offline, progress=progress)
+    typer.echo(search_lines(study.result.summary, study.weights))
+    typer.echo(study.storage)

@@ -1,54 +1,11 @@
-"""From command-line switches to what predicting needs."""
+"""From command-line switches to a runtime block."""
 
 from __future__ import annotations
 
-import os
-import sys
-
 from pydantic import ValidationError
 
-from unprompt._cli.console import progress_on
 from unprompt._config.models import RuntimeConfig
-from unprompt._files.cache import Cache
-from unprompt._members.member import Workshop
-from unprompt._registry.plugins import Registry
-from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
-from unprompt.towers.precision import resolved
-
-
-def workshop(
-    registry: Registry, config: RuntimeConfig, *, offline: bool = False, quiet: bool = False
-) -> Workshop:
-    """Registry, runtime and the default cache.
-
-    Args:
-        registry: The plugins.
-        config: What the YAML says about the device.
-        offline: Keep hub libraries off the network; they read this when they are imported.
-        quiet: Show no progress.
-
-    Raises:
-        ConfigError: The device cannot be used here.
-    """
-    _check_device(config.device)
-    if offline:
-        os.environ["HF_HUB_OFFLINE"] = "1"
-    _silence_libraries()
-    progress = progress_on(quiet=quiet)
-    runtime = Runtime(**resolved(config).model_dump(), offline=offline, progress=progress)
-    return Workshop(registry, runtime, Cache.default())
-
-
-def _silence_libraries() -> None:
-    """Progress is ours to show. Libraries read the environment when they are imported."""
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    if "transformers" in sys.modules:  # by a program that calls commands in its own process
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped there
 
 
 def runtime_config(device: str, precision: str, batch_size: int) -> RuntimeConfig:
@@ -63,20 +20,7 @@ def runtime_config(device: str, precision: str, batch_size: int) -> RuntimeConfi
         )
     except ValidationError as error:
         lines = [
-            f"--{str(found['loc'][0]).replace('_', '-')}: {found['msg']}"
-            for found in error.errors()
+            f"--{str(mistake['loc'][0]).replace('_', '-')}: {mistake['msg']}"
+            for mistake in error.errors()
         ]
         raise ConfigError(lines) from error
-
-
-def _check_device(device: str) -> None:
-    """Fail now rather than inside a library; torch is imported anyway where a device is named."""
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:  # not compiled in; no driver, no such device
-        why = str(error).partition("\n")[0]
-        raise ConfigError(f"runtime.device: {device!r} cannot be used: {why}") from error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
-from unprompt.types import Json
-
-FEW_GROUPS = 10
-"""With fewer groups a bootstrap interval is far too narrow to conclude anything from."""
+from unprompt._runs.scores import MemberScore, Scores, SplitSize
+from unprompt._scoring.estimate import Estimate, Verdict, verdict
+from unprompt._search.summary import SearchSummary
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -20,45 +20,49 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def scores_table(scores: Json) -> str:
+def scores_table(scores: Scores) -> str:
     """What a run found out: splits, scores with 95 % intervals, weights, and the comparison."""
-    test, train = scores["test"], scores["train"]
-    sizes = [f"{train['images']} train"]
-    sizes += [f"{scores[split]['images']} {split}" for split in ("holdout", "test")]
-    leak = scores["leak"]["train_test_max_cosine"]
+    holdout, test = scores.holdout, scores.test
+    sizes: dict[str, SplitSize] = {"train": scores.train, "holdout": holdout, "test": test}
+    counted = ", ".join(f"{size.images} {name}" for name, size in sizes.items())
     header = ["", "weight", "holdout", "test", "95 % interval", "gap closed"]
-    rows = [_row(scores, ("members", name), name, w) for name, w in scores["weights"].items()]
-    rows.append(_row(scores, ("equal",), "equal weights", None))
-    rows.append(_row(scores, ("searched",), "best trial", None))
-    rows.append(_row(scores, ("ensemble",), "searched weights", None))
-    rows.append(_frame(scores, "floor"))
-    if test["oracle"] is not None:
-        rows.append(_frame(scores, "oracle"))
+    rows = [
+        _row(name, f"{weight:.3f}", holdout.members[name], test.members[name])
+        for name, weight in scores.weights.items()
+    ]
+    rows.append(_row("equal weights", "", holdout.equal, test.equal))
+    rows.append(_row("best trial", "", holdout.searched, test.searched))
+    rows.append(_row("searched weights", "", holdout.ensemble, test.ensemble))
+    rows += [_limit(scores, "floor"), *([_limit(scores, "oracle")] if test.oracle else [])]
+    paired, groups = test.paired, test.groups
     lines = [
-        f"{scores['experiment']}: {', '.join(sizes)} pictures",
-        f"leak: the nearest test prompt to a train prompt has cosine {leak:.4f}",
+        f"{scores.experiment}: {counted} images",
+        (
+            "leak: the nearest test prompt to a train prompt has cosine "
+            f"{scores.leak.train_test_max_cosine:.4f}"
+        ),
         "",
         text_table(header, rows),
         "",
-        _versus("searched - best member", test, "ensemble_minus_best_member"),
-        _versus("searched - equal weights", test, "ensemble_minus_equal"),
-        *_alone(scores),
-        f"polish: {_polish(scores['search'])}",
+        _difference("searched - best member", paired.ensemble_minus_best_member, groups),
+        _difference("searched - equal weights", paired.ensemble_minus_equal, groups),
+        *_contributions(scores),
+        f"polish: {_polish(scores.search)}",
         (
-            f"optimism: the blend scores {scores['optimism']['score']:+.4f} better on the holdout, "
+            f"optimism: the blend scores {scores.optimism.score:+.4f} better on the holdout, "
             "where its weights were chosen, than on test"
         ),
     ]
     return "\n".join(lines)
 
 
-def search_lines(summary: Json, weights: Mapping[str, float]) -> str:
+def search_lines(summary: SearchSummary, weights: Mapping[str, float]) -> str:
     """What a search found: the study, and weights to copy into an ensemble."""
     rows = [[name, f"{weight:.6f}"] for name, weight in weights.items()]
     lines = [
         (
-            f"study {summary['study']}: {summary['trials']} finished trials, the best "
-            f"{summary['best_value']:.6f} (trial {summary['best_trial']})"
+            f"study {summary.study}: {summary.trials} finished trials, the best "
+            f"{summary.best_value:.6f} (trial {summary.best_trial})"
         ),
         f"polish: {_polish(summary)}",
         "",
@@ -67,57 +71,51 @@ def search_lines(summary: Json, weights: Mapping[str, float]) -> str:
     return "\n".join(lines)
 
 
-def _polish(search: Json) -> str:
-    polish = search["polish"]
+def interval(ends: tuple[float, float], style: str) -> str:
+    """``[0.7650, 0.7774]``, each end in the format ``style``."""
+    return f"[{ends[0]:{style}}, {ends[1]:{style}}]"
+
+
+def verdict_words(verdict: Verdict, groups: int) -> str:
+    """A verdict with the number of groups where they are too few."""
+    return f"{groups} groups are too few to tell" if verdict is Verdict.TOO_FEW else verdict
+
+
+def _polish(search: SearchSummary) -> str:
+    polish = search.polish
     return (
-        f"the best trial was {polish['gain']:.6f} below the optimum nearby, {polish['score']:.6f}, "
-        f"and had {polish['distance']:.1%} of the weight elsewhere"
+        f"the best trial was {polish.gain:.6f} below the optimum nearby, {polish.score:.6f}, "
+        f"and had {polish.distance:.1%} of the weight elsewhere"
     )
 
 
-def _alone(scores: Json) -> list[str]:
+def _contributions(scores: Scores) -> list[str]:
     """What each member adds, and what was dropped."""
-    gains, dropped = scores["leave_one_out"], scores["search"]["dropped"]
-    rows = [
-        [
-            f"without {name}",
-            f"{-gain['test']['score']:+.4f}",
-            _interval([-end for end in reversed(gain["test"]["ci95"])], "+.4f"),
-            "does not hurt on the holdout" if gain["flagged"] else "",
-        ]
-        for name, gain in gains.items()
-    ]
+    rows = []
+    for name, contribution in scores.leave_one_out.items():
+        loss = contribution.test.negated()
+        flag = "does not hurt on the holdout" if contribution.flagged else ""
+        rows.append([f"without {name}", f"{loss.score:+.4f}", interval(loss.ci95, "+.4f"), flag])
     lines = ["", text_table(["", "test", "95 % interval", ""], rows), ""] if rows else []
-    if dropped:
-        lines.append(f"dropped: {', '.join(dropped)}")
+    if scores.search.dropped:
+        lines.append(f"dropped: {', '.join(scores.search.dropped)}")
     return lines
 
 
-def _row(scores: Json, path: tuple[str, ...], label: str, weight: float | None) -> list[str]:
-    holdout, test = scores["holdout"], scores["test"]
-    for key in path:
-        holdout, test = holdout[key], test[key]
-    gap = test.get("gap_closed")
-    shown = f"{gap['score']:.1%} {_interval(gap['ci95'], '.1%')}" if gap else ""
-    said = "" if weight is None else f"{weight:.3f}"
-    means = [f"{holdout['score']:.4f}", f"{test['score']:.4f}"]
-    return [label, said, *means, _interval(test["ci95"], ".4f"), shown]
+def _row(label: str, weight: str, holdout: MemberScore, test: MemberScore) -> list[str]:
+    gap = test.gap_closed
+    shown = f"{gap.score:.1%} {interval(gap.ci95, '.1%')}" if gap else ""
+    means = [f"{holdout.score:.4f}", f"{test.score:.4f}"]
+    return [label, weight, *means, interval(test.ci95, ".4f"), shown]
 
 
-def _frame(scores: Json, name: str) -> list[str]:
-    holdout, test = scores["holdout"], scores["test"]
-    interval = _interval(test[f"{name}_ci95"], ".4f")
-    return [name, "", f"{holdout[name]:.4f}", f"{test[name]:.4f}", interval, ""]
+def _limit(scores: Scores, name: Literal["floor", "oracle"]) -> list[str]:
+    holdout, test = scores.holdout.limit(name), scores.test.limit(name)
+    assert holdout and test  # a dataset knows the oracle of all splits or of none
+    interval_shown = interval(test.ci95, ".4f")
+    return [name, "", f"{holdout.score:.4f}", f"{test.score:.4f}", interval_shown, ""]
 
 
-def _versus(label: str, test: Json, key: str) -> str:
-    paired = test["paired"][key]
-    low, high = paired["ci95"]
-    verdict = "better" if low > 0 else "worse" if high < 0 else "no clear difference"
-    if test["groups"] < FEW_GROUPS:
-        verdict = f"{test['groups']} groups are too few to tell"
-    return f"{label}: {paired['score']:+.4f} {_interval(paired['ci95'], '+.4f')}: {verdict}"
-
-
-def _interval(ends: Sequence[float], style: str) -> str:
-    return f"[{ends[0]:{style}}, {ends[1]:{style}}]"
+def _difference(label: str, difference: Estimate, groups: int) -> str:
+    words = verdict_words(verdict(difference, groups), groups)
+    return f"{label}: {difference.score:+.4f} {interval(difference.ci95, '+.4f')}: {words}"

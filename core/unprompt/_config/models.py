@@ -71,11 +71,11 @@ class EnsembleConfig(Model):
 
 
 class SplitConfig(Model):
-    """How pictures are divided: members learn on train, weights on holdout, scores on test."""
+    """How images are divided: members learn on train, weights on holdout, scores on test."""
 
-    train: float = Field(default=0.8, gt=0, lt=1, description="Share of the pictures.")
-    holdout: float = Field(default=0.1, gt=0, lt=1, description="Share of the pictures.")
-    test: float = Field(default=0.1, gt=0, lt=1, description="Share of the pictures.")
+    train: float = Field(default=0.8, gt=0, lt=1, description="Share of the images.")
+    holdout: float = Field(default=0.1, gt=0, lt=1, description="Share of the images.")
+    test: float = Field(default=0.1, gt=0, lt=1, description="Share of the images.")
     group_cosine: float = Field(
         default=0.7,
         gt=0,
@@ -95,7 +95,7 @@ class SplitConfig(Model):
 
 
 class DataConfig(PartConfig):
-    """The pictures and prompts of an experiment."""
+    """The images and prompts of an experiment."""
 
     split: SplitConfig = Field(default=SplitConfig(), description="Train, holdout and test.")
 
@@ -109,7 +109,7 @@ class ScoreConfig(Model):
     wordings: int = Field(
         default=8,
         ge=2,
-        description="Prompts per picture behind the oracle, where the dataset knows them. The "
+        description="Prompts per image behind the oracle, where the dataset knows them. The "
         "estimate is unbiased for any number; more make it less noisy.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of the bootstrap.")
@@ -124,15 +124,15 @@ class RuntimeConfig(Model):
         description="Arithmetic of the towers. auto: bfloat16 where the processor computes in it, "
         "else float32.",
     )
-    batch_size: int = Field(default=64, ge=1, description="Pictures or texts per forward pass.")
-    workers: int = Field(default=2, ge=1, description="Threads that open pictures.")
+    batch_size: int = Field(default=64, ge=1, description="Images or texts per forward pass.")
+    workers: int = Field(default=2, ge=1, description="Threads that open images.")
 
 
 class ExperimentConfig(Model):
     """Data, an ensemble, a search, and how to score: one run's worth."""
 
     name: Name = Field(description="Names the folder below the runs folder.")
-    data: DataConfig = Field(description="Where pictures and prompts come from.")
+    data: DataConfig = Field(description="Where images and prompts come from.")
     ensemble: EnsembleConfig = Field(
         description="The members; usually `include: ../ensembles/some.yaml`."
     )

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from unprompt.types import Json
 
 
-def revised(options: BaseModel, changes: Mapping[str, Json]) -> dict[str, Json]:
+def with_changes(options: BaseModel, changes: Mapping[str, Json]) -> dict[str, Json]:
     """Options as plain data with other values.
 
     Args:

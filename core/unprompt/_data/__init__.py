@@ -1,1 +1,1 @@
-"""Pictures, prompt tables and predictions on disk."""
+"""Images, prompt tables and predictions on disk."""

@@ -1,4 +1,4 @@
-"""Opening one picture: upright, whole and as RGB, whatever the file holds."""
+"""Opening one image: upright, whole and as RGB, whatever the file holds."""
 
 from __future__ import annotations
 
@@ -22,57 +22,57 @@ HAS_AVIF = bool(features.check("avif"))
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", *["AVIF"] * HAS_AVIF)
 
 
-def open_picture(path: Path) -> Image.Image:
-    """Open a picture as people see it: EXIF orientation applied, transparency on white, 8 bits.
+def open_image(path: Path) -> Image.Image:
+    """Open an image as people see it: EXIF orientation applied, transparency on white, 8 bits.
 
     Deep greyscale is scaled, never clipped: white is 65535 for integers and 1, 255 or 65535 for
     floats (the first that holds every value); beyond these the brightest value is white, and
     where there are negative ones the darkest is black. Animations give their first frame.
 
     Returns:
-        Mode RGB, of the picture's own size, independent of the file.
+        Mode RGB, of the image's own size, independent of the file.
 
     Raises:
-        DataError: The file is missing, no picture, truncated, or a decompression bomb.
+        DataError: The file is missing, no image, truncated, or a decompression bomb.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as picture:
-            picture.load()
-            return _rgb(_upright(picture))
+        with Image.open(path, formats=_FORMATS) as image:
+            image.load()
+            return _rgb(_upright(image))
     except Exception as error:  # decoders raise nearly anything on broken bytes
         why = _why(error, path)
-        raise DataError(f"{path}: cannot be read as a picture: {why}") from error
+        raise DataError(f"{path}: cannot be read as an image: {why}") from error
 
 
-def _upright(picture: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(picture)
+        return ImageOps.exif_transpose(image)
     except Exception:  # noqa: BLE001  # broken EXIF says nothing about the pixels, and viewers ignore it too
-        return picture
+        return image
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        return Image.fromarray(_eight_bits(picture)).convert("RGB")
-    if picture.has_transparency_data:
-        above = picture.convert("RGBA")
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return Image.fromarray(_eight_bits(image)).convert("RGB")
+    if image.has_transparency_data:
+        above = image.convert("RGBA")
         white = Image.new("RGBA", above.size, "white")
         return Image.alpha_composite(white, above).convert("RGB")
-    return picture.convert("RGB")
+    return image.convert("RGB")
 
 
-def _eight_bits(picture: Image.Image) -> npt.NDArray[np.uint8]:
-    """Deep greyscale of shape (H, W) as 0..255; see `open_picture` for what is white."""
-    raw = np.asarray(picture)
+def _eight_bits(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Deep greyscale of shape (H, W) as 0..255; see `open_image` for what is white."""
+    raw = np.asarray(image)
     values = np.where(np.isfinite(raw), raw, 0).astype(np.float64)
-    usual = (1.0, 255.0, 65535.0) if picture.mode == "F" else (65535.0,)
+    usual = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
     low, high = min(0.0, values.min()), values.max()
     white = next((level for level in usual if low == 0 and high <= level), high)
     scaled = (values - low) * (255 / ((white - low) or 1))
     grey: npt.NDArray[np.uint8] = np.rint(scaled).astype(np.uint8)
     # Only PNG has it here: one grey level that means transparent, which Pillow leaves to us.
-    if "transparency" in picture.info:
-        grey[raw == picture.info["transparency"]] = 255
+    if "transparency" in image.info:
+        grey[raw == image.info["transparency"]] = 255
     return grey
 
 

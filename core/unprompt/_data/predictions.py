@@ -61,7 +61,7 @@ def write_predictions(path: Path, format: str, batch: Batch) -> None:
     Args:
         path: Where to; an old file is replaced.
         format: One of `FORMATS`.
-        batch: All N pictures: embeddings of shape (N, D), prompts and evidence.
+        batch: All N images: embeddings of shape (N, D), prompts and evidence.
 
     Raises:
         DataError: Unknown format.

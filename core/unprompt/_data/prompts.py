@@ -1,4 +1,4 @@
-"""Tables that give each picture its prompt: their columns, their checks, and the join by id."""
+"""Tables that give each image its prompt: their columns, their checks, and the join by id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ID_COLUMNS = ("image_id", "imgId")
 PROMPT_COLUMNS = ("prompt", "text", "caption")
-PICTURE_COLUMNS = (
+IMAGE_COLUMNS = (
     "image",
     "filepath",
     "image_path",
@@ -34,17 +34,17 @@ def prompt_id(prompt: str) -> str:
     return hashlib.sha256(prompt.strip().encode()).hexdigest()[:16]
 
 
-def picture_id(picture: str) -> str:
-    """The id of a picture that a table names by its path: the path without its suffix."""
-    path = PurePosixPath(picture)
-    return (path.parent / path.stem).as_posix() if picture else ""
+def path_id(image: str) -> str:
+    """The id of an image that a table names by its path: the path without its suffix."""
+    path = PurePosixPath(image)
+    return (path.parent / path.stem).as_posix() if image else ""
 
 
 def read_prompts(path: Path) -> dict[str, str]:
-    """Read the prompt of each picture from a table, such as Kaggle's ``prompts.csv``.
+    """Read the prompt of each image from a table, such as Kaggle's ``prompts.csv``.
 
-    The id stands in a column ``image_id`` or ``imgId``; without one, it is `picture_id` of the
-    column that names the picture.
+    The id stands in a column ``image_id`` or ``imgId``; without one, it is `image_id` of the
+    column that names the image.
 
     Returns:
         Each ``image_id`` with its prompt, in the order of the table.
@@ -58,8 +58,8 @@ def read_prompts(path: Path) -> dict[str, str]:
     if column is not None:
         ids = texts(rows, column, path)
     else:
-        column = pick_column(rows[0], (*ID_COLUMNS, *PICTURE_COLUMNS), path)
-        ids = [picture_id(picture) for picture in texts(rows, column, path)]
+        column = pick_column(rows[0], (*ID_COLUMNS, *IMAGE_COLUMNS), path)
+        ids = [path_id(image) for image in texts(rows, column, path)]
     prompts = prompt_texts(rows, path)
     problems = row_problems(path, ids, prompts)
     if problems:
@@ -70,7 +70,7 @@ def read_prompts(path: Path) -> dict[str, str]:
 def prompt_texts(
     rows: Sequence[dict[str, Any]], path: Path, aliases: Sequence[str] = PROMPT_COLUMNS
 ) -> list[str]:
-    """The N prompts of a table, without white space around them: it made no picture.
+    """The N prompts of a table, without white space around them: it made no image.
 
     Raises:
         DataError: There is not one such column, or it holds other things than text.

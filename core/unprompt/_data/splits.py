@@ -89,7 +89,7 @@ def make_splits(records: Sequence[Record], targets: Embeddings, config: SplitCon
     if empty:
         sizes = Counter(groups.values())
         raise DataError(
-            f"no pictures left for {named(empty)}: {len(records)} pictures form {len(sizes)} "
+            f"no images left for {named(empty)}: {len(records)} images form {len(sizes)} "
             f"groups, the largest of {max(sizes.values())}; add data, or raise "
             f"data.split.group_cosine (now {config.group_cosine:g})"
         )
@@ -110,7 +110,7 @@ def _given(records: Sequence[Record], column: str) -> dict[str, str] | None:
     if len(without) == len(values):
         return None
     if without:
-        raise DataError(f"some pictures have a {column}, but not {named(without)}")
+        raise DataError(f"some images have a {column}, but not {named(without)}")
     return values
 
 

@@ -74,7 +74,7 @@ def texts(rows: Sequence[dict[str, Any]], column: str, path: Path) -> list[str]:
     """One column as text, as it stands there; None becomes the empty text.
 
     Raises:
-        DataError: A value is not a text or a number, such as a list or a picture's bytes, or is
+        DataError: A value is not a text or a number, such as a list or an image's bytes, or is
             a text that UTF-8 cannot hold (JSON can spell half a character).
     """
     values = []

@@ -154,6 +154,12 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content``, all or nothing."""
+    with replacing(path) as part:
+        part.write_bytes(content)
+
+
 def write_json(path: Path, value: Json) -> None:
     """Write ``value`` as indented JSON; a NaN is refused, as it is no JSON."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")

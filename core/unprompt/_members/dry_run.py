@@ -1,6 +1,6 @@
-"""What an ensemble needs, and a rehearsal of its members with random weights.
+"""What an ensemble needs, and a dry run of its members with random parameters.
 
-A rehearsal runs each member in a process of its own: its peak memory is then its own, its tower is
+A dry run runs each member in a process of its own: its peak memory is then its own, its tower is
 gone before the next one is built, and a member that the system kills for memory is a line of the
 table.
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unprompt._members.member import collect
+from unprompt._members.batches import collect
 from unprompt._registry.loading import Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Images, Need, Record, Runtime, TextEncoder, TrainSet
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wants:
-    """What one member wants before it can run.
+class Requirements:
+    """What one member needs before it can run.
 
     Attributes:
         needs: Its files, here or not.
@@ -48,12 +48,12 @@ class Wants:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
+class DryRun:
     """How one member did.
 
     Attributes:
-        ready: Seconds until it could predict: building, and preparing on the same pictures.
-        each: Seconds per picture of predicting.
+        ready: Seconds until it could predict: building, and preparing on the same images.
+        each: Seconds per image of predicting.
         peak: Bytes of memory at the highest, libraries included.
         problem: What went wrong, if something did; the numbers are then 0.
     """
@@ -66,44 +66,44 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Pictures of noise, for rehearsals without pictures; a `unprompt.contracts.PictureSource`."""
+    """Images of noise, for dry runs without images; a `unprompt.contracts.ImageSource`."""
 
     side: int = 512
 
     def open(self, image_id: str) -> Image:
-        """The picture; the id seeds it."""
+        """The image; the id seeds it."""
         from PIL import Image
 
         rng = np.random.default_rng(list(image_id.encode()))
         return Image.fromarray(rng.integers(0, 256, (self.side, self.side, 3), dtype=np.uint8))
 
     def digest(self, image_id: str) -> str:
-        """Its id: the pictures never change."""
+        """Its id: the images never change."""
         return f"noise-{self.side}-{image_id}"
 
 
 def noise(count: int) -> Images:
-    """``count`` pictures of noise."""
+    """``count`` images of noise."""
     return Images(tuple(f"noise-{i}" for i in range(count)), Noise())
 
 
-def wants(member: Member, registry: Registry, runtime: Runtime) -> Wants:
+def requirements(member: Member, registry: Registry, runtime: Runtime) -> Requirements:
     """A member's files and sizes; loads no weights and touches no network."""
     with closing(registry.build(member.part.spec, member.part.options, runtime)) as predictor:
         needs = tuple(predictor.needs())
         try:
-            return Wants(needs, dict(predictor.towers()))
+            return Requirements(needs, dict(predictor.towers()))
         except UnpromptError as error:
-            return Wants(needs, {}, "; ".join(error.problems))
+            return Requirements(needs, {}, "; ".join(error.problems))
 
 
-def rehearse(member: Member, text_encoder: Part, images: Images, runtime: Runtime) -> Rehearsed:
-    """Run a member on pictures, its towers at full architecture with random weights.
+def dry_run(member: Member, text_encoder: Part, images: Images, runtime: Runtime) -> DryRun:
+    """Run a member on images, its towers at full architecture with random parameters.
 
     Args:
         member: The line of the ensemble.
         text_encoder: The ensemble's.
-        images: N pictures, at least one.
+        images: N images, at least one.
         runtime: Device, precision, batch size.
     """
     context = multiprocessing.get_context("spawn")  # a fork would share memory and threads
@@ -113,10 +113,10 @@ def rehearse(member: Member, text_encoder: Part, images: Images, runtime: Runtim
     child.start()
     theirs.close()
     try:
-        result: Rehearsed = ours.recv()
+        result: DryRun = ours.recv()
     except EOFError:  # it ended without a word
         child.join()
-        result = Rehearsed(0.0, 0.0, 0, _ended(child.exitcode))
+        result = DryRun(0.0, 0.0, 0, _ended(child.exitcode))
     child.join()
     return result
 
@@ -130,20 +130,20 @@ def _ended(code: int | None) -> str:
 def _child(
     answer: Connection, member: Member, text_encoder: Part, images: Images, runtime: Runtime
 ) -> None:
-    """Rehearse in this process and send the result back."""
+    """Run in this process and send the result back."""
     import logging
 
-    logging.disable(logging.WARNING)  # libraries warn of random weights, which are wanted here
+    logging.disable(logging.WARNING)  # libraries warn of random parameters, which are wanted here
     registry = Registry()
     try:
         encoder: TextEncoder = registry.build(text_encoder.spec, text_encoder.options, runtime)
-        result = _rehearsed(member, images, replace(runtime, text_encoder=encoder), registry)
+        result = _run(member, images, replace(runtime, text_encoder=encoder), registry)
     except UnpromptError as error:
-        result = Rehearsed(0.0, 0.0, 0, "; ".join(error.problems))
+        result = DryRun(0.0, 0.0, 0, "; ".join(error.problems))
     answer.send(result)
 
 
-def _rehearsed(member: Member, images: Images, runtime: Runtime, registry: Registry) -> Rehearsed:
+def _run(member: Member, images: Images, runtime: Runtime, registry: Registry) -> DryRun:
     encoder = runtime.text_encoder
     assert encoder is not None
     start = time.perf_counter()
@@ -156,13 +156,13 @@ def _rehearsed(member: Member, images: Images, runtime: Runtime, registry: Regis
         done = time.perf_counter()
     rows = batch.embeddings.rows
     problem = None if np.isfinite(rows).all() and rows.any(axis=1).all() else "rows are not finite"
-    return Rehearsed(loaded - start, (done - loaded) / len(images), peak_memory(), problem)
+    return DryRun(loaded - start, (done - loaded) / len(images), peak_memory(), problem)
 
 
 def _train_set(images: Images, encoder: TextEncoder) -> TrainSet:
-    """The pictures under made-up prompts, so that every family has something to learn."""
+    """The images under made-up prompts, so that every family has something to learn."""
     records = tuple(
-        Record(image_id, image_id, f"picture number {i}") for i, image_id in enumerate(images.ids)
+        Record(image_id, image_id, f"image number {i}") for i, image_id in enumerate(images.ids)
     )
     rows = unit(encoder.encode([record.prompt for record in records]))
     return TrainSet(records, images, Embeddings(images.ids, rows), encoder)

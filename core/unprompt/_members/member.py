@@ -1,48 +1,26 @@
-"""Members' predictions, each computed once for each content of pictures, options and weights."""
+"""One life of a member: prepared, loaded once, predicting every split, closed."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
+from unprompt._config.options import with_changes
 from unprompt._data.formats import parquet
-from unprompt._files.cache import Cache
 from unprompt._files.hashing import content_hash, folder_hash
-from unprompt._members.text_encoder import CachedTextEncoder
-from unprompt._registry.loading import Ensemble, Member, Part
-from unprompt._registry.plugins import Registry
-from unprompt._scoring.blend import blend
-from unprompt.contracts import Batch, Evidence, Images, Predictor, Runtime, TextEncoder, TrainSet
+from unprompt._members.batches import collect, collect_variants
+from unprompt._members.context import Context
+from unprompt._registry.loading import Member, Part
+from unprompt.contracts import Batch, Images, Predictor, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
-from unprompt.errors import DataError, PluginError, UnpromptError, named
+from unprompt.errors import DataError, UnpromptError
 from unprompt.types import FloatArray, Json
 
-FILE = "predictions.parquet"
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What predicting needs besides a member and pictures.
-
-    Attributes:
-        registry: Builds predictors.
-        runtime: Device, precision and so on.
-        cache: Keeps artifacts and predictions.
-    """
-
-    registry: Registry
-    runtime: Runtime
-    cache: Cache
-
-    def text_encoder(self, part: Part) -> TextEncoder:
-        """The text encoder that ``part`` describes, its results cached."""
-        encoder = self.registry.build(part.spec, part.options, self.runtime)
-        return CachedTextEncoder(encoder, self.cache)
+PREDICTIONS = "predictions.parquet"
+VARIANTS = "variants.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,182 +30,158 @@ class Prepared:
     Attributes:
         member: The line of the ensemble.
         artifact: The folder of what it learned.
-        key: Everything but the pictures that its predictions depend on.
-        text_encoder: The space that it should predict in.
+        key: Everything but the images that its predictions depend on.
     """
 
     member: Member
     artifact: Path
     key: Json
-    text_encoder: TextEncoder
 
 
-def prepare(member: Member, train: TrainSet, shop: Workshop) -> Prepared:
-    """Let a member learn, unless it has done so before from the same content.
+class LiveMember:
+    """A member from building to closing: one predictor, whose towers are loaded at most once.
 
-    Args:
-        member: The line of the ensemble; one that names its artifact learns nothing.
-        train: The train split; may be empty.
-        shop: Registry, runtime and cache.
-
-    Raises:
-        UnpromptError: Of the family, with the member's name in front.
+    Results that the cache knows already are read from there, and the predictor is not even loaded
+    where it knows all of them. Errors of the family have the member's name in front.
     """
-    encoder = train.text_encoder
-    with owned(member), closing(build(member, shop, encoder)) as predictor:
-        key = _member_key(member, predictor, shop)
-        if member.artifact is not None:
-            if not member.artifact.is_dir():
-                raise DataError(f"no artifact folder {member.artifact}")
-            artifact = member.artifact
-        else:
-            artifact = shop.cache.folder(
-                "artifacts",
-                [key, _train_key(train)],
-                lambda folder: predictor.prepare(train, folder),
+
+    def __init__(self, member: Member, context: Context, text_encoder: TextEncoder) -> None:
+        """Build the predictor; nothing heavy is loaded.
+
+        Raises:
+            UnpromptError: The family cannot be built.
+        """
+        self._member, self._context, self._text_encoder = member, context, text_encoder
+        self._loaded = self._closed = False
+        runtime = replace(context.runtime, text_encoder=text_encoder)
+        with _owned(member):
+            self._predictor: Predictor = context.registry.build(
+                member.part.spec, member.part.options, runtime
             )
-    return Prepared(member, artifact, [key, folder_hash(artifact), encoder.identity], encoder)
+
+    def check(self) -> None:
+        """Find out what would stop the member, without loading anything.
+
+        Raises:
+            UnpromptError: A file is not there, or the member's artifact is not.
+        """
+        with _owned(self._member):
+            self._given_artifact()
+            self._key  # noqa: B018  # looks for every file that it hashes
+
+    def prepare(self, train: TrainSet) -> Prepared:
+        """Let the member learn, unless it has done so before from the same content.
+
+        Args:
+            train: The train split; may be empty. A member that names its artifact learns nothing.
+
+        Raises:
+            UnpromptError: Of the family.
+        """
+        with _owned(self._member):
+            artifact = self._given_artifact() or self._context.cache.folder(
+                "artifacts",
+                [self._key, _train_key(train)],
+                lambda folder: self._predictor.prepare(train, folder),
+            )
+            key = [self._key, folder_hash(artifact), self._text_encoder.identity]
+        return Prepared(self._member, artifact, key)
+
+    def predict(self, prepared: Prepared, images: Images) -> Batch:
+        """Predictions for all N images, in the order of ``images.ids``.
+
+        Args:
+            prepared: What `prepare` of this member gave.
+            images: N images.
+
+        Raises:
+            UnpromptError: Of the family.
+            PluginError: The family left an image out, invented or repeated one, or predicted in
+                another space.
+        """
+
+        def make(folder: Path) -> None:
+            batches = self._ready(prepared).predict(images)
+            batch = collect(batches, images.ids, self._text_encoder.dim)
+            parquet.write(folder / PREDICTIONS, batch)
+
+        folder = self._cached("predictions", [prepared.key, _image_key(images)], make)
+        return parquet.read_batch(folder / PREDICTIONS)
+
+    def predict_variants(
+        self, prepared: Prepared, images: Images, changes: Sequence[Mapping[str, Json]]
+    ) -> list[Embeddings]:
+        """Predictions under each choice of options.
+
+        Args:
+            prepared: What `prepare` of this member gave.
+            images: N images.
+            changes: V choices, each option's path -> value.
+
+        Returns:
+            V predictions, images in the order of ``images.ids``.
+
+        Raises:
+            ConfigError: The family cannot change one of these options cheaply.
+            PluginError: It left an image out, invented or repeated one.
+        """
+        from safetensors.numpy import load_file, save_file
+
+        options = [changed_member(self._member, change).part.options for change in changes]
+
+        def make(folder: Path) -> None:
+            batches = self._ready(prepared).predict_variants(images, options)
+            save_file({"rows": collect_variants(batches, images.ids)}, folder / VARIANTS)
+
+        dumped = [choice.model_dump(mode="json") for choice in options]
+        folder = self._cached("variants", [prepared.key, _image_key(images), dumped], make)
+        rows: FloatArray = load_file(folder / VARIANTS)["rows"]  # (V, N, D)
+        return [Embeddings(images.ids, variant) for variant in rows]
+
+    def close(self) -> None:
+        """Free what the predictor holds; a second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._predictor.close()
+
+    @cached_property
+    def _key(self) -> Json:
+        """Everything but train split and images that predictions depend on."""
+        claim = self._context.registry.claim(self._member.part.plugin)
+        return {
+            "part": self._member.part.plain(),
+            "plugin": [claim.distribution, claim.version],
+            "source": self._context.registry.source_hash(self._member.part.plugin),
+            "identity": dict(self._predictor.identity()),
+            "precision": self._context.runtime.precision,
+        }
+
+    def _given_artifact(self) -> Path | None:
+        """The artifact that the ensemble names, if it names one."""
+        artifact = self._member.artifact
+        if artifact is not None and not artifact.is_dir():
+            raise DataError(f"no artifact folder {artifact}")
+        return artifact
+
+    def _ready(self, prepared: Prepared) -> Predictor:
+        """The predictor, loaded when it first has something to predict."""
+        if not self._loaded:
+            self._predictor.load(prepared.artifact)
+            self._loaded = True
+        return self._predictor
+
+    def _cached(self, kind: str, key: Json, make: Callable[[Path], None]) -> Path:
+        with _owned(self._member):
+            return self._context.cache.folder(kind, key, make)
 
 
-def predict(prepared: Prepared, images: Images, shop: Workshop) -> Batch:
-    """One member's predictions, from the cache where they are known.
-
-    Returns:
-        All N pictures in the order of ``images.ids``.
-
-    Raises:
-        UnpromptError: Of the family, with the member's name in front.
-        PluginError: The family left a picture out, invented or repeated one, or predicted in
-            another space.
-    """
-    member = prepared.member
-
-    def make(folder: Path) -> None:
-        with closing(build(member, shop, prepared.text_encoder)) as predictor:
-            predictor.load(prepared.artifact)
-            batch = collect(predictor.predict(images), images.ids, prepared.text_encoder.dim)
-        parquet.write(folder / FILE, batch)
-
-    with owned(member):
-        pictures = [(name, images.digest(name)) for name in images.ids]
-        folder = shop.cache.folder("predictions", [prepared.key, pictures], make)
-        return parquet.read_batch(folder / FILE)
-
-
-def collect(batches: Iterable[Batch], ids: Sequence[str], dim: int) -> Batch:
-    """A stream of batches as one, in the order of ``ids``.
-
-    Raises:
-        PluginError: The batches do not hold exactly these pictures, each once, or their rows are
-            not ``dim`` wide.
-    """
-    parts = list(batches)
-    got = [name for part in parts for name in part.embeddings.ids]
-    missing, extra = sorted(set(ids) - set(got)), sorted(set(got) - set(ids))
-    repeated = sorted(name for name, times in Counter(got).items() if times > 1)
-    lists = {"missing": missing, "unexpected": extra, "repeated": repeated}
-    wrong = [f"{what} {named(names)}" for what, names in lists.items() if names]
-    if wrong:
-        raise PluginError(f"did not predict each picture once: {'; '.join(wrong)}")
-    for part in parts:
-        if part.embeddings.dim != dim:
-            raise PluginError(f"predicted rows of {part.embeddings.dim} numbers, not of {dim}")
-    place = {name: i for i, name in enumerate(got)}
-    order = [place[name] for name in ids]
-    rows: list[FloatArray] = [part.embeddings.rows for part in parts]
-    stacked = np.concatenate(rows)[order] if rows else np.empty((0, dim), np.float32)
-    prompts = [prompt for part in parts for prompt in part.prompts]
-    evidence = [line for part in parts for line in part.evidence]
-    return Batch(
-        Embeddings(tuple(ids), stacked),
-        tuple(prompts[i] for i in order),
-        tuple(evidence[i] for i in order),
-    )
-
-
-def predict_ensemble(
-    ensemble: Ensemble, images: Images, train: TrainSet, shop: Workshop, *, words: bool
-) -> Batch:
-    """The blend's predictions for new pictures.
-
-    Args:
-        ensemble: Members with their weights; those of weight 0 are not run.
-        images: N pictures.
-        train: What members without an artifact may learn from.
-        shop: Registry, runtime and cache.
-        words: Whether to look for prompts, which costs text encoding.
-    """
-    members = [member for member in ensemble.members if member.weight > 0]
-    prepared = [prepare(member, train, shop) for member in members]  # all before any picture
-    batches = [predict(one, images, shop) for one in prepared]
-    weights = [member.weight for member in members]
-    return combine(batches, weights, train.text_encoder if words else None)
-
-
-def combine(
-    batches: Sequence[Batch], weights: Sequence[float], encoder: TextEncoder | None
-) -> Batch:
-    """Members' predictions for the same pictures as one.
-
-    Args:
-        batches: One per member, pictures in the same order.
-        weights: Of the blend; a member of weight 0 gives no evidence.
-        encoder: The target space, to choose prompts in; None: no prompts.
-
-    Returns:
-        The blended rows; each picture's evidence, member by member; and of all its texts the one
-        whose embedding is nearest to the blend.
-    """
-    blended = blend([batch.embeddings for batch in batches], weights)
-    used = [batch for batch, weight in zip(batches, weights, strict=True) if weight > 0]
-    evidence: list[tuple[Evidence, ...]] = []
-    texts: list[list[str]] = []
-    for i in range(len(blended)):
-        evidence.append(tuple(piece for batch in used for piece in batch.evidence[i]))
-        own = [prompt for batch in used if (prompt := batch.prompts[i])]
-        texts.append(list(dict.fromkeys(own + [piece.text for piece in evidence[-1]])))
-    none: tuple[str | None, ...] = (None,) * len(blended)
-    prompts = nearest_texts(blended.rows, texts, encoder) if encoder else none
-    return Batch(blended, prompts, tuple(evidence))
-
-
-def nearest_texts(
-    rows: FloatArray, candidates: Sequence[Sequence[str]], encoder: TextEncoder
-) -> tuple[str | None, ...]:
-    """For each row the candidate whose embedding is nearest; None where there is none.
-
-    Args:
-        rows: Unit rows of shape (N, D).
-        candidates: N lists of texts.
-        encoder: The target space.
-    """
-    flat = [text for texts in candidates for text in texts]
-    encoded = encoder.encode(flat)
-    found: list[str | None] = []
-    start = 0
-    for row, texts in zip(rows, candidates, strict=True):
-        cosines = encoded[start : start + len(texts)] @ row
-        found.append(texts[int(cosines.argmax())] if texts else None)
-        start += len(texts)
-    return tuple(found)
-
-
-def build(member: Member, shop: Workshop, encoder: TextEncoder) -> Predictor:
-    """A member's predictor, not loaded."""
-    runtime = replace(shop.runtime, text_encoder=encoder)
-    predictor: Predictor = shop.registry.build(member.part.spec, member.part.options, runtime)
-    return predictor
-
-
-def _member_key(member: Member, predictor: Predictor, shop: Workshop) -> Json:
-    claim = shop.registry.claim(member.part.plugin)
-    return {
-        "part": member.part.plain(),
-        "plugin": [claim.distribution, claim.version],
-        "source": shop.registry.source_hash(member.part.plugin),
-        "identity": dict(predictor.identity()),
-        "precision": shop.runtime.precision,
-    }
+def changed_member(member: Member, changes: Mapping[str, Json]) -> Member:
+    """A member with other options; the same where nothing changes."""
+    if not changes:
+        return member
+    part = member.part
+    options = type(part.options).model_validate(with_changes(part.options, changes))
+    return replace(member, part=Part(part.spec, options))
 
 
 def _train_key(train: TrainSet) -> Json:
@@ -235,8 +189,12 @@ def _train_key(train: TrainSet) -> Json:
     return [train.text_encoder.identity, content_hash(rows)]
 
 
+def _image_key(images: Images) -> Json:
+    return [(name, images.digest(name)) for name in images.ids]
+
+
 @contextmanager
-def owned(member: Member) -> Iterator[None]:
+def _owned(member: Member) -> Iterator[None]:
     """Put the names of member and plugin in front of what its family complains about."""
     owner = f"member {member.name!r}"
     if member.name != member.part.plugin:

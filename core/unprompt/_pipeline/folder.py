@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -14,17 +13,12 @@ from unprompt._files.hashing import content_hash
 from unprompt._files.writing import write_json, write_text
 from unprompt._pipeline.pipeline import Outcome
 from unprompt._registry.loading import Experiment
+from unprompt._runs import files
+from unprompt._runs.manifest import Manifest
+from unprompt._runs.scores import ENSEMBLE
 from unprompt._search.storages import masked
-from unprompt.contracts import Batch
 from unprompt.errors import OutputError
 from unprompt.types import Json
-
-EXPERIMENT, MANIFEST, SCORES, WEIGHTS = (
-    "experiment.yaml",
-    "manifest.json",
-    "scores.json",
-    "weights.yaml",
-)
 
 
 def shareable(experiment: Experiment) -> dict[str, Json]:
@@ -69,38 +63,35 @@ def _free(path: Path) -> Path:
     return free
 
 
-def write_outcome(folder: Path, outcome: Outcome, manifest: Mapping[str, Json]) -> None:
-    """Write everything but the study, which is there already."""
-    for prepared in outcome.prepared:
-        copy_folder(prepared.artifact, folder / "artifacts" / prepared.member.name)
-    for split, batches in outcome.predictions.items():
-        for name, batch in batches.items():
-            _write_batch(folder / "predictions" / f"{name}.{split}.parquet", batch)
-    write_yaml(folder / WEIGHTS, weights_yaml(outcome), HEADER)
-    write_json(folder / SCORES, outcome.scores)
-    write_json(folder / MANIFEST, manifest)
-
-
 HEADER = (
     "# Searched weights and fitted members: an ensemble that can be used as it is, such as\n"
-    "# `unprompt predict weights.yaml pictures/ --output predictions.jsonl`.\n"
+    "# `unprompt predict ensemble.yaml images/ --output predictions.jsonl`.\n"
 )
 
 
-def weights_yaml(outcome: Outcome) -> dict[str, Json]:
-    """The ensemble with weights and options found, artifacts beside it, dropped members left out."""
-    plain = outcome.experiment.ensemble.plain()
-    for member, weight in zip(plain["members"], outcome.found.weights, strict=True):
-        member |= {"weight": weight, "artifact": f"artifacts/{member['name']}"}
-    dropped = outcome.found.dropped
-    plain["members"] = [one for one in plain["members"] if one["name"] not in dropped]
-    return plain
+def write_outcome(folder: Path, outcome: Outcome, manifest: Manifest) -> None:
+    """Write everything but the study, which is there already."""
+    for name, member in outcome.predictions.items():
+        copy_folder(member.prepared.artifact, folder / files.ARTIFACTS / name)
+        for split, batch in member.batches.items():
+            write_predictions(folder / files.predictions(name, split), "parquet", batch)
+    for split, batch in outcome.blended.items():
+        write_predictions(folder / files.predictions(ENSEMBLE, split), "parquet", batch)
+    write_yaml(folder / files.ENSEMBLE, ensemble_yaml(outcome), HEADER)
+    write_json(folder / files.SCORES, outcome.scores.model_dump(mode="json"))
+    write_json(folder / files.MANIFEST, manifest.model_dump(mode="json"))
+
+
+def ensemble_yaml(outcome: Outcome) -> dict[str, Json]:
+    """The ensemble with its weights and options, artifacts beside it, without dropped members."""
+    ensemble = outcome.run.experiment.ensemble.plain()
+    for member, weight in zip(ensemble["members"], outcome.result.weights, strict=True):
+        member |= {"weight": weight, "artifact": f"{files.ARTIFACTS}/{member['name']}"}
+    dropped = outcome.result.summary.dropped
+    ensemble["members"] = [entry for entry in ensemble["members"] if entry["name"] not in dropped]
+    return ensemble
 
 
 def write_yaml(path: Path, content: Json, header: str = "") -> None:
     """Write plain data as YAML, keys in their order."""
     write_text(path, header + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-
-
-def _write_batch(path: Path, batch: Batch) -> None:
-    write_predictions(path, "parquet", batch)

@@ -2,102 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
-from unprompt._members.member import Prepared, Workshop, collect, predict, prepare
-from unprompt._pipeline.stages import Stages
-from unprompt._pipeline.world import World
-from unprompt._registry.loading import Experiment, Member
-from unprompt.contracts import Batch, RunView
-
-JUDGED = ("holdout", "test")
+from unprompt._members.batches import collect
+from unprompt._members.member import LiveMember, Prepared
+from unprompt._pipeline.context import RunContext
+from unprompt._registry.loading import Member
+from unprompt._runs.scores import EVALUATED
+from unprompt._search.problem import Variants
+from unprompt.contracts import Batch
+from unprompt.embeddings import Embeddings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Predicted:
-    """Every member's predictions.
+class MemberPredictions:
+    """What one member has learned and predicted in a run.
 
     Attributes:
-        prepared: The members with their artifacts, in the ensemble's order.
-        batches: ``holdout`` and ``test`` -> member -> predictions.
+        prepared: The member with its artifact.
+        batches: ``holdout`` and ``test`` -> predictions. With `search.folds`, ``holdout`` is train
+            and holdout together: each image is predicted by a member that was fitted without its
+            fold.
+        variants: Predictions for the holdout under each choice of the options that are searched;
+            empty where none is.
     """
 
-    prepared: list[Prepared]
-    batches: dict[str, dict[str, Batch]]
-
-    def put(self, prepared: Prepared, batches: dict[str, Batch]) -> None:
-        """Take a member's predictions in place of those that it had, or as a new member's."""
-        name = prepared.member.name
-        places = {one.member.name: i for i, one in enumerate(self.prepared)}
-        if name in places:
-            self.prepared[places[name]] = prepared
-        else:
-            self.prepared.append(prepared)
-        for split, batch in batches.items():
-            self.batches.setdefault(split, {})[name] = batch
+    prepared: Prepared
+    batches: Mapping[str, Batch]
+    variants: Sequence[Embeddings]
 
 
 def predict_members(
-    experiment: Experiment,
-    world: World,
-    view: RunView,
-    shop: Workshop,
-    stages: Stages,
-    splits: Sequence[str] = JUDGED,
-) -> Predicted:
-    """Members one after another, so that memory holds one tower.
-
-    With `search.folds`, ``holdout`` is train and holdout together: each picture is predicted by a
-    member that was fitted without its fold.
-    """
-    found = Predicted([], {split: {} for split in splits})
-    for member in experiment.ensemble.members:
-        prepared, batches = predict_member(experiment, world, member, shop, stages, splits)
-        found.put(prepared, batches)
+    run: RunContext, splits: Sequence[str] = EVALUATED
+) -> dict[str, MemberPredictions]:
+    """Every member's predictions, by name; one after another, so that memory holds one tower."""
+    predictions: dict[str, MemberPredictions] = {}
+    for member in run.experiment.ensemble.members:
+        predictions[member.name] = predict_member(run, member, splits)
         for split in splits:
-            shop.registry.notify(
-                experiment.plugins,
+            run.context.registry.notify(
+                run.experiment.plugins,
                 "unprompt_member_predicted",
-                run=view,
+                run=run.view,
                 member=member.name,
                 split=split,
-                embeddings=batches[split].embeddings,
+                embeddings=predictions[member.name].batches[split].embeddings,
             )
-    return found
+    return predictions
 
 
 def predict_member(
-    experiment: Experiment,
-    world: World,
-    member: Member,
-    shop: Workshop,
-    stages: Stages,
-    splits: Sequence[str] = JUDGED,
-) -> tuple[Prepared, dict[str, Batch]]:
-    """One member, prepared on all that it may learn from, and its predictions for ``splits``."""
-    folds = experiment.config.search.folds
-    learnable = world.pool() if folds else world.splits.ids["train"]
-    with stages.timed(f"prepare {member.name}"):
-        prepared = prepare(member, world.learnable(learnable), shop)
+    run: RunContext, member: Member, splits: Sequence[str] = EVALUATED
+) -> MemberPredictions:
+    """One member from building to closing: its towers are loaded once, whatever it has to do."""
+    search, data = run.experiment.config.search, run.data
+    learnable = data.pool() if search.folds else data.splits.ids["train"]
     batches: dict[str, Batch] = {}
-    for split in splits:
-        with stages.timed(f"predict {member.name}"):
-            if folds and split == "holdout":
-                batches[split] = _out_of_fold(experiment, world, member, shop)
-            else:
-                images = world.images.select(world.splits.ids[split])
-                batches[split] = predict(prepared, images, shop)
-    return prepared, batches
+    variants: Sequence[Embeddings] = ()
+    with closing(LiveMember(member, run.context, data.text_encoder)) as live:
+        with run.timings.timed(f"prepare {member.name}"):
+            prepared = live.prepare(data.train_set(learnable))
+        with run.timings.timed(f"predict {member.name}"):
+            for split in splits:
+                if not (search.folds and split == "holdout"):
+                    images = data.images.select(data.splits.ids[split])
+                    batches[split] = live.predict(prepared, images)
+            if member.name in search.space:
+                choices = Variants(search.space[member.name]).options()
+                images = data.images.select(data.splits.ids["holdout"])
+                variants = live.predict_variants(prepared, images, choices)
+    if search.folds and "holdout" in splits:
+        with run.timings.timed(f"predict {member.name}"):
+            batches["holdout"] = _out_of_fold(run, member)
+    return MemberPredictions(prepared, batches, variants)
 
 
-def _out_of_fold(experiment: Experiment, world: World, member: Member, shop: Workshop) -> Batch:
-    """Train and holdout, each fold predicted by a member that has not seen it."""
-    search, pool = experiment.config.search, world.pool()
-    parts: list[Batch] = []
-    for fold in world.folds(search.folds, search.seed):
+def _out_of_fold(run: RunContext, member: Member) -> Batch:
+    """Train and holdout, each fold predicted by a member that has not learned from it."""
+    search, data = run.experiment.config.search, run.data
+    pool = data.pool()
+    batches: list[Batch] = []
+    for fold in data.folds(search.folds, search.seed):
         inside = set(fold)
         others = [name for name in pool if name not in inside]
-        prepared = prepare(member, world.learnable(others), shop)
-        parts.append(predict(prepared, world.images.select(fold), shop))
-    return collect(parts, pool, parts[0].embeddings.dim)
+        with closing(LiveMember(member, run.context, data.text_encoder)) as live:
+            prepared = live.prepare(data.train_set(others))
+            batches.append(live.predict(prepared, data.images.select(fold)))
+    return collect(batches, pool, data.text_encoder.dim)

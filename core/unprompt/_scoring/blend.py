@@ -29,7 +29,7 @@ def blend(members: Sequence[Embeddings], weights: Sequence[float]) -> Embeddings
     output lengths differ from member to member and mean nothing.
 
     Args:
-        members: M predictions for the same N pictures, joined by id.
+        members: M predictions for the same N images, joined by id.
         weights: M numbers >= 0, not all 0; only their ratios matter.
 
     Returns:

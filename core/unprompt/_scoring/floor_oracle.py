@@ -13,7 +13,7 @@ from unprompt.types import DoubleArray
 
 
 def floor_cosines(train: Embeddings, targets: Embeddings) -> DoubleArray:
-    """Each target's cosine with the normalised mean train embedding: what needs no picture.
+    """Each target's cosine with the normalised mean train embedding: what needs no image.
 
     Args:
         train: Of shape (N_train, D).
@@ -29,12 +29,12 @@ def floor_cosines(train: Embeddings, targets: Embeddings) -> DoubleArray:
 def oracle_cosines(
     wordings: Mapping[str, Sequence[str]], targets: Embeddings, encoder: TextEncoder
 ) -> DoubleArray:
-    """Each target's cosine with the mean embedding of the prompts its picture allows.
+    """Each target's cosine with the mean embedding of the prompts its image allows.
 
     The mean over K draws is too short a sample: its own noise lowers the cosine by about 1 % at
     K = 16, which would flatter every "gap closed". So the length of the true mean is estimated
     without bias, from the products of different draws: ``|m|^2 = E[x_i x_j], i != j``; the
-    estimate is pooled over pictures, because that of one picture is itself noisy.
+    estimate is pooled over images, because that of one image is itself noisy.
 
     Args:
         wordings: For each id K >= 2 independent draws.
@@ -45,12 +45,12 @@ def oracle_cosines(
         float64 of shape (N,); their mean is the oracle's score.
 
     Raises:
-        DataError: A picture has fewer than two wordings, or not as many as the others.
+        DataError: An image has fewer than two wordings, or not as many as the others.
     """
     count = max(2, len(wordings[targets.ids[0]]))
     ragged = [name for name in targets.ids if len(wordings[name]) != count]
     if ragged:
-        raise DataError(f"not {count} wordings, as many as for other pictures: {named(ragged)}")
+        raise DataError(f"not {count} wordings, as many as for other images: {named(ragged)}")
     texts = [text for name in targets.ids for text in wordings[name]]
     rows = encoder.encode(texts).astype(np.float64).reshape(len(targets), count, -1)  # (N, K, D)
     mean = rows.mean(axis=1)  # (N, D)

@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from unprompt._scoring.estimate import Estimate
 from unprompt.errors import DataError
-from unprompt.types import DoubleArray, Json
+from unprompt.types import DoubleArray
 
 _BLOCK = 64  # resamples at a time: bounds memory to 64 x groups
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """A mean over a set.
-
-    Attributes:
-        mean: Mean cosine, or mean difference of two cosines.
-        low: Lower end of the 95 % interval.
-        high: Upper end.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-    def plain(self) -> dict[str, Json]:
-        """As ``scores.json`` writes it."""
-        return {"score": self.mean, "ci95": [self.low, self.high]}
-
-    def __str__(self) -> str:
-        """``0.7712 [0.7650, 0.7774]``."""
-        return f"{self.mean:.4f} [{self.low:.4f}, {self.high:.4f}]"
-
-
-def score(values: DoubleArray, groups: Sequence[str], *, samples: int, seed: int) -> Score:
+def score(values: DoubleArray, groups: Sequence[str], *, samples: int, seed: int) -> Estimate:
     """Mean of ``values`` with a percentile bootstrap interval.
 
-    Whole groups are drawn with replacement, because pictures of near-duplicate prompts are not
+    Whole groups are drawn with replacement, because images of near-duplicate prompts are not
     independent. For paired intervals pass the difference of two predictions' cosines.
 
     Args:
-        values: One per picture, of shape (N,), N > 0.
-        groups: The group of each picture.
+        values: One per image, of shape (N,), N > 0.
+        groups: The group of each image.
         samples: Bootstrap resamples.
         seed: Makes the interval repeatable.
 
@@ -66,21 +43,23 @@ def gap_closed(
     *,
     samples: int,
     seed: int,
-) -> Score:
-    """``(score - floor) / (oracle - floor)``: 0 needs no picture, 1 is all that a picture tells.
+) -> Estimate:
+    """``(score - floor) / (oracle - floor)``: 0 needs no image, 1 is all that an image tells.
 
     Args:
         values: Cosines of the predictions, of shape (N,).
-        floor: Cosines of the floor, of the same pictures.
-        oracle: Cosines of the oracle, of the same pictures.
+        floor: Cosines of the floor, of the same images.
+        oracle: Cosines of the oracle, of the same images.
         groups: As in `score`.
         samples: As in `score`.
         seed: As in `score`.
     """
     sets = (values, floor, oracle)
-    means = [bootstrap(one, groups, samples=samples, seed=seed) for one in sets]  # same draws
-    got, low, high = (float(one.mean()) for one in sets)
-    return _interval(_share(got, low, high), _share(*means))
+    resampled = [
+        bootstrap(cosines, groups, samples=samples, seed=seed) for cosines in sets
+    ]  # same draws
+    means = [float(cosines.mean()) for cosines in sets]
+    return _interval(_share(*means), _share(*resampled))
 
 
 def bootstrap(
@@ -92,7 +71,7 @@ def bootstrap(
         DataError: There are no values.
     """
     if len(values) == 0:
-        raise DataError("no pictures to score")
+        raise DataError("no images to score")
     _, number = np.unique(np.asarray(groups), return_inverse=True)
     size = np.bincount(number).astype(np.float64)  # (G,)
     total = np.bincount(number, weights=values).astype(np.float64)  # (G,)
@@ -103,9 +82,9 @@ def _share(value: Any, low: Any, high: Any) -> Any:
     return (value - low) / (high - low)
 
 
-def _interval(mean: float, means: DoubleArray) -> Score:
+def _interval(mean: float, means: DoubleArray) -> Estimate:
     low, high = np.quantile(means, [0.025, 0.975])
-    return Score(mean, float(low), float(high))
+    return Estimate(score=mean, ci95=(float(low), float(high)))
 
 
 def _resampled_means(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from unprompt._scoring.intervals import Score, score
+from unprompt._scoring.estimate import Estimate, Result
+from unprompt._scoring.intervals import score
 from unprompt._search.objective import GramObjective
 from unprompt._search.polish import Bounds, polish
 from unprompt.types import DoubleArray
@@ -15,8 +15,7 @@ _NOTHING = 1e-9
 """A gain below this is rounding: a member of weight 0 leaves such differences behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gain:
+class Contribution(Result):
     """What a blend gains by one of its members.
 
     Attributes:
@@ -27,8 +26,8 @@ class Gain:
     """
 
     weight: float
-    test: Score
-    holdout: Score
+    test: Estimate
+    holdout: Estimate
     flagged: bool
 
 
@@ -62,7 +61,7 @@ def leave_one_out(
     samples: int,
     seed: int,
     bounds: Bounds | None = None,
-) -> dict[str, Gain]:
+) -> dict[str, Contribution]:
     """The gain by each member: the full blend against the others, whose weights are fitted again.
 
     A member is flagged by the holdout alone: where its interval there covers 0 or lies below.
@@ -88,7 +87,7 @@ def leave_one_out(
     """
     if len(names) == 1:
         return {}
-    gains: dict[str, Gain] = {}
+    gains: dict[str, Contribution] = {}
     for place, (name, weight) in enumerate(zip(names, weights, strict=True)):
         keep = _others(place, len(names))
         rest = _refit(holdout, weights, keep, bounds)
@@ -96,7 +95,9 @@ def leave_one_out(
         tested = _lost(test, weights, keep, rest)
         gain = score(held, groups_holdout, samples=samples, seed=seed)
         reported = score(tested, groups_test, samples=samples, seed=seed)
-        gains[name] = Gain(weight, reported, gain, _flagged(gain))
+        gains[name] = Contribution(
+            weight=weight, test=reported, holdout=gain, flagged=_flagged(gain)
+        )
     return gains
 
 
@@ -140,7 +141,7 @@ def prune(
             rest = _refit(here, now, keep, limits)
             gain = score(_lost(here, now, keep, rest), groups, samples=samples, seed=seed)
             if _flagged(gain):
-                found.append((gain.mean, place, rest))
+                found.append((gain.score, place, rest))
         if not found:
             break
         _, place, now = min(found)
@@ -176,5 +177,5 @@ def _lost(
     return objective.cosines(weights) - subset(objective, keep).cosines(rest)
 
 
-def _flagged(holdout: Score) -> bool:
+def _flagged(holdout: Estimate) -> bool:
     return holdout.low <= _NOTHING

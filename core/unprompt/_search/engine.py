@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from unprompt._search.polish import polish
 from unprompt._search.problem import Point, Problem
 from unprompt._search.storages import masked, open_storage
 from unprompt._search.study import enqueue, fill, open_study
+from unprompt._search.summary import Polish, SearchSummary
 from unprompt._search.workers import fill_together
 from unprompt.errors import DataError
 from unprompt.types import Json
@@ -70,10 +71,10 @@ class Found:
     best_value: float
     best_trial: int
     trials: int
-    dropped: tuple[str, ...] = ()
-    summary: Mapping[str, Json] = field(default_factory=dict)
-    history: tuple[float, ...] = ()
-    importances: Mapping[str, float] = field(default_factory=dict)
+    dropped: tuple[str, ...]
+    summary: SearchSummary
+    history: tuple[float, ...]
+    importances: Mapping[str, float]
 
 
 def search(
@@ -135,20 +136,20 @@ def read(study: optuna.Study, problem: Problem, judge: Judge) -> Found:
     options = [
         one.options()[number] for one, number in zip(problem.variants, point.variants, strict=True)
     ]
-    summary: dict[str, Json] = {
-        "trials": len(values),
-        "best_trial": best.number,
-        "best_value": float(study.best_value),
-        "sampler": problem.config.sampler,
-        "study": study.study_name,
-        "storage": masked(problem.config.storage) if problem.config.storage else None,
-        "polish": {
-            "score": polished.score,
-            "gain": polished.score - float(study.best_value),
-            "distance": _distance(searched, polished.weights),
-        },
-        "dropped": list(dropped),
-    }
+    summary = SearchSummary(
+        trials=len(values),
+        best_trial=best.number,
+        best_value=float(study.best_value),
+        sampler=problem.config.sampler,
+        study=study.study_name,
+        storage=masked(problem.config.storage) if problem.config.storage else None,
+        polish=Polish(
+            score=polished.score,
+            gain=polished.score - float(study.best_value),
+            distance=_distance(searched, polished.weights),
+        ),
+        dropped=dropped,
+    )
     return Found(
         # Six digits are far below what any holdout can tell apart, and can be read.
         tuple(round(weight, 6) for weight in weights),

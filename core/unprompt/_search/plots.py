@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from unprompt.types import Json
 
 if TYPE_CHECKING:
     import optuna
+
+    from unprompt._runs.scores import Scores
+    from unprompt._scoring.estimate import Estimate
 
 _PLOT = "dashboard:plot_data:"
 _LENGTH = 2045
@@ -39,53 +42,49 @@ def save_plot(study: optuna.Study, name: str, figure: Mapping[str, Json]) -> Non
         storage.set_study_system_attr(number, part, content)
 
 
-def scores_figure(scores: Json) -> dict[str, Json]:
-    """Members and blends on test with their intervals, between floor and oracle.
-
-    Args:
-        scores: The content of ``scores.json``.
-    """
-    test = scores["test"]
-    rows = [*test["members"].items(), ("equal weights", test["equal"])]
-    rows += [("best trial", test["searched"]), ("searched weights", test["ensemble"])]
-    frame = [(name, test[name]) for name in ("floor", "oracle") if test[name] is not None]
+def scores_figure(scores: Scores) -> dict[str, Json]:
+    """Members and blends on test with their intervals, between floor and oracle."""
+    test = scores.test
+    rows = [*test.members.items(), ("equal weights", test.equal)]
+    rows += [("best trial", test.searched), ("searched weights", test.ensemble)]
+    limits = [(name, value) for name, value in (("floor", test.floor), ("oracle", test.oracle))]
     lines = [
-        {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1} for _, x in frame
+        {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1}
+        for _, x in limits
+        if x is not None
     ]
-    texts = [{"x": x, "y": 1.06, "yref": "paper", "text": n, "showarrow": False} for n, x in frame]
-    return {
-        "data": [_dots([(name, entry["score"], entry["ci95"]) for name, entry in rows])],
-        "layout": _layout("Test split: mean cosine, 95 % intervals", lines, texts),
-    }
+    texts = [
+        {"x": x, "y": 1.06, "yref": "paper", "text": name, "showarrow": False}
+        for name, x in limits
+        if x is not None
+    ]
+    title = "Test split: mean cosine, 95 % intervals"
+    return {"data": [_dots(rows)], "layout": _layout(title, lines, texts)}
 
 
-def gains_figure(scores: Json) -> dict[str, Json]:
-    """What the blend loses on test without each member.
-
-    Args:
-        scores: The content of ``scores.json``.
-    """
+def gains_figure(scores: Scores) -> dict[str, Json]:
+    """What the blend loses on test without each member."""
     rows = [
-        (f"without {name}", -gain["test"]["score"], [-end for end in gain["test"]["ci95"][::-1]])
-        for name, gain in scores["leave_one_out"].items()
+        (f"without {name}", contribution.test.negated())
+        for name, contribution in scores.leave_one_out.items()
     ]
     zero = [{"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1}]
     return {"data": [_dots(rows)], "layout": _layout("Test split: one member left out", zero, [])}
 
 
-def _dots(rows: list[tuple[str, float, list[float]]]) -> dict[str, Json]:
+def _dots(rows: Sequence[tuple[str, Estimate]]) -> dict[str, Json]:
     """A dot with an interval for each row, the first on top."""
     down = rows[::-1]
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": [value for _, value, _ in down],
-        "y": [name for name, _, _ in down],
+        "x": [estimate.score for _, estimate in down],
+        "y": [name for name, _ in down],
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [ends[1] - value for _, value, ends in down],
-            "arrayminus": [value - ends[0] for _, value, ends in down],
+            "array": [estimate.high - estimate.score for _, estimate in down],
+            "arrayminus": [estimate.score - estimate.low for _, estimate in down],
         },
     }
 

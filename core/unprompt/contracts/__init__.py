@@ -7,7 +7,7 @@ A predictor's life: built from validated options and a `Runtime` without heavy w
 
 from __future__ import annotations
 
-from unprompt.contracts.data import Dataset, Images, PictureSource, Record, TrainSet
+from unprompt.contracts.data import Dataset, Images, ImageSource, Record, TrainSet
 from unprompt.contracts.predictor import Batch, Evidence, Predictor, RunView
 from unprompt.contracts.runtime import Need, Progress, Runtime, TextEncoder, silent
 
@@ -15,9 +15,9 @@ __all__ = [
     "Batch",
     "Dataset",
     "Evidence",
+    "ImageSource",
     "Images",
     "Need",
-    "PictureSource",
     "Predictor",
     "Progress",
     "Record",

@@ -1,4 +1,4 @@
-"""Pictures and the prompts that made them, always keyed by id."""
+"""Images and the prompts that made them, always keyed by id."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class PictureSource(Protocol):
-    """Opens pictures by id."""
+class ImageSource(Protocol):
+    """Opens images by id."""
 
     def open(self, image_id: str) -> Image:
-        """The picture, mode RGB, upright. Raises DataError naming a picture that is unreadable."""
+        """The image, mode RGB, upright. Raises DataError naming an image that is unreadable."""
         ...
 
     def digest(self, image_id: str) -> str:
-        """A hash of the picture's content (of the file, or of what generates it)."""
+        """A hash of the image's content (of the file, or of what generates it)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """N pictures, opened one by one and only when needed.
+    """N images, opened one by one and only when needed.
 
     Attributes:
         ids: N distinct ids.
@@ -37,18 +37,18 @@ class Images:
     """
 
     ids: tuple[str, ...]
-    source: PictureSource
+    source: ImageSource
 
     def __len__(self) -> int:
         """N."""
         return len(self.ids)
 
     def open(self, image_id: str) -> Image:
-        """The picture as RGB, of any size."""
+        """The image as RGB, of any size."""
         return self.source.open(image_id)
 
     def digest(self, image_id: str) -> str:
-        """A hash of the picture's content."""
+        """A hash of the image's content."""
         return self.source.digest(image_id)
 
     def select(self, ids: Sequence[str]) -> Images:
@@ -56,19 +56,19 @@ class Images:
         have = set(self.ids)
         missing = [name for name in ids if name not in have]
         if missing:
-            raise DataError(f"no picture for {named(missing)}")
+            raise DataError(f"no image for {named(missing)}")
         return Images(tuple(ids), self.source)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One picture's row of a dataset.
+    """One image's row of a dataset.
 
     Attributes:
         image_id: Distinct in the dataset.
-        prompt_id: Equal for pictures made from the same prompt.
-        prompt: The text that made the picture.
-        group: Pictures of one group are never in two splits; None: unprompt groups by
+        prompt_id: Equal for images made from the same prompt.
+        prompt: The text that made the image.
+        group: Images of one group are never in two splits; None: unprompt groups by
             near-duplicate prompts.
         split: ``train``, ``holdout`` or ``test``; None: unprompt splits by group.
     """
@@ -81,7 +81,7 @@ class Record:
 
 
 class Dataset(ABC):
-    """Pictures with the prompts that made them, keyed by ``image_id``."""
+    """Images with the prompts that made them, keyed by ``image_id``."""
 
     @abstractmethod
     def records(self) -> tuple[Record, ...]:
@@ -89,21 +89,21 @@ class Dataset(ABC):
 
     @abstractmethod
     def images(self) -> Images:
-        """The pictures of exactly the ids of `records`. Opens none of them yet."""
+        """The images of exactly the ids of `records`. Opens none of them yet."""
 
     def wordings(self, image_ids: Sequence[str], count: int) -> Mapping[str, Sequence[str]] | None:
-        """Other prompts that could have made the same pictures, for datasets that know.
+        """Other prompts that could have made the same images, for datasets that know.
 
         Their normalised mean embedding is the *oracle*: the best that anybody can predict from
-        the picture alone.
+        the image alone.
 
         Args:
             image_ids: N ids of `records`.
-            count: Independent draws per picture.
+            count: Independent draws per image.
 
         Returns:
             For each id ``count`` prompts, drawn from the distribution of prompts given the
-            picture; None where the dataset does not know it (real pictures).
+            image; None where the dataset does not know it (real images).
         """
         return None
 
@@ -114,7 +114,7 @@ class TrainSet:
 
     Attributes:
         records: N rows of the train split.
-        images: Their pictures.
+        images: Their images.
         targets: Their prompts' embeddings, keyed by ``image_id``, of shape (N, D).
         text_encoder: The target space, for prompts that are in no dataset (banks).
     """

@@ -65,7 +65,7 @@ def unprompt_run_started(run: RunView) -> None:
     """Learn that an experiment begins.
 
     When: once per run, after the configuration is valid and the run's folder exists, before any
-    picture is opened. Called on every plugin that the experiment names, ``observers`` included.
+    image is opened. Called on every plugin that the experiment names, ``observers`` included.
 
     Args:
         run: The run's name, folder and resolved configuration.

@@ -23,7 +23,7 @@ class Evidence:
         text: A prompt or a phrase.
         weight: How much it counts, in the unit that `kind` says.
         kind: ``neighbour`` (share of the weighted sum, 0..1), ``nearest`` (cosine between the
-            text and the prediction, -1..1) or ``phrase`` (cosine between text and picture);
+            text and the prediction, -1..1) or ``phrase`` (cosine between text and image);
             plugins may add words of their own.
     """
 
@@ -34,11 +34,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Predictions for n pictures.
+    """Predictions for n images.
 
     Attributes:
         embeddings: Keyed by ``image_id``, of shape (n, D).
-        prompts: n readable prompts; None where the family has none for a picture.
+        prompts: n readable prompts; None where the family has none for an image.
         evidence: n lists, best first; empty where the family has none.
     """
 
@@ -56,7 +56,7 @@ class Predictor(ABC):
     """Images -> embeddings: what a model family implements.
 
     Subclasses take ``(options, runtime)`` and only store them. For the same images, options,
-    artifact and precision, `predict` gives the same rows whatever the order of the pictures or
+    artifact and precision, `predict` gives the same rows whatever the order of the images or
     the batch size (to 1e-5 in float32).
     """
 
@@ -103,22 +103,22 @@ class Predictor(ABC):
 
     @abstractmethod
     def predict(self, images: Images) -> Iterator[Batch]:
-        """Predict every picture once, in any order, in batches; no pictures give no batch."""
+        """Predict every image once, in any order, in batches; no images give no batch."""
 
     def predict_variants(
         self, images: Images, variants: Sequence[Any]
     ) -> Iterator[Sequence[Embeddings]]:
-        """Predict every picture under other options, without running a tower for each.
+        """Predict every image under other options, without running a tower for each.
 
         For a search over options (`search.space`). Called after `load`, which saw the options of
         this predictor; a family that can change some of its options cheaply overrides it.
 
         Args:
-            images: N pictures.
+            images: N images.
             variants: V options models of this family.
 
         Yields:
-            For each batch V predictions of the same pictures, in the order of ``variants``.
+            For each batch V predictions of the same images, in the order of ``variants``.
 
         Raises:
             ConfigError: An option differs that would need another artifact or another tower.

@@ -67,8 +67,8 @@ class Runtime:
     Attributes:
         device: A torch device, such as ``cpu`` or ``cuda:0``.
         precision: ``float32`` or ``bfloat16`` (autocast inside the towers).
-        batch_size: Pictures or texts in one forward pass.
-        workers: Threads that open and preprocess pictures while the tower runs.
+        batch_size: Images or texts in one forward pass.
+        workers: Threads that open and preprocess images while the tower runs.
         offline: Never touch the network, even where a library could download.
         rehearsal: Build towers at their full architecture with random weights, and do without
             files that are not here: for ``unprompt check``. Predictions then mean nothing.

@@ -13,7 +13,7 @@ from unprompt._cli.console import guarded, progress_on
 from unprompt._files.cache import Cache
 from unprompt._files.hashing import file_hash
 from unprompt._files.writing import replacing, write_text
-from unprompt._members.text_encoder import CachedTextEncoder
+from unprompt._members.cached_text import CachedTextEncoder
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Dataset, Runtime
 from unprompt.towers.precision import resolved

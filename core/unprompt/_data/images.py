@@ -1,4 +1,4 @@
-"""Pictures on disk: finding them, and giving them out by id."""
+"""Images on disk: finding them, and giving them out by id."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unprompt._data.decoding import HAS_AVIF, open_picture
+from unprompt._data.decoding import HAS_AVIF, open_image
 from unprompt._files.hashing import file_hash
 from unprompt.contracts import Images
 from unprompt.errors import DataError, named
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-__all__ = ["SUFFIXES", "Files", "find_pictures", "folder_images", "open_picture", "unreadable"]
+__all__ = ["SUFFIXES", "Files", "find_images", "folder_images", "open_image", "unreadable"]
 
 SUFFIXES = frozenset(
     [
@@ -40,14 +40,14 @@ SUFFIXES = frozenset(
     ]
     + ["avif"] * HAS_AVIF
 )
-"""Suffixes of pictures in folders and globs, in lower case and without the dot."""
+"""Suffixes of images in folders and globs, in lower case and without the dot."""
 
 _CLASHES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Opens pictures from files; a `unprompt.contracts.PictureSource`.
+    """Opens images from files; a `unprompt.contracts.ImageSource`.
 
     Attributes:
         paths: Each ``image_id`` with its file.
@@ -56,8 +56,8 @@ class Files:
     paths: Mapping[str, Path]
 
     def open(self, image_id: str) -> Image.Image:
-        """The picture, see `open_picture`. Raises DataError naming an unreadable or unknown one."""
-        return open_picture(self._path(image_id))
+        """The image, see `open_image`. Raises DataError naming an unreadable or unknown one."""
+        return open_image(self._path(image_id))
 
     def digest(self, image_id: str) -> str:
         """SHA-256 of the file. Raises DataError naming a missing or unknown one."""
@@ -69,20 +69,20 @@ class Files:
 
     def _path(self, image_id: str) -> Path:
         if image_id not in self.paths:
-            raise DataError(f"no picture for {image_id!r}")
+            raise DataError(f"no image for {image_id!r}")
         return self.paths[image_id]
 
 
 def folder_images(arguments: Sequence[str | Path]) -> Images:
-    """The pictures that files, folders and globs name, ready to predict; see `find_pictures`."""
-    paths = find_pictures(arguments)
+    """The images that files, folders and globs name, ready to predict; see `find_images`."""
+    paths = find_images(arguments)
     return Images(tuple(paths), Files(paths))
 
 
-def find_pictures(arguments: Sequence[str | Path]) -> dict[str, Path]:
-    """Find the pictures that files, folders (with subfolders) and globs name.
+def find_images(arguments: Sequence[str | Path]) -> dict[str, Path]:
+    """Find the images that files, folders (with subfolders) and globs name.
 
-    In folders and globs the suffix says what is a picture (`SUFFIXES`, any case) and hidden
+    In folders and globs the suffix says what is an image (`SUFFIXES`, any case) and hidden
     names are skipped; a file named by itself is always taken.
 
     Returns:
@@ -91,11 +91,11 @@ def find_pictures(arguments: Sequence[str | Path]) -> dict[str, Path]:
         once.
 
     Raises:
-        DataError: An argument is missing or holds no picture, or two files share an id; all such
+        DataError: An argument is missing or holds no image, or two files share an id; all such
             problems at once.
     """
     if not arguments:
-        raise DataError("no picture, folder or glob was named")
+        raise DataError("no image, folder or glob was named")
     found: dict[str, Path] = {}
     seen: set[str] = set()
     problems: list[str] = []
@@ -120,14 +120,14 @@ def find_pictures(arguments: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def unreadable(images: Images, workers: int) -> dict[str, str]:
-    """Open every picture once, to fail before any model loads.
+    """Open every image once, to fail before any model loads.
 
     Args:
-        images: N pictures.
+        images: N images.
         workers: Threads that open them.
 
     Returns:
-        For each picture that cannot be opened, in the order of ``images.ids``: its id and the
+        For each image that cannot be opened, in the order of ``images.ids``: its id and the
         error's line.
     """
 
@@ -144,32 +144,32 @@ def unreadable(images: Images, workers: int) -> dict[str, str]:
 
 
 def _hits(argument: str) -> Iterator[tuple[str, Path]]:
-    """Each picture that one argument names, with its id."""
+    """Each image that one argument names, with its id."""
     path = Path(argument).expanduser()
     if path.is_dir():
         for file in path.rglob("*"):
             below = file.relative_to(path)
             hidden = any(part.startswith(".") for part in below.parts)
-            if not hidden and _is_picture(file):
+            if not hidden and _is_image(file):
                 yield below.with_suffix("").as_posix(), file
     elif path.is_file():
         yield path.stem, path
     else:
         for name in glob.glob(str(path), recursive=True):
-            if _is_picture(Path(name)):
+            if _is_image(Path(name)):
                 yield Path(name).stem, Path(name)
 
 
-def _is_picture(path: Path) -> bool:
+def _is_image(path: Path) -> bool:
     return path.suffix.lower().removeprefix(".") in SUFFIXES and path.is_file()
 
 
 def _nothing(argument: str) -> str:
-    """Say why an argument gave no picture."""
+    """Say why an argument gave no image."""
     if Path(argument).expanduser().is_dir():
-        return f"{argument}: no picture in this folder ({', '.join(sorted(SUFFIXES))})"
+        return f"{argument}: no image in this folder ({', '.join(sorted(SUFFIXES))})"
     if glob.has_magic(argument):
-        return f"{argument}: no picture matches"
+        return f"{argument}: no image matches"
     return f"{argument}: no such file or folder"
 
 

@@ -1,4 +1,4 @@
-"""What members are trained and judged on: rows, pictures, targets and splits."""
+"""The dataset of a run: its rows, images, targets and splits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unprompt._data.pictures import Files, unreadable
+from unprompt._data.images import Files, unreadable
 from unprompt._data.splits import Splits, make_splits
-from unprompt._members.member import Workshop
-from unprompt._pipeline.stages import Stages
+from unprompt._members.context import Context
+from unprompt._pipeline.timings import Timings
 from unprompt._registry.loading import Experiment
 from unprompt.contracts import Dataset, Images, Record, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings, check_distinct
@@ -17,15 +17,15 @@ from unprompt.errors import DataError, named
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class World:
-    """Everything that members are trained and judged on.
+class DatasetSplits:
+    """A dataset, its prompts embedded and its rows divided: what members learn and are scored on.
 
     Attributes:
-        dataset: Where it came from.
+        dataset: Where rows and images come from.
         records: Every row.
-        images: Every picture.
+        images: Every image.
         targets: Every prompt's embedding, keyed by ``image_id``.
-        splits: Who is where.
+        splits: Which image is in which split and group.
         text_encoder: The target space.
     """
 
@@ -36,9 +36,10 @@ class World:
     splits: Splits
     text_encoder: TextEncoder
 
-    def train(self) -> TrainSet:
-        """What members may learn from."""
-        return self.learnable(self.splits.ids["train"])
+    @property
+    def prompts(self) -> dict[str, str]:
+        """Image id -> the true prompt."""
+        return {record.image_id: record.prompt for record in self.records}
 
     def folds(self, count: int, seed: int) -> list[tuple[str, ...]]:
         """Train and holdout in ``count`` parts of about one size; whole groups only.
@@ -55,53 +56,55 @@ class World:
                 f"search.folds: {count} folds need as many groups, and train and holdout have "
                 f"{len(set(groups))}"
             )
-        dealt = GroupKFold(count, shuffle=True, random_state=seed).split(pool, groups=groups)
-        return [tuple(pool[i] for i in inside) for _, inside in dealt]
+        folds = GroupKFold(count, shuffle=True, random_state=seed).split(pool, groups=groups)
+        return [tuple(pool[i] for i in inside) for _, inside in folds]
 
     def pool(self) -> tuple[str, ...]:
         """The ids of train and holdout, in the dataset's order."""
         either = {*self.splits.ids["train"], *self.splits.ids["holdout"]}
         return tuple(r.image_id for r in self.records if r.image_id in either)
 
-    def pooled(self) -> World:
-        """The same world where train and holdout both are what they are together."""
+    def pooled(self) -> DatasetSplits:
+        """The same data where train and holdout both are what they are together."""
         ids = {"train": self.pool(), "holdout": self.pool(), "test": self.splits.ids["test"]}
         return replace(self, splits=Splits(ids, self.splits.groups))
 
-    def learnable(self, ids: Sequence[str]) -> TrainSet:
-        """Some pictures as a train split."""
+    def train_set(self, ids: Sequence[str]) -> TrainSet:
+        """Some images as a train split."""
         inside = set(ids)
         records = tuple(record for record in self.records if record.image_id in inside)
         targets = self.targets.select(ids)
         return TrainSet(records, self.images.select(ids), targets, self.text_encoder)
 
 
-def open_world(experiment: Experiment, shop: Workshop, stages: Stages) -> World:
+def open_dataset(experiment: Experiment, context: Context, timings: Timings) -> DatasetSplits:
     """Read the dataset, embed its prompts and split it.
 
     Raises:
-        DataError: Rows and pictures do not match, a picture cannot be read, or a split is empty.
+        DataError: Rows and images do not match, an image cannot be read, or a split is empty.
     """
-    encoder = shop.text_encoder(experiment.ensemble.text_encoder)
-    with stages.timed("dataset"):
-        dataset: Dataset = shop.registry.build(experiment.dataset.spec, experiment.dataset.options)
+    encoder = context.text_encoder(experiment.ensemble.text_encoder)
+    with timings.timed("dataset"):
+        dataset: Dataset = context.registry.build(
+            experiment.dataset.spec, experiment.dataset.options
+        )
         records, images = dataset.records(), dataset.images()
         ids = [record.image_id for record in records]
         check_distinct(ids)
         odd = sorted(set(ids) ^ set(images.ids))
         if odd:
-            raise DataError(f"pictures and prompts do not match: {named(odd)}")
-        check_pictures(images, shop)
-    with stages.timed("targets"):
+            raise DataError(f"images and prompts do not match: {named(odd)}")
+        _check_images(images, context)
+    with timings.timed("targets"):
         rows = encoder.encode([record.prompt for record in records])
         targets = Embeddings(tuple(ids), rows)
-    with stages.timed("splits"):
+    with timings.timed("splits"):
         splits = make_splits(records, targets, experiment.config.data.split)
-    return World(dataset, records, images, targets, splits, encoder)
+    return DatasetSplits(dataset, records, images, targets, splits, encoder)
 
 
-def check_pictures(images: Images, shop: Workshop) -> None:
-    """Open every picture file once per content, before any model loads.
+def _check_images(images: Images, context: Context) -> None:
+    """Open every image file once per content, before any model loads.
 
     Raises:
         DataError: With one line for each file that cannot be read.
@@ -110,8 +113,8 @@ def check_pictures(images: Images, shop: Workshop) -> None:
         return  # drawn, not stored: nothing that could be broken
 
     def make(folder: Path) -> None:
-        problems = unreadable(images, shop.runtime.workers)
+        problems = unreadable(images, context.runtime.workers)
         if problems:
             raise DataError(list(problems.values()))
 
-    shop.cache.folder("readable", [images.digest(name) for name in images.ids], make)
+    context.cache.folder("readable", [images.digest(name) for name in images.ids], make)

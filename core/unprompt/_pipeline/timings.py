@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from unprompt.types import Json
+from unprompt._runs.manifest import Hardware
 
 PACKAGES = (
     "unprompt",
@@ -27,7 +27,7 @@ PACKAGES = (
 )
 
 
-class Stages:
+class Timings:
     """Wall-clock seconds by stage, in the order of their first use."""
 
     def __init__(self) -> None:
@@ -45,16 +45,16 @@ class Stages:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + spent
 
 
-def hardware() -> dict[str, Json]:
+def hardware() -> Hardware:
     """The machine, and the most memory that this process has held."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     scale = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB on Linux
-    return {
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "peak_memory_bytes": peak * scale,
-    }
+    return Hardware(
+        platform=platform.platform(),
+        processor=platform.processor() or platform.machine(),
+        cores=os.cpu_count(),
+        peak_memory_bytes=peak * scale,
+    )
 
 
 def versions() -> dict[str, str]:

@@ -1,0 +1,35 @@
+"""Images that are in memory already, by id."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from unprompt.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryImages:
+    """Gives out images from memory; a `unprompt.contracts.ImageSource`.
+
+    Attributes:
+        images: Each ``image_id`` with its image, of any mode.
+    """
+
+    images: Mapping[str, Image]
+
+    def open(self, image_id: str) -> Image:
+        """The image as RGB. Raises DataError for an unknown id."""
+        if image_id not in self.images:
+            raise DataError(f"no image for {image_id!r}")
+        return self.images[image_id].convert("RGB")
+
+    def digest(self, image_id: str) -> str:
+        """SHA-256 of its size and pixels."""
+        image = self.open(image_id)
+        return hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest()

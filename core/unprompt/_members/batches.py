@@ -1,0 +1,63 @@
+"""Streams of predictions, joined by image id and checked against what was asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from unprompt.contracts import Batch
+from unprompt.embeddings import Embeddings
+from unprompt.errors import PluginError, named
+from unprompt.types import FloatArray
+
+
+def collect(batches: Iterable[Batch], ids: Sequence[str], dim: int) -> Batch:
+    """A stream of batches as one, in the order of ``ids``.
+
+    Raises:
+        PluginError: The batches do not hold exactly these images, each once, or their rows are
+            not ``dim`` wide.
+    """
+    parts = list(batches)
+    order = _order([name for part in parts for name in part.embeddings.ids], ids)
+    for part in parts:
+        if part.embeddings.dim != dim:
+            raise PluginError(f"predicted rows of {part.embeddings.dim} numbers, not of {dim}")
+    rows: list[FloatArray] = [part.embeddings.rows for part in parts]
+    stacked = np.concatenate(rows)[order] if rows else np.empty((0, dim), np.float32)
+    prompts = [prompt for part in parts for prompt in part.prompts]
+    evidence = [reasons for part in parts for reasons in part.evidence]
+    return Batch(
+        Embeddings(tuple(ids), stacked),
+        tuple(prompts[i] for i in order),
+        tuple(evidence[i] for i in order),
+    )
+
+
+def collect_variants(batches: Iterable[Sequence[Embeddings]], ids: Sequence[str]) -> FloatArray:
+    """A stream of V predictions per batch as float32 of shape (V, N, D), in the order of ``ids``.
+
+    Raises:
+        PluginError: The batches do not hold exactly these images, each once.
+    """
+    parts = [list(batch) for batch in batches]
+    order = _order([name for part in parts for name in part[0].ids], ids)
+    stacked = np.concatenate(
+        [np.stack([variant.rows for variant in part]) for part in parts], axis=1
+    )
+    ordered: FloatArray = np.ascontiguousarray(stacked[:, order])
+    return ordered
+
+
+def _order(predicted: Sequence[str], ids: Sequence[str]) -> list[int]:
+    """Where each of ``ids`` is among the predicted ones."""
+    missing, extra = sorted(set(ids) - set(predicted)), sorted(set(predicted) - set(ids))
+    repeated = sorted(name for name, times in Counter(predicted).items() if times > 1)
+    lists = {"missing": missing, "unexpected": extra, "repeated": repeated}
+    wrong = [f"{what} {named(names)}" for what, names in lists.items() if names]
+    if wrong:
+        raise PluginError(f"did not predict each image once: {'; '.join(wrong)}")
+    position = {name: i for i, name in enumerate(predicted)}
+    return [position[name] for name in ids]

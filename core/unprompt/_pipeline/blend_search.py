@@ -1,0 +1,119 @@
+"""The search of one experiment: from members' held-out predictions to weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unprompt._files.hashing import content_hash
+from unprompt._members.member import changed_member
+from unprompt._pipeline.context import RunContext
+from unprompt._pipeline.members import MemberPredictions, predict_member
+from unprompt._scoring.blend import stack
+from unprompt._search.engine import Found, Judge, search
+from unprompt._search.fingerprint import sketch
+from unprompt._search.objective import GramObjective
+from unprompt._search.problem import Problem, Variants
+from unprompt._search.storages import open_storage
+from unprompt.embeddings import Embeddings
+from unprompt.errors import ConfigError, DataError
+from unprompt.types import Json
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def check_search(run: RunContext) -> None:
+    """Find out before hours of predicting what would stop the search after them.
+
+    Raises:
+        DataError: The holdout is a single group: any weights would fit it.
+        ConfigError: The storage cannot be used, or two parts of the block exclude each other.
+    """
+    search, splits = run.experiment.config.search, run.data.splits
+    if splits.group_count("holdout") < 2:
+        raise DataError(
+            f"the holdout's {len(splits.ids['holdout'])} images are one group of near-duplicate "
+            "prompts: weights chosen on it mean nothing; add data, or raise "
+            "data.split.group_cosine"
+        )
+    if search.folds and search.space:
+        raise ConfigError("search.space: cannot be used together with search.folds")
+    if search.folds:
+        run.data.folds(search.folds, search.seed)
+    if search.storage:
+        open_storage(search.storage)
+
+
+def search_blend(
+    run: RunContext, predictions: Mapping[str, MemberPredictions], journal: Path
+) -> tuple[Found, optuna.Study]:
+    """Search weights and cheap options on held-out predictions.
+
+    Args:
+        run: The experiment and its data; with folds, the pooled one.
+        predictions: Every member's, for ``holdout``.
+        journal: Where the study is kept unless the search block says otherwise.
+
+    Raises:
+        ConfigError: The storage or the study cannot be used.
+    """
+    config = run.experiment.config
+    ids = run.data.splits.ids["holdout"]
+    problem = Problem(
+        GramObjective.of(stack(_rows(predictions), ids), run.data.targets.select(ids).rows),
+        tuple(run.members),
+        tuple(Variants(config.search.space.get(name, {})) for name in run.members),
+        config.search,
+    )
+    return search(
+        problem,
+        [member.weight for member in run.experiment.ensemble.members],
+        fingerprint(run, predictions),
+        Judge(run.groups("holdout"), config.score.bootstrap, config.score.seed),
+        journal,
+        config.name,
+    )
+
+
+def fingerprint(run: RunContext, predictions: Mapping[str, MemberPredictions]) -> dict[str, Json]:
+    """What trials of one study have to agree on: split, target space, predictions, parameters."""
+    config = run.experiment.config.search
+    ids = run.data.splits.ids["holdout"]
+    prompts = run.data.prompts
+    return {
+        "split": content_hash([[name, prompts[name]] for name in ids]),
+        "target space": content_hash(run.data.text_encoder.identity),
+        "predictions": {
+            name: sketch(member.batches["holdout"].embeddings.align(ids))
+            for name, member in predictions.items()
+        },
+        "parameters": content_hash([config.weights, config.bounds, config.space]),
+    }
+
+
+def with_options(
+    run: RunContext, predictions: Mapping[str, MemberPredictions], result: Found
+) -> tuple[RunContext, dict[str, MemberPredictions]]:
+    """The run with the options that the search chose; members that they change predict again."""
+    pairs = zip(run.experiment.ensemble.members, result.options, strict=True)
+    members = tuple(changed_member(member, options) for member, options in pairs)
+    ensemble = replace(run.experiment.ensemble, members=members)
+    changed = replace(run, experiment=replace(run.experiment, ensemble=ensemble))
+    again = {
+        member.name: predict_member(changed, member)
+        for member, options in zip(members, result.options, strict=True)
+        if options
+    }
+    return changed, {**predictions, **again}
+
+
+def _rows(predictions: Mapping[str, MemberPredictions]) -> list[Embeddings]:
+    """Every variant's predictions for the holdout, member by member."""
+    return [
+        embeddings
+        for member in predictions.values()
+        for embeddings in member.variants or (member.batches["holdout"].embeddings,)
+    ]

@@ -1,0 +1,41 @@
+"""What the steps of a run share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unprompt._members.context import Context
+from unprompt._pipeline.dataset import DatasetSplits
+from unprompt._pipeline.timings import Timings
+from unprompt._registry.loading import Experiment
+from unprompt.contracts import RunView
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunContext:
+    """One run: what is asked for, on which images, with what.
+
+    Attributes:
+        experiment: Checked configuration; after the search, with the options that it chose.
+        data: The dataset and its splits.
+        context: Registry, runtime and cache.
+        timings: Seconds by stage.
+        view: What lifecycle hooks see.
+    """
+
+    experiment: Experiment
+    data: DatasetSplits
+    context: Context
+    timings: Timings
+    view: RunView
+
+    @property
+    def members(self) -> list[str]:
+        """The members' names, in the order of the ensemble."""
+        return [member.name for member in self.experiment.ensemble.members]
+
+    def groups(self, split: str) -> Sequence[str]:
+        """The group of each image of a split."""
+        splits = self.data.splits
+        return [splits.groups[name] for name in splits.ids[split]]

@@ -1,0 +1,107 @@
+"""A run: an experiment executed into a folder that appears only when it is complete."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from unprompt._files.hashing import content_hash
+from unprompt._files.writing import replacing_folder
+from unprompt._members.context import Context
+from unprompt._pipeline.context import RunContext
+from unprompt._pipeline.dataset import open_dataset
+from unprompt._pipeline.examples import write_examples
+from unprompt._pipeline.folder import run_folder, shareable, write_outcome, write_yaml
+from unprompt._pipeline.pipeline import Outcome, execute
+from unprompt._pipeline.study_page import annotate_study
+from unprompt._pipeline.timings import Timings, hardware, versions
+from unprompt._registry.loading import Experiment
+from unprompt._report.build import write_report
+from unprompt._runs import files
+from unprompt._runs.manifest import Manifest
+from unprompt._runs.run import Run, load_run
+from unprompt._search.storages import masked
+from unprompt.contracts import RunView
+from unprompt.errors import PluginError
+
+
+def run_experiment(
+    experiment: Experiment, path: Path, output: Path | None, context: Context
+) -> Run:
+    """Run an experiment from data to scores.
+
+    Args:
+        experiment: Checked configuration.
+        path: The YAML file that it came from.
+        output: The run's folder; by default a new one below ``runs/`` beside ``path``.
+        context: Registry, runtime and cache.
+
+    Raises:
+        UnpromptError: A user's mistake; no folder is left behind.
+    """
+    target = run_folder(experiment, path, output)
+    timings = Timings()
+    with replacing_folder(target) as folder:
+        resolved = shareable(experiment)
+        view = RunView(experiment.config.name, folder, resolved)
+        write_yaml(folder / files.EXPERIMENT, resolved)
+        try:
+            context.registry.notify(experiment.plugins, "unprompt_run_started", run=view)
+            data = open_dataset(experiment, context, timings)
+            outcome = execute(RunContext(experiment, data, context, timings, view))
+            write_outcome(folder, outcome, _manifest(experiment, outcome))
+            write_examples(folder, outcome)
+            annotate_study(outcome.study, load_run(folder))
+            write_report(folder)
+        except BaseException as error:
+            _notify_failure(experiment, view, context, error)
+            raise
+    try:
+        context.registry.notify(
+            experiment.plugins,
+            "unprompt_run_finished",
+            run=replace(view, folder=target),
+            scores=outcome.scores.model_dump(mode="json"),
+        )
+    except PluginError as error:
+        error.add_note(f"the run itself is complete: {target}")
+        raise
+    return load_run(target)
+
+
+def _notify_failure(
+    experiment: Experiment, view: RunView, context: Context, error: BaseException
+) -> None:
+    """Call the hook; its own failure becomes a note, so that it cannot hide the first one."""
+    try:
+        context.registry.notify(experiment.plugins, "unprompt_run_failed", run=view, error=error)
+    except PluginError as second:
+        error.add_note(str(second))
+
+
+def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
+    """What is needed to explain or repeat the numbers.
+
+    Args:
+        experiment: As it was asked for; the search may have chosen other options.
+        outcome: What the run came to.
+    """
+    run = outcome.run
+    claims = [run.context.registry.claim(name) for name in experiment.plugins]
+    prompts = [(record.image_id, record.prompt) for record in run.data.records]
+    splits = {name: list(ids) for name, ids in run.data.splits.ids.items()}
+    return Manifest(
+        command=tuple(masked(word) for word in sys.argv),
+        experiment_hash=content_hash(shareable(experiment)),
+        text_encoder=run.data.text_encoder.identity,
+        data_hash=content_hash(prompts),
+        splits_hash=content_hash(splits),
+        members={
+            name: content_hash(member.prepared.key) for name, member in outcome.predictions.items()
+        },
+        plugins={claim.name: claim.owner for claim in claims},
+        versions=versions(),
+        hardware=hardware(),
+        seconds={stage: round(seconds, 3) for stage, seconds in run.timings.seconds.items()},
+    )

@@ -1,0 +1,65 @@
+"""A search alone: the study, to be filled from several processes and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from unprompt._files.writing import check_writable
+from unprompt._members.context import Context
+from unprompt._pipeline.blend_search import check_search, search_blend
+from unprompt._pipeline.context import RunContext
+from unprompt._pipeline.dataset import open_dataset
+from unprompt._pipeline.folder import runs_folder, shareable
+from unprompt._pipeline.members import predict_members
+from unprompt._pipeline.timings import Timings
+from unprompt._registry.loading import Experiment
+from unprompt._runs import files
+from unprompt._search.engine import Found
+from unprompt._search.storages import masked
+from unprompt.contracts import RunView
+
+
+@dataclass(frozen=True, slots=True)
+class FilledStudy:
+    """What a search came to.
+
+    Attributes:
+        result: Weights, chosen options and the study's summary.
+        weights: Member -> weight of the blend.
+        storage: Where the study lives, for people.
+    """
+
+    result: Found
+    weights: Mapping[str, float]
+    storage: str
+
+
+def run_search(experiment: Experiment, path: Path, context: Context) -> FilledStudy:
+    """Predict the holdout and fill the experiment's study.
+
+    Args:
+        experiment: Checked configuration.
+        path: The YAML file that it came from.
+        context: Registry, runtime and cache.
+
+    Raises:
+        UnpromptError: A user's mistake.
+    """
+    folder = runs_folder(experiment, path)
+    journal = folder / files.STUDY
+    storage = experiment.config.search.storage
+    if storage is None:
+        check_writable(journal)
+        folder.mkdir(parents=True, exist_ok=True)
+    timings, view = Timings(), RunView(experiment.config.name, folder, shareable(experiment))
+    data = open_dataset(experiment, context, timings)
+    run = RunContext(experiment, data, context, timings, view)
+    check_search(run)
+    predictions = predict_members(run, ("holdout",))
+    if experiment.config.search.folds:
+        run = replace(run, data=data.pooled())
+    result, _ = search_blend(run, predictions, journal)
+    weights = dict(zip(run.members, result.weights, strict=True))
+    return FilledStudy(result, weights, masked(storage or str(journal)))

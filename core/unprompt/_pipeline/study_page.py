@@ -1,0 +1,81 @@
+"""What a study shows to those who open it in a dashboard: a note, plots, and files."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from unprompt._runs import files
+from unprompt._runs.run import Run
+from unprompt._runs.scores import SplitSize
+from unprompt._search.notes import save_note
+from unprompt._search.plots import gains_figure, save_plot, scores_figure
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def annotate_study(study: optuna.Study, run: Run) -> None:
+    """Give a study its note, plots of its result, and artifacts.
+
+    The artifacts are the ensemble, the table of test images and the contact sheet.
+
+    Args:
+        study: The run's.
+        run: Everything else of its folder written.
+    """
+    import optuna
+    from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+
+    (run.folder / files.STUDY_FILES).mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        store = FileSystemArtifactStore(str(run.folder / files.STUDY_FILES))
+        for name in (files.ENSEMBLE, files.IMAGES, files.CONTACT_SHEET):
+            path = str(run.folder / name)
+            upload_artifact(artifact_store=store, study_or_trial=study, file_path=path)
+    save_note(study, note(run))
+    save_plot(study, "scores", scores_figure(run.scores))
+    if run.scores.leave_one_out:
+        save_plot(study, "leave-one-out", gains_figure(run.scores))
+
+
+def note(run: Run) -> str:
+    """What the study is, on what data and split, what came of it, and how to repeat it; Markdown."""
+    scores, manifest, test = run.scores, run.manifest, run.scores.test
+    sizes: dict[str, SplitSize] = {"train": scores.train, "holdout": scores.holdout, "test": test}
+    counted = ", ".join(f"{size.images} {name}" for name, size in sizes.items())
+    blend, equal = test.ensemble, test.paired.ensemble_minus_equal
+    rows = [
+        f"| {name} | {weight:.3f} | {test.members[name].score:.4f} |"
+        for name, weight in scores.weights.items()
+    ]
+    lines = [
+        f"# {run.name}",
+        "",
+        (
+            "Each trial is a choice of blend weights; its value is the mean cosine of the blend with "
+            "the true prompts on the holdout. Members are scaled to unit length first."
+        ),
+        "",
+        f"- Images: {counted}; splits never cut a group of near-duplicate prompts.",
+        (
+            f"- Best trial: {scores.search.best_trial} with {scores.search.best_value:.6f}; polished: "
+            f"{scores.search.polish.score:.6f}."
+        ),
+        (
+            f"- On test: {blend.score:.4f} [{blend.low:.4f}, {blend.high:.4f}]; minus equal weights "
+            f"{equal.score:+.4f} [{equal.low:+.4f}, {equal.high:+.4f}]."
+        ),
+        (
+            f"- Split {manifest.splits_hash[:12]}, data {manifest.data_hash[:12]}, unprompt "
+            f"{manifest.versions['unprompt']}, Optuna {manifest.versions['optuna']}."
+        ),
+        "",
+        "| member | weight | test |",
+        "|---|---|---|",
+        *rows,
+        "",
+        f"Repeat with `unprompt run {files.EXPERIMENT}`, the file in the run's folder.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,115 @@
+"""Single images of the test split: the examples of the contact sheet, and a row for every image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from unprompt._data.tables import read_rows, texts
+from unprompt._scoring.estimate import Number, Result
+from unprompt.embeddings import check_distinct
+from unprompt.errors import DataError, named
+from unprompt.types import Json
+
+
+class ExampleEvidence(Result):
+    """One readable reason for a prediction; see `unprompt.Evidence`."""
+
+    text: str
+    score: Number
+    kind: str
+
+
+class Example(Result):
+    """One of the best or worst test images.
+
+    Attributes:
+        image_id: Which.
+        kind: Whether it was predicted best or worst.
+        image: Its file in the run's folder.
+        prompt: The true one.
+        predicted: The readable guess; None where no member has words for it.
+        cosine: The blend's, with the true prompt.
+        members: Each member's cosine.
+        evidence: Member -> its reasons, best first; members of weight 0 give none.
+    """
+
+    image_id: str
+    kind: Literal["best", "worst"]
+    image: str
+    prompt: str
+    predicted: str | None
+    cosine: Number
+    members: Mapping[str, Number]
+    evidence: Mapping[str, tuple[ExampleEvidence, ...]]
+
+
+EXAMPLES = TypeAdapter(tuple[Example, ...])
+"""Reads and writes ``examples.json``."""
+
+COLUMNS = ("image_id", "prompt", "predicted", "cosine", "group")
+"""Of ``images.csv``; a column of cosines for each member follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """A row of ``images.csv``.
+
+    Attributes:
+        image_id: Distinct in the table.
+        prompt: The true one.
+        predicted: The readable guess; empty where there is none.
+        cosine: The blend's.
+        group: Of near-duplicate prompts.
+        members: Each member's cosine.
+    """
+
+    image_id: str
+    prompt: str
+    predicted: str
+    cosine: float
+    group: str
+    members: Mapping[str, float]
+
+
+def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
+    """Read ``images.csv``.
+
+    Raises:
+        DataError: It is missing or broken, lacks a column, repeats an id, or holds something that
+            is no cosine; names the row.
+    """
+    rows = read_rows(path)
+    missing = [column for column in (*COLUMNS, *members) if column not in rows[0]]
+    if missing:
+        raise DataError(f"{path}: no column {named(missing)}")
+    ids = texts(rows, "image_id", path)
+    try:
+        check_distinct(ids)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    return tuple(
+        ImageRow(
+            image_id=str(row["image_id"]),
+            prompt=str(row["prompt"]),
+            predicted=str(row["predicted"]),
+            cosine=_cosine(row, "cosine", number, path),
+            group=str(row["group"]),
+            members={name: _cosine(row, name, number, path) for name in members},
+        )
+        for number, row in enumerate(rows, start=1)
+    )
+
+
+def _cosine(row: Mapping[str, Json], column: str, number: int, path: Path) -> float:
+    try:
+        value = float(row[column])
+    except (TypeError, ValueError):
+        value = float("nan")
+    if not abs(value) <= 1.001:  # a little rounding; no NaN
+        raise DataError(f"{path}: row {number}: column {column!r} holds {row[column]!r}, no cosine")
+    return value

@@ -1,0 +1,28 @@
+"""Every file name of a run's folder."""
+
+from __future__ import annotations
+
+EXPERIMENT = "experiment.yaml"
+"""The resolved configuration: it repeats the run anywhere."""
+SCORES = "scores.json"
+MANIFEST = "manifest.json"
+ENSEMBLE = "ensemble.yaml"
+"""Searched weights and fitted members: an ensemble that can be used as it is."""
+ARTIFACTS = "artifacts"
+"""A folder per member: what it learned."""
+STUDY = "study.journal"
+STUDY_FILES = "artifacts-study"
+"""The files that a dashboard shows beside the study."""
+IMAGES = "images.csv"
+"""A row per test image: prompts, cosines, its group."""
+EXAMPLES = "examples.json"
+"""The best and worst test images with their evidence."""
+THUMBNAILS = "images"
+"""The examples' images, as small JPEG files."""
+CONTACT_SHEET = "contact.png"
+REPORT = "report.html"
+
+
+def predictions(member: str, split: str) -> str:
+    """The file of one member's (or the blend's) predictions for a split."""
+    return f"predictions/{member}.{split}.parquet"

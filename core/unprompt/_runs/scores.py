@@ -1,0 +1,166 @@
+"""``scores.json``: every score of a run, between floor and oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from unprompt._scoring.estimate import Estimate, Number, Result
+from unprompt._search.drop import Contribution
+from unprompt._search.summary import SearchSummary
+
+EVALUATED = ("holdout", "test")
+"""The splits that are predicted and scored."""
+ENSEMBLE = "ensemble"
+"""The blend's name beside its members' in files; members may not be called so."""
+
+
+class MemberScore(Estimate):
+    """A predictor's score on a split.
+
+    Attributes:
+        gap_closed: Its share of the gap between floor and oracle; None without an oracle.
+    """
+
+    gap_closed: Estimate | None = None
+
+
+class Paired(Result):
+    """The blend minus another prediction of the same images."""
+
+    ensemble_minus_best_member: Estimate
+    ensemble_minus_equal: Estimate
+    ensemble_minus_best_trial: Estimate
+    ensemble_minus_floor: Estimate
+
+
+class SplitSize(Result):
+    """How large a split is.
+
+    Attributes:
+        images: How many there are.
+        groups: Groups of near-duplicate prompts among them.
+    """
+
+    images: int
+    groups: int
+
+
+class SplitScores(SplitSize):
+    """Every score of one split.
+
+    Attributes:
+        members: Each member alone, in the order of the ensemble.
+        equal: The blend with equal weights.
+        searched: The blend with the best trial's weights.
+        ensemble: The blend with its final, polished weights.
+        floor: What needs no image: the mean train embedding's score.
+        floor_ci95: Its interval.
+        oracle: The best that an image allows; None where the dataset does not know it.
+        oracle_ci95: Its interval.
+        gap_closed: The blend's share of the gap between the two.
+        gap_closed_ci95: Its interval.
+        best_member: The member with the highest score on this split.
+        paired: The blend against others, image by image.
+    """
+
+    members: Mapping[str, MemberScore]
+    equal: MemberScore
+    searched: MemberScore
+    ensemble: MemberScore
+    floor: Number
+    floor_ci95: tuple[Number, Number]
+    oracle: Number | None = None
+    oracle_ci95: tuple[Number, Number] | None = None
+    gap_closed: Number | None = None
+    gap_closed_ci95: tuple[Number, Number] | None = None
+    best_member: str
+    paired: Paired
+
+    def limit(self, name: Literal["floor", "oracle"]) -> Estimate | None:
+        """Floor or oracle as an estimate; None for an oracle that nobody knows."""
+        if name == "floor":
+            return Estimate(score=self.floor, ci95=self.floor_ci95)
+        if self.oracle is None or self.oracle_ci95 is None:
+            return None
+        return Estimate(score=self.oracle, ci95=self.oracle_ci95)
+
+
+class Leak(Result):
+    """The highest cosine between a train prompt and one of another split.
+
+    Attributes:
+        train_holdout_max_cosine: None with folds, where train and holdout are one.
+        train_test_max_cosine: To the test split.
+    """
+
+    train_holdout_max_cosine: Number | None = None
+    train_test_max_cosine: Number
+
+
+class Optimism(Result):
+    """The blend's score on the holdout, where its weights were chosen, minus that on test."""
+
+    score: Number
+
+
+class AblationScore(Estimate):
+    """Another way to blend, on test.
+
+    Attributes:
+        versus: Its score minus that of the blend.
+    """
+
+    versus: Estimate
+
+
+class History(Result):
+    """The value of each finished trial, and the best so far."""
+
+    values: tuple[Number, ...]
+    best: tuple[Number, ...]
+
+
+class Scores(Result):
+    """The content of ``scores.json``.
+
+    Attributes:
+        experiment: The experiment's name.
+        weights: Of the blend, in the order of the ensemble; 0 for a member that was dropped.
+        searched_weights: The best trial's.
+        options: Member -> the options that the search chose, for members whose options it searched.
+        search: What the study came to.
+        train: The size of the train split.
+        leak: How near prompts of other splits come to the train prompts.
+        holdout: Scores where weights were chosen.
+        test: Scores where nothing was chosen.
+        optimism: Holdout minus test.
+        leave_one_out: Member -> what it contributes to the blend.
+        ablations: Other ways to blend.
+        history: The study, trial by trial.
+        importances: How much each parameter tells good trials from others.
+    """
+
+    experiment: str
+    weights: Mapping[str, Number]
+    searched_weights: Mapping[str, Number]
+    options: Mapping[str, Mapping[str, Any]]
+    search: SearchSummary
+    train: SplitSize
+    leak: Leak
+    holdout: SplitScores
+    test: SplitScores
+    optimism: Optimism
+    leave_one_out: Mapping[str, Contribution]
+    ablations: Mapping[str, AblationScore]
+    history: History
+    importances: Mapping[str, Number]
+
+    def split(self, name: str) -> SplitScores:
+        """The scores of ``holdout`` or ``test``."""
+        return self.holdout if name == "holdout" else self.test
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The members' names, in the order of the ensemble."""
+        return tuple(self.weights)
