@@ -7,7 +7,7 @@ import sys
 
 from pydantic import ValidationError
 
-from unprompt.backbones.precision import resolved
+from unprompt.backbones.precision import check_device, resolved
 from unprompt.cache import Cache
 from unprompt.config.models import RuntimeConfig
 from unprompt.console import progress_on
@@ -31,7 +31,7 @@ def workshop(
     Raises:
         ConfigError: The device cannot be used here.
     """
-    _check_device(config.device)
+    check_device(config.device)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     _silence_libraries()
@@ -67,16 +67,3 @@ def runtime_config(device: str, precision: str, batch_size: int) -> RuntimeConfi
             for found in error.errors()
         ]
         raise ConfigError(lines) from error
-
-
-def _check_device(device: str) -> None:
-    """Fail now rather than inside a library; torch is imported anyway where a device is named."""
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:  # not compiled in; no driver, no such device
-        why = str(error).partition("\n")[0]
-        raise ConfigError(f"runtime.device: {device!r} cannot be used: {why}") from error
