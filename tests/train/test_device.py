@@ -1,11 +1,11 @@
 """Models, losses and batches are on the recipe's device.
 
-Torch's device ``meta`` is like a GPU in that nothing on it can be mixed with what is in the
-processor's memory; it computes shapes only, so every machine has it.
+Torch's device ``meta`` stands for a GPU: it computes shapes only, so every machine has it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,23 +39,40 @@ PROMPTS = ["a red fox on a hill", "a blue heron"] * 20
         ("blip-a", "blip-a", ("vocabulary=600", "contrast=0.5")),
     ],
 )
-def test_a_loss_is_computed_on_the_device_of_the_pixels(
+def test_losses_and_scores_are_computed_on_the_device_of_the_pixels(
     recipe: str, tower: str, options: tuple[str, ...], toy_tower: Make, toy_teacher: Make
 ) -> None:
     import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
 
+    class OneDevice(TorchDispatchMode):
+        """Refuses what a GPU refuses: an operation on tensors of two devices."""
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            leaves = tree_leaves((args, kwargs or {}))
+            tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.dim()]
+            assert len({tensor.device for tensor in tensors}) < 2, func
+            return func(*args, **(kwargs or {}))
+
+    folder = toy_tower(tower)
     if recipe in ("vision-a-2", "blip-a"):
         options = (*options, f"teacher={toy_teacher(384)}")
-    sets = (f"tower={toy_tower(tower)}", "start=null", "runtime.device=meta", *options)
+        path = folder / "preprocessor_config.json"  # not the teacher's: it has to convert pixels
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"image_mean": [0.5] * 3}))
+    sets = (f"tower={folder}", "start=null", "runtime.device=meta", *options)
     config = load_recipe(RECIPES / f"{recipe}.yaml", Registry(), sets).config
     embeddings = np.eye(len(PROMPTS), 384, dtype=np.float32)
     objective = make_objective(config, Targets(PROMPTS, embeddings))
     objective.model.to("meta")
-    rows = torch.tensor([3, 1, 38])
-    pixels = torch.zeros(3, 3, 32, 32, device="meta")
-    loss = objective.loss(pixels, rows)
+    rows = torch.tensor([3, 1, 38, 7, 11])
+    pixels = torch.zeros(5, 3, 32, 32, device="meta")
+    with OneDevice():
+        loss = objective.loss(pixels, rows)
+        torch.autograd.backward(loss)
+        with pytest.raises(RuntimeError, match="meta"):  # until it reads a number
+            objective.score(objective.model, pixels, rows)
     assert loss.device.type == "meta"
-    torch.autograd.backward(loss)
     gradients = [parameter.grad for parameter in objective.model.parameters()]
     assert {g.device.type for g in gradients if g is not None} == {"meta"}
 
