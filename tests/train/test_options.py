@@ -55,9 +55,9 @@ def test_every_option_changes_what_is_trained(
             digest.update(name.encode() + value.float().numpy().tobytes())
         return digest.hexdigest()
 
-    made: dict[str, tuple[str, ...]] = {trained(): ()}
+    digests: dict[str, tuple[str, ...]] = {trained(): ()}
     for options in OPTIONS[recipe]:
         digest = trained(*options)
-        assert digest not in made, f"{options} gives what {made[digest]} gives"
-        made[digest] = options
-    assert trained() in made
+        assert digest not in digests, f"{options} gives what {digests[digest]} gives"
+        digests[digest] = options
+    assert trained() in digests

@@ -18,7 +18,7 @@ EMBEDS = "belongs to objective regression or captioning"
 HAS_TEXT = "belongs to objective contrastive or captioning"
 KEPT = "vocabulary: does nothing with `start`, whose tokenizer is kept"
 WORDLESS = "wordings: does nothing without `words`"
-UNTAUGHT = "distill: does nothing without `teacher`"
+TEACHERLESS = "distill: does nothing without `teacher`"
 RUNTIME = "runtime: {device: cuda:0, precision: auto, batch_size: 8, workers: 1}"
 
 # Options, and the lines that each of OBJECTIVES answers them with; none: it reads them all.
@@ -33,7 +33,7 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
         [],
         [],
     ),
-    "distill: 1.0": ([f"distill: {EMBEDS}"], [UNTAUGHT], [UNTAUGHT]),
+    "distill: 1.0": ([f"distill: {EMBEDS}"], [TEACHERLESS], [TEACHERLESS]),
     "words: 1.0": ([], [], []),
     "words: 1.0\nwordings: 4": ([], [], []),
     "wordings: 4": ([WORDLESS], [WORDLESS], [WORDLESS]),
@@ -110,16 +110,16 @@ def test_options_of_other_objectives_have_their_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "what"),
+    ("objective", "what"),
     [
         ("objective: guessing\n", "got the text 'guessing'"),
         ("objective: [contrastive]\n", "got a list"),
         ("objective:\n", "got nothing"),
     ],
 )
-def test_an_unknown_objective_is_one_line(said: str, what: str, tmp_path: Path) -> None:
+def test_an_unknown_objective_is_one_line(objective: str, what: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
-    path.write_text(f"name: bad\n{said}tower: .\ndata: {{plugin: painter}}\nepoch: 3\n")
+    path.write_text(f"name: bad\n{objective}tower: .\ndata: {{plugin: painter}}\nepoch: 3\n")
     with pytest.raises(ConfigError) as caught:
         load_recipe(path, Registry())
     first, second = caught.value.problems

@@ -55,9 +55,9 @@ def test_each_objective_learns(
     toy_teacher: Make,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    taught = (f"teacher={toy_teacher(384)}", "distill=0.5") if recipe == "vision-a-1" else ()
+    distilled = (f"teacher={toy_teacher(384)}", "distill=0.5") if recipe == "vision-a-1" else ()
     with caplog.at_level("INFO", "unprompt"):
-        train(f"{recipe}.yaml", toy_tower(tower), *LONGER, *taught)
+        train(f"{recipe}.yaml", toy_tower(tower), *LONGER, *distilled)
     losses = logged_losses(caplog.text)
     assert len(losses) == 12
     assert losses[-1] < 0.9 * losses[0]

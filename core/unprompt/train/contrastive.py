@@ -99,7 +99,7 @@ class Contrastive(Objective):
         tokens = self._tokens[rows].to(pixels.device)
         images, texts, _ = model.get_submodule("clip")(pixels, tokens)
         images, texts = images.float(), texts.float()
-        best = (images @ texts.T).topk(5).indices  # (n, 5)
+        best = (images @ texts.T).topk(min(5, len(texts))).indices  # (n, 5)
         hit = best == torch.arange(len(best), device=best.device)[:, None]
         scores = {
             "recall@1": hit[:, :1].any(1).float().mean(),

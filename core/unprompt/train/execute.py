@@ -19,7 +19,7 @@ from unprompt.train.captioning import Captioning
 from unprompt.train.card import card
 from unprompt.train.contrastive import Contrastive
 from unprompt.train.images import image_tensor
-from unprompt.train.loop import TrainingResult, train
+from unprompt.train.loop import TrainingResult, steps_per_epoch, train
 from unprompt.train.objective import Objective
 from unprompt.train.recipe import (
     CaptioningConfig,
@@ -48,9 +48,10 @@ def execute(recipe: Recipe, registry: Registry) -> TrainingResult:
     runtime = Runtime(**config.runtime.model_dump(), progress=progress_on())
     started = time.monotonic()
     dataset: Dataset = registry.build(recipe.dataset.spec, recipe.dataset.options)
+    ids = [record.image_id for record in dataset.records()]
+    steps_per_epoch(len(ids), config)  # fail now rather than after opening all images
     objective = make_objective(config, _targets(recipe, dataset, registry, runtime))
     start = _load(objective, config.start.path) if config.start else ""
-    ids = [record.image_id for record in dataset.records()]
     images = image_tensor(dataset.images().select(ids), objective.preprocess.size, runtime)
     result = train(objective, images, config, runtime.progress)
     _save(recipe, objective, result, start, time.monotonic() - started)

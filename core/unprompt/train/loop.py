@@ -45,15 +45,12 @@ def train(
         images: uint8 of shape (N, 3, size, size); the last `config.validation` are held out.
         config: The recipe.
         progress: Shows steps.
-
-    Raises:
-        ConfigError: Fewer images are left to train on than a batch takes.
     """
     import torch
     from timm.utils.model_ema import ModelEmaV3
 
     device, model = torch.device(config.runtime.device), objective.model
-    per_epoch = _steps_per_epoch(len(images), config)
+    per_epoch = steps_per_epoch(len(images), config)
     steps = config.epochs * per_epoch
     model.to(device).to(memory_format=torch.channels_last)
     optimizer, scheduler = _optimizer(model, config, steps)
@@ -80,8 +77,12 @@ def train(
     return TrainingResult(average.module, steps, scores)
 
 
-def _steps_per_epoch(count: int, config: RecipeConfig) -> int:
-    """Whole batches of ``count`` images, less the held-out ones; ConfigError where there is none."""
+def steps_per_epoch(count: int, config: RecipeConfig) -> int:
+    """Whole batches of ``count`` images, less the held-out ones.
+
+    Raises:
+        ConfigError: There is none.
+    """
     steps = max(0, count - config.validation) // config.batch_size
     if not steps:
         raise ConfigError(

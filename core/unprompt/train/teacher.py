@@ -57,7 +57,7 @@ class Teacher:
         """The feature map that `tokens` and `embeddings` go on from.
 
         Args:
-            pixels: Of shape (n, 3, H, W), normalised as the constructor was told.
+            pixels: Of shape (n, 3, H, W), normalised as the constructor says.
 
         Returns:
             Of shape (n, channels, h, w), a sixteenth of the teacher's own image size.
