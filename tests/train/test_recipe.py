@@ -90,21 +90,21 @@ def test_an_objective_takes_what_it_reads(objective: str, options: str, tmp_path
             assert config[name] == (value | {"options": {}} if name == "text_encoder" else path)
 
 
-def test_options_of_other_objectives_have_their_place(tmp_path: Path) -> None:
+def test_all_options_that_nothing_reads_are_reported_at_once(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(
         "name: bad\n"
         "objective: regression\n"
         "tower: .\n"
         "data: {plugin: painter}\n"
-        "epoch: 3\n"
+        "wordings: 3\n"
         "vocabulary: 600\n"
     )
     with pytest.raises(ConfigError) as caught:
         load_recipe(path, Registry(), ("semantics=1",))
     assert sorted(caught.value.problems) == [
         "--set semantics=1: semantics: belongs to objective contrastive",
-        f"{path}:5:1: epoch: unknown key; did you mean 'epochs'?",
+        f"{path}:5:1: wordings: does nothing without `words`",
         f"{path}:6:1: vocabulary: belongs to objective contrastive or captioning",
     ]
 
@@ -126,6 +126,14 @@ def test_an_unknown_objective_is_one_line(objective: str, what: str, tmp_path: P
     known = "'contrastive', 'regression' or 'captioning'"
     assert first == f"{path}:2:1: objective: should be one of {known}, {what}"
     assert second == f"{path}:5:1: epoch: unknown key; did you mean 'epochs'?"
+
+
+def test_a_recipe_that_is_no_map_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text("- name: bad\n")
+    with pytest.raises(ConfigError) as caught:
+        load_recipe(path, Registry())
+    assert caught.value.problems == (f"{path}:1:1: should be a map, got a list",)
 
 
 def test_a_recipe_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:

@@ -189,13 +189,17 @@ def _validated(source: Source) -> RecipeConfig | None:
 
     A pydantic union would choose the same, but put its tag into the path of each mistake.
     """
-    data = source.data if isinstance(source.data, dict) else {}
+    data = source.data
+    if not isinstance(data, dict):
+        return validate(source, RecipeConfig)
     model = OBJECTIVES.get(str(data.get("objective")), RecipeConfig)
+    own = dict(data)
     for option in data.keys() - model.model_fields.keys():
         owners = [name for name, other in OBJECTIVES.items() if option in other.model_fields]
         if owners:
             source.problem((option,), f"belongs to objective {' or '.join(owners)}")
-    return validate(source, model)
+            del own[option]
+    return validate(source, model, data=own)
 
 
 def _idle(config: RecipeConfig) -> Iterator[tuple[str, str]]:
