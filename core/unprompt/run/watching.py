@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from unprompt.run.cases import CONTACT, TABLE
 from unprompt.run.folder import WEIGHTS
-from unprompt.search.notes import save_note
-from unprompt.search.plots import gains_figure, save_plot, scores_figure
+from unprompt.search.plots import contributions_figure, scores_figure
 from unprompt.types import Json
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ def dress(
     """
     import optuna
     from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+    from optuna_dashboard import save_note, save_plotly_graph_object
 
     (folder / ARTIFACTS).mkdir()
     with warnings.catch_warnings():
@@ -44,9 +44,10 @@ def dress(
                 artifact_store=store, study_or_trial=study, file_path=str(folder / name)
             )
     save_note(study, note(scores, manifest))
-    save_plot(study, "scores", scores_figure(scores))
+    save_plotly_graph_object(study, scores_figure(scores), graph_object_id="scores")
     if scores["leave_one_out"]:
-        save_plot(study, "leave-one-out", gains_figure(scores))
+        figure = contributions_figure(scores)
+        save_plotly_graph_object(study, figure, graph_object_id="leave-one-out")
 
 
 def note(scores: Mapping[str, Json], manifest: Mapping[str, Json]) -> str:

@@ -1,100 +1,85 @@
-"""Plots of a run beside the study's own, as optuna-dashboard keeps them; written without it."""
+"""Plots of a run's scores, to show on its study's page beside Optuna's own."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
 
 from unprompt.types import Json
 
-if TYPE_CHECKING:
-    import optuna
 
-_PLOT = "dashboard:plot_data:"
-_LENGTH = 2045
-"""Characters in a piece: what the attributes of an RDB storage could hold once."""
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of Plotly as plain data: plotly itself would install 75 MB to write 2 kB of JSON.
 
+    ``optuna_dashboard.save_plotly_graph_object`` takes it, as `to_json` is all that it calls.
 
-def save_plot(study: optuna.Study, name: str, figure: Mapping[str, Json]) -> None:
-    """Replace a plot on a study's page.
-
-    The format is that of ``optuna_dashboard.save_plotly_graph_object``: the figure's JSON in
-    pieces, as system attributes.
-
-    Args:
-        study: Whose plot it is.
-        name: Letters, digits and dashes, a letter first; another plot of this name is replaced.
-        figure: A figure of Plotly as plain data: ``data`` and ``layout``.
+    Attributes:
+        data: The traces.
+        layout: Title, lines and margins.
     """
-    storage, number = study._storage, study._study_id
-    text = json.dumps(figure)
-    key = f"{_PLOT}{name}:"
-    starts = range(0, len(text), _LENGTH)
-    pieces = {f"{key}{i}": text[at : at + _LENGTH] for i, at in enumerate(starts)}
-    known = storage.get_study_system_attrs(number)
-    # Attributes cannot be deleted: pieces that a longer plot has left behind become empty.
-    left = {old: "" for old in known if old.startswith(key) and old not in pieces}
-    for part, content in (pieces | left).items():
-        storage.set_study_system_attr(number, part, content)
+
+    data: list[dict[str, Json]]
+    layout: dict[str, Json]
+
+    def to_json(self) -> str:
+        """As ``plotly.graph_objects.Figure.to_json``."""
+        return json.dumps(asdict(self))
 
 
-def scores_figure(scores: Json) -> dict[str, Json]:
+def scores_figure(scores: Json) -> Figure:
     """Members and blends on test with their intervals, between floor and oracle.
 
     Args:
         scores: The content of ``scores.json``.
     """
     test = scores["test"]
-    rows = [*test["members"].items(), ("equal weights", test["equal"])]
-    rows += [("best trial", test["searched"]), ("searched weights", test["ensemble"])]
-    frame = [(name, test[name]) for name in ("floor", "oracle") if test[name] is not None]
-    lines = [
-        {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1} for _, x in frame
-    ]
-    texts = [{"x": x, "y": 1.06, "yref": "paper", "text": n, "showarrow": False} for n, x in frame]
-    return {
-        "data": [_dots([(name, entry["score"], entry["ci95"]) for name, entry in rows])],
-        "layout": _layout("Test split: mean cosine, 95 % intervals", lines, texts),
+    entries = {
+        **test["members"],
+        "equal weights": test["equal"],
+        "best trial": test["searched"],
+        "searched weights": test["ensemble"],
     }
+    limits = {name: test[name] for name in ("floor", "oracle") if test[name] is not None}
+    rows = [(name, entry["score"], entry["ci95"]) for name, entry in entries.items()]
+    return _figure("Test split: mean cosine, 95 % intervals", rows, limits)
 
 
-def gains_figure(scores: Json) -> dict[str, Json]:
+def contributions_figure(scores: Json) -> Figure:
     """What the blend loses on test without each member.
 
     Args:
         scores: The content of ``scores.json``.
     """
-    rows = [
-        (f"without {name}", -gain["test"]["score"], [-end for end in gain["test"]["ci95"][::-1]])
-        for name, gain in scores["leave_one_out"].items()
-    ]
-    zero = [{"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1}]
-    return {"data": [_dots(rows)], "layout": _layout("Test split: one member left out", zero, [])}
+    rows = []
+    for name, contribution in scores["leave_one_out"].items():
+        low, high = contribution["test"]["ci95"]
+        rows.append((f"without {name}", -contribution["test"]["score"], [-high, -low]))
+    return _figure("Test split: one member left out", rows, {"": 0.0})
 
 
-def _dots(rows: list[tuple[str, float, list[float]]]) -> dict[str, Json]:
-    """A dot with an interval for each row, the first on top."""
-    down = rows[::-1]
-    return {
+def _figure(title: str, rows: list[tuple[str, float, list[float]]], limits: Json) -> Figure:
+    """A dot with its interval for each row, the first on top, and a dotted line at each limit."""
+    upwards = rows[::-1]
+    dots = {
         "type": "scatter",
         "mode": "markers",
-        "x": [value for _, value, _ in down],
-        "y": [name for name, _, _ in down],
+        "x": [value for _, value, _ in upwards],
+        "y": [name for name, _, _ in upwards],
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [ends[1] - value for _, value, ends in down],
-            "arrayminus": [value - ends[0] for _, value, ends in down],
+            "array": [high - value for _, value, (_, high) in upwards],
+            "arrayminus": [value - low for _, value, (low, _) in upwards],
         },
     }
-
-
-def _layout(title: str, lines: list[Json], texts: list[Json]) -> dict[str, Json]:
-    return {
+    line = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"dash": "dot", "width": 1}}
+    label = {"y": 1.06, "yref": "paper", "showarrow": False}
+    layout = {
         "title": {"text": title},
-        "shapes": [{**line, "line": {"dash": "dot", "width": 1}} for line in lines],
-        "annotations": texts,
+        "shapes": [line | {"x0": x, "x1": x} for x in limits.values()],
+        "annotations": [label | {"x": x, "text": name} for name, x in limits.items() if name],
         "yaxis": {"automargin": True},
         "margin": {"t": 80},
     }
+    return Figure([dots], layout)
