@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import multiprocessing
 import os
 import tempfile
 import time
 from pathlib import Path
 from threading import Thread
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from unprompt.errors import DataError
 from unprompt.search.problem import Problem
@@ -18,7 +17,11 @@ from unprompt.search.study import bury, counts, fill, whoami
 from unprompt.storages import open_storage
 
 if TYPE_CHECKING:
+    import filelock
     import optuna
+
+_POLL = 0.001
+"""Seconds between two looks at the lock; it is held for about as long."""
 
 
 def fill_together(study: optuna.Study, problem: Problem, where: str, deadline: float) -> None:
@@ -50,7 +53,7 @@ def fill_together(study: optuna.Study, problem: Problem, where: str, deadline: f
         try:
             for worker in workers:
                 worker.start()
-            ends = _watch(study, workers, FileLock(lock))
+            ends = _watch(study, workers, _file_lock(lock))
         finally:
             for worker in workers:
                 worker.terminate()
@@ -64,7 +67,9 @@ def fill_together(study: optuna.Study, problem: Problem, where: str, deadline: f
 
 
 def _watch(
-    study: optuna.Study, workers: list[multiprocessing.context.SpawnProcess], lock: FileLock
+    study: optuna.Study,
+    workers: list[multiprocessing.context.SpawnProcess],
+    lock: filelock.BaseFileLock,
 ) -> list[int]:
     """Wait for all; end the trials of those that are gone. Returns their exit codes."""
     from multiprocessing.connection import wait
@@ -97,7 +102,7 @@ def _work(
         sampler=make_sampler(problem, *draws),
     )
     deadline = time.monotonic() + seconds
-    fill(study, problem, deadline=deadline, lock=FileLock(lock), shared=True)
+    fill(study, problem, deadline=deadline, lock=_file_lock(lock), shared=True)
 
 
 def _end_with_parent() -> None:
@@ -108,20 +113,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-class FileLock:
+def _file_lock(path: Path) -> filelock.BaseFileLock:
     """A lock between processes that the system opens again when its holder is killed."""
+    from filelock import FileLock
 
-    def __init__(self, path: Path) -> None:
-        """Name the file; it is made when it is first used."""
-        self._path = path
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> None:
-        """Wait for the lock."""
-        self._file = self._path.open("w")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *error: object) -> None:
-        """Open it."""
-        if self._file is not None:
-            self._file.close()
+    return FileLock(path, poll_interval=_POLL)
