@@ -15,7 +15,7 @@ from PIL import Image
 
 from unprompt import unit
 from unprompt.run.watching import ARTIFACTS
-from unprompt.storages import open_storage
+from unprompt.search.storages import open_storage
 
 Serve = Callable[..., AbstractContextManager[tuple[subprocess.Popen[str], str]]]
 

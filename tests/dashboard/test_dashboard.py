@@ -78,7 +78,7 @@ def test_a_run_whose_study_is_elsewhere(
 ) -> None:
     import optuna
 
-    from unprompt.storages import open_storage
+    from unprompt.search.storages import open_storage
 
     storage = form.replace("HERE", str(tmp_path))
     optuna.create_study(study_name="elsewhere", storage=open_storage(storage))

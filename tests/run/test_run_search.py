@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 
 from unprompt.data.predictions import read_predictions
-from unprompt.storages import open_storage
+from unprompt.search.storages import open_storage
 
 Command = Callable[..., CompletedProcess[str]]
 

@@ -14,8 +14,8 @@ from unprompt.errors import ConfigError, DataError
 from unprompt.search.engine import Found, search
 from unprompt.search.objective import GramObjective
 from unprompt.search.problem import Point, Problem, Variants
+from unprompt.search.storages import open_storage
 from unprompt.search.study import METRIC, bury, counts, fill, open_study, whoami
-from unprompt.storages import open_storage
 
 from .conftest import MEMBERS, make_judge, make_objective, make_problem
 

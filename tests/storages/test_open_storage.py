@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from unprompt import ConfigError
-from unprompt.storages import masked, open_storage
+from unprompt.search.storages import masked, open_storage
 
 READ = """\
 import sys
 import optuna
-from unprompt.storages import open_storage
+from unprompt.search.storages import open_storage
 study = optuna.load_study(study_name="s", storage=open_storage(sys.argv[1], existing=True))
 print(len(study.trials), study.best_value)
 """

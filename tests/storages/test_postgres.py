@@ -11,19 +11,19 @@ from contextlib import AbstractContextManager
 import pytest
 
 from unprompt import ConfigError
-from unprompt.storages import open_storage
+from unprompt.search.storages import open_storage
 
 READ = """\
 import sys
 import optuna
-from unprompt.storages import open_storage
+from unprompt.search.storages import open_storage
 study = optuna.load_study(study_name="written", storage=open_storage(sys.argv[1], existing=True))
 print(len(study.trials), study.best_value, study.user_attrs)
 """
 
 OPEN = """\
 import sys
-from unprompt.storages import open_storage
+from unprompt.search.storages import open_storage
 print(type(open_storage(sys.argv[1])).__name__)
 """
 

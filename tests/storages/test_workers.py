@@ -15,8 +15,8 @@ import pytest
 
 from unprompt.errors import DataError
 from unprompt.search.engine import search
+from unprompt.search.storages import open_storage
 from unprompt.search.study import WORKER
-from unprompt.storages import open_storage
 
 from ..search.conftest import make_judge, make_problem
 

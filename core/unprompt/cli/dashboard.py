@@ -21,7 +21,7 @@ import typer
 from unprompt.errors import ConfigError, DataError
 from unprompt.run.folder import SCORES
 from unprompt.run.watching import ARTIFACTS
-from unprompt.storages import masked, open_storage
+from unprompt.search.storages import masked, open_storage
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -11,7 +11,7 @@ from unprompt.report.headline import conclusion, size
 from unprompt.report.numbers import Estimate, estimate, mapping, number
 from unprompt.report.search import Bar, bars
 from unprompt.report.source import Run
-from unprompt.storages import masked
+from unprompt.search.storages import masked
 from unprompt.types import Json
 
 STAGES = 12

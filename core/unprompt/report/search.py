@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from unprompt.report.numbers import mapping, number
 from unprompt.report.scales import Scale, Tick
 from unprompt.report.source import Run
-from unprompt.storages import masked
+from unprompt.search.storages import masked
 from unprompt.types import Json
 
 HEIGHT = 220.0

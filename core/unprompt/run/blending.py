@@ -19,7 +19,7 @@ from unprompt.search.engine import Found, Judge, search
 from unprompt.search.fingerprint import sketch
 from unprompt.search.objective import GramObjective
 from unprompt.search.problem import Problem, Variants
-from unprompt.storages import open_storage
+from unprompt.search.storages import open_storage
 from unprompt.types import Json
 from unprompt.variants import predict_variants, revised_member
 

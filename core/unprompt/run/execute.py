@@ -18,7 +18,7 @@ from unprompt.run.pipeline import Outcome, execute
 from unprompt.run.stages import Stages, hardware, versions
 from unprompt.run.watching import dress
 from unprompt.run.world import World, open_world
-from unprompt.storages import masked
+from unprompt.search.storages import masked
 from unprompt.types import Json
 
 

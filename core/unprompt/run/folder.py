@@ -15,7 +15,7 @@ from unprompt.data.predictions import write_predictions
 from unprompt.errors import OutputError
 from unprompt.files import content_hash, write_json, write_text
 from unprompt.run.pipeline import Outcome
-from unprompt.storages import masked
+from unprompt.search.storages import masked
 from unprompt.types import Json
 
 EXPERIMENT, MANIFEST, SCORES, WEIGHTS = (

@@ -14,7 +14,7 @@ from unprompt.run.members import predict_members
 from unprompt.run.stages import Stages
 from unprompt.run.world import open_world
 from unprompt.search.engine import Found
-from unprompt.storages import masked
+from unprompt.search.storages import masked
 
 
 def run_search(experiment: Experiment, path: Path, shop: Workshop) -> tuple[Found, str]:

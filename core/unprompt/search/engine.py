@@ -16,9 +16,9 @@ from unprompt.search.drop import prune
 from unprompt.search.objective import GramObjective
 from unprompt.search.polish import polish
 from unprompt.search.problem import Point, Problem
+from unprompt.search.storages import masked, open_storage
 from unprompt.search.study import enqueue, fill, open_study
 from unprompt.search.workers import fill_together
-from unprompt.storages import masked, open_storage
 from unprompt.types import Json
 
 if TYPE_CHECKING:

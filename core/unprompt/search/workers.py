@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from unprompt.errors import DataError
 from unprompt.search.problem import Problem
 from unprompt.search.samplers import make_sampler
+from unprompt.search.storages import open_storage
 from unprompt.search.study import bury, counts, fill, whoami
-from unprompt.storages import open_storage
 
 if TYPE_CHECKING:
     import filelock

@@ -1,6 +1,6 @@
 """Where a study lives: a journal file, a database, or a server that speaks for one."""
 
-from unprompt.storages.opening import open_storage
-from unprompt.storages.trouble import masked
+from unprompt.search.storages.messages import masked
+from unprompt.search.storages.opening import open_storage
 
 __all__ = ["masked", "open_storage"]
