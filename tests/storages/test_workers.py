@@ -16,9 +16,9 @@ import pytest
 from unprompt.errors import DataError
 from unprompt.search.engine import search
 from unprompt.search.storages import open_storage
-from unprompt.search.study import WORKER
+from unprompt.search.trials import WORKER
 
-from ..search.conftest import make_judge, make_problem
+from ..search.conftest import make_bootstrap, make_problem
 
 if TYPE_CHECKING:
     import optuna
@@ -62,17 +62,17 @@ def fill_with_four(where: str, folder: Path, kill: int = 0) -> optuna.Study:
     name = folder.name  # one database serves every test
     problem = make_problem(trials=TRIALS, workers=4, storage=where, sampler="random")
     killer = kill_some(where, name, kill, after=60) if kill else None
-    _, study = search(problem, (1, 1, 1), {"split": "s"}, make_judge(), folder / "no", name)
+    _, study = search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), folder / "no", name)
     if killer:
         killer.join()
     return study
 
 
 def check(study: optuna.Study, killed: int) -> None:
-    found = states(study)
-    assert found.count("COMPLETE") == TRIALS
-    assert "RUNNING" not in found
-    assert found.count("FAIL") <= killed  # at most the trial that each was running
+    ended = states(study)
+    assert ended.count("COMPLETE") == TRIALS
+    assert "RUNNING" not in ended
+    assert ended.count("FAIL") <= killed  # at most the trial that each was running
     workers = {trial.user_attrs[WORKER] for trial in study.trials if trial.values}
     assert len(workers) > 1  # how many get a turn before others have done it all is chance
 
@@ -98,18 +98,18 @@ def test_killing_all_workers_is_one_clear_line(tmp_path: Path) -> None:
     problem = make_problem(trials=100_000, workers=2, storage=where, sampler="random")
     killer = kill_some(where, "shared", 2, after=5)
     with pytest.raises(DataError, match=r"^search: all 2 workers ended early \(exit codes \[-9\]"):
-        search(problem, (1, 1, 1), {"split": "s"}, make_judge(), tmp_path / "no", "shared")
+        search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), tmp_path / "no", "shared")
     killer.join()
 
 
 ORPHANS = """\
 import sys
 from pathlib import Path
-from tests.search.conftest import make_judge, make_problem
+from tests.search.conftest import make_bootstrap, make_problem
 from unprompt.search.engine import search
 if __name__ == "__main__":
     problem = make_problem(trials=100_000, workers=2, storage=sys.argv[1], sampler="random")
-    search(problem, (1, 1, 1), {"split": "s"}, make_judge(), Path("no"), "shared")
+    search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), Path("no"), "shared")
 """
 
 

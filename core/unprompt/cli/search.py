@@ -21,5 +21,6 @@ def search_command(path: Path, overrides: Sequence[str], *, offline: bool, quiet
     shop = workshop(registry, experiment.config.runtime, offline=offline, quiet=quiet)
     found, where = run_search(experiment, path, shop)
     names = [member.name for member in experiment.ensemble.members]
-    typer.echo(search_lines(found.summary, dict(zip(names, found.weights, strict=True))))
+    summary, weights = found.summary.model_dump(mode="json"), found.weights
+    typer.echo(search_lines(summary, dict(zip(names, weights, strict=True))))
     typer.echo(where)

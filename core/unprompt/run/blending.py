@@ -15,7 +15,8 @@ from unprompt.predict import Workshop
 from unprompt.run.members import Predicted, predict_member
 from unprompt.run.stages import Stages
 from unprompt.run.world import World
-from unprompt.search.engine import Found, Judge, search
+from unprompt.search.drop import Bootstrap
+from unprompt.search.engine import SearchResult, search
 from unprompt.search.fingerprint import sketch
 from unprompt.search.objective import GramObjective
 from unprompt.search.problem import Problem, Variants
@@ -50,7 +51,7 @@ def check_search(experiment: Experiment, world: World) -> None:
 
 def search_blend(
     experiment: Experiment, world: World, predicted: Predicted, shop: Workshop, journal: Path
-) -> tuple[Found, optuna.Study]:
+) -> tuple[SearchResult, optuna.Study]:
     """Search weights and cheap options on held-out predictions.
 
     Args:
@@ -67,7 +68,7 @@ def search_blend(
     groups = [world.splits.groups[name] for name in ids]
     rows = _rows(experiment, world, predicted, shop)
     problem = Problem(
-        GramObjective.of(stack(rows, ids), world.targets.select(ids).rows),
+        GramObjective.from_predictions(stack(rows, ids), world.targets.select(ids).rows),
         tuple(member.name for member in experiment.ensemble.members),
         _variants(experiment),
         experiment.config.search,
@@ -77,7 +78,7 @@ def search_blend(
         problem,
         [member.weight for member in experiment.ensemble.members],
         fingerprint(experiment, world, predicted),
-        Judge(groups, judging.bootstrap, judging.seed),
+        Bootstrap(groups, judging.bootstrap, judging.seed),
         journal,
         experiment.config.name,
     )
@@ -103,7 +104,7 @@ def with_options(
     experiment: Experiment,
     world: World,
     predicted: Predicted,
-    found: Found,
+    found: SearchResult,
     shop: Workshop,
     stages: Stages,
 ) -> Experiment:

@@ -91,7 +91,7 @@ def weights_yaml(outcome: Outcome) -> dict[str, Json]:
     plain = outcome.experiment.ensemble.plain()
     for member, weight in zip(plain["members"], outcome.found.weights, strict=True):
         member |= {"weight": weight, "artifact": f"artifacts/{member['name']}"}
-    dropped = outcome.found.dropped
+    dropped = outcome.found.summary.dropped
     plain["members"] = [one for one in plain["members"] if one["name"] not in dropped]
     return plain
 

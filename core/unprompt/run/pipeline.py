@@ -19,8 +19,8 @@ from unprompt.run.results import Judged
 from unprompt.run.stages import Stages
 from unprompt.run.world import World
 from unprompt.search.ablations import ABLATIONS, Stacked
-from unprompt.search.drop import leave_one_out
-from unprompt.search.engine import Found
+from unprompt.search.drop import Bootstrap, ScoredSplit, WeightedMembers, leave_one_out
+from unprompt.search.engine import SearchResult
 from unprompt.search.objective import GramObjective
 from unprompt.types import DoubleArray, Json
 
@@ -51,7 +51,7 @@ class Outcome:
     prepared: Sequence[Prepared]
     predictions: Mapping[str, Mapping[str, Batch]]
     judged: Mapping[str, Judged]
-    found: Found
+    found: SearchResult
     study: optuna.Study
     scores: dict[str, Json]
 
@@ -88,7 +88,7 @@ def _scores(
     experiment: Experiment,
     world: World,
     predicted: Predicted,
-    found: Found,
+    found: SearchResult,
     judged: Mapping[str, Judged],
 ) -> dict[str, Json]:
     """The content of ``scores.json``."""
@@ -101,7 +101,7 @@ def _scores(
         "weights": dict(zip(names, found.weights, strict=True)),
         "searched_weights": dict(zip(names, found.searched, strict=True)),
         "options": {n: dict(o) for n, o in zip(names, found.options, strict=True) if o},
-        "search": dict(found.summary),
+        "search": found.summary.model_dump(mode="json"),
         "train": {"images": len(ids["train"]), "groups": world.splits.group_count("train")},
         "leak": {
             f"train_{split}_max_cosine": leak(world.targets, ids["train"], ids[split])
@@ -118,38 +118,32 @@ def _scores(
 
 
 def _leave_one_out(
-    experiment: Experiment, world: World, predicted: Predicted, found: Found
+    experiment: Experiment, world: World, predicted: Predicted, found: SearchResult
 ) -> dict[str, Json]:
     """What each member adds to the blend, judged on the holdout and reported on test."""
     names = [member.name for member in experiment.ensemble.members]
     used = [i for i, weight in enumerate(found.weights) if weight > 0]
     config = experiment.config
-    objectives = {}
+    splits = {}
     for split in JUDGED:
         stacked = _stacked(world, predicted, split, names)
-        objective = GramObjective.of(stacked.members, stacked.targets)
-        objectives[split] = objective.subset(used)
+        objective = GramObjective.from_predictions(stacked.members, stacked.targets)
+        bootstrap = Bootstrap(_groups(world, split), config.score.bootstrap, config.score.seed)
+        splits[split] = ScoredSplit(objective.subset(used), bootstrap)
     known = config.search.bounds
     bounds = [(low, high) for i in used for low, high in [known.get(names[i], (0.0, 1.0))]]
-    gains = leave_one_out(
-        objectives["holdout"],
-        objectives["test"],
-        [found.weights[i] for i in used],
-        _groups(world, "holdout"),
-        _groups(world, "test"),
-        [names[i] for i in used],
-        samples=config.score.bootstrap,
-        seed=config.score.seed,
-        bounds=bounds if known else None,
+    members = WeightedMembers(
+        [names[i] for i in used], [found.weights[i] for i in used], bounds if known else None
     )
+    contributions = leave_one_out(members, splits["holdout"], splits["test"])
     return {
         name: {
-            "weight": gain.weight,
-            "test": gain.test.plain(),
-            "holdout": gain.holdout.plain(),
-            "flagged": gain.flagged,
+            "weight": contribution.weight,
+            "test": contribution.test.plain(),
+            "holdout": contribution.holdout.plain(),
+            "flagged": contribution.flagged,
         }
-        for name, gain in gains.items()
+        for name, contribution in contributions.items()
     }
 
 
@@ -177,7 +171,11 @@ def _groups(world: World, split: str) -> list[str]:
 
 
 def _judge(
-    world: World, split: str, batches: Mapping[str, Batch], found: Found, experiment: Experiment
+    world: World,
+    split: str,
+    batches: Mapping[str, Batch],
+    found: SearchResult,
+    experiment: Experiment,
 ) -> Judged:
     ids = world.splits.ids[split]
     targets = world.targets.select(ids)

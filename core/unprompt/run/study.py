@@ -13,11 +13,11 @@ from unprompt.run.folder import runs_folder, shareable
 from unprompt.run.members import predict_members
 from unprompt.run.stages import Stages
 from unprompt.run.world import open_world
-from unprompt.search.engine import Found
+from unprompt.search.engine import SearchResult
 from unprompt.search.storages import masked
 
 
-def run_search(experiment: Experiment, path: Path, shop: Workshop) -> tuple[Found, str]:
+def run_search(experiment: Experiment, path: Path, shop: Workshop) -> tuple[SearchResult, str]:
     """Predict the holdout and fill the experiment's study.
 
     Args:

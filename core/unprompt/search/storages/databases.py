@@ -41,7 +41,7 @@ def open_database(
         existing: Only to look at it: make nothing.
 
     Raises:
-        ConfigError: The URL is none, its driver is missing, nobody answers in time or says no.
+        ConfigError: The URL is malformed, its driver is missing, nobody answers in time or says no.
     """
     parts = _parse(url, kind)
     if kind == "sqlite" and not str(parts.database).startswith("file:"):  # SQLite's own URI
@@ -63,7 +63,7 @@ def _parse(url: str, kind: str) -> sqlalchemy.URL:
     """The URL's parts.
 
     Raises:
-        ConfigError: It is none, or names no database that lasts.
+        ConfigError: It is malformed, or names no database that lasts.
     """
     from sqlalchemy import exc, make_url
 

@@ -20,7 +20,7 @@ def open_grpc(url: str) -> optuna.storages.BaseStorage:
     """Connect to ``grpc://HOST:PORT``.
 
     Raises:
-        ConfigError: The URL is none, gRPC is not installed, or no proxy answers there.
+        ConfigError: The URL is malformed, gRPC is not installed, or no proxy answers there.
     """
     import optuna
 
