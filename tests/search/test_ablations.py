@@ -86,7 +86,7 @@ def test_they_go_by_the_names_of_the_yaml() -> None:
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
-def test_each_gives_a_cosine_per_test_picture_and_repeats(name: str) -> None:
+def test_each_gives_a_cosine_per_test_image_and_repeats(name: str) -> None:
     holdout, test = alike(0, 200), alike(1, 50)
     cosines = ABLATIONS[name](holdout, test, own_groups(200))
     assert cosines.shape == (50,)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,9 @@ import pytest
 from unprompt.errors import ConfigError, DataError
 from unprompt.search.engine import SearchResult, search
 from unprompt.search.objective import GramObjective
-from unprompt.search.problem import Point, Problem, Variants
+from unprompt.search.problem import Problem, Variants
 from unprompt.search.storages import open_storage
-from unprompt.search.study import METRIC, open_study
-from unprompt.search.trials import count_trials, fail_abandoned_trials, fill, worker_id
+from unprompt.search.study import METRIC
 
 from .conftest import MEMBERS, make_bootstrap, make_objective, make_problem
 
@@ -42,13 +40,6 @@ def load(path: Path, name: str = "s") -> optuna.Study:
     import optuna
 
     return optuna.load_study(study_name=name, storage=open_storage(path))
-
-
-def in_memory(problem: Problem) -> optuna.Study:
-    import optuna
-
-    storage = optuna.storages.InMemoryStorage()
-    return open_study(problem, storage, "s", FINGERPRINT, "memory")
 
 
 def test_equal_weights_each_member_and_the_ensemble_come_first(tmp_path: Path) -> None:
@@ -171,18 +162,6 @@ def test_every_sampler_fills_a_study(sampler: str, tmp_path: Path) -> None:
     assert again.searched == result.searched
 
 
-def test_simplex_weights_add_up_to_one() -> None:
-    problem = make_problem(weights="simplex")
-    point = problem.point(problem.params((0.5, 0.25, 0.25)))
-    assert point.weights == pytest.approx((0.5, 0.25, 0.25))
-    drawn = problem.point(
-        {f"weight.{name}": v for name, v in zip(MEMBERS, (0.9, 0.2, 0.5), strict=True)}
-    )
-    assert sum(drawn.weights) == pytest.approx(1)
-    assert drawn.weights[1] > drawn.weights[2] > drawn.weights[0] > 0
-    assert problem.score(problem.point({f"weight.{name}": 1.0 for name in MEMBERS})) == -1
-
-
 def test_simplex_finds_what_free_finds(tmp_path: Path) -> None:
     free, simplex = run(tmp_path, "a", trials=60), run(tmp_path, "b", trials=60, weights="simplex")
     assert simplex.summary.polish.score == pytest.approx(free.summary.polish.score, abs=1e-5)
@@ -214,21 +193,6 @@ def test_options_are_searched_beside_weights(tmp_path: Path) -> None:
     assert study.best_params["knn.kernel.temperature"] == 20
     knn, clip = result.searched
     assert result.summary.best_value == pytest.approx(objective([0, knn, 0, clip]))
-
-
-def test_variants_are_numbered_as_their_options_are_listed() -> None:
-    variants = Variants({"neighbours": [10, 20], "kernel.name": ["power", "softmax", "ridge"]})
-    problem = Problem(make_objective(), ("knn",), (variants,), make_problem().config)
-    assert len(variants) == 6
-    for number, options in enumerate(variants.options()):
-        params = {"weight.knn": 1.0} | {f"knn.{key}": value for key, value in options.items()}
-        assert problem.point(params) == Point((1.0,), (number,))
-        assert problem.columns(problem.point(params)) == [number]
-
-
-def test_all_zero_weights_are_never_the_best() -> None:
-    problem = make_problem()
-    assert problem.score(Point((0.0, 0.0, 0.0), (0, 0, 0))) == -1
 
 
 def test_a_study_goes_on_to_its_number_of_trials(tmp_path: Path) -> None:
@@ -282,75 +246,6 @@ def test_dropping_drops_the_member_that_knows_nothing(tmp_path: Path) -> None:
     assert result.weights[2] == 0
 
 
-def test_a_timeout_ends_the_search(tmp_path: Path) -> None:
-    problem = make_problem(trials=100_000)
-    study = in_memory(problem)
-    fill(study, problem, deadline=0.0)
-    assert count_trials(study) == (0, 0)
-
-
 def test_a_timeout_before_the_first_trial_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^search: no trial was finished within search\.timeout$"):
         run(tmp_path, timeout=1e-9)
-
-
-def test_a_trial_too_many_is_given_up() -> None:
-    from optuna.trial import TrialState
-
-    problem = make_problem(trials=3)
-    study = in_memory(problem)
-    fill(study, problem)
-    extra = study.ask()  # another process counted before the last trial was finished
-    assert extra.number == 3
-    study.tell(extra, state=TrialState.FAIL)
-    fill(study, problem)
-    assert count_trials(study) == (3, 0)
-    assert len(study.trials) == 4
-
-
-def test_a_trial_that_was_replaced_meanwhile_is_not_counted() -> None:
-    from threading import Lock
-
-    problem = make_problem(trials=3, sampler="random")
-    study = in_memory(problem)
-
-    class Slow(Problem):
-        """While it computes its first value, others finish the study."""
-
-        def value(self, trial: optuna.Trial) -> float:
-            for _ in range(3 - count_trials(study)[0]):
-                study.tell(study.ask(), 0.0)
-            return super().value(trial)
-
-    slow = Slow(problem.objective, problem.members, problem.variants, problem.config)
-    fill(study, slow, lock=Lock())
-    assert count_trials(study) == (3, 0)
-    assert [trial.state.name for trial in study.trials].count("FAIL") == 1
-
-
-def test_trials_of_a_process_that_is_gone_are_ended_and_its_first_one_is_put_back() -> None:
-    from optuna.trial import TrialState
-
-    problem = make_problem(trials=8)
-    study = in_memory(problem)
-    params = problem.params((1, 1, 1))
-    study.enqueue_trial(params)
-    for owner in (worker_id(1), worker_id(2)):
-        study.ask().set_user_attr("worker", owner)
-    assert count_trials(study) == (0, 2)
-    study.ask()  # killed before it could sign
-    assert fail_abandoned_trials(study, worker_id(1), nullcontext()) == 2
-    assert count_trials(study) == (0, 1)
-    waiting = study.get_trials(states=(TrialState.WAITING,))
-    assert [trial.system_attrs["fixed_params"] for trial in waiting] == [params]
-
-
-def test_a_stale_trial_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from datetime import timedelta
-
-    problem = make_problem(trials=4)
-    study = in_memory(problem)
-    study.ask()  # its process is gone, on a machine that nobody watches
-    monkeypatch.setattr("unprompt.search.trials.STALE", timedelta(0))
-    fill(study, problem)
-    assert count_trials(study)[0] == 4

@@ -117,10 +117,9 @@ def test_workers_end_with_the_command_that_a_job_manager_ends(tmp_path: Path) ->
     where = tmp_path / "study.journal"
     script = tmp_path / "orphans.py"
     script.write_text(ORPHANS)
-    root = str(Path(__file__).parents[2])
-    command = subprocess.Popen(
-        [sys.executable, str(script), str(where)], env=os.environ | {"PYTHONPATH": root}
-    )
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    command = subprocess.Popen([sys.executable, str(script), str(where)], env=environment)
     pids: set[int] = set()
     deadline = time.monotonic() + 60
     while len(pids) < 2 and time.monotonic() < deadline:

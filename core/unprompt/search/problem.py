@@ -80,10 +80,8 @@ class Problem:
         distributions: dict[str, BaseDistribution] = {}
         for name in self.members:
             distributions[f"weight.{name}"] = FloatDistribution(*self.weight_range(name))
-        for name, variants in zip(self.members, self.variants, strict=True):
-            for option, choices in variants.values.items():
-                key = f"{name}.{option}"
-                distributions[key] = CategoricalDistribution(_plain(choices))
+        for option, choices in self._choices().items():
+            distributions[option] = CategoricalDistribution(choices)
         return distributions
 
     def weight_range(self, member: str) -> tuple[float, float]:
@@ -117,13 +115,10 @@ class Problem:
         largest = max(weights)
         for name, weight in zip(self.members, weights, strict=True):
             low, high = self.weight_range(name)
-            share = weight / largest
-            raw = math.exp(-share) if self.config.weights == "simplex" else share
+            scaled = weight / largest
+            raw = math.exp(-scaled) if self.config.weights == "simplex" else scaled
             params[f"weight.{name}"] = min(max(raw, low), high)
-        for name, variants in zip(self.members, self.variants, strict=True):
-            for option, choices in variants.values.items():
-                params[f"{name}.{option}"] = _plain(choices)[0]
-        return params
+        return params | {option: choices[0] for option, choices in self._choices().items()}
 
     def score(self, point: Point) -> float:
         """Mean held-out cosine; -1 where all weights are 0, so that it can never be the best."""
@@ -147,6 +142,14 @@ class Problem:
         """The options of each member that a point chooses; empty where none is searched."""
         chosen = zip(self.variants, point.variants, strict=True)
         return tuple(variants.options()[number] for variants, number in chosen)
+
+    def _choices(self) -> dict[str, list[Json]]:
+        """The values of each searched option, by ``<member>.<option>``, as Optuna stores them."""
+        return {
+            f"{name}.{option}": _plain(choices)
+            for name, variants in zip(self.members, self.variants, strict=True)
+            for option, choices in variants.values.items()
+        }
 
 
 def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> Json:

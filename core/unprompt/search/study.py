@@ -25,7 +25,7 @@ def open_study(
     storage: optuna.storages.BaseStorage,
     name: str,
     fingerprint: Mapping[str, Json],
-    shown: str,
+    storage_name: str,
 ) -> optuna.Study:
     """Create a study, or continue one on the same predictions.
 
@@ -34,7 +34,7 @@ def open_study(
         storage: Where the study lives.
         name: Its name.
         fingerprint: What has to be equal for trials to be comparable; told apart by key.
-        shown: The storage's name for error lines.
+        storage_name: The storage's path or URL without its password, for error lines.
 
     Raises:
         ConfigError: The study exists and was made on something else.
@@ -50,18 +50,7 @@ def open_study(
     )
     begun = len(study.get_trials(deepcopy=False))
     study.sampler = make_sampler(problem, begun=begun)
-    known = study.user_attrs.get(FINGERPRINT)
-    if known is None:
-        if begun:
-            raise ConfigError(
-                f"search.study: {name!r} in {shown} is not a study of unprompt: choose another name"
-            )
-        study.set_user_attr(FINGERPRINT, dict(fingerprint))
-    elif changed := differences(known, fingerprint):
-        raise ConfigError(
-            f"search.study: {name!r} in {shown} was made with other {', '.join(changed)}: its "
-            "trials cannot be compared; choose another name (search.study) or another storage"
-        )
+    _check_fingerprint(study, fingerprint, f"search.study: {name!r} in {storage_name}")
     with warnings.catch_warnings():
         # Marked experimental since 3.2; dashboards show this name, so it is worth having.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -93,3 +82,17 @@ def enqueue(study: optuna.Study, problem: Problem, ensemble: Sequence[float]) ->
             first.append(params)
     for params in first:
         study.enqueue_trial(params, skip_if_exists=True)
+
+
+def _check_fingerprint(study: optuna.Study, fingerprint: Mapping[str, Json], label: str) -> None:
+    """Set a new study's fingerprint, or compare it with that of a known one."""
+    known = study.user_attrs.get(FINGERPRINT)
+    if known is None:
+        if study.get_trials(deepcopy=False):
+            raise ConfigError(f"{label} is not a study of unprompt: choose another name")
+        study.set_user_attr(FINGERPRINT, dict(fingerprint))
+    elif changed := differences(known, fingerprint):
+        raise ConfigError(
+            f"{label} was made with other {', '.join(changed)}: its trials cannot be compared; "
+            "choose another name (search.study) or another storage"
+        )
