@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from unprompt._pipeline.watching import ARTIFACTS
 
 from unprompt import unit
+from unprompt._runs.files import STUDY_FILES
 from unprompt._search.storages import open_storage
 
 Serve = Callable[..., AbstractContextManager[tuple[subprocess.Popen[str], str]]]
@@ -71,8 +71,8 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     red, green = np.broadcast_to(ramp, (90, 120)), np.broadcast_to(ramp[:90, None], (90, 120))
     pixels = np.stack([red, green, np.full_like(red, 90)], axis=2)
     Image.fromarray(pixels).save(folder / "contact.png")
-    (folder / ARTIFACTS).mkdir()
-    store = FileSystemArtifactStore(str(folder / ARTIFACTS))
+    (folder / STUDY_FILES).mkdir()
+    store = FileSystemArtifactStore(str(folder / STUDY_FILES))
     path = str(folder / "contact.png")
     upload_artifact(artifact_store=store, study_or_trial=study, file_path=path)
     (folder / "manifest.json").write_text("{}")

@@ -14,9 +14,9 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-from unprompt._pipeline.watching import ARTIFACTS
 
 from unprompt._cli.dashboard import find_studies
+from unprompt._runs.files import STUDY_FILES
 
 Command = Callable[..., Any]
 
@@ -85,7 +85,7 @@ def test_a_run_whose_study_is_elsewhere(
     folder = tmp_path / "run"
     shutil.copytree(run_folder, folder)
     (folder / "scores.json").write_text(json.dumps({"search": {"storage": storage}}))
-    with serve(folder, "--port", "0", "--artifacts", folder / ARTIFACTS) as (process, line):
+    with serve(folder, "--port", "0", "--artifacts", folder / STUDY_FILES) as (process, line):
         assert studies(line) == ["elsewhere"]
         assert end(process, signal.SIGTERM) == ("", "")
 
@@ -102,7 +102,7 @@ def test_a_chosen_port_and_a_host_that_is_asked_for(run_folder: Path, serve: Com
 
 
 def test_a_run_or_its_journal_comes_with_artifacts(run_folder: Path, tmp_path: Path) -> None:
-    journal, folder = str(run_folder / "study.journal"), run_folder / ARTIFACTS
+    journal, folder = str(run_folder / "study.journal"), run_folder / STUDY_FILES
     for source in (str(run_folder), journal, f"journal://{journal}"):
         storage, artifacts = find_studies(source)
         assert storage.removeprefix("journal://") == journal and artifacts == folder
@@ -154,7 +154,7 @@ def test_a_run_keeps_no_passwords(
     (tmp_path / "scores.json").write_text(json.dumps(scores))
     line = mistake(tmp_path)
     assert "postgresql://me:***@host/db" in line and "secret" not in line
-    assert line.endswith(f"give the whole URL, and --artifacts {tmp_path / ARTIFACTS}")
+    assert line.endswith(f"give the whole URL, and --artifacts {tmp_path / STUDY_FILES}")
 
 
 def test_a_folder_of_files_has_to_be_there(run_folder: Path, mistake: Callable[..., str]) -> None:
