@@ -16,7 +16,7 @@ from unprompt.config.search import SearchConfig
 from unprompt.config.source import Key, Source
 from unprompt.errors import PluginError
 from unprompt.registry import Registry, Spec
-from unprompt.space import revised
+from unprompt.space import variant_with
 from unprompt.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.types import Json
 
@@ -183,7 +183,8 @@ def _check_search(source: Source, search: SearchConfig, ensemble: Ensemble) -> N
             part = members[name].part
             for i, value in enumerate(values):
                 key = ("search", "space", name, option, i)
-                validate(source, part.spec.options, key, revised(part.options, {option: value}))
+                plain = variant_with(part.options, options, option, value)
+                validate(source, part.spec.options, key, plain)
 
 
 def _member(line: MemberConfig, part: Part) -> Member:

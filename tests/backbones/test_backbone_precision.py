@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from unprompt.assembly import load_ensemble
-from unprompt.backbones import BackboneConfig, ClipTowers, VisionTower
+from unprompt.backbones import ClipTowers, FolderBackbone, VisionTower
 from unprompt.backbones.precision import inference, resolve_precision
 from unprompt.cache import Cache
 from unprompt.cli.setup import workshop
@@ -26,8 +26,8 @@ Rows = npt.NDArray[np.float32]
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def backbone(tower: str) -> BackboneConfig:
-    return BackboneConfig.model_validate({"folder": f"package:unprompt_painter/weights/{tower}"})
+def backbone(tower: str) -> FolderBackbone:
+    return FolderBackbone.model_validate({"folder": f"package:unprompt_painter/weights/{tower}"})
 
 
 @pytest.mark.skipif(not CPUINFO.is_file(), reason="the system does not say what its processor can")

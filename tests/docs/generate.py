@@ -27,9 +27,22 @@ ROOT = Path(__file__).parents[2]
 
 
 def key_table(model: type[BaseModel]) -> str:
-    """Every key that a model takes, nested ones with their path."""
+    """Every key that a model takes, nested ones with their path.
+
+    A key that several models of a union have is one row: their types and what they say of it,
+    with the default of the first, which is the default model.
+    """
+    merged: dict[str, list[list[str]]] = {}
+    for key, *cells in _rows(model, ""):
+        merged.setdefault(key, []).append(cells)
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    return "\n".join(rows + [" | ".join(["", *row, ""]).strip() for row in _rows(model, "")])
+    for key, variants in merged.items():
+        types, defaults, meanings = (
+            list(dict.fromkeys(column)) for column in zip(*variants, strict=True)
+        )
+        cells = [key, " or ".join(types), defaults[0], " ".join(meanings)]
+        rows.append(" | ".join(["", *cells, ""]).strip())
+    return "\n".join(rows)
 
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[list[str]]:
@@ -66,7 +79,7 @@ def _type(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{choice}`" for choice in inner)
     if origin in (Union, UnionType):
-        return " or ".join(_type(one) for one in inner if one is not NoneType)
+        return " or ".join(dict.fromkeys(_type(one) for one in inner if one is not NoneType))
     if annotation is Any:
         return "anything"
     if origin in (tuple, list):
