@@ -1,4 +1,4 @@
-"""Weights that give no numbers are one line, not a score of zero."""
+"""A checkpoint that gives no numbers is one line, not a score of zero."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ search: {trials: 3}
 
 
 @pytest.mark.parametrize(
-    ("family", "weights", "layer"),
+    ("family", "tower", "layer"),
     [
         ("knn-vit-h", "clip-a", "visual.layer4.0.downsample.1.bias"),
         ("clip-l14", "vision-a", "post_layernorm.weight"),
@@ -36,12 +36,12 @@ search: {trials: 3}
 )
 def test_a_tower_that_gives_no_numbers_is_one_line(
     family: str,
-    weights: str,
+    tower: str,
     layer: str,
     unprompt: Callable[..., CompletedProcess[str]],
     tmp_path: Path,
 ) -> None:
-    shipped = Path(unprompt_painter.__file__).parent / "weights" / weights
+    shipped = Path(unprompt_painter.__file__).parent / "weights" / tower
     folder = Path(shutil.copytree(shipped, tmp_path / "damaged"))
     (file,) = folder.glob("*.safetensors")
     state = load_file(file)
@@ -53,6 +53,6 @@ def test_a_tower_that_gives_no_numbers_is_one_line(
     done = unprompt("run", path, "--quiet")
     assert done.returncode == 2
     assert f"member '{family}': " in done.stderr
-    assert "rows are not finite: the weights are damaged" in done.stderr
+    assert "rows are not finite: the checkpoint is damaged" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "runs").exists()

@@ -1,4 +1,4 @@
-"""The seed's checkpoints load as they are, with their heads, whatever wrapped them."""
+"""The checkpoints of the 68th-place solution load as they are, with their heads, whatever wrapped them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def predicted(
 
 
 def check_rows(found: Rows, model: Any, pixels: Callable[[Any], Any]) -> None:
-    """What the seed computed: the model's output, normalised."""
+    """What the 68th-place solution computed: the model's output, normalised."""
     import torch
 
     images = example_images()
@@ -66,15 +66,15 @@ def check_rows(found: Rows, model: Any, pixels: Callable[[Any], Any]) -> None:
 
 
 @pytest.fixture
-def seed_l14(hub: Any, vision_folder: MakeFolder) -> tuple[Any, Any, str]:
-    """The seed's module with a small tower, its pixels, and the tower's hub id."""
+def kaggle_l14(hub: Any, vision_folder: MakeFolder) -> tuple[Any, Any, str]:
+    """The 68th-place solution's module with a small tower, its pixels, and the tower's hub id."""
     import torch
     from transformers import CLIPImageProcessor, CLIPVisionModel
 
     folder = vision_folder()
     tower: Any = CLIPVisionModel.from_pretrained(folder)
 
-    class Seed(torch.nn.Module):
+    class Vision(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.vision = tower
@@ -87,19 +87,19 @@ def seed_l14(hub: Any, vision_folder: MakeFolder) -> tuple[Any, Any, str]:
     processor = CLIPImageProcessor.from_pretrained(folder)
     (folder / "model.safetensors").unlink()  # only the architecture is on the hub
     hub.add("somebody/small-vision", folder)
-    pixels = lambda picture: processor(picture, return_tensors="pt").pixel_values
-    return Seed().eval(), pixels, "somebody/small-vision"
+    pixels = lambda image: processor(image, return_tensors="pt").pixel_values
+    return Vision().eval(), pixels, "somebody/small-vision"
 
 
-def l14(model: str, weights: Path) -> L14Options:
-    return L14Options.model_validate({"backbone": {"model": model, "weights": str(weights)}})
+def l14(model: str, path: Path) -> L14Options:
+    return L14Options.model_validate({"backbone": {"model": model, "checkpoint": str(path)}})
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_an_l14_checkpoint(prefix: str, seed_l14: tuple[Any, Any, str], tmp_path: Path) -> None:
+def test_an_l14_checkpoint(prefix: str, kaggle_l14: tuple[Any, Any, str], tmp_path: Path) -> None:
     import torch
 
-    model, pixels, hub_id = seed_l14
+    model, pixels, hub_id = kaggle_l14
     state = model.state_dict()
     assert {name.partition(".")[0] for name in state} == {"vision", "fc"}
     torch.save({prefix + name: value for name, value in state.items()}, tmp_path / "l14.pth")
@@ -108,11 +108,11 @@ def test_an_l14_checkpoint(prefix: str, seed_l14: tuple[Any, Any, str], tmp_path
 
 
 def test_an_l14_checkpoint_as_transformers_named_things_then(
-    seed_l14: tuple[Any, Any, str], tmp_path: Path
+    kaggle_l14: tuple[Any, Any, str], tmp_path: Path
 ) -> None:
     import torch
 
-    model, pixels, hub_id = seed_l14
+    model, pixels, hub_id = kaggle_l14
     old = {}
     for name, value in model.state_dict().items():
         inner = name.removeprefix("vision.").removeprefix("vision_model.")
@@ -126,11 +126,11 @@ def test_an_l14_checkpoint_as_transformers_named_things_then(
 
 @pytest.mark.parametrize("wrapper", ["state_dict", "model_state_dict", "model"])
 def test_a_checkpoint_of_a_training_loop(
-    wrapper: str, seed_l14: tuple[Any, Any, str], tmp_path: Path
+    wrapper: str, kaggle_l14: tuple[Any, Any, str], tmp_path: Path
 ) -> None:
     import torch
 
-    model, pixels, hub_id = seed_l14
+    model, pixels, hub_id = kaggle_l14
     state = {f"module.{name}": value for name, value in model.state_dict().items()}
     content = {"epoch": 3, wrapper: state, "optimizer": {"state": {}, "param_groups": []}}
     torch.save(content, tmp_path / "last.ckpt")
@@ -138,32 +138,32 @@ def test_a_checkpoint_of_a_training_loop(
     check_rows(predicted(ClipRegressor, options, tmp_path / "a", WideWords()), model, pixels)
 
 
-def test_an_l14_checkpoint_as_safetensors(seed_l14: tuple[Any, Any, str], tmp_path: Path) -> None:
+def test_an_l14_checkpoint_as_safetensors(kaggle_l14: tuple[Any, Any, str], tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    model, pixels, hub_id = seed_l14
+    model, pixels, hub_id = kaggle_l14
     save_file(model.state_dict(), tmp_path / "l14.safetensors")
     options = l14(hub_id, tmp_path / "l14.safetensors")
     check_rows(predicted(ClipRegressor, options, tmp_path / "a", WideWords()), model, pixels)
 
 
 def test_a_head_for_another_space_is_an_error(
-    seed_l14: tuple[Any, Any, str], tmp_path: Path
+    kaggle_l14: tuple[Any, Any, str], tmp_path: Path
 ) -> None:
     import torch
 
-    model, _, hub_id = seed_l14
+    model, _, hub_id = kaggle_l14
     torch.save(model.state_dict(), tmp_path / "l14.pth")
     with pytest.raises(DataError, match=r"l14\.pth predicts 384 numbers, the text encoder has 32"):
         predicted(ClipRegressor, l14(hub_id, tmp_path / "l14.pth"), tmp_path / "a", HashedWords())
 
 
 def test_a_checkpoint_with_a_head_needs_no_train_set(
-    seed_l14: tuple[Any, Any, str], tmp_path: Path
+    kaggle_l14: tuple[Any, Any, str], tmp_path: Path
 ) -> None:
     import torch
 
-    model, pixels, hub_id = seed_l14
+    model, pixels, hub_id = kaggle_l14
     torch.save(model.state_dict(), tmp_path / "l14.pth")
     encoder = WideWords()
     nothing = Embeddings((), np.empty((0, 384), np.float32))
@@ -180,8 +180,8 @@ def test_a_checkpoint_with_a_head_needs_no_train_set(
 
 
 @pytest.fixture
-def seed_l16() -> tuple[Any, Any]:
-    """timm's model with a head of 384, and its pixels as the seed made them."""
+def kaggle_l16() -> tuple[Any, Any]:
+    """timm's model with a head of 384, and its pixels as the 68th-place solution made them."""
     import timm
     import torch
     from torchvision.transforms import Compose, InterpolationMode, Normalize, Resize, ToTensor
@@ -191,20 +191,20 @@ def seed_l16() -> tuple[Any, Any]:
     normalise = Normalize(IMAGENET["mean"], IMAGENET["std"])
     resize = Resize((160, 160), InterpolationMode.BICUBIC)
     transform = Compose([resize, ToTensor(), normalise])
-    return model, lambda picture: transform(picture)[None]
+    return model, lambda image: transform(image)[None]
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_an_l16_384_checkpoint(prefix: str, seed_l16: tuple[Any, Any], tmp_path: Path) -> None:
+def test_an_l16_384_checkpoint(prefix: str, kaggle_l16: tuple[Any, Any], tmp_path: Path) -> None:
     import torch
 
-    model, pixels = seed_l16
+    model, pixels = kaggle_l16
     state = model.state_dict()
     assert state["head.weight"].shape[0] == 384
     torch.save({prefix + name: value for name, value in state.items()}, tmp_path / "l16.pth")
     said = {
         "model": "test_vit",
-        "weights": str(tmp_path / "l16.pth"),
+        "checkpoint": str(tmp_path / "l16.pth"),
         "preprocess": {"size": 160, **IMAGENET},
     }
     options = L16Options.model_validate({"backbone": said})

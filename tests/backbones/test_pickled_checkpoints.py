@@ -1,4 +1,4 @@
-"""Nothing in a file of weights is run; a file that needs it is refused with its conversion."""
+"""Nothing in a checkpoint is run; a file that needs it is refused with its conversion."""
 
 from __future__ import annotations
 
@@ -16,11 +16,20 @@ import pytest
 
 from unprompt.contracts import Runtime
 from unprompt.errors import DataError
-from unprompt.towers import BackboneConfig, ClipTowers, TimmTower, VisionTower
+from unprompt.towers import ClipTowers, TimmTower, VisionTower
+from unprompt_clip.l14 import L14Options
+from unprompt_clip.l16_384 import L16Options
+from unprompt_knn.options import KnnOptions
 
 MakeFolder = Callable[..., Path]
 OFFLINE = Runtime(offline=True)
+OPTIONS = {ClipTowers: KnnOptions, VisionTower: L14Options, TimmTower: L16Options}
 PREPROCESS = {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+
+
+def read(tower: Any, **said: Any) -> Any:
+    """What YAML says of a tower's backbone, checked."""
+    return OPTIONS[tower].model_validate({"backbone": said}).backbone
 
 
 class Trap:
@@ -37,19 +46,19 @@ class Trap:
 def load(
     request: pytest.FixtureRequest, hub: Any, vision_folder: MakeFolder, small_clip: str
 ) -> Callable[[Path], object]:
-    """``load(weights)`` with each library's tower."""
+    """``load(path)`` with each library's tower."""
 
-    def make(weights: Path) -> object:
-        said: dict[str, Any] = {"weights": str(weights), "preprocess": PREPROCESS}
+    def make(path: Path) -> object:
+        tower: Any
         if request.param == "transformers":
             hub.add("somebody/small-vision", vision_folder(weights=False))
-            config = BackboneConfig.model_validate({"model": "somebody/small-vision", **said})
-            return VisionTower(config, OFFLINE, "own")
-        if request.param == "timm":
-            config = BackboneConfig.model_validate({"model": "test_vit", **said})
-            return TimmTower(config, OFFLINE, "own")
-        config = BackboneConfig.model_validate({"model": small_clip, **said})
-        return ClipTowers(config, OFFLINE, "own")
+            tower, model = VisionTower, "somebody/small-vision"
+        elif request.param == "timm":
+            tower, model = TimmTower, "test_vit"
+        else:
+            tower, model = ClipTowers, small_clip
+        config = read(tower, model=model, checkpoint=str(path), preprocess=PREPROCESS)
+        return tower(config, OFFLINE, "own")
 
     return make
 
@@ -60,19 +69,19 @@ def test_a_pickle_that_runs_code_is_refused_and_not_run(
 ) -> None:
     import torch
 
-    weights, sprung = tmp_path / "trap.pth", tmp_path / "sprung"
+    path, sprung = tmp_path / "trap.pth", tmp_path / "sprung"
     content = {"fc.weight": torch.zeros(2, 2), "trap": Trap(sprung)}
     if how == "torch":
-        torch.save(content, weights)
+        torch.save(content, path)
     else:
-        weights.write_bytes(pickle.dumps(content, protocol=2))
-    with pytest.raises(DataError) as found:
-        load(weights)
+        path.write_bytes(pickle.dumps(content, protocol=2))
+    with pytest.raises(DataError) as caught:
+        load(path)
     assert not sprung.exists()
-    (line,) = found.value.problems
-    assert line.startswith(f"own: {weights} holds Python objects, which unprompt does not run")
+    (line,) = caught.value.problems
+    assert line.startswith(f"own: {path} holds Python objects, which unprompt does not run")
     assert 'convert it with: python -c "import torch; ' in line
-    assert str(weights.with_suffix(".weights.pth")) in line
+    assert str(path.with_suffix(".tensors.pth")) in line
     assert "\n" not in line
 
 
@@ -116,17 +125,15 @@ def checkpoint(wrapper: str) -> Callable[[Any], Any]:
 def test_the_conversion_that_is_named_works(content: Callable[[Any], Any], tmp_path: Path) -> None:
     import torch
 
-    weights = tmp_path / "checkpoint.pth"
+    path = tmp_path / "checkpoint.pth"
     model = timm_model()
-    torch.save(content(model), weights)
+    torch.save(content(model), path)
     said = {"model": "test_vit", "preprocess": PREPROCESS | {"size": 160}}
-    refused = BackboneConfig.model_validate({**said, "weights": str(weights)})
-    with pytest.raises(DataError) as found:
+    refused = read(TimmTower, **said, checkpoint=str(path))
+    with pytest.raises(DataError) as caught:
         TimmTower(refused, OFFLINE, "own")
-    convert(found.value.problems[0])
-    converted = BackboneConfig.model_validate(
-        {**said, "weights": str(tmp_path / "checkpoint.weights.pth")}
-    )
+    convert(caught.value.problems[0])
+    converted = read(TimmTower, **said, checkpoint=str(tmp_path / "checkpoint.tensors.pth"))
     tower = TimmTower(converted, OFFLINE, "own")
     assert tower.head is not None
     assert torch.equal(torch.from_numpy(tower.head[0]), model.head.weight)
@@ -145,26 +152,26 @@ def test_the_conversion_that_is_named_works(content: Callable[[Any], Any], tmp_p
         ("pointer.safetensors", b"version https://git-lfs.github.com/spec/v1\n"),
     ],
 )
-def test_what_is_no_weights_at_all_is_called_that(
+def test_what_is_no_checkpoint_at_all_is_called_that(
     name: str, content: bytes, load: Callable[[Path], object], tmp_path: Path
 ) -> None:
-    weights = tmp_path / name
-    weights.write_bytes(content)
-    with pytest.raises(DataError) as found:
-        load(weights)
-    (line,) = found.value.problems
-    assert line.startswith(f"own: {weights}: not weights: ")
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        load(path)
+    (line,) = caught.value.problems
+    assert line.startswith(f"own: {path}: not a checkpoint: ")
     assert "convert" not in line
 
 
-def test_half_a_file_is_no_weights(load: Callable[[Path], object], tmp_path: Path) -> None:
+def test_half_a_file_is_no_checkpoint(load: Callable[[Path], object], tmp_path: Path) -> None:
     import torch
 
-    weights = tmp_path / "half.pth"
-    torch.save(timm_model().state_dict(), weights)
-    weights.write_bytes(weights.read_bytes()[:50_000])
-    with pytest.raises(DataError, match=r"half\.pth: not weights: the file is cut short$"):
-        load(weights)
+    path = tmp_path / "half.pth"
+    torch.save(timm_model().state_dict(), path)
+    path.write_bytes(path.read_bytes()[:50_000])
+    with pytest.raises(DataError, match=r"half\.pth: not a checkpoint: the file is cut short$"):
+        load(path)
 
 
 def test_no_file(load: Callable[[Path], object], tmp_path: Path) -> None:
