@@ -16,10 +16,11 @@ from unprompt_painter.words import (
     RELATIONS,
     SETTINGS,
     STYLES,
+    SUBJECTS,
     WEATHER,
     Term,
 )
-from unprompt_painter.words_subjects import SUBJECTS
+
 
 __all__ = ["FORMS", "Scene", "fill", "phrase", "sample_scene", "seen"]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from unprompt_painter.words import COLOURS, COUNTS, LIGHTS, SETTINGS, STYLES, WEATHER
-from unprompt_painter.words_subjects import SUBJECTS
+from unprompt_painter.words import COLOURS, COUNTS, LIGHTS, SETTINGS, STYLES, SUBJECTS, WEATHER
+
 
 FOLDER = Path(__file__).parent / "phrases"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from unprompt_painter.words import COLOURS, LIGHTS_IN, RELATIONS, SETTINGS, STYLES, WEATHER
-from unprompt_painter.words_subjects import SUBJECTS
+from unprompt_painter.words import COLOURS, LIGHTS_IN, RELATIONS, SETTINGS, STYLES, SUBJECTS, WEATHER
+
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ def relations_of(subjects: tuple[Actor, ...]) -> list[str]:
     return [key for key in RELATIONS if face or key != "facing"]
 
 
-def hidden(style: str | None) -> frozenset[str]:
+def hidden(style: str | None) -> tuple[str, ...]:
     """Returns the attributes that a style does not show (``colour``, ``light``)."""
-    return STYLES[style].hides if style is not None else frozenset()
+    return STYLES[style].hides if style is not None else ()
 
 
 def seen(scene: Scene) -> Scene:

@@ -1,138 +1,98 @@
-"""Stamping figures on a picture: where they stand, in which paint, with which outline."""
+"""The canvas of places, skies and textures: a pen that draws on an image at once."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cache
+from random import Random
 
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
-from unprompt_painter.draw.pen import Figure, Paint, Pen, Point
-from unprompt_painter.draw.subjects_land import LAND
-from unprompt_painter.draw.subjects_people import PEOPLE
-from unprompt_painter.draw.subjects_things import THINGS
-from unprompt_painter.draw.subjects_vehicles import VEHICLES
-from unprompt_painter.draw.subjects_water import WATER
-
-Colour = tuple[int, int, int]
+from unprompt_painter.data import Colour
+from unprompt_painter.draw.steps import Paint, Step, run
 
 SIDE = 256
-"""Width and height of the canvas in pixels: twice the picture's, against jagged edges."""
-
-DRAWINGS = LAND | WATER | PEOPLE | VEHICLES | THINGS
+"""Width and height of a scene's canvas in pixels: twice the image's, against jagged edges."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a figure stands.
+class Canvas:
+    """Draws in the pixels of an image, with colours that may be transparent."""
 
-    Attributes:
-        x: Middle, in canvas pixels.
-        base: Lowest point, in canvas pixels.
-        width, height: Room it may fill, in canvas pixels.
-        flip: Whether its front is to the left.
-        turn: Rotation around its base, in radians.
-        bend: Sideways lean of its upper parts, as a share of its height.
-        squash: Factor of its width.
-    """
+    def __init__(self, image: Image.Image, rng: Random) -> None:
+        """Draws on ``image`` in place; ``rng`` is the source of all randomness."""
+        self.image = image
+        self.rng = rng
+        self.pen = ImageDraw.Draw(image, "RGBA")
 
-    x: float
-    base: float
-    width: float
-    height: float
-    flip: bool = False
-    turn: float = 0.0
-    bend: float = 0.0
-    squash: float = 1.0
+    def run(self, steps: Sequence[Step], **names: float) -> None:
+        """Carries out the steps of a drawing with some names bound."""
+        run(steps, self, names, self.rng)
+
+    def draw(self, operation: str, paint: Paint, numbers: Sequence[float]) -> None:
+        """Draws one shape."""
+        _OPERATIONS[operation](self, paint, *numbers)
 
 
-@dataclass(frozen=True)
-class Paints:
-    """Paints of a figure: the body's shades and the outline (None: no outline)."""
-
-    body: Colour
-    outline: Colour | None
-    outline_width: float = 3.0
-    tint: Colour = (255, 255, 255)
-
-    def mix(self, paint: Paint) -> Colour:
-        """Returns the colour of a paint under this light."""
-        if isinstance(paint, tuple):
-            colour = paint
-        elif paint == "body":
-            colour = self.body
-        else:
-            towards, share = ((20, 16, 30), 0.34) if paint == "dark" else ((255, 255, 245), 0.45)
-            colour = blend(self.body, towards, share)
-        red, green, blue = (
-            part * tone // 255 for part, tone in zip(colour, self.tint, strict=True)
-        )
-        return red, green, blue
-
-
-def blend(a: Colour, b: Colour, share: float) -> Colour:
-    """Returns a colour between two: ``a`` at share 0, ``b`` at share 1."""
-    red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
-    return red, green, blue
+def _fade(canvas: Canvas, paint: Paint) -> None:
+    """Lets the canvas run into a colour towards the bottom."""
+    canvas.image.paste(paint, mask=_ramp(canvas.image.size))
 
 
 @cache
-def figure(key: str) -> Figure:
-    """Returns the drawing of a subject (drawn once in a process)."""
-    pen = Pen()
-    DRAWINGS[key](pen)
-    return pen.figure()
+def _ramp(size: tuple[int, int]) -> Image.Image:
+    return Image.linear_gradient("L").resize(size)
 
 
-def scale_of(shape: Figure, place: Place) -> float:
-    """Returns canvas pixels for each unit of the figure, so that it fits its room."""
-    left, top, right, bottom = shape.box
-    return min(place.height / (bottom - top), place.width / (right - left))
+def _oval(canvas: Canvas, paint: Paint, x: float, y: float, rx: float, ry: float = 0.0) -> None:
+    canvas.pen.ellipse(_box(x, y, rx, ry or rx), paint)
 
 
-def stamp(pen: ImageDraw.ImageDraw, shape: Figure, place: Place, paints: Paints) -> None:
-    """Draws a figure; the outline goes below all of its shapes, so it runs around the whole."""
-    scale = scale_of(shape, place)
-    moved = [_move(part.points, shape, place, scale) for part in shape.shapes]
-    if paints.outline is not None:
-        for part, points in zip(shape.shapes, moved, strict=True):
-            grown = part.width * scale + 2 * paints.outline_width
-            if part.width:
-                _stroke(pen, points, grown, paints.outline)
-            else:
-                pen.line(
-                    [*points, points[0], points[1]],
-                    paints.outline,
-                    round(2 * paints.outline_width),
-                    "curve" if len(points) < 9 else None,
-                )
-    for part, points in zip(shape.shapes, moved, strict=True):
-        colour = paints.mix(part.paint)
-        if part.width:
-            _stroke(pen, points, part.width * scale, colour)
-        else:
-            pen.polygon(points, colour)
+def _ring(canvas: Canvas, paint: Paint, width: float, x: float, y: float, r: float) -> None:
+    canvas.pen.ellipse(_box(x, y, r, r), None, paint, int(width))
 
 
-def _stroke(pen: ImageDraw.ImageDraw, points: list[Point], width: float, paint: Colour) -> None:
-    pen.line(points, paint, max(1, round(width)))
-    radius = width / 2 - 0.5
-    if radius < 1.5:
-        return
-    for x, y in points:
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), paint)
+def _arc(canvas: Canvas, paint: Paint, width: float, *numbers: float) -> None:
+    x, y, rx, ry, start, end = numbers
+    canvas.pen.arc(_box(x, y, rx, ry), start, end, paint, int(width))
 
 
-def _move(points: tuple[Point, ...], shape: Figure, place: Place, scale: float) -> list[Point]:
-    left, _, right, bottom = shape.box
-    middle = (left + right) / 2
-    across = scale * place.squash * (-1 if place.flip else 1)
-    lean = place.bend / (shape.box[3] - shape.box[1])
-    cos, sin = math.cos(place.turn), math.sin(place.turn)
-    moved = []
-    for x, y in points:
-        up = (y - bottom) * scale
-        side = (x - middle) * across + lean * up * up / scale
-        moved.append((place.x + side * cos - up * sin, place.base + side * sin + up * cos))
-    return moved
+def _pie(canvas: Canvas, paint: Paint, *numbers: float) -> None:
+    x, y, rx, ry, start, end = numbers
+    canvas.pen.pieslice(_box(x, y, rx, ry), start, end, paint)
+
+
+def _box(x: float, y: float, rx: float, ry: float) -> tuple[float, float, float, float]:
+    return x - rx, y - ry, x + rx, y + ry
+
+
+def _windows(canvas: Canvas, paint: Paint, x0: float, y0: float, x1: float, y1: float) -> None:
+    """Draws the lit windows of a house."""
+    for y in range(int(y0) + 8, int(y1) - 10, 17):
+        for x in range(int(x0) + 5, int(x1) - 10, 12):
+            canvas.pen.rectangle((x, y, x + 6, y + 8), paint)
+
+
+def _aurora(canvas: Canvas, paint: Colour, middle: float, phase: float) -> None:
+    """Draws a waving veil with a bright lower edge."""
+    for x in range(0, SIDE, 8):
+        y = middle + 20 * math.sin(phase + x / 38)
+        canvas.pen.rectangle((x, y - 34, x + 7, y), (*paint, 70))
+        canvas.pen.rectangle((x, y - 10, x + 7, y + 12), (*paint, 150))
+
+
+# Every entry takes the canvas, the paint and the step's numbers.
+_OPERATIONS: dict[str, Callable[..., None]] = {
+    "poly": lambda canvas, paint, *xy: canvas.pen.polygon(xy, paint),
+    "rect": lambda canvas, paint, *box: canvas.pen.rectangle(box, paint),
+    "pill": lambda canvas, paint, r, *box: canvas.pen.rounded_rectangle(box, r, paint),
+    "frame": lambda canvas, paint, width, *box: canvas.pen.rectangle(box, None, paint, int(width)),
+    "line": lambda canvas, paint, width, *xy: canvas.pen.line(xy, paint, int(width)),
+    "oval": _oval,
+    "ring": _ring,
+    "arc": _arc,
+    "pie": _pie,
+    "fade": _fade,
+    "windows": _windows,
+    "aurora": _aurora,
+}

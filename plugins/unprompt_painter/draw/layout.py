@@ -5,23 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from unprompt_painter.draw.canvas import SIDE, Place, figure, scale_of
+from unprompt_painter.data import load
+from unprompt_painter.draw.canvas import SIDE
+from unprompt_painter.draw.figures import figure
+from unprompt_painter.draw.stamp import Place, scale_of
 from unprompt_painter.scene import Actor, Scene
-
-# (middle, base, height) as shares of the room, for 1 to 5 of a kind.
-ROWS: dict[int, tuple[tuple[float, float, float], ...]] = {
-    1: ((0.5, 1.0, 1.0),),
-    2: ((0.26, 1.0, 0.8), (0.74, 1.0, 0.8)),
-    3: ((0.5, 0.5, 0.5), (0.24, 1.0, 0.5), (0.76, 1.0, 0.5)),
-    4: ((0.25, 0.5, 0.5), (0.75, 0.5, 0.5), (0.25, 1.0, 0.5), (0.75, 1.0, 0.5)),
-    5: (
-        (0.25, 0.48, 0.46),
-        (0.75, 0.48, 0.46),
-        (0.15, 1.0, 0.46),
-        (0.5, 1.0, 0.46),
-        (0.85, 1.0, 0.46),
-    ),
-}
 
 Standing = tuple[Actor, Place]
 
@@ -45,26 +33,14 @@ def arrange(scene: Scene, rng: Random) -> list[Standing]:
         return _fill_room(first, _alone(first.count, rng), rng.random() < 0.5, rng)
     second = scene.subjects[1]
     mirror = rng.random() < 0.5
-    room, other = ROOMS[scene.relation]
     flips = (mirror, not mirror if scene.relation == "facing" else mirror)
     nudge = rng.uniform(-0.02, 0.02)
-    rooms = [_mirrored(r, mirror, nudge) for r in (room, other)]
+    rooms = [_mirrored(room, mirror, nudge) for room in load("layout")["rooms"][scene.relation]]
     front = _fill_room(first, rooms[0], flips[0], rng)
     back = _fill_room(second, rooms[1], flips[1], rng)
     if scene.relation == "on":
         front = _seated(front, back)
     return back + front
-
-
-ROOMS: dict[str, tuple[Room, Room]] = {
-    "beside": ((0.31, 0.95, 0.54, 0.56), (0.79, 0.86, 0.38, 0.42)),
-    "facing": ((0.28, 0.94, 0.50, 0.54), (0.75, 0.92, 0.44, 0.48)),
-    "in_front": ((0.38, 0.97, 0.60, 0.48), (0.60, 0.78, 0.62, 0.66)),
-    "on": ((0.50, 0.52, 0.70, 0.42), (0.50, 0.96, 0.80, 0.46)),
-    "under": ((0.50, 0.96, 0.80, 0.50), (0.50, 0.38, 0.62, 0.34)),
-    "above": ((0.50, 0.53, 0.80, 0.48), (0.50, 0.96, 0.62, 0.33)),
-}
-"""Room of the first and of the second actor for each relation."""
 
 
 def _alone(count: int, rng: Random) -> Room:
@@ -82,34 +58,30 @@ def _mirrored(room: Room, mirror: bool, nudge: float) -> Room:
 
 def _fill_room(actor: Actor, room: Room, flip: bool, rng: Random) -> list[Standing]:
     x, base, width, height = room
-    rows = ROWS[actor.count]
-    columns = {1: 1.0, 2: 0.48, 3: 0.48, 4: 0.48, 5: 0.34}[actor.count]
-    places = []
-    for middle, bottom, share in rows:
-        places.append(
-            (
-                actor,
-                Place(
-                    x=SIDE * (x + (middle - 0.5) * width + rng.uniform(-0.01, 0.01)),
-                    base=SIDE * (base - (1 - bottom) * height * 1.02 + rng.uniform(-0.01, 0.01)),
-                    width=SIDE * width * columns * rng.uniform(0.92, 1.0),
-                    height=SIDE * height * share * rng.uniform(0.88, 0.97),
-                    flip=flip,
-                    turn=rng.uniform(-0.06, 0.06),
-                    bend=rng.uniform(-0.05, 0.05),
-                    squash=rng.uniform(0.94, 1.04),
-                ),
-            )
+    return [
+        (
+            actor,
+            Place(
+                x=SIDE * (x + (middle - 0.5) * width + rng.uniform(-0.01, 0.01)),
+                base=SIDE * (base - (1 - bottom) * height * 1.02 + rng.uniform(-0.01, 0.01)),
+                width=SIDE * width * across * rng.uniform(0.92, 1.0),
+                height=SIDE * height * upwards * rng.uniform(0.88, 0.97),
+                flip=flip,
+                turn=rng.uniform(-0.06, 0.06),
+                bend=rng.uniform(-0.05, 0.05),
+                squash=rng.uniform(0.94, 1.04),
+            ),
         )
-    return places
+        for middle, bottom, across, upwards in load("layout")["rows"][actor.count]
+    ]
 
 
-def _top(places: list[Standing]) -> float:
+def _top(standing: list[Standing]) -> float:
     """Returns the highest point of some figures in canvas pixels."""
     tops = []
-    for actor, place in places:
-        shape = figure(actor.key)
-        tops.append(place.base - (shape.box[3] - shape.box[1]) * scale_of(shape, place))
+    for actor, place in standing:
+        _, top, _, bottom = figure(actor.key).box
+        tops.append(place.base - (bottom - top) * scale_of(figure(actor.key), place))
     return min(tops)
 
 

@@ -1,0 +1,120 @@
+"""Drawing a scene: the place, the subjects, what falls before them, and the style over all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from PIL import Image, ImageChops, ImageDraw
+
+from unprompt_painter.data import Colour, colour
+from unprompt_painter.draw.canvas import SIDE, Canvas
+from unprompt_painter.draw.figures import figure
+from unprompt_painter.draw.layout import arrange
+from unprompt_painter.draw.sky import draw_sky, sky_of, tone_of
+from unprompt_painter.draw.stamp import Paints, Place, blend, stamp
+from unprompt_painter.draw.steps import drawing
+from unprompt_painter.draw.styles import Style, style_of
+from unprompt_painter.scene import Actor, Scene, has_sky, hidden, painted, seen
+from unprompt_painter.words import COLOURS, SUBJECTS
+
+UNCOLOURED: Colour = (172, 172, 172)
+WHITE: Colour = (255, 255, 255)
+SHADOW: Colour = (70, 64, 70)
+DARK_SETTINGS = ("space", "cave", "volcano", "library")
+
+
+def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
+    """Draws a scene.
+
+    Args:
+        scene: What to draw; a scene and its ``seen`` scene give the same image.
+        rng: Moves positions, sizes, shapes and the details of the place.
+        size: Width and height of the image in pixels.
+
+    Returns:
+        An RGB image of ``size`` by ``size`` pixels.
+    """
+    scene = seen(scene)
+    style = style_of(scene.style)
+    # Each part has its own generator: what one part draws never moves another.
+    place, layout, tint, front, finish = (Random(rng.getrandbits(64)) for _ in range(5))
+    image = _backdrop(scene, style, place)
+    _subjects(image, scene, style, layout, tint)
+    Canvas(image, front).run(sky_of(scene.weather).front)
+    small = style.apply(image.reduce(2), finish)
+    return small if size == small.width else small.resize((size, size), Image.Resampling.BICUBIC)
+
+
+def _backdrop(scene: Scene, style: Style, rng: Random) -> Image.Image:
+    if has_sky(scene.setting):
+        image = _with_land(draw_sky(scene, rng), scene, rng)
+        Canvas(image, rng).run(sky_of(scene.weather).behind)
+    else:
+        image = Image.new("RGB", (SIDE, SIDE))
+        Canvas(image, rng).run(drawing(f"settings/{scene.setting or 'plain'}"))
+    if scene.weather == "fog":
+        image = Image.blend(image, Image.new("RGB", image.size, (226, 229, 231)), 0.66)
+    if style.soft_backdrop:
+        image = image.reduce(8).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    if style.fade:
+        image = Image.blend(image, Image.new("RGB", image.size, WHITE), style.fade)
+    return image
+
+
+def _with_land(image: Image.Image, scene: Scene, rng: Random) -> Image.Image:
+    steps = drawing(f"settings/{scene.setting}")
+    light = colour(tone_of(scene).land)
+    land = image.copy()
+    Canvas(land, rng).run(steps)
+    if light == WHITE:
+        return land
+    # The light tints the land alone: the sky has the colours of its light already.
+    mask = ImageChops.difference(land, image).convert("L").point([0] + [255] * 255)
+    image.paste(ImageChops.multiply(land, Image.new("RGB", land.size, light)), mask=mask)
+    return image
+
+
+def _subjects(image: Image.Image, scene: Scene, style: Style, layout: Random, tint: Random) -> None:
+    standing = arrange(scene, layout)
+    paints = {actor.key: _paints(actor, scene, style, tint) for actor in scene.subjects}
+    pen = ImageDraw.Draw(image)
+    for actor, place in standing:
+        if style.drop_shadow:
+            behind = replace(place, x=place.x + 8, base=place.base + 8)
+            stamp(pen, figure(actor.key), behind, Paints(SHADOW, SHADOW, style.outline_width, SHADOW))
+        elif not (SUBJECTS[actor.key].floats or _is_dark(scene)):
+            _ground_shadow(image, place)
+        stamp(pen, figure(actor.key), place, paints[actor.key])
+
+
+def _ground_shadow(image: Image.Image, place: Place) -> None:
+    if place.base > SIDE * 0.7:
+        half = place.width * 0.3
+        box = (place.x - half, place.base - 7, place.x + half, place.base + 7)
+        ImageDraw.Draw(image, "RGBA").ellipse(box, (0, 0, 0, 50))
+
+
+def _paints(actor: Actor, scene: Scene, style: Style, rng: Random) -> Paints:
+    shade = rng.uniform(-0.08, 0.08)
+    body = UNCOLOURED
+    if "colour" not in hidden(scene.style):
+        body = blend(COLOURS[painted(actor)].rgb, WHITE if shade > 0 else (0, 0, 0), abs(shade))
+    outline: Colour | None = None
+    if style.glow:
+        outline = blend(body, WHITE, 0.15)
+    elif style.outline_width:
+        outline = colour(style.outline) if style.outline else _contrast(body, scene)
+    return Paints(body, outline, style.outline_width, colour(tone_of(scene).subjects))
+
+
+def _contrast(body: Colour, scene: Scene) -> Colour:
+    """Returns an outline that sets a body apart from its place: light only for dark on dark."""
+    red, green, blue = body
+    luminance = (red * 3 + green * 6 + blue) / 10
+    dark = _is_dark(scene) or sky_of(scene.weather).dark
+    return (236, 236, 240) if luminance < 72 and dark else (26, 22, 30)
+
+
+def _is_dark(scene: Scene) -> bool:
+    return scene.setting in DARK_SETTINGS or sky_of(scene.light).dark
