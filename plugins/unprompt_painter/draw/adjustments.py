@@ -3,90 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
-from unprompt_painter.data import colour
 from unprompt_painter.draw.patterns import PIXELS
 
 
-def _resize(image: Image.Image, side: str, method: str) -> Image.Image:
+def _resize(image: Image.Image, side: float, method: str) -> Image.Image:
     return image.resize((int(side), int(side)), Image.Resampling[method.upper()])
 
 
-def _gradient(image: Image.Image, kind: str) -> Image.Image:
-    """Returns a grey ramp: ``linear``, from above, or ``radial``, from the middle."""
-    ramp = Image.linear_gradient("L") if kind == "linear" else Image.radial_gradient("L")
-    return ramp.resize((PIXELS, PIXELS))
-
-
-def _blank(image: Image.Image, side: str, paint: str) -> Image.Image:
-    return Image.new("RGB", (int(side), int(side)), colour(paint))
-
-
-def _edges(grey: Image.Image, gain: str) -> Image.Image:
+def _edges(grey: Image.Image, gain: float) -> Image.Image:
     """Returns edges as ink: mode L, 255 on an edge."""
     edges = grey.filter(ImageFilter.FIND_EDGES)
     # The filter leaves the outermost pixels as they were: no edge there.
     ImageDraw.Draw(edges).rectangle((0, 0, PIXELS - 1, PIXELS - 1), None, 0)
-    return edges.point([min(255, round(max(0, tone - 10) * float(gain))) for tone in range(256)])
-
-
-def _gamma(grey: Image.Image, power: str, low: str, high: str) -> Image.Image:
-    base, span = float(low), float(high) - float(low)
-    return grey.point([round(base + (tone / 255) ** float(power) * span) for tone in range(256)])
+    return edges.point([min(255, round(max(0, tone - 10) * gain)) for tone in range(256)])
 
 
 @cache
-def _table(*knots: str) -> list[int]:
-    """Returns the tone for each tone, along straight lines between knots ``from:to``."""
-    starts, ends = zip(*(map(float, knot.split(":")) for knot in knots), strict=True)
+def _levels(*knots: float) -> list[int]:
+    """Returns the tone for each tone, along straight lines between knots ``from, to``."""
     # A whole number must not fall to the one below it by a rounding error.
-    return [int(tone + 1e-9) for tone in np.interp(range(256), starts, ends)]
+    return [int(tone + 1e-9) for tone in np.interp(range(256), knots[::2], knots[1::2])]
+
+
+@cache
+def _gamma(power: float, low: float, high: float) -> list[int]:
+    return [round(low + (tone / 255) ** power * (high - low)) for tone in range(256)]
 
 
 ADJUSTMENTS: dict[str, Callable[..., Image.Image]] = {
-    "blank": _blank,
-    "gradient": _gradient,
+    "blank": lambda image, side, paint: Image.new("RGB", (int(side), int(side)), paint),
+    "linear": lambda image: Image.linear_gradient("L").resize(image.size),
+    "radial": lambda image: Image.radial_gradient("L").resize(image.size),
     "grey": lambda image: image.convert("L"),
     "coloured": lambda image: image.convert("RGB"),
     "invert": ImageOps.invert,
     "smooth": lambda image: image.filter(ImageFilter.SMOOTH),
-    "blur": lambda image, radius: image.filter(ImageFilter.GaussianBlur(float(radius))),
+    "blur": lambda image, radius: image.filter(ImageFilter.GaussianBlur(radius)),
     "emboss": lambda image: image.filter(ImageFilter.EMBOSS),
     "outlines": lambda image: image.filter(ImageFilter.FIND_EDGES),
     "edges": _edges,
-    "saturate": lambda image, factor: ImageEnhance.Color(image).enhance(float(factor)),
-    "brighten": lambda image, factor: ImageEnhance.Brightness(image).enhance(float(factor)),
-    "contrast": lambda image, factor: ImageEnhance.Contrast(image).enhance(float(factor)),
-    "autocontrast": lambda image, cutoff: ImageOps.autocontrast(image, float(cutoff)),
-    "levels": lambda image, *knots: image.point(_table(*knots)),
-    "gamma": _gamma,
+    "saturate": lambda image, factor: ImageEnhance.Color(image).enhance(factor),
+    "brighten": lambda image, factor: ImageEnhance.Brightness(image).enhance(factor),
+    "contrast": lambda image, factor: ImageEnhance.Contrast(image).enhance(factor),
+    "autocontrast": ImageOps.autocontrast,
+    "levels": lambda image, *knots: image.point(_levels(*knots)),
+    "gamma": lambda image, *numbers: image.point(_gamma(*numbers)),
     "posterize": lambda image, bits: ImageOps.posterize(image, int(bits)),
-    "colorize": lambda grey, *colours: ImageOps.colorize(grey, *map(colour, colours)),
+    "colorize": ImageOps.colorize,
     "reduce": lambda image, factor: image.reduce(int(factor)),
     "resize": _resize,
 }
+"""Functions of an image and of the numbers, colours and words of a step."""
 
-
-@dataclass(frozen=True)
-class Mix:
-    """A function of two images and some amounts, which a step names before the second image."""
-
-    function: Callable[..., Image.Image]
-    amounts: int = 0
-
-
-MIXES: dict[str, Mix] = {
-    "multiply": Mix(ImageChops.multiply),
-    "screen": Mix(ImageChops.screen),
-    "lighten": Mix(ImageChops.lighter),
-    "blend": Mix(Image.blend, amounts=1),
-    "add": Mix(lambda image, second, offset: ImageChops.add(image, second, 1, int(offset)), 1),
-    "subtract": Mix(
-        lambda image, second, offset: ImageChops.subtract(image, second, 1, int(offset)), 1
-    ),
+MIXES: dict[str, Callable[..., Image.Image]] = {
+    "multiply": ImageChops.multiply,
+    "screen": ImageChops.screen,
+    "lighten": ImageChops.lighter,
+    "blend": Image.blend,
+    "add": lambda image, second, offset: ImageChops.add(image, second, 1, int(offset)),
+    "subtract": lambda image, second, offset: ImageChops.subtract(image, second, 1, int(offset)),
 }
+"""Functions of an image, a second one and the numbers of a step."""

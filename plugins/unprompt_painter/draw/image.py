@@ -14,7 +14,7 @@ from unprompt_painter.draw.layout import arrange
 from unprompt_painter.draw.sky import draw_sky, sky_of, tone_of
 from unprompt_painter.draw.stamp import Paints, Place, blend, stamp
 from unprompt_painter.draw.steps import drawing
-from unprompt_painter.draw.styles import Style, style_of
+from unprompt_painter.draw.styles import Filtering, Style, style_of
 from unprompt_painter.scene import Actor, Scene, has_sky, hidden, painted, seen
 from unprompt_painter.words import COLOURS, SUBJECTS
 
@@ -42,7 +42,7 @@ def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
     image = _backdrop(scene, style, place)
     _subjects(image, scene, style, layout, tint)
     Canvas(image, front).run(sky_of(scene.weather).front)
-    small = style.apply(image.reduce(2), finish)
+    small = Filtering(image.reduce(2), finish).run(style.filter)
     return small if size == small.width else small.resize((size, size), Image.Resampling.BICUBIC)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -17,16 +18,15 @@ VARIANTS = 6
 """How many random patterns of a kind there are."""
 
 
-def cells_of(variant: int, pattern: tuple[float, ...]) -> Cells:
+def _cells(variant: int, *pattern: float) -> Cells:
     """Returns the cell of each pixel, of shape (PIXELS * PIXELS,).
 
     Args:
         variant: Which of the random patterns.
-        pattern: The number of patches and how much longer than wide they are, 1 if it ends before;
+        pattern: The number of patches and, where it is not 1, how much longer than wide they are;
             empty for triangles.
     """
     return _patches(variant, *pattern) if pattern else _triangles(variant)
-
 
 
 @cache
@@ -47,11 +47,11 @@ def _triangles(variant: int) -> Cells:
 
 
 @cache
-def _patches(variant: int, count: int, stretch: float = 1.0) -> Cells:
+def _patches(variant: int, count: float, stretch: float = 1.0) -> Cells:
     """Returns the nearest of ``count`` random points for each pixel; each lies in a direction."""
     rng = np.random.default_rng(variant)
-    centre = rng.uniform(0, PIXELS, (count, 2))
-    turn = rng.uniform(-0.6, 1.2, count)
+    centre = rng.uniform(0, PIXELS, (int(count), 2))
+    turn = rng.uniform(-0.6, 1.2, int(count))
     y, x = np.mgrid[0:PIXELS, 0:PIXELS].astype(float)  # (PIXELS, PIXELS) each
     best = np.full((PIXELS, PIXELS), np.inf)
     label = np.zeros((PIXELS, PIXELS), int)
@@ -72,9 +72,9 @@ def _patches(variant: int, count: int, stretch: float = 1.0) -> Cells:
 
 
 @cache
-def borders(variant: int, pattern: tuple[float, ...]) -> Image.Image:
-    """Returns the lines between cells: mode L, 255 on a line, PIXELS by PIXELS."""
-    label = cells_of(variant, pattern).reshape(PIXELS, PIXELS)
+def _borders(variant: int, *pattern: float) -> Image.Image:
+    """Returns the lines between cells: mode L, 255 on a line."""
+    label = _cells(variant, *pattern).reshape(PIXELS, PIXELS)
     line = np.zeros((PIXELS, PIXELS), bool)
     line[:, 1:] |= label[:, 1:] != label[:, :-1]
     line[1:] |= label[1:] != label[:-1]
@@ -82,26 +82,37 @@ def borders(variant: int, pattern: tuple[float, ...]) -> Image.Image:
     return Image.fromarray(line * np.uint8(255))
 
 
-def cell_means(image: Image.Image, cells: Cells) -> Image.Image:
+def _means(image: Image.Image, variant: int, *pattern: float) -> Image.Image:
     """Returns an RGB image with every cell in its mean colour."""
+    cells = _cells(variant, *pattern)
     pixels = np.asarray(image).reshape(-1, 3)
-    sizes = np.bincount(cells)
     sums = [np.bincount(cells, pixels[:, channel]) for channel in range(3)]
-    means = (np.stack(sums, axis=1) / sizes[:, None]).astype(np.uint8)  # (cells, 3)
-    return Image.fromarray(means[cells].reshape(PIXELS, PIXELS, 3))
+    means = np.stack(sums, axis=1) / np.bincount(cells)[:, None]  # (cells, 3)
+    return Image.fromarray(means.astype(np.uint8)[cells].reshape(PIXELS, PIXELS, 3))
 
 
-def cell_tones(cells: Cells, low: int, step: int, span: int) -> Image.Image:
+@cache
+def _tones(variant: int, low: float, step: float, span: float, *pattern: float) -> Image.Image:
     """Returns a grey for every cell, from ``low`` up to ``low + span``: mode L."""
+    cells = _cells(variant, *pattern)
     tones = (low + np.arange(cells.max() + 1) * step % span).astype(np.uint8)
     return Image.fromarray(tones[cells].reshape(PIXELS, PIXELS))
 
 
 @cache
-def grain(variant: int, low: int, high: int, coarse: int = 1) -> Image.Image:
+def _grain(variant: int, low: float, high: float, coarse: float = 1) -> Image.Image:
     """Returns noise between two tones (mode RGB, grey), as single pixels or smooth spots."""
     rng = np.random.default_rng(variant)
-    side = PIXELS // coarse
-    noise = rng.integers(low, high + 1, (side, side), dtype=np.uint8)
+    side = PIXELS // int(coarse)
+    noise = rng.integers(int(low), int(high) + 1, (side, side), dtype=np.uint8)
     image = Image.fromarray(noise).convert("RGB")
     return image.resize((PIXELS, PIXELS), Image.Resampling.BICUBIC)
+
+
+PATTERNS: dict[str, Callable[..., Image.Image]] = {
+    "means": _means,
+    "tones": lambda image, *numbers: _tones(*numbers),
+    "borders": lambda image, *numbers: _borders(*numbers),
+    "grain": lambda image, *numbers: _grain(*numbers),
+}
+"""Functions of an image, a variant and numbers, the last of which may be those of a pattern."""

@@ -19,24 +19,23 @@ from unprompt_painter.scene import Scene
 class Sky:
     """A light or a weather; ``skies.yaml`` says what the fields mean."""
 
-    sky: Sequence[str]
+    sky: tuple[str, str]
     land: str = "ffffff"
     subjects: str = "ffffff"
     dark: bool = False
-    clouds: str | None = None
+    clouds: str = ""
     paint: str = "ffffff"
     shows: Sequence[str] = ()
-    draw: tuple[Step, ...] = ()
-    behind: tuple[Step, ...] = ()
-    front: tuple[Step, ...] = ()
+    draw: Sequence[Step] = ()
+    behind: Sequence[Step] = ()
+    front: Sequence[Step] = ()
 
 
 @cache
 def sky_of(key: str | None) -> Sky:
     """Returns a light or a weather by its key; None stands for an unstated one."""
     entry = load("skies")["skies"][key or "clear"]
-    steps = {name: read(entry[name]) for name in ("draw", "behind", "front") if name in entry}
-    return Sky(**entry | steps)
+    return Sky(**entry | {name: read(entry.get(name, ())) for name in ("draw", "behind", "front")})
 
 
 def tone_of(scene: Scene) -> Sky:
@@ -47,16 +46,20 @@ def tone_of(scene: Scene) -> Sky:
 def draw_sky(scene: Scene, rng: Random) -> Image.Image:
     """Draws the sky of a scene on a new canvas, with what shines and hangs in it."""
     light, weather = sky_of(scene.light), sky_of(scene.weather)
-    canvas = Canvas(Image.new("RGB", (SIDE, SIDE)), rng)
-    top, bottom = map(colour, tone_of(scene).sky)
-    canvas.image.paste(top, (0, 0, SIDE, SIDE))
-    canvas.draw("fade", bottom, ())
-    canvas.run((*_steps("start"), *light.draw))
-    if weather.clouds is not None and weather.clouds in light.shows:
+    canvas = Canvas(_gradient(*tone_of(scene).sky).copy(), rng)
+    canvas.run([*_steps("start"), *light.draw])
+    if weather.clouds in light.shows:
         canvas.run(_steps(weather.clouds), paint=colour(weather.paint))
     return canvas.image
 
 
 @cache
-def _steps(name: str) -> tuple[Step, ...]:
+def _steps(name: str) -> Sequence[Step]:
     return read(load("skies")["steps"][name])
+
+
+@cache
+def _gradient(top: str, bottom: str) -> Image.Image:
+    canvas = Canvas(Image.new("RGB", (SIDE, SIDE), colour(top)), Random(0))
+    canvas.draw("fade", colour(bottom))
+    return canvas.image

@@ -1,39 +1,20 @@
-"""Styles: how each medium draws figures, and its filter over the whole image.
-
-A filter (in ``styles/*.yaml``) is a map of layers, each made by steps from the image or, after
-``from``, from an earlier layer; the last layer is the result. A step is an adjustment with its
-numbers (``saturate 1.4``), a mix with a second image (``multiply grain 190 255``), ``paint A B``
-(A wherever B is white) or a map with ``draw``, the steps of a drawing. A second image is a layer,
-a texture of ``textures.yaml``, a colour, or ``grain``, ``cells``, ``tones`` or ``borders`` of the
-style's pattern.
-"""
+"""Styles: how each medium draws figures, and its filter over the whole image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from random import Random
 from typing import Any
 
 from PIL import Image
 
-from unprompt_painter.data import colour, load
+from unprompt_painter.data import Colour, load
 from unprompt_painter.draw.adjustments import ADJUSTMENTS, MIXES
 from unprompt_painter.draw.canvas import Canvas
-from unprompt_painter.draw.patterns import (
-    PIXELS,
-    VARIANTS,
-    borders,
-    cell_means,
-    cell_tones,
-    cells_of,
-    grain,
-)
+from unprompt_painter.draw.patterns import PATTERNS, PIXELS, VARIANTS
 from unprompt_painter.draw.steps import Step, read
-
-FilterStep = tuple[str, ...] | tuple[Step, ...]
-"""The words of a step, or the steps of a drawing."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +28,7 @@ class Style:
         glow: Whether the outline is the body's own colour, brightened.
         drop_shadow: Whether figures throw a hard shadow on the place behind them.
         fade: Share by which the place fades to white behind the figures.
-        pattern: What the filter cuts the image into: the number of patches and how much longer
-            than wide they are; empty for triangles.
-        filter: The layers of the filter by name.
+        filter: Steps of a ``Filtering``.
     """
 
     outline: str | None = None
@@ -58,92 +37,68 @@ class Style:
     glow: bool = False
     drop_shadow: bool = False
     fade: float = 0.0
-    pattern: tuple[float, ...] = ()
-    filter: Mapping[str, Sequence[FilterStep]] = field(default_factory=dict)
-
-    def apply(self, image: Image.Image, rng: Random) -> Image.Image:
-        """Returns an image of ``PIXELS`` by ``PIXELS`` pixels under the filter."""
-        filtering = _Filtering(self.pattern, rng, {"image": image})
-        for name, steps in self.filter.items():
-            image = filtering.run(steps, filtering.layers["image"])
-            filtering.layers[name] = image
-        return image
+    filter: Sequence[Step] = ()
 
 
 @cache
 def style_of(key: str | None) -> Style:
     """Returns a style by its key; None stands for a plain image."""
-    entry = load(f"styles/{key}") if key is not None else {"filter": {}}
-    layers = {name: _read(steps) for name, steps in entry["filter"].items()}
-    return Style(**entry | {"filter": layers, "pattern": tuple(entry.get("pattern", ()))})
+    if key is None:
+        return Style()
+    entry = load(f"styles/{key}")
+    return Style(**entry | {"filter": read(entry["filter"])})
 
 
-@cache
-def _texture(name: str, variant: int) -> Image.Image:
-    """Returns an image of ``textures.yaml``; those with random parts differ by variant."""
-    blank = Image.new("RGB", (PIXELS, PIXELS))
-    return _Filtering((), Random(variant), {}).run(_read(load("textures")[name]), blank)
+class Filtering(Canvas):
+    """Filters an image.
 
-
-def _read(steps: Sequence[Any]) -> list[FilterStep]:
-    return [tuple(step.split()) if isinstance(step, str) else read(step["draw"]) for step in steps]
-
-
-@dataclass
-class _Filtering:
-    """One use of a filter on one image.
-
-    Attributes:
-        pattern: The style's.
-        rng: Source of all randomness.
-        layers: Images by name.
+    To the operations of a canvas come ``ADJUSTMENTS``, ``MIXES`` and ``PATTERNS``; ``keep NAME``
+    and ``from NAME``, which keep the image as a layer and return to it (the first one is called
+    ``image``); and ``paint A B``, which puts A wherever B is white. Second images are layers,
+    textures of ``textures.yaml`` or colours.
     """
 
-    pattern: tuple[float, ...]
-    rng: Random
-    layers: dict[str, Image.Image]
+    def __init__(self, image: Image.Image, rng: Random) -> None:
+        """Filters an image of ``PIXELS`` by ``PIXELS`` pixels, which itself stays as it is."""
+        super().__init__(image, rng)
+        self.layers = {"image": image}
 
     @cached_property
     def variant(self) -> int:
         """Which of the random patterns and textures."""
         return self.rng.randrange(VARIANTS)
 
-    def run(self, steps: Sequence[FilterStep], image: Image.Image) -> Image.Image:
-        """Carries out the steps of a layer."""
-        for step in steps:
-            if isinstance(step[0], str):
-                image = self._step(image, *step)
-            else:
-                image = image.copy()
-                Canvas(image, self.rng).run(step)
-        return image
+    def draw(self, operation: str, *values: Any) -> None:
+        """Carries out one operation."""
+        if operation == "keep":
+            self.layers[values[0]] = self.image.copy()
+        elif operation == "from":
+            self.show(self.layers[values[0]].copy())
+        elif operation in PATTERNS:
+            name, *numbers = values
+            self.layers[name] = PATTERNS[operation](self.image, self.variant, *numbers)
+        elif operation == "paint":
+            self.show(self.image.copy())
+            self.image.paste(self._second(values[0]), mask=self._second(values[1]))
+        elif operation in MIXES:
+            second = self._second(values[0]).convert(self.image.mode)
+            self.show(MIXES[operation](self.image, second, *values[1:]))
+        elif operation in ADJUSTMENTS:
+            self.show(ADJUSTMENTS[operation](self.image, *values))
+        else:
+            super().draw(operation, *values)
 
-    def _step(self, image: Image.Image, operation: str, *words: str) -> Image.Image:
-        if operation == "from":
-            return self.layers[words[0]]
-        if operation == "paint":
-            image = image.copy()
-            image.paste(self._image(image, words[0]), mask=self._image(image, words[1]))
-            return image
-        if operation in ADJUSTMENTS:
-            return ADJUSTMENTS[operation](image, *words)
-        mix = MIXES[operation]
-        amounts, source = words[: mix.amounts], words[mix.amounts :]
-        second = self._image(image, *source).convert(image.mode)
-        return mix.function(image, second, *map(float, amounts))
+    def _second(self, source: str | Colour) -> Image.Image:
+        if not isinstance(source, str):
+            return Image.new("RGB", self.image.size, source)
+        if source in self.layers:
+            return self.layers[source]
+        random = source in load("textures")["random"]
+        return _texture(source, self.variant if random else 0)
 
-    def _image(self, image: Image.Image, name: str, *words: str) -> Image.Image:
-        """Returns a second image for a step on ``image``."""
-        if name in self.layers:
-            return self.layers[name]
-        if name in load("textures"):
-            return _texture(name, self.variant)
-        if name == "grain":
-            return grain(self.variant, *map(int, words))
-        if name == "borders":
-            return borders(self.variant, self.pattern)
-        if name == "cells":
-            return cell_means(image, cells_of(self.variant, self.pattern))
-        if name == "tones":
-            return cell_tones(cells_of(self.variant, self.pattern), *map(int, words))
-        return Image.new("RGB", image.size, colour(name))
+
+@cache
+def _texture(name: str, variant: int) -> Image.Image:
+    textures = load("textures")
+    steps = read((textures["random"] | textures["fixed"])[name])
+    return Filtering(Image.new("RGB", (PIXELS, PIXELS)), Random(variant)).run(steps)
