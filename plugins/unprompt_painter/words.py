@@ -1,9 +1,9 @@
-"""The vocabulary of a prompt: subjects, colours, places, styles and the rest."""
+"""The vocabulary of a prompt: ``data/words.yaml``, which says what the tables mean, as tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from unprompt_painter.data import Colour, colour, load
 
@@ -12,7 +12,7 @@ from unprompt_painter.data import Colour, colour, load
 class Tint:
     """A colour: its wordings and the paint that it stands for."""
 
-    words: tuple[str, ...]
+    words: Sequence[str]
     rgb: Colour
 
 
@@ -23,24 +23,14 @@ class Term:
     Attributes:
         phrases: Wordings inside a sentence, as in "in a snowy forest".
         tags: Wordings between commas, as in "snowy forest".
+        sky: Of a place: whether weather and light can be seen there.
+        hides: Of a style: the attributes that it does not show, ``colour`` or ``light``.
     """
 
-    phrases: tuple[str, ...]
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Setting(Term):
-    """A place; ``sky`` says whether weather and light can be seen there."""
-
+    phrases: Sequence[str]
+    tags: Sequence[str] = ()
     sky: bool = True
-
-
-@dataclass(frozen=True)
-class Style(Term):
-    """A medium; ``phrases`` take "of" ("a photo of"), ``hides`` names what it does not show."""
-
-    hides: tuple[str, ...] = ()
+    hides: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -49,23 +39,19 @@ class Subject:
 
     Attributes:
         colour: Key of the colour it is painted in when the prompt states none.
-        nouns: Wordings as ``(singular, plural)``, all equally likely.
+        nouns: Wordings as ``(singular, plural)``.
         faces: Whether the drawing has a front, so that two of them can face each other.
         floats: Whether it hovers rather than stands on the ground.
     """
 
     colour: str
-    nouns: tuple[tuple[str, str], ...]
+    nouns: Sequence[tuple[str, str]]
     faces: bool = False
     floats: bool = False
 
 
-def _entries(table: str) -> dict[str, dict[str, Any]]:
-    """Returns a table of ``words.yaml`` with tuples for its lists."""
-    return {
-        key: {name: tuple(v) if isinstance(v, list) else v for name, v in entry.items()}
-        for key, entry in load("words")[table].items()
-    }
+def _terms(table: str) -> dict[str, Term]:
+    return {key: Term(**entry) for key, entry in load("words")[table].items()}
 
 
 def _noun(text: str) -> tuple[str, str]:
@@ -74,20 +60,17 @@ def _noun(text: str) -> tuple[str, str]:
 
 
 COLOURS = {
-    key: Tint(entry["words"], colour(entry["rgb"])) for key, entry in _entries("colours").items()
+    key: Tint(entry["words"], colour(entry["rgb"]))
+    for key, entry in load("words")["colours"].items()
 }
-COUNTS: dict[int, list[str]] = load("words")["counts"]
-RELATIONS = {key: Term(**entry) for key, entry in _entries("relations").items()}
-SETTINGS = {key: Setting(**entry) for key, entry in _entries("settings").items()}
-STYLES = {key: Style(**entry) for key, entry in _entries("styles").items()}
-WEATHER = {key: Term(**entry) for key, entry in _entries("weather").items()}
-LIGHTS = {key: Term(**entry) for key, entry in _entries("lights").items()}
-LIGHTS_IN: dict[str | None, list[str]] = load("words")["lights_in"]
-"""The lights that occur with each weather; None stands for an unstated weather."""
-MODIFIERS: list[str] = load("words")["modifiers"]
-PLAIN: list[str] = load("words")["plain"]
-"""What a prompt without a style may call the image."""
+COUNTS: dict[int, Sequence[str]] = load("words")["counts"]
+RELATIONS, SETTINGS, STYLES = _terms("relations"), _terms("settings"), _terms("styles")
+WEATHER, LIGHTS = _terms("weather"), _terms("lights")
+LIGHTS_IN: dict[str | None, Sequence[str]] = load("words")["lights_in"]
+MODIFIERS: Sequence[str] = load("words")["modifiers"]
+PLAIN: Sequence[str] = load("words")["plain"]
+FORMS: Sequence[tuple[float, str]] = [(weight, form) for weight, form in load("words")["forms"]]
 SUBJECTS = {
-    key: Subject(**entry | {"nouns": tuple(map(_noun, entry["nouns"]))})
-    for key, entry in _entries("subjects").items()
+    key: Subject(**entry | {"nouns": [_noun(text) for text in entry["nouns"]]})
+    for key, entry in load("words")["subjects"].items()
 }

@@ -32,7 +32,7 @@ class Canvas:
 
     def run(self, steps: Sequence[Step], **names: Any) -> Image.Image:
         """Carries out steps with some names bound and returns the image."""
-        run(steps, self, names, self.rng)
+        run(steps, self.draw, names, self.rng)
         return self.image
 
     def draw(self, operation: str, *values: Any) -> None:

@@ -9,10 +9,9 @@ from PIL import Image, ImageChops, ImageDraw
 
 from unprompt_painter.data import Colour, colour
 from unprompt_painter.draw.canvas import SIDE, Canvas
-from unprompt_painter.draw.figures import figure
 from unprompt_painter.draw.layout import arrange
 from unprompt_painter.draw.sky import draw_sky, sky_of, tone_of
-from unprompt_painter.draw.stamp import Paints, Place, blend, stamp
+from unprompt_painter.draw.figures import Paints, Place, blend, figure, stamp
 from unprompt_painter.draw.steps import drawing
 from unprompt_painter.draw.styles import Filtering, Style, style_of
 from unprompt_painter.scene import Actor, Scene, has_sky, hidden, painted, seen

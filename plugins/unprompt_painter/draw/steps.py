@@ -22,31 +22,24 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 from unprompt_painter.data import colour, load
 
 Names = dict[str, Any]
 """What is bound while steps run: numbers, colours and words."""
 
-Reader = Callable[[Names], Any]
+Draw = Callable[..., None]
+"""Carries out an operation: its name, then its values."""
 
-
-class Pen(Protocol):
-    """Carries out single operations."""
-
-    def draw(self, operation: str, *values: Any) -> None:
-        """Carries out one, with its colours and numbers."""
-
-
-Step = Callable[[Pen, Names, Random], None]
+Step = Callable[[Draw, Names, Random], None]
 """Draws something, or binds names."""
 
 
-def run(steps: Sequence[Step], pen: Pen, names: Names, rng: Random) -> None:
+def run(steps: Sequence[Step], draw: Draw, names: Names, rng: Random) -> None:
     """Carries out steps; ``names`` gains what they bind, ``rng`` is the source of randomness."""
     for step in steps:
-        step(pen, names, rng)
+        step(draw, names, rng)
 
 
 @cache
@@ -57,20 +50,20 @@ def drawing(name: str) -> Sequence[Step]:
 
 def read(entries: Sequence[Any]) -> Sequence[Step]:
     """Reads the steps of a drawing from a list as YAML holds it."""
-    return [step for entry in entries for step in _steps(entry)]
+    return [_step(entry) for entry in entries]
 
 
-def _steps(entry: str | dict[str, Any]) -> list[Step]:
+def _step(entry: str | dict[str, Any]) -> Step:
     if isinstance(entry, str):
-        return [_operation(*entry.split(None, 1))]
+        return _operation(*entry.split(None, 1))
     if "let" in entry:
-        return [_let(name, _choice(text)) for name, text in entry["let"].items()]
+        return _let({name: _choice(text) for name, text in entry["let"].items()})
     inner = read(entry["draw"])
     if "row" in entry:
-        return [_row(*map(float, entry["row"].split("..")), inner)]
+        return _row(*map(float, entry["row"].split("..")), inner)
     columns = entry.get("each") or {"i": range(entry["repeat"])}
-    cells = zip(*([_constant(item) for item in column] for column in columns.values()), strict=True)
-    return [_loop([dict(zip(columns, row, strict=True)) for row in cells], inner)]
+    rows = zip(*(map(_constant, column) for column in columns.values()), strict=True)
+    return _loop([dict(zip(columns, row, strict=True)) for row in rows], inner)
 
 
 def _operation(operation: str, rest: str = "") -> Step:
@@ -78,14 +71,14 @@ def _operation(operation: str, rest: str = "") -> Step:
     readers = [(index, value) for index, value in enumerate(values) if callable(value)]
     motif = _motif(operation) if operation in load("motifs") else None
 
-    def step(pen: Pen, names: Names, rng: Random) -> None:
+    def step(draw: Draw, names: Names, rng: Random) -> None:
         filled = values.copy()
         for index, reader in readers:
             filled[index] = reader(names)
         if motif is None:
-            pen.draw(operation, *filled)
+            draw(operation, *filled)
         else:
-            run(motif[1], pen, dict(zip(motif[0], filled, strict=True)), rng)
+            run(motif[1], draw, dict(zip(motif[0], filled, strict=True)), rng)
 
     return step
 
@@ -96,27 +89,28 @@ def _motif(name: str) -> tuple[Sequence[str], Sequence[Step]]:
     return entry["values"], read(entry["draw"])
 
 
-def _let(name: str, choose: Callable[[Names, Random], Any]) -> Step:
-    def step(pen: Pen, names: Names, rng: Random) -> None:
-        names[name] = choose(names, rng)
+def _let(choices: dict[str, Callable[[Names, Random], Any]]) -> Step:
+    def step(draw: Draw, names: Names, rng: Random) -> None:
+        for name, choose in choices.items():
+            names[name] = choose(names, rng)
 
     return step
 
 
 def _loop(rows: Sequence[Names], inner: Sequence[Step]) -> Step:
-    def step(pen: Pen, names: Names, rng: Random) -> None:
+    def step(draw: Draw, names: Names, rng: Random) -> None:
         for row in rows:
-            run(inner, pen, {**names, **row}, rng)
+            run(inner, draw, {**names, **row}, rng)
 
     return step
 
 
 def _row(start: float, end: float, inner: Sequence[Step]) -> Step:
-    def step(pen: Pen, names: Names, rng: Random) -> None:
+    def step(draw: Draw, names: Names, rng: Random) -> None:
         x = start
         while x < end:
             bound = {**names, "x": x}
-            run(inner, pen, bound, rng)
+            run(inner, draw, bound, rng)
             x += bound["width"]
 
     return step
@@ -145,7 +139,7 @@ _CHOICES: dict[str, Callable[..., float]] = {
 
 
 def _value(text: str) -> Any:
-    """Reads a value: itself, or a ``Reader`` where it depends on names."""
+    """Reads a value: itself, or a function of the bound names."""
     if text.startswith("("):
         parts = [_value(part) for part in text[1:-1].split(",")]
         return lambda names: tuple(round(part(names)) for part in parts)
@@ -165,25 +159,25 @@ def _constant(item: float | str) -> Any:
         return item
 
 
-def _sum(text: str) -> float | Reader:
+def _sum(text: str) -> float | Callable[[Names], float]:
     """Reads a sum of products, as in ``50+22*side``."""
+    constant = 0.0
     terms: list[tuple[float, list[str]]] = []
     for sign, product in re.findall(r"([+-]?)([^+-]+)", text):
-        parts = product.split("*")
-        factor = math.prod(float(part) for part in parts if not part.isidentifier())
-        names = [part for part in parts if part.isidentifier()]
-        terms.append((-factor if sign == "-" else factor, names))
-    constant = sum(factor for factor, names in terms if not names)
-    terms = [(factor, names) for factor, names in terms if names]
-    if not terms:
-        return constant
+        names = [part for part in product.split("*") if part.isidentifier()]
+        factors = [float(part) for part in product.split("*") if part not in names]
+        factor = math.prod(factors, start=-1.0 if sign == "-" else 1.0)
+        if names:
+            terms.append((factor, names))
+        else:
+            constant += factor
 
-    def reader(names: Names) -> float:
-        total = constant
-        for product, factors in terms:
-            for name in factors:
-                product *= names[name]
-            total += product
-        return total
+    def total(bound: Names) -> float:
+        result = constant
+        for product, names in terms:
+            for name in names:
+                product *= bound[name]
+            result += product
+        return result
 
-    return reader
+    return total if terms else constant
