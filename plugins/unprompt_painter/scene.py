@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from unprompt_painter.words import COLOURS, LIGHTS_IN, RELATIONS, SETTINGS, STYLES, SUBJECTS, WEATHER
-
+from unprompt_painter import words
 
 
 @dataclass(frozen=True)
@@ -60,33 +59,34 @@ COUNT_WEIGHTS_RELATED = (80, 14, 6)
 def sample_scene(rng: Random) -> Scene:
     """Draws a scene from the prior distribution; its parts can all occur together."""
     two = rng.random() < TWO_ACTORS
-    keys = rng.sample(list(SUBJECTS), 2 if two else 1)
+    keys = rng.sample(list(words.SUBJECTS), 2 if two else 1)
     weights = COUNT_WEIGHTS_RELATED if two else COUNT_WEIGHTS_ALONE
     count = rng.choices(range(1, len(weights) + 1), weights)[0]
     counts = (count, 1)[: len(keys)]
     subjects = tuple(
-        Actor(key, _sample(COLOURS, STATED_COLOUR, rng), number) for key, number in zip(keys, counts, strict=True)
+        Actor(key, _sample(words.COLOURS, STATED_COLOUR, rng), number)
+        for key, number in zip(keys, counts, strict=True)
     )
-    setting = _sample(SETTINGS, STATED_SETTING, rng)
-    weather = _sample(WEATHER, STATED_WEATHER, rng) if has_sky(setting) else None
+    setting = _sample(words.SETTINGS, STATED_SETTING, rng)
+    weather = _sample(words.WEATHER, STATED_WEATHER, rng) if has_sky(setting) else None
     return Scene(
         subjects,
         relation=rng.choice(_relations(subjects)) if two else None,
         setting=setting,
         weather=weather,
         light=_sample_light(setting, weather, rng),
-        style=_sample(STYLES, STATED_STYLE, rng),
+        style=_sample(words.STYLES, STATED_STYLE, rng),
     )
 
 
 def has_sky(setting: str | None) -> bool:
     """Returns whether weather and light can be seen in this setting."""
-    return setting is not None and SETTINGS[setting].sky
+    return setting is not None and words.SETTINGS[setting].sky
 
 
-def hidden(style: str | None) -> tuple[str, ...]:
+def hidden(style: str | None) -> Sequence[str]:
     """Returns the attributes that a style does not show (``colour``, ``light``)."""
-    return STYLES[style].hides if style is not None else ()
+    return words.STYLES[style].hides if style is not None else ()
 
 
 def seen(scene: Scene) -> Scene:
@@ -105,7 +105,7 @@ def seen(scene: Scene) -> Scene:
 
 def painted(actor: Actor) -> str:
     """Returns the key of the colour an actor is painted in."""
-    return actor.colour or SUBJECTS[actor.key].colour
+    return actor.colour or words.SUBJECTS[actor.key].colour
 
 
 def fill(seen_scene: Scene, rng: Random) -> Scene:
@@ -130,21 +130,21 @@ def _sample(keys: Iterable[str], stated: float, rng: Random) -> str | None:
 
 
 def _sample_light(setting: str | None, weather: str | None, rng: Random) -> str | None:
-    possible = LIGHTS_IN[weather] if has_sky(setting) else ()
+    possible = words.LIGHTS_IN[weather] if has_sky(setting) else ()
     return _sample(possible, STATED_LIGHT, rng) if possible else None
 
 
 def _relations(subjects: tuple[Actor, ...]) -> list[str]:
     """Returns the relations that two actors can have: only those with a front can face."""
-    face = all(SUBJECTS[actor.key].faces for actor in subjects)
-    return [key for key in RELATIONS if face or key != "facing"]
+    face = all(words.SUBJECTS[actor.key].faces for actor in subjects)
+    return [key for key in words.RELATIONS if face or key != "facing"]
 
 
 def _fill_colour(actor: Actor, is_hidden: bool, rng: Random) -> str | None:
     if is_hidden:
-        return _sample(COLOURS, STATED_COLOUR, rng)
-    if actor.colour != SUBJECTS[actor.key].colour:
+        return _sample(words.COLOURS, STATED_COLOUR, rng)
+    if actor.colour != words.SUBJECTS[actor.key].colour:
         return actor.colour
     # Bayes: the own colour is painted when it is stated and when nothing is stated.
-    stated = STATED_COLOUR / len(COLOURS)
+    stated = STATED_COLOUR / len(words.COLOURS)
     return actor.colour if rng.random() < stated / (stated + 1 - STATED_COLOUR) else None

@@ -1,92 +1,93 @@
-"""The pen of places, skies and textures: it draws in the pixels of an image at once."""
+"""The canvas that places, skies, textures and filters work on, step by step."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, cached_property
 from random import Random
 from typing import Any
 
 from PIL import Image, ImageDraw
 
-from unprompt_painter.data import Colour
-from unprompt_painter.draw.steps import Step, run
+from unprompt_painter.data import Colour, load
+from unprompt_painter.draw.operations import ADJUSTMENTS, DRAWING, MIXES
+from unprompt_painter.draw.patterns import PATTERNS, PIXELS, VARIANTS
+from unprompt_painter.draw.steps import Step, read, run
 
 SIDE = 256
 """Width and height of a scene's canvas in pixels: twice the image's, against jagged edges."""
 
 
 class Canvas:
-    """Draws on an image, in place; colours may be transparent."""
+    """An image that steps change.
+
+    Beside the operations of ``DRAWING``, ``ADJUSTMENTS``, ``MIXES`` and ``PATTERNS`` there are
+    ``keep NAME``, which keeps the image as a layer, ``from NAME``, which returns to a layer (to
+    the first image by the name ``image``), and ``paint A B``, which puts A wherever B is white.
+    A and B and the second images of mixes are layers, textures of ``textures.yaml`` or colours.
+
+    Attributes:
+        image: The image as it is now. Shapes are drawn in its own pixels.
+        rng: Source of all randomness.
+    """
 
     def __init__(self, image: Image.Image, rng: Random) -> None:
-        """Starts from an RGB image; ``rng`` is the source of all randomness."""
+        """Starts from an RGB image."""
         self.rng = rng
-        self.show(image)
-
-    def show(self, image: Image.Image) -> None:
-        """Goes on with another image."""
-        self.image = image
-        self.pen = ImageDraw.Draw(image, "RGBA" if image.mode == "RGB" else None)
+        self._layers = {"image": image}
+        self._show(image)
 
     def run(self, steps: Sequence[Step], **names: Any) -> Image.Image:
         """Carries out steps with some names bound and returns the image."""
-        run(steps, self.draw, names, self.rng)
+        run(steps, self._draw, names, self.rng)
         return self.image
 
-    def draw(self, operation: str, *values: Any) -> None:
-        """Carries out one operation of ``DRAWING``."""
-        DRAWING[operation](self, *values)
+    def _draw(self, operation: str, *values: Any) -> None:
+        if operation in DRAWING:
+            DRAWING[operation](self._pen(values[0]), *values)
+        elif operation in ADJUSTMENTS:
+            self._show(ADJUSTMENTS[operation](self.image, *values))
+        elif operation in MIXES:
+            second = self._second(values[0]).convert(self.image.mode)
+            self._show(MIXES[operation](self.image, second, *values[1:]))
+        elif operation in PATTERNS:
+            name, *numbers = values
+            self._layers[name] = PATTERNS[operation](self.image, self._variant, *numbers)
+        elif operation == "keep":
+            self._layers[values[0]] = self.image.copy()
+        elif operation == "from":
+            self._show(self._layers[values[0]].copy())
+        elif operation == "paint":
+            self._show(self.image.copy())
+            self.image.paste(self._second(values[0]), mask=self._second(values[1]))
+        else:
+            raise ValueError(f"a canvas has no operation {operation!r}")
 
+    def _show(self, image: Image.Image) -> None:
+        self.image = image
+        self._pens: dict[int, ImageDraw.ImageDraw] = {}
 
-def _fade(canvas: Canvas, paint: Colour) -> None:
-    """Lets the image run into a colour towards the bottom."""
-    canvas.image.paste(paint, mask=_ramp(canvas.image.size))
+    def _pen(self, paint: Colour) -> ImageDraw.ImageDraw:
+        """Returns a pen for a colour; the one for transparent colours is much slower."""
+        if len(paint) not in self._pens:
+            mode = "RGBA" if len(paint) == 4 else "RGB"
+            self._pens[len(paint)] = ImageDraw.Draw(self.image, mode)
+        return self._pens[len(paint)]
+
+    @cached_property
+    def _variant(self) -> int:
+        """Which of the random patterns and textures."""
+        return self.rng.randrange(VARIANTS)
+
+    def _second(self, source: str | Colour) -> Image.Image:
+        if not isinstance(source, str):
+            return Image.new("RGB", self.image.size, source)
+        if source in self._layers:
+            return self._layers[source]
+        return _texture(source, self._variant if source in load("textures")["random"] else 0)
 
 
 @cache
-def _ramp(size: tuple[int, int]) -> Image.Image:
-    return Image.linear_gradient("L").resize(size)
-
-
-def _box(x: float, y: float, rx: float, ry: float = 0.0) -> tuple[float, float, float, float]:
-    """Returns the box around an ellipse."""
-    ry = ry or rx
-    return x - rx, y - ry, x + rx, y + ry
-
-
-def _windows(canvas: Canvas, paint: Colour, x0: float, y0: float, x1: float, y1: float) -> None:
-    """Draws the lit windows of a house."""
-    for y in range(int(y0) + 8, int(y1) - 10, 17):
-        for x in range(int(x0) + 5, int(x1) - 10, 12):
-            canvas.pen.rectangle((x, y, x + 6, y + 8), paint)
-
-
-def _aurora(canvas: Canvas, paint: Colour, middle: float, phase: float) -> None:
-    """Draws a waving veil with a bright lower edge."""
-    for x in range(0, SIDE, 8):
-        y = middle + 20 * math.sin(phase + x / 38)
-        canvas.pen.rectangle((x, y - 34, x + 7, y), (*paint, 70))
-        canvas.pen.rectangle((x, y - 10, x + 7, y + 12), (*paint, 150))
-
-
-DRAWING: dict[str, Callable[..., None]] = {
-    "poly": lambda canvas, paint, *xy: canvas.pen.polygon(xy, paint),
-    "rect": lambda canvas, paint, *box: canvas.pen.rectangle(box, paint),
-    "pill": lambda canvas, paint, r, *box: canvas.pen.rounded_rectangle(box, r, paint),
-    "frame": lambda canvas, paint, width, *box: canvas.pen.rectangle(box, None, paint, int(width)),
-    "line": lambda canvas, paint, width, *xy: canvas.pen.line(xy, paint, int(width)),
-    "oval": lambda canvas, paint, *oval: canvas.pen.ellipse(_box(*oval), paint),
-    "ring": lambda canvas, paint, width, *oval: canvas.pen.ellipse(
-        _box(*oval), None, paint, int(width)
-    ),
-    "pie": lambda canvas, paint, *oval: canvas.pen.pieslice(_box(*oval[:4]), *oval[4:], paint),
-    "arc": lambda canvas, paint, width, *oval: canvas.pen.arc(
-        _box(*oval[:4]), *oval[4:], paint, int(width)
-    ),
-    "fade": _fade,
-    "windows": _windows,
-    "aurora": _aurora,
-}
-"""The operations, each with its colour, a width if it is a stroke, and coordinates in pixels."""
+def _texture(name: str, variant: int) -> Image.Image:
+    steps = (load("textures")["random"] | load("textures")["fixed"])[name]
+    return Canvas(Image.new("RGB", (PIXELS, PIXELS)), Random(variant)).run(read(steps))

@@ -133,7 +133,8 @@ def _oval(x: float, y: float, rx: float, ry: float = 0.0, turn: float = 0.0) -> 
 
 def _dome(x: float, y: float, rx: float, ry: float) -> Points:
     """Returns the upper half of an ellipse around a point."""
-    return [(x, y), *((x + rx * across, y + ry * down) for across, down in CIRCLE[10:]), (x + rx, y)]
+    arc = [(x + rx * across, y + ry * down) for across, down in CIRCLE[10:]]
+    return [(x, y), *arc, (x + rx, y)]
 
 
 def _curve(*xy: float, closed: bool = False) -> Points:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from random import Random
 
 from PIL import Image, ImageChops, ImageDraw
 
-from unprompt_painter.data import Colour, colour
+from unprompt_painter.data import Colour, colour, load
 from unprompt_painter.draw.canvas import SIDE, Canvas
-from unprompt_painter.draw.layout import arrange
-from unprompt_painter.draw.sky import draw_sky, sky_of, tone_of
 from unprompt_painter.draw.figures import Paints, Place, blend, figure, stamp
-from unprompt_painter.draw.steps import drawing
-from unprompt_painter.draw.styles import Filtering, Style, style_of
+from unprompt_painter.draw.layout import arrange
+from unprompt_painter.draw.looks import Sky, Style, sky_of, style_of
+from unprompt_painter.draw.steps import Step, drawing, read
 from unprompt_painter.scene import Actor, Scene, has_sky, hidden, painted, seen
 from unprompt_painter.words import COLOURS, SUBJECTS
 
@@ -40,18 +41,18 @@ def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
     place, layout, tint, front, finish = (Random(rng.getrandbits(64)) for _ in range(5))
     image = _backdrop(scene, style, place)
     _subjects(image, scene, style, layout, tint)
-    Canvas(image, front).run(sky_of(scene.weather).front)
-    small = Filtering(image.reduce(2), finish).run(style.filter)
+    image = Canvas(image, front).run(sky_of(scene.weather).front)
+    small = Canvas(image.reduce(2), finish).run(style.filter)
     return small if size == small.width else small.resize((size, size), Image.Resampling.BICUBIC)
 
 
 def _backdrop(scene: Scene, style: Style, rng: Random) -> Image.Image:
+    steps = drawing(f"settings/{scene.setting or 'plain'}")
     if has_sky(scene.setting):
-        image = _with_land(draw_sky(scene, rng), scene, rng)
-        Canvas(image, rng).run(sky_of(scene.weather).behind)
+        image = _land(_sky(scene, rng), steps, colour(_tone(scene).land), rng)
+        image = Canvas(image, rng).run(sky_of(scene.weather).behind)
     else:
-        image = Image.new("RGB", (SIDE, SIDE))
-        Canvas(image, rng).run(drawing(f"settings/{scene.setting or 'plain'}"))
+        image = Canvas(Image.new("RGB", (SIDE, SIDE)), rng).run(steps)
     if scene.weather == "fog":
         image = Image.blend(image, Image.new("RGB", image.size, (226, 229, 231)), 0.66)
     if style.soft_backdrop:
@@ -61,17 +62,41 @@ def _backdrop(scene: Scene, style: Style, rng: Random) -> Image.Image:
     return image
 
 
-def _with_land(image: Image.Image, scene: Scene, rng: Random) -> Image.Image:
-    steps = drawing(f"settings/{scene.setting}")
-    light = colour(tone_of(scene).land)
-    land = image.copy()
-    Canvas(land, rng).run(steps)
+def _tone(scene: Scene) -> Sky:
+    """Returns what gives a scene its colours: the light, or else the weather."""
+    return sky_of(scene.light or scene.weather)
+
+
+def _sky(scene: Scene, rng: Random) -> Image.Image:
+    """Draws the sky with what shines and hangs in it."""
+    light, weather = sky_of(scene.light), sky_of(scene.weather)
+    canvas = Canvas(_gradient(*_tone(scene).sky).copy(), rng)
+    canvas.run([*_sky_steps("start"), *light.draw])
+    if weather.clouds in light.shows:
+        canvas.run(_sky_steps(weather.clouds), paint=colour(weather.paint))
+    return canvas.image
+
+
+@cache
+def _gradient(top: str, bottom: str) -> Image.Image:
+    canvas = Canvas(Image.new("RGB", (SIDE, SIDE), colour(top)), Random(0))
+    return canvas.run(read([f"paint {bottom} ramp"]))
+
+
+@cache
+def _sky_steps(name: str) -> Sequence[Step]:
+    return read(load("skies")["steps"][name])
+
+
+def _land(sky: Image.Image, steps: Sequence[Step], light: Colour, rng: Random) -> Image.Image:
+    """Draws a land under a sky in the colour of the light on it."""
+    image = Canvas(sky.copy(), rng).run(steps)
     if light == WHITE:
-        return land
+        return image
     # The light tints the land alone: the sky has the colours of its light already.
-    mask = ImageChops.difference(land, image).convert("L").point([0] + [255] * 255)
-    image.paste(ImageChops.multiply(land, Image.new("RGB", land.size, light)), mask=mask)
-    return image
+    mask = ImageChops.difference(image, sky).convert("L").point([0] + [255] * 255)
+    sky.paste(ImageChops.multiply(image, Image.new("RGB", image.size, light)), mask=mask)
+    return sky
 
 
 def _subjects(image: Image.Image, scene: Scene, style: Style, layout: Random, tint: Random) -> None:
@@ -81,7 +106,8 @@ def _subjects(image: Image.Image, scene: Scene, style: Style, layout: Random, ti
     for actor, place in standing:
         if style.drop_shadow:
             behind = replace(place, x=place.x + 8, base=place.base + 8)
-            stamp(pen, figure(actor.key), behind, Paints(SHADOW, SHADOW, style.outline_width, SHADOW))
+            shadow = Paints(SHADOW, SHADOW, style.outline_width, SHADOW)
+            stamp(pen, figure(actor.key), behind, shadow)
         elif not (SUBJECTS[actor.key].floats or _is_dark(scene)):
             _ground_shadow(image, place)
         stamp(pen, figure(actor.key), place, paints[actor.key])
@@ -104,7 +130,7 @@ def _paints(actor: Actor, scene: Scene, style: Style, rng: Random) -> Paints:
         outline = blend(body, WHITE, 0.15)
     elif style.outline_width:
         outline = colour(style.outline) if style.outline else _contrast(body, scene)
-    return Paints(body, outline, style.outline_width, colour(tone_of(scene).subjects))
+    return Paints(body, outline, style.outline_width, colour(_tone(scene).subjects))
 
 
 def _contrast(body: Colour, scene: Scene) -> Colour:

@@ -60,7 +60,8 @@ def _step(entry: str | dict[str, Any]) -> Step:
         return _let({name: _choice(text) for name, text in entry["let"].items()})
     inner = read(entry["draw"])
     if "row" in entry:
-        return _row(*map(float, entry["row"].split("..")), inner)
+        start, end = map(float, entry["row"].split(".."))
+        return _row(start, end, inner)
     columns = entry.get("each") or {"i": range(entry["repeat"])}
     rows = zip(*(map(_constant, column) for column in columns.values()), strict=True)
     return _loop([dict(zip(columns, row, strict=True)) for row in rows], inner)

@@ -1,14 +1,54 @@
-"""What the steps of a filter do to an image: adjustments of one and mixes of two."""
+"""What single steps do on a canvas: drawing, adjusting an image and mixing two."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
+from unprompt_painter.data import Colour
 from unprompt_painter.draw.patterns import PIXELS
+
+Pen = ImageDraw.ImageDraw
+
+
+def _box(x: float, y: float, rx: float, ry: float = 0.0) -> tuple[float, float, float, float]:
+    """Returns the box around an ellipse."""
+    ry = ry or rx
+    return x - rx, y - ry, x + rx, y + ry
+
+
+def _windows(pen: Pen, paint: Colour, x0: float, y0: float, x1: float, y1: float) -> None:
+    """Draws the lit windows of a house."""
+    for y in range(int(y0) + 8, int(y1) - 10, 17):
+        for x in range(int(x0) + 5, int(x1) - 10, 12):
+            pen.rectangle((x, y, x + 6, y + 8), paint)
+
+
+def _veil(pen: Pen, paint: Colour, top: float, bottom: float, phase: float) -> None:
+    """Draws a band of light across the canvas, in waves that begin at a phase in radians."""
+    for x in range(0, pen.im.size[0], 8):
+        wave = 20 * math.sin(phase + x / 38)
+        pen.rectangle((x, top + wave, x + 7, bottom + wave), paint)
+
+
+DRAWING: dict[str, Callable[..., None]] = {
+    "poly": lambda pen, paint, *xy: pen.polygon(xy, paint),
+    "rect": lambda pen, paint, *box: pen.rectangle(box, paint),
+    "pill": lambda pen, paint, r, *box: pen.rounded_rectangle(box, r, paint),
+    "frame": lambda pen, paint, width, *box: pen.rectangle(box, None, paint, int(width)),
+    "line": lambda pen, paint, width, *xy: pen.line(xy, paint, int(width)),
+    "oval": lambda pen, paint, *oval: pen.ellipse(_box(*oval), paint),
+    "ring": lambda pen, paint, width, *oval: pen.ellipse(_box(*oval), None, paint, int(width)),
+    "pie": lambda pen, paint, *pie: pen.pieslice(_box(*pie[:4]), *pie[4:], paint),
+    "arc": lambda pen, paint, width, *arc: pen.arc(_box(*arc[:4]), *arc[4:], paint, int(width)),
+    "windows": _windows,
+    "veil": _veil,
+}
+"""Functions of a pen, a colour, the width of a stroke and coordinates in pixels."""
 
 
 def _resize(image: Image.Image, side: float, method: str) -> Image.Image:
