@@ -44,11 +44,14 @@ class Canvas:
 
     def _draw(self, operation: str, *values: Any) -> None:
         if operation in DRAWING:
-            DRAWING[operation](self._pen(values[0]), *values)
+            channels = len(values[0])
+            DRAWING[operation](self._pens.get(channels) or self._new_pen(channels), *values)
         elif operation in ADJUSTMENTS:
             self._show(ADJUSTMENTS[operation](self.image, *values))
         elif operation in MIXES:
-            second = self._second(values[0]).convert(self.image.mode)
+            second = self._second(values[0])
+            if second.mode != self.image.mode:
+                second = second.convert(self.image.mode)
             self._show(MIXES[operation](self.image, second, *values[1:]))
         elif operation in PATTERNS:
             name, *numbers = values
@@ -58,8 +61,9 @@ class Canvas:
         elif operation == "from":
             self._show(self._layers[values[0]].copy())
         elif operation == "paint":
+            source = values[0] if isinstance(values[0], tuple) else self._second(values[0])
             self._show(self.image.copy())
-            self.image.paste(self._second(values[0]), mask=self._second(values[1]))
+            self.image.paste(source, mask=self._second(values[1]))
         else:
             raise ValueError(f"a canvas has no operation {operation!r}")
 
@@ -67,12 +71,11 @@ class Canvas:
         self.image = image
         self._pens: dict[int, ImageDraw.ImageDraw] = {}
 
-    def _pen(self, paint: Colour) -> ImageDraw.ImageDraw:
-        """Returns a pen for a colour; the one for transparent colours is much slower."""
-        if len(paint) not in self._pens:
-            mode = "RGBA" if len(paint) == 4 else "RGB"
-            self._pens[len(paint)] = ImageDraw.Draw(self.image, mode)
-        return self._pens[len(paint)]
+    def _new_pen(self, channels: int) -> ImageDraw.ImageDraw:
+        """Returns a pen for colours of 3 or 4 numbers; the one for transparent ones is slower."""
+        pen = ImageDraw.Draw(self.image, "RGBA" if channels == 4 else "RGB")
+        self._pens[channels] = pen
+        return pen
 
     @cached_property
     def _variant(self) -> int:

@@ -90,10 +90,10 @@ def _sky_steps(name: str) -> Sequence[Step]:
 
 def _land(sky: Image.Image, steps: Sequence[Step], light: Colour, rng: Random) -> Image.Image:
     """Draws a land under a sky in the colour of the light on it."""
-    image = Canvas(sky.copy(), rng).run(steps)
     if light == WHITE:
-        return image
+        return Canvas(sky, rng).run(steps)
     # The light tints the land alone: the sky has the colours of its light already.
+    image = Canvas(sky.copy(), rng).run(steps)
     mask = ImageChops.difference(image, sky).convert("L").point([0] + [255] * 255)
     sky.paste(ImageChops.multiply(image, Image.new("RGB", image.size, light)), mask=mask)
     return sky

@@ -60,7 +60,12 @@ def _edges(grey: Image.Image, gain: float) -> Image.Image:
     edges = grey.filter(ImageFilter.FIND_EDGES)
     # The filter leaves the outermost pixels as they were: no edge there.
     ImageDraw.Draw(edges).rectangle((0, 0, PIXELS - 1, PIXELS - 1), None, 0)
-    return edges.point([min(255, round(max(0, tone - 10) * gain)) for tone in range(256)])
+    return edges.point(_gain(gain))
+
+
+@cache
+def _gain(gain: float) -> list[int]:
+    return [min(255, round(max(0, tone - 10) * gain)) for tone in range(256)]
 
 
 @cache

@@ -73,7 +73,7 @@ def _operation(operation: str, rest: str = "") -> Step:
     motif = _motif(operation) if operation in load("motifs") else None
 
     def step(draw: Draw, names: Names, rng: Random) -> None:
-        filled = values.copy()
+        filled = values.copy() if readers else values
         for index, reader in readers:
             filled[index] = reader(names)
         if motif is None:
