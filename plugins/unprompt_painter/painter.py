@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from unprompt import Dataset, DatasetSpec, Images, Model, Record, hookimpl
-from unprompt_painter.world import World
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from unprompt_painter.world import World
 
 
 class PainterOptions(Model):
@@ -30,6 +31,8 @@ class Painter(Dataset):
 
     def __init__(self, options: PainterOptions) -> None:
         """Nothing is drawn yet."""
+        from unprompt_painter.world import World  # reads the vocabulary
+
         self._ids = tuple(f"{index:06d}" for index in range(options.images))
         self._world = World(options.seed, options.size)
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
+import unprompt_painter
 from unprompt.contracts import Dataset
 from unprompt.data.prompts import prompt_id
 from unprompt.errors import DataError
@@ -66,6 +73,25 @@ def test_the_digest_changes_with_whatever_changes_the_image() -> None:
         for name in ("000000", "000001")
     }
     assert len(digests) == 8
+
+
+def test_the_digest_changes_with_a_figure(tmp_path: Path) -> None:
+    package = tmp_path / "unprompt_painter"
+    shutil.copytree(
+        Path(unprompt_painter.__file__).parent, package, ignore=shutil.ignore_patterns("weights")
+    )
+    code = (
+        "from unprompt_painter.painter import Painter, PainterOptions\n"
+        "print(Painter(PainterOptions()).images().digest('000000'))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    digests = []
+    for line in ("", "- oval ink  50,50 5\n"):
+        with (package / "data" / "figures" / "fox.yaml").open("a", encoding="utf-8") as file:
+            file.write(line)
+        command = [sys.executable, "-c", code]
+        digests.append(subprocess.check_output(command, env=environment, text=True))
+    assert digests[0] != digests[1]
 
 
 def test_other_seeds_are_other_worlds() -> None:

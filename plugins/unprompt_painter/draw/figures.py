@@ -19,7 +19,9 @@ from unprompt_painter.draw.steps import drawing, run
 Point = tuple[float, float]
 Points = list[Point]
 
-CIRCLE: Points = [(math.cos(math.radians(a)), math.sin(math.radians(a))) for a in range(0, 360, 18)]
+_CIRCLE: Points = [
+    (math.cos(math.radians(a)), math.sin(math.radians(a))) for a in range(0, 360, 18)
+]
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,8 @@ def figure(key: str) -> Figure:
     shapes: list[Shape] = []
 
     def record(operation: str, paint: Colour | str, *numbers: float) -> None:
-        if operation in _STROKES:
-            shapes.append(Shape(_STROKES[operation](*numbers[1:]), paint, numbers[0]))
-        else:
-            shapes.append(Shape(_AREAS[operation](*numbers), paint))
+        width, *rest = numbers if operation in _STROKES else (0.0, *numbers)
+        shapes.append(Shape(_OUTLINES[operation](*rest), paint, width))
 
     run(drawing(f"figures/{key}"), record, {}, Random(0))
     points = np.array([point for shape in shapes for point in shape.points])
@@ -127,13 +127,13 @@ def _pairs(*xy: float) -> Points:
 def _oval(x: float, y: float, rx: float, ry: float = 0.0, turn: float = 0.0) -> Points:
     """Returns an ellipse around a point; ``turn`` rotates it, in degrees clockwise."""
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
-    offsets = [(rx * across, (ry or rx) * down) for across, down in CIRCLE]
+    offsets = [(rx * across, (ry or rx) * down) for across, down in _CIRCLE]
     return [(x + dx * cos - dy * sin, y + dx * sin + dy * cos) for dx, dy in offsets]
 
 
 def _dome(x: float, y: float, rx: float, ry: float) -> Points:
     """Returns the upper half of an ellipse around a point."""
-    arc = [(x + rx * across, y + ry * down) for across, down in CIRCLE[10:]]
+    arc = [(x + rx * across, y + ry * down) for across, down in _CIRCLE[10:]]
     return [(x, y), *arc, (x + rx, y)]
 
 
@@ -149,18 +149,17 @@ def _curve(*xy: float, closed: bool = False) -> Points:
     return smooth if closed else [*smooth, points[-1]]
 
 
-_AREAS: dict[str, Callable[..., Points]] = {
+_OUTLINES: dict[str, Callable[..., Points]] = {
     "poly": _pairs,
     "blob": lambda *xy: _curve(*xy, closed=True),
     "oval": _oval,
     "dome": _dome,
     "rect": lambda x0, y0, x1, y1: [(x0, y0), (x1, y0), (x1, y1), (x0, y1)],
-}
-_STROKES: dict[str, Callable[..., Points]] = {
     "line": _pairs,
     "curve": _curve,
     "ring": lambda x, y, r: [*_oval(x, y, r), (x + r, y)],
 }
+_STROKES = ("line", "curve", "ring")  # their first number is a width
 
 
 def scale_of(figure: Figure, place: Place) -> float:

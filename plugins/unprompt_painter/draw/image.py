@@ -72,7 +72,8 @@ def _sky(scene: Scene, rng: Random) -> Image.Image:
     light, weather = sky_of(scene.light), sky_of(scene.weather)
     canvas = Canvas(_gradient(*_tone(scene).sky).copy(), rng)
     canvas.run([*_sky_steps("start"), *light.draw])
-    if weather.clouds in light.shows:
+    heavy = weather.clouds == "overcast" and not light.dark
+    if weather.clouds and (heavy or scene.light is None):
         canvas.run(_sky_steps(weather.clouds), paint=colour(weather.paint))
     return canvas.image
 

@@ -42,7 +42,6 @@ class Sky:
         land, subjects: Colour of the light on them.
         dark: Whether dark subjects need a light outline.
         clouds: Which clouds the weather brings, ``fair`` or ``overcast``, in the colour ``paint``.
-        shows: Which clouds can be seen in the light.
         draw: Sun, moon and what else shines.
         behind, front: What the weather draws behind and before the subjects.
     """
@@ -53,7 +52,6 @@ class Sky:
     dark: bool = False
     clouds: str = ""
     paint: str = "ffffff"
-    shows: Sequence[str] = ()
     draw: Sequence[Step] = ()
     behind: Sequence[Step] = ()
     front: Sequence[Step] = ()
