@@ -1,4 +1,4 @@
-"""Drawing a scene: the place, the subjects, what falls before them, and the style over all."""
+"""Drawing a scene: the setting, the subjects, what falls before them, the style over all."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
     scene = seen(scene)
     style = style_of(scene.style)
     # Each part has its own generator: what one part draws never moves another.
-    place, layout, tint, front, finish = (Random(rng.getrandbits(64)) for _ in range(5))
-    image = _backdrop(scene, style, place)
+    behind, layout, tint, front, finish = (Random(rng.getrandbits(64)) for _ in range(5))
+    image = _backdrop(scene, style, behind)
     _subjects(image, scene, style, layout, tint)
     image = Canvas(image, front).run(sky_of(scene.weather).front)
     small = Canvas(image.reduce(2), finish).run(style.filter)

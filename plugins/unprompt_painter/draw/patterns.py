@@ -57,16 +57,16 @@ def _patches(variant: int, count: float, stretch: float = 1.0) -> Cells:
     label = np.zeros((PIXELS, PIXELS), int)
     # Only pixels around a point can belong to it: far ones always have a nearer one.
     reach = int(5 * stretch * PIXELS / count**0.5) + 1
-    for place, (row, column) in enumerate(centre):
+    for patch, (row, column) in enumerate(centre):
         near = (
             slice(max(0, int(row) - reach), int(row) + reach),
             slice(max(0, int(column) - reach), int(column) + reach),
         )
         down, across = y[near] - row, x[near] - column
-        along = down * np.sin(turn[place]) + across * np.cos(turn[place])
-        aside = down * np.cos(turn[place]) - across * np.sin(turn[place])
+        along = down * np.sin(turn[patch]) + across * np.cos(turn[patch])
+        aside = down * np.cos(turn[patch]) - across * np.sin(turn[patch])
         distance = (along / stretch) ** 2 + aside**2
-        label[near][distance < best[near]] = place
+        label[near][distance < best[near]] = patch
         best[near] = np.minimum(best[near], distance)
     return np.unique(label.ravel(), return_inverse=True)[1].reshape(-1)
 

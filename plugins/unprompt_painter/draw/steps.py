@@ -1,11 +1,13 @@
 """Reads the steps of a drawing from YAML and carries them out.
 
-A drawing is a list of steps; each is a line or a map:
+Figures are drawn with the operations of ``figures.py``, on a field of about 100 by 100 units;
+everything else with those of ``canvas.py``, in pixels. A drawing is a list of steps; each is a line
+or a map:
 
-- ``oval ink  50,54 2*r`` is an operation of the pen in use, or a motif of ``motifs.yaml``, with its
-  values. A value is a number (a sum of products of figures and names), a colour (hex digits or a
-  name of ``palette.yaml``), a colour as three numbers in brackets, or a name: what it is bound to,
-  or else the word itself. Commas and spaces part values.
+- ``oval ink  50,54 2*r`` is an operation, or a motif of ``motifs.yaml``, with its values. A value
+  is a number (a sum of products of numerals and names), a colour (hex digits or a name of
+  ``palette.yaml``), a colour as three numbers in brackets, or a name: what it is bound to, or else
+  the word itself. Commas and spaces part values.
 - ``let: {x: 10..40}`` binds names for the steps after it, in order: ``a..b`` is a random number
   between two, ``whole a..b`` a random whole number, ``truncated a..b`` a random number without its
   fraction, ``a ~ b`` a random number within ``b`` of ``a``, a list one of its entries at random,
