@@ -116,7 +116,7 @@ def test_clip_averages_what_it_gives_for_each_view() -> None:
 
 
 @dataclass(frozen=True)
-class Counted(Pictures):
+class Counted(MemoryImages):
     """Images that count how often they are opened."""
 
     opened: Counter[str] = field(default_factory=Counter)

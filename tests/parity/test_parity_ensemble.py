@@ -69,7 +69,7 @@ def least_cosine(found: npt.ArrayLike, wanted: Rows) -> float:
 
 def example_images() -> dict[str, Image.Image]:
     """Square, wide, tall and grey ones."""
-    whole = [World(9, size=160).picture(i) for i in range(6)]
+    whole = [World(9, size=160).image(i) for i in range(6)]
     cut = [whole[0], whole[1].crop((0, 40, 160, 160)), whole[2].crop((0, 0, 120, 160)), *whole[3:]]
     cut[5] = cut[5].convert("L")
     return {f"pic_{i}": image for i, image in enumerate(cut)}

@@ -88,7 +88,7 @@ def queries() -> Rows:
 
 
 def example_images() -> dict[str, Image.Image]:
-    return {f"image-{i}": World(5, size=128).picture(i) for i in range(6)}
+    return {f"image-{i}": World(5, size=128).image(i) for i in range(6)}
 
 
 def random_bank(queries: Rows, size: int) -> PromptBank:
@@ -139,7 +139,7 @@ def test_the_neighbours_are_the_hundred_nearest(queries: Rows) -> None:
 @pytest.mark.parametrize("shape", [(160, 160), (160, 120), (120, 160), (40, 30)])
 def test_pixels_are_bicubic_224_centre_cropped_and_standardised(shape: tuple[int, int]) -> None:
     mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-    image = World(6, size=160).picture(0).crop((0, 0, *shape))
+    image = World(6, size=160).image(0).crop((0, 0, *shape))
     scale = 224 / min(shape)
     width, height = (int(side * scale) for side in shape)
     left, top = (width - 224) // 2, (height - 224) // 2
