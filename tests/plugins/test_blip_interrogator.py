@@ -38,7 +38,7 @@ WORDS = [
     "sky",
     "on",
     "of",
-    "picture",
+    "image",
     "photo",
     "with",
     "big",
@@ -243,8 +243,8 @@ def test_a_caption_that_wants_to_end_at_once(blip: Path, least: int) -> None:
 
 def test_a_prompt_leads_the_caption_and_is_no_part_of_it(blip: Path) -> None:
     images = example_images()
-    led = captioner(blip, prompt="A picture of").captions(images)
-    assert not any(text.startswith("a picture of") for text in led.values())
+    led = captioner(blip, prompt="An image of").captions(images)
+    assert not any(text.startswith("an image of") for text in led.values())
     assert led != captioner(blip).captions(images)
 
 
@@ -253,7 +253,7 @@ def test_a_chat_model_captions_too(tmp_path: Path) -> None:
     images = example_images().select(("large", "grey"))
     found = captioner(tmp_path / "chat", min_tokens=3).captions(images)
     assert set(found) == {"large", "grey"}
-    assert not any("picture" in text and "assistant" in text for text in found.values())
+    assert not any("image" in text and "assistant" in text for text in found.values())
 
 
 def save_chat(folder: Path) -> None:

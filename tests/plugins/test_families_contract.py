@@ -158,6 +158,6 @@ def test_the_examples_hold_the_images_that_break_predictors() -> None:
     sizes = {name: source.open(name).size for name in source.ids}
     assert sizes["one-pixel"] == (1, 1)
     assert sizes["narrow"] == (4000, 10)
-    modes = {name: image.mode for name, image in source.source.pictures.items()}  # type: ignore[attr-defined]
+    modes = {name: image.mode for name, image in source.source.images.items()}  # type: ignore[attr-defined]
     assert (modes["grey"], modes["transparent"]) == ("L", "RGBA")
     assert len(example_train_set()) > 5

@@ -115,7 +115,7 @@ def test_wordings_are_drawn_for_each_image() -> None:
 
 
 def test_an_image_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(DataError, match="no picture for '000099'"):
+    with pytest.raises(DataError, match="no image for '000099'"):
         painter().images().select(["000001", "000099"])
 
 

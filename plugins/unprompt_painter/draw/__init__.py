@@ -1,4 +1,4 @@
-"""Drawing: from a scene to a image."""
+"""Drawing: from a scene to an image."""
 
 from unprompt_painter.draw.image import draw
 
