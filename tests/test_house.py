@@ -187,7 +187,7 @@ def test_the_wheel_holds_everything_below_core_and_plugins(wheel: zipfile.ZipFil
     assert inside == wanted
     assert "unprompt/py.typed" in inside
     for name in ("clip-a/open_clip_model.safetensors", "clip-a/tokenizer.json"):
-        info = wheel.getinfo(f"unprompt_painter/weights/{name}")
+        info = wheel.getinfo(f"unprompt_painter/checkpoints/{name}")
         assert info.file_size == (ROOT / "plugins" / info.filename).stat().st_size > 10_000
 
 

@@ -102,8 +102,8 @@ def test_the_experiment_of_the_readme_is_valid(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_check_block_says_what_is_missing_and_rehearses(tmp_path: Path) -> None:
-    asks, rehearses = blocks("README.md")["check"].splitlines()
+def test_the_check_block_says_what_is_missing_and_runs(tmp_path: Path) -> None:
+    asks, runs = blocks("README.md")["check"].splitlines()
     for name in ("strong", "embedded"):
         (tmp_path / "ensembles").mkdir(exist_ok=True)
         shutil.copy(ROOT / "ensembles" / f"{name}.yaml", tmp_path / "ensembles")
@@ -125,10 +125,10 @@ def test_the_check_block_says_what_is_missing_and_rehearses(tmp_path: Path) -> N
     assert asked.returncode == 1, asked.stderr  # nothing has been downloaded
     assert "hf download laion/CLIP-ViT-H-14-laion2B-s32B-b79K" in asked.stdout
     # Five towers at full size would take minutes and 12 GiB: the small ones show the command.
-    rehearsed = shell(rehearses.replace("strong", "embedded"))
-    assert rehearsed.returncode == 0, rehearsed.stdout + rehearsed.stderr
+    finished = shell(runs.replace("strong", "embedded"))
+    assert finished.returncode == 0, finished.stdout + finished.stderr
     assert (
-        len(re.findall(r"^\S+ +[\d.]+ s +[\d.]+ s +[\d.]+ GiB$", rehearsed.stdout, re.MULTILINE))
+        len(re.findall(r"^\S+ +[\d.]+ s +[\d.]+ s +[\d.]+ GiB$", finished.stdout, re.MULTILINE))
         == 5
     )
 

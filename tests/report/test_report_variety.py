@@ -67,7 +67,7 @@ def test_with_folds_no_image_is_counted_twice(make_run: MakeRun, read_page: Read
 
 
 def test_members_that_are_dropped(make_run: MakeRun, read_page: ReadPage) -> None:
-    page = read_page(make_run(noise={2: 5.0}, prune=True))
+    page = read_page(make_run(noise={2: 5.0}, drop_members=True))
     assert "Dropped because leaving them out did not hurt: member-2." in page.text
     dash = "\N{EN DASH}"
     assert page.table("Weights")["member-2"] == ["0.000", dash, dash, "not used"]

@@ -12,12 +12,12 @@ from unprompt._cli.options import (
     AsJson,
     BatchSize,
     Device,
+    DropMembers,
     Ensemble,
     Experiment,
     Offline,
     Overrides,
     Precision,
-    Prune,
     Quiet,
 )
 
@@ -43,14 +43,14 @@ def run(
         Path | None,
         typer.Option(help="The run's folder. Default: runs/NAME/RUN-ID beside the YAML file."),
     ] = None,
-    prune: Prune = False,
+    drop_members: DropMembers = False,
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
     """Run an experiment: train members, search weights, report scores on the test split."""
     from unprompt._cli.run import run_command
 
-    overrides = [*(overrides or []), *(["search.prune=true"] if prune else [])]
+    overrides = [*(overrides or []), *(["search.drop_members=true"] if drop_members else [])]
     run_command(experiment, overrides, output, offline=offline, quiet=quiet)
 
 
@@ -65,14 +65,14 @@ def search(
         typer.Option(help="Where the study lives. Default: search.storage, or a file in runs/."),
     ] = None,
     overrides: Overrides = None,
-    prune: Prune = False,
+    drop_members: DropMembers = False,
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
     """Fill an experiment's study; the same command elsewhere on the same storage joins in."""
     from unprompt._cli.search import search_command
 
-    said = [*(overrides or []), *(["search.prune=true"] if prune else [])]
+    said = [*(overrides or []), *(["search.drop_members=true"] if drop_members else [])]
     said += [] if workers is None else [f"search.workers={workers}"]
     if storage is not None:  # a path on the command line starts where the command is given
         place = storage if "://" in storage else str(Path(storage).expanduser().absolute())
@@ -158,13 +158,13 @@ def check(
     ensemble: Ensemble,
     images: Annotated[
         list[str] | None,
-        typer.Option(help="Images for the rehearsal: a file, folder or glob; repeatable."),
+        typer.Option(help="Images for the dry run: a file, folder or glob; repeatable."),
     ] = None,
-    random_weights: Annotated[
+    dry_run: Annotated[
         bool,
         typer.Option(
-            "--random-weights",
-            help="Rehearse: build every tower at full size with random weights and run images.",
+            "--dry-run",
+            help="Dry run: build every tower at full size with random parameters and run images.",
         ),
     ] = False,
     device: Device = "cpu",
@@ -172,14 +172,14 @@ def check(
     batch_size: BatchSize = 8,
     overrides: Overrides = None,
 ) -> None:
-    """Say what an ensemble needs: files, sizes and, in a rehearsal, time and memory."""
+    """Say what an ensemble needs: files, sizes and, in a dry run, time and memory."""
     from unprompt._cli.check import check_command
     from unprompt._cli.setup import runtime_config
 
     check_command(
         ensemble,
         images=images or [],
-        random_weights=random_weights,
+        dry_run=dry_run,
         config=runtime_config(device, precision, batch_size),
         overrides=overrides or [],
     )
