@@ -270,7 +270,10 @@ def test_an_ensemble_without_files(unprompt: Command, light: Callable[..., Path]
         (["none.yaml"], "none.yaml: cannot be read: no such file or directory"),
         (["light.yaml", "--images", "none"], "none: no such file or folder"),
         (["light.yaml", "--device", "cuda:99"], "runtime.device: 'cuda:99' cannot be used"),
-        (["light.yaml", "--batch-size", "0"], "--batch-size: Input should be greater than"),
+        (
+            ["light.yaml", "--batch-size", "0"],
+            "batch_size (--batch-size): Input should be greater than",
+        ),
         (["light.yaml", "--set", "members.lamp-0.weight=-1"], "members.0.weight: should be at"),
     ],
 )

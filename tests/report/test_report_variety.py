@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from unprompt._cli.report import report_command
+from unprompt._cli.commands import report
 from unprompt._report.build import build_report
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def test_an_image_that_is_not_there(make_run: MakeRun, read_page: ReadPage) -> N
 
 def test_the_command_prints_the_path(make_run: MakeRun) -> None:
     app = typer.Typer()
-    app.command()(report_command)
+    app.command()(report)
     folder = make_run()
     (folder / "report.html").unlink()
     done = CliRunner().invoke(app, [str(folder)])
