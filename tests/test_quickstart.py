@@ -131,6 +131,19 @@ def test_the_own_images_block_runs(quickstart: Quickstart) -> None:
     assert first["prompt"] and first["evidence"] and len(first["embedding"]) == 384
 
 
+def test_the_python_block_runs(quickstart: Quickstart) -> None:
+    program = readme_block("python")
+    assert len([line for line in program.splitlines() if line]) == 5
+    (quickstart.place / "program.py").write_text(program)
+    printed = shell("python program.py", quickstart.place)
+    scores, (first, *rest) = quickstart.scores, printed.splitlines()
+    weights = json.loads(first.partition(" ")[2].replace("'", '"'))
+    assert weights == scores["weights"]
+    assert float(first.split()[0]) == scores["test"]["ensemble"]["score"]
+    assert " ".join(rest).endswith("(12, 384)")  # the images of the block above
+    assert "'p0': '" in rest[0]
+
+
 def test_the_study_block_runs(quickstart: Quickstart) -> None:
     lines = readme_block("study").splitlines()
     [dashboard] = [line for line in lines if line.startswith("unprompt dashboard")]

@@ -347,9 +347,9 @@ def test_the_full_size_ensembles_name_members_hub_files_and_sizes(
 @pytest.mark.usefixtures("empty_hub")
 def test_the_seeds_private_files_are_looked_for_beside_it(unprompt: Command, root: Path) -> None:
     done = unprompt("check", root / "ensembles" / "kaggle-68th.yaml")
-    where = {row[3] for row in rows(done.stdout, "member ") if "seed/" in row[3]}
+    where = {row[3] for row in rows(done.stdout, "member ") if "kaggle-68th/" in row[3]}
     names = ("prompts.parquet", "clip-l14.pth", "vit-l16-384.pth")
-    assert where == {str(root / "ensembles" / "seed" / name) for name in names}
+    assert where == {str(root / "ensembles" / "kaggle-68th" / name) for name in names}
 
 
 # Dry runs

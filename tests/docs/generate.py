@@ -28,10 +28,22 @@ ROOT = Path(__file__).parents[2]
 
 
 def key_table(model: type[BaseModel], without: Collection[str] = ()) -> str:
-    """Every key that a model takes, nested ones with their path, but for those in ``without``."""
+    """Every key that a model takes, nested ones with their path, but for those in ``without``.
+
+    A key that several models of a union have is one row: their types and what they say of it,
+    with the default of the first, which is the default model.
+    """
+    merged: dict[str, list[list[str]]] = {}
+    for key, *cells in _rows(model, "", without):
+        merged.setdefault(key, []).append(cells)
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    keys = _rows(model, "", without)
-    return "\n".join(rows + [" | ".join(["", *row, ""]).strip() for row in keys])
+    for key, variants in merged.items():
+        types, defaults, meanings = (
+            list(dict.fromkeys(column)) for column in zip(*variants, strict=True)
+        )
+        cells = [key, " or ".join(types), defaults[0], " ".join(meanings)]
+        rows.append(" | ".join(["", *cells, ""]).strip())
+    return "\n".join(rows)
 
 
 def recipe_tables() -> str:
@@ -81,7 +93,7 @@ def _type(annotation: Any) -> str:
     if origin is Literal:
         return " or ".join(f"`{choice}`" for choice in inner)
     if origin in (Union, UnionType):
-        return " or ".join(_type(one) for one in inner if one is not NoneType)
+        return " or ".join(dict.fromkeys(_type(kind) for kind in inner if kind is not NoneType))
     if annotation is Any:
         return "anything"
     if origin in (tuple, list):
@@ -117,7 +129,7 @@ def plugin_options() -> str:
 def hook_table() -> str:
     """Every hook with its signature and docstring."""
     parts = []
-    for name, function in sorted(vars(hookspecs).items()):
+    for name, function in vars(hookspecs).items():  # in the order of a plugin's life
         if name.startswith("unprompt_"):
             signature = str(inspect.signature(function)).replace("'", "")
             body = inspect.getdoc(function) or ""

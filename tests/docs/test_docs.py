@@ -33,6 +33,7 @@ ELSEWHERE = {
     ("README.md", "quickstart output"),  # tests/test_quickstart.py
     ("README.md", "own images"),  # likewise
     ("README.md", "study"),  # likewise
+    ("README.md", "python"),  # likewise
 }
 SHOWN = {("core/README.md", None)}  # an image of the pipeline, not a command
 

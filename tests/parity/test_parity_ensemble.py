@@ -158,7 +158,7 @@ def save_hub(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Solution:
-    """A folder with ``kaggle-68th.yaml``, its ``seed/`` files, small towers and images."""
+    """A folder with ``kaggle-68th.yaml``, its ``kaggle-68th/`` files, small towers and images."""
 
     folder: Path
 
@@ -178,10 +178,10 @@ def solution(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[S
     from huggingface_hub import constants
 
     folder = tmp_path_factory.mktemp("parity")
-    (folder / "seed").mkdir()
-    pa.parquet.write_table(pa.table({"prompt": PROMPTS}), folder / "seed" / "prompts.parquet")
-    save_vision_state(folder / "seed" / "clip-l14.pth")
-    save_timm_state(folder / "seed" / "vit-l16-384.pth")
+    (folder / "kaggle-68th").mkdir()
+    pa.parquet.write_table(pa.table({"prompt": PROMPTS}), folder / "kaggle-68th" / "prompts.parquet")
+    save_vision_state(folder / "kaggle-68th" / "clip-l14.pth")
+    save_timm_state(folder / "kaggle-68th" / "vit-l16-384.pth")
     save_hub(folder / "hub")
     said = yaml.safe_load((root / "ensembles" / "kaggle-68th.yaml").read_text())
     options = {member["plugin"]: member["options"] for member in said["members"]}
@@ -377,7 +377,7 @@ def small_clip(solution: Solution) -> Clip:
 
 @pytest.fixture(scope="module")
 def views(solution: Solution) -> tuple[Rows, Rows]:
-    return l16_views(solution.folder / "seed" / "vit-l16-384.pth")
+    return l16_views(solution.folder / "kaggle-68th" / "vit-l16-384.pth")
 
 
 @pytest.fixture(scope="module")
@@ -390,7 +390,7 @@ def expected(solution: Solution, small_clip: Clip, views: tuple[Rows, Rows]) -> 
     rows = {
         "knn-vit-g": knn(small.images(), small.texts(prompts), targets),
         "knn-vit-h": knn(large.images(), large.texts(prompts), targets),
-        "clip-l14": clip_l14(solution.folder / "seed" / "clip-l14.pth"),
+        "clip-l14": clip_l14(solution.folder / "kaggle-68th" / "clip-l14.pth"),
         "clip-l16-384": normalised(normalised(plain) + normalised(flipped)),
         "clip-blip": minilm(texts),
     }
