@@ -182,7 +182,7 @@ def test_a_source_without_mistakes_passes() -> None:
     [
         (
             "members: [{plugin: a}, {plugin: a}]",
-            "f:1:1: two members are called 'a': give one of them a `name`",
+            "f:1:1: two members are named 'a': give one of them another `name`",
         ),
         ("members: [{plugin: a, weight: 0}]", "f:1:1: every weight is 0: nothing is left to blend"),
         ("members: []", "f:1:1: members: should have at least 1 item"),

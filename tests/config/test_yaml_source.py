@@ -128,7 +128,7 @@ def test_aliases_repeat_plain_data_as_copies() -> None:
 @pytest.mark.parametrize("text", ["a: &x [*x]", "a: &x {b: {c: *x}}", "&x {a: *x}"])
 def test_an_alias_inside_itself_is_refused(text: str) -> None:
     (problem,) = _problems(text)
-    assert "not YAML: an alias stands inside what it names" in problem
+    assert "not YAML: an alias is inside the value that it names" in problem
     assert problem.startswith(f"f.yaml:1:{text.index('*') + 1}: ")
 
 

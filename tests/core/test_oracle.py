@@ -84,13 +84,13 @@ def test_wordings_are_joined_by_id() -> None:
 def test_a_image_with_fewer_wordings_is_named() -> None:
     world = World(seed=2, images=3, draws=4, noise=0.5)
     world.wordings["p1"].pop()
-    with pytest.raises(DataError, match=r"not 4 wordings.*'p1'$"):
+    with pytest.raises(DataError, match=r"images without exactly 4 wordings: 'p1'$"):
         oracle_cosines(world.wordings, world.targets, world.encoder)
 
 
 def test_a_single_wording_is_refused() -> None:
     world = World(seed=2, images=3, draws=1, noise=0.5)
-    with pytest.raises(DataError, match="not 2 wordings"):
+    with pytest.raises(DataError, match="without exactly 2 wordings: 'p0'"):
         oracle_cosines(world.wordings, world.targets, world.encoder)
 
 

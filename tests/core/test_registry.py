@@ -149,14 +149,14 @@ def test_a_hook_that_does_not_fit_is_named_and_others_still_work(
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ("'echo'", "unprompt_predictor gave 'echo', not a predictor's spec"),
+        ("'echo'", "unprompt_predictor gave 'echo', not a PredictorSpec"),
         (
             "DatasetSpec('odd', 's', Model, 'm:C')",
             "unprompt_predictor gave DatasetSpec(",
         ),
         (
             "PredictorSpec('other', 's', Model, 'm:C')",
-            "its spec is called 'other', its entry point is not",
+            "its spec is named 'other', but its entry point is named 'odd'",
         ),
         ("1 / 0", "unprompt_predictor raised ZeroDivisionError: division by zero"),
     ],

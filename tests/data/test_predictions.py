@@ -155,13 +155,13 @@ def test_format_of_suffix(name: str, format: str) -> None:
 
 
 def test_format_unknown(tmp_path: Path) -> None:
-    known = "there are kaggle (.csv), jsonl (.jsonl), parquet (.parquet), npy (.npy)"
+    known = "known are kaggle (.csv), jsonl (.jsonl), parquet (.parquet), npy (.npy)"
     with pytest.raises(DataError) as caught:
         format_of(Path("a.txt"))
-    assert str(caught.value) == f"a.txt: the suffix means no format of predictions; {known}"
+    assert str(caught.value) == f"a.txt: no format of predictions has this suffix; {known}"
     with pytest.raises(DataError) as caught:
         write_predictions(tmp_path / "a.csv", "csv", three())
-    assert str(caught.value) == f"no format of predictions 'csv'; {known}"
+    assert str(caught.value) == f"unknown format of predictions 'csv'; {known}"
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -267,7 +267,7 @@ def test_jsonl_rows_of_other_lengths(tmp_path: Path, rows: list[object], names: 
     path = tmp_path / "p.jsonl"
     lines = [json.dumps({"image_id": str(i), "embedding": row}) for i, row in enumerate(rows)]
     path.write_text("\n".join(lines))
-    assert broken(path) == (f"not the same number of numbers as in the first: {names}",)
+    assert broken(path) == (f"their embeddings are not as long as the first one: {names}",)
 
 
 @pytest.mark.parametrize(
@@ -291,8 +291,11 @@ def test_jsonl_ids_and_numbers(
 @pytest.mark.parametrize(
     ("columns", "problem"),
     [
-        ({"image_id": ["a", "b"], "embedding": [[1.0, 0.0], [1.0]]}, "as in the first: 'b'"),
-        ({"image_id": ["a", "b"], "embedding": [[1.0], None]}, "as in the first: 'b'"),
+        (
+            {"image_id": ["a", "b"], "embedding": [[1.0, 0.0], [1.0]]},
+            "not as long as the first one: 'b'",
+        ),
+        ({"image_id": ["a", "b"], "embedding": [[1.0], None]}, "not as long as the first one: 'b'"),
         ({"image_id": ["a"], "embedding": [[1.0, None]]}, "values that are not finite: 'a'"),
         ({"image_id": ["a", None], "embedding": [[1.0], [1.0]]}, "1 predictions have no image id"),
         ({"image_id": ["a"], "rows": [[1.0]]}, "needs one column of embedding; has"),

@@ -140,5 +140,5 @@ def test_texts_refuse_images_inside_tables(tmp_path: Path) -> None:
 
 def test_texts_refuse_half_a_character(tmp_path: Path) -> None:
     path = table(tmp_path, "a.jsonl", '{"prompt": "a \\ud83d\\ude00"}\n{"prompt": "a \\ud83d"}\n')
-    with pytest.raises(DataError, match="row 2: column 'prompt' holds half a character"):
+    with pytest.raises(DataError, match="row 2: column 'prompt' holds half of a surrogate pair"):
         texts(read_rows(path), "prompt", path)

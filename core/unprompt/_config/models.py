@@ -1,4 +1,4 @@
-"""What an ensemble's and an experiment's YAML may say; field descriptions are the reference."""
+"""The models of ensembles and experiments in YAML; field descriptions are the reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unprompt._config.location import Location
 from unprompt._config.search import SearchConfig
 
 RESERVED = {"ensemble", "image_id", "prompt", "predicted", "cosine", "group"}
-"""Names beside members' in files and columns."""
+"""Names that files and columns use themselves, so that no member can have them."""
 
 
 class PartConfig(Model):
@@ -45,7 +45,7 @@ class MemberConfig(PartConfig):
 
 
 class EnsembleConfig(Model):
-    """Ordered members, and the space that they predict in."""
+    """Ordered members, and the text encoder whose space they predict in."""
 
     name: Name = Field(default="ensemble", description="Shown in tables and files.")
     text_encoder: PartConfig = Field(
@@ -60,10 +60,10 @@ class EnsembleConfig(Model):
         names = [member.label for member in self.members]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
-            what = f"two members are called {repeated[0]!r}: give one of them a `name`"
+            what = f"two members are named {repeated[0]!r}: give one of them another `name`"
             raise PydanticCustomError("members", "{what}", {"what": what})
         for name in sorted(RESERVED & set(names)):
-            what = f"a member cannot be called {name!r}: tables use that name themselves"
+            what = f"a member cannot be named {name!r}: tables use that name themselves"
             raise PydanticCustomError("members", "{what}", {"what": what})
         if not any(member.weight > 0 for member in self.members):
             raise PydanticCustomError("members", "every weight is 0: nothing is left to blend")
@@ -71,7 +71,7 @@ class EnsembleConfig(Model):
 
 
 class SplitConfig(Model):
-    """How images are divided: members learn on train, weights on holdout, scores on test."""
+    """How images are divided: train fits members, holdout fits weights, test gives scores."""
 
     train: float = Field(default=0.8, gt=0, lt=1, description="Share of the images.")
     holdout: float = Field(default=0.1, gt=0, lt=1, description="Share of the images.")
@@ -101,7 +101,7 @@ class DataConfig(PartConfig):
 
 
 class ScoreConfig(Model):
-    """How results are judged."""
+    """How results are scored."""
 
     bootstrap: int = Field(
         default=1000, ge=100, description="Resamples of groups behind each 95 % interval."
@@ -129,7 +129,7 @@ class RuntimeConfig(Model):
 
 
 class ExperimentConfig(Model):
-    """Data, an ensemble, a search, and how to score: one run's worth."""
+    """Data, an ensemble, a search and scoring: the configuration of one run."""
 
     name: Name = Field(description="Names the folder below the runs folder.")
     data: DataConfig = Field(description="Where images and prompts come from.")

@@ -1,29 +1,26 @@
-"""Options of a member with some values changed, by their paths."""
+"""Change some of a member's options."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from unprompt.types import Json
 
-
-def with_changes(options: BaseModel, changes: Mapping[str, Json]) -> dict[str, Json]:
-    """Options as plain data with other values.
+def with_changes(options: BaseModel, changes: Mapping[str, object]) -> dict[str, object]:
+    """Options as plain data, with some values replaced.
 
     Args:
         options: A member's options.
-        changes: Path, such as ``kernel.temperature``, -> value.
+        changes: Each path, such as ``kernel.temperature``, with its new value.
     """
-    plain: dict[str, Json] = copy.deepcopy(options.model_dump(mode="json"))
+    plain = options.model_dump(mode="json")
     for path, value in changes.items():
         *outer, last = path.split(".")
-        place = plain
-        for step in outer:
-            if not isinstance(place.get(step), dict):
-                place[step] = {}
-            place = place[step]
-        place[last] = value
+        block = plain
+        for name in outer:
+            if not isinstance(block.get(name), dict):
+                block[name] = {}
+            block = block[name]
+        block[last] = value
     return plain

@@ -1,4 +1,4 @@
-"""What an experiment's ``search`` block may say."""
+"""The model of an experiment's ``search`` block."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _SCHEME = re.compile(r"^[a-z][a-z0-9+]*://")
 JOURNAL = "journal://"
 
 
-def _placed(where: str, info: ValidationInfo) -> str:
-    """A journal's path from the folder of the YAML file that says it; URLs as they are."""
-    path = where.removeprefix(JOURNAL)
+def _absolute(storage: str, info: ValidationInfo) -> str:
+    """A journal's path, made absolute from the folder of its YAML file; URLs as they are."""
+    path = storage.removeprefix(JOURNAL)
     if _SCHEME.match(path):
-        return where
-    folder = getattr(where, "folder", (info.context or {}).get("folder"))
+        return storage
+    folder = getattr(storage, "folder", (info.context or {}).get("folder"))
     return str(((folder or Path.cwd()) / Path(path).expanduser()).absolute())
 
 
-Storage = Annotated[str, Field(min_length=1), AfterValidator(_placed)]
+Storage = Annotated[str, Field(min_length=1), AfterValidator(_absolute)]
 
 
 class SearchConfig(Model):
