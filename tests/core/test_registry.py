@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from unprompt import DatasetSpec, PluginError, PredictorSpec, Runtime, RunView
-from unprompt._registry.plugins import Claim, Registry
+from unprompt._registry.claims import Claim
+from unprompt._registry.plugins import Registry
 
 InstallPlugin = Callable[..., Path]
 

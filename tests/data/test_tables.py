@@ -1,7 +1,11 @@
 """Rows from CSV, TSV, JSON lines and Parquet, and errors that name the line."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -122,13 +126,13 @@ def test_no_column_lists_what_is_there() -> None:
 
 
 @pytest.mark.parametrize("find", [pick_column, find_column])
-def test_two_columns_for_one_role(find: object) -> None:
+def test_two_columns_for_one_role(find: Callable[..., object]) -> None:
     with pytest.raises(DataError, match=r"t\.csv: the columns 'text', 'prompt' mean the same"):
         find(["text", "id", "prompt"], ("prompt", "text"), Path("t.csv"))
 
 
 def test_texts() -> None:
-    rows = [{"a": " x "}, {"a": None}, {"a": 7}]
+    rows: list[dict[str, Any]] = [{"a": " x "}, {"a": None}, {"a": 7}]
     assert texts(rows, "a", Path("t.jsonl")) == [" x ", "", "7"]
 
 

@@ -20,27 +20,15 @@ from unprompt._files.hashing import content_hash
 from unprompt._registry.loading import load_ensemble
 from unprompt._registry.plugins import Registry
 
+ScoresOf = Callable[[Path], dict[str, Any]]
+Numbers = Callable[[Any], list[float]]
 Command = Callable[..., CompletedProcess[str]]
 MEMBERS = ("knn-vit-g", "knn-vit-h", "clip-l14", "clip-l16-384", "clip-blip")
-
-
-def scores_of(folder: Path) -> dict[str, Any]:
-    scores: dict[str, Any] = json.loads((folder / "scores.json").read_text())
-    return scores
 
 
 def folder_of(done: CompletedProcess[str]) -> Path:
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[-1])
-
-
-def numbers(value: Any) -> list[float]:
-    """Every number of plain data, in order."""
-    if isinstance(value, dict):
-        return [number for key in sorted(value) for number in numbers(value[key])]
-    if isinstance(value, list):
-        return [number for item in value for number in numbers(item)]
-    return [value] if isinstance(value, int | float) else []
 
 
 def cached() -> dict[Path, int]:
@@ -105,7 +93,9 @@ def test_experiment_yaml_is_resolved(small_folder: Path, unprompt: Command) -> N
     assert yaml.safe_load(unprompt("config", "show", path).stdout) == content
 
 
-def test_experiment_yaml_gives_the_same_scores(again: Again, small_folder: Path) -> None:
+def test_experiment_yaml_gives_the_same_scores(
+    again: Again, small_folder: Path, scores_of: ScoresOf, numbers: Numbers
+) -> None:
     first, second = scores_of(small_folder), scores_of(folder_of(again.done))
     assert folder_of(again.done) != small_folder
     np.testing.assert_allclose(numbers(second), numbers(first), rtol=0, atol=1e-9)
@@ -118,7 +108,9 @@ def test_a_second_run_computes_nothing_again(again: Again) -> None:
     assert again.after == again.before
 
 
-def test_set_beats_the_file(unprompt: Command, small_experiment: Path, tmp_path: Path) -> None:
+def test_set_beats_the_file(
+    unprompt: Command, small_experiment: Path, tmp_path: Path, scores_of: ScoresOf
+) -> None:
     output = tmp_path / "here" / "run"
     words = ["--set", "search.trials=7", "--set", "name=other", "--output", output]
     assert folder_of(unprompt("run", small_experiment, *words)) == output
@@ -144,7 +136,7 @@ def test_manifest(small_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("split", ["holdout", "test"])
-def test_scores(split: str, small_folder: Path) -> None:
+def test_scores(split: str, small_folder: Path, scores_of: ScoresOf) -> None:
     scores = scores_of(small_folder)[split]
     assert set(scores["members"]) == set(MEMBERS)
     assert scores["images"] == 48
@@ -163,7 +155,7 @@ def test_scores(split: str, small_folder: Path) -> None:
 
 
 def test_scores_are_those_of_the_predictions(
-    small_folder: Path, unprompt: Command, tmp_path: Path
+    small_folder: Path, unprompt: Command, tmp_path: Path, scores_of: ScoresOf
 ) -> None:
     from unprompt_painter.painter import Painter, PainterOptions
 
@@ -181,14 +173,16 @@ def test_scores_are_those_of_the_predictions(
         assert float(done.stdout.split()[0]) == pytest.approx(entry["score"], abs=2e-6)
 
 
-def test_the_searched_weights_are_not_worse_on_the_holdout(small_folder: Path) -> None:
+def test_the_searched_weights_are_not_worse_on_the_holdout(
+    small_folder: Path, scores_of: ScoresOf
+) -> None:
     scores = scores_of(small_folder)["holdout"]
     others = [scores["equal"]["score"], *(one["score"] for one in scores["members"].values())]
     assert scores["ensemble"]["score"] >= max(others) - 1e-6  # weights are rounded to 6 digits
 
 
 def test_weights_yaml_reproduces_the_predictions(
-    small_folder: Path, unprompt: Command, tmp_path: Path
+    small_folder: Path, unprompt: Command, tmp_path: Path, scores_of: ScoresOf
 ) -> None:
     from unprompt_painter.painter import Painter, PainterOptions
 
@@ -212,7 +206,7 @@ def test_weights_yaml_reproduces_the_predictions(
         np.testing.assert_allclose(found.rows, wanted.rows, atol=1e-5)
 
 
-def test_the_study_can_be_loaded(small_folder: Path) -> None:
+def test_the_study_can_be_loaded(small_folder: Path, scores_of: ScoresOf) -> None:
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -232,7 +226,7 @@ def test_the_study_can_be_loaded(small_folder: Path) -> None:
 
 
 def test_the_table_says_what_scores_json_says(
-    small_run: CompletedProcess[str], small_folder: Path
+    small_run: CompletedProcess[str], small_folder: Path, scores_of: ScoresOf
 ) -> None:
     scores = scores_of(small_folder)
     lines = small_run.stdout.splitlines()
