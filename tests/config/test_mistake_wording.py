@@ -80,7 +80,7 @@ def test_each_kind_of_mistake_says_what_would_be_right(text: str, problem: str) 
     assert _problems(text) == [problem]
 
 
-def test_a_pattern_of_a_plugins_own_is_not_called_a_name() -> None:
+def test_a_plugins_own_pattern_is_not_reported_as_a_name() -> None:
     (problem,) = _problems("code: x")
     assert r"^\d+$" in problem
     assert "letters" not in problem
@@ -91,7 +91,7 @@ def test_long_texts_are_cut() -> None:
     assert len(problem) < 140
 
 
-def test_a_missing_key_stands_where_it_should_be() -> None:
+def test_a_missing_key_has_the_position_of_its_parent() -> None:
     assert _problems("", Needy) == ["f:1:1: needed: is missing"]
     (problem,) = _problems("members:\n- weight: 1\n", EnsembleConfig)
     assert problem == "f:2:3: members.0.plugin: is missing"
@@ -111,17 +111,17 @@ def test_an_unknown_key_gets_a_suggestion_at_every_depth(text: str, problem: str
     assert _problems(text) == [problem]
 
 
-def test_did_you_mean_is_silent_when_nothing_is_near() -> None:
+def test_did_you_mean_is_empty_without_a_similar_name() -> None:
     assert did_you_mean("wieght", ["weight", "name"]) == "; did you mean 'weight'?"
     assert did_you_mean("zzz", ["weight", "name"]) == ""
 
 
-def test_what_is_right_becomes_the_model() -> None:
-    found = validate(parse("count: 3\ninner: {level: high}\nshare: 1", "f"), Outer)
-    assert found == Outer(count=3, share=1.0, inner=Inner(level="high"))
+def test_valid_data_becomes_the_model() -> None:
+    model = validate(parse("count: 3\ninner: {level: high}\nshare: 1", "f"), Outer)
+    assert model == Outer(count=3, share=1.0, inner=Inner(level="high"))
 
 
-def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:
+def test_all_mistakes_are_reported_in_the_order_of_the_file() -> None:
     source = parse("text: 1\nzzz: 1\ntext: 2\ninner:\n  flag: 3\ncount: x\n", "f")
     validate(source, Outer)
     with pytest.raises(ConfigError) as caught:

@@ -54,7 +54,7 @@ def test_shipped_plugins_are_checked_the_same_way() -> None:
 
 
 @pytest.mark.usefixtures("echo_folder")
-def test_options_of_third_party_plugins_have_their_place_in_the_file() -> None:
+def test_mistakes_in_options_of_third_party_plugins_are_located() -> None:
     text = """\
 members:
   - plugin: echo
@@ -73,7 +73,7 @@ members:
 
 
 @pytest.mark.usefixtures("echo_folder")
-def test_a_wrong_override_is_named_by_itself() -> None:
+def test_a_mistake_in_an_override_names_the_override() -> None:
     lines = _lines("e.yaml", "members: [{plugin: echo}]", "members.echo.options.depth=0")
     assert lines == [
         "--set members.echo.options.depth=0: members.0.options.depth: should be at least 1, got 0"
@@ -87,20 +87,20 @@ def test_a_plugin_of_another_kind_is_refused_where_it_is_named() -> None:
     ]
 
 
-def test_a_missing_file_is_one_line_and_says_nothing_of_keys(echo_folder: Path) -> None:
+def test_a_missing_file_is_one_line_without_missing_keys(echo_folder: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_experiment(echo_folder / "gone.yaml", Registry(), ["name=x"])
     assert caught.value.problems == ("gone.yaml: cannot be read: no such file or directory",)
 
 
 @pytest.mark.usefixtures("echo_folder")
-def test_broken_syntax_is_one_line_and_says_nothing_of_keys() -> None:
+def test_broken_syntax_is_one_line_without_missing_keys() -> None:
     (line,) = _lines("e.yaml", "members: [{plugin: echo}\n")
     assert line.startswith("e.yaml:2:1: not YAML: ")
 
 
 @pytest.mark.usefixtures("echo_folder")
-def test_an_empty_file_lacks_its_keys() -> None:
+def test_an_empty_file_has_missing_keys() -> None:
     assert _lines("e.yaml", "") == ["e.yaml:1:1: members: is missing"]
 
 

@@ -14,12 +14,12 @@ from unprompt._registry.loading import Experiment, load_ensemble, load_experimen
 from unprompt._registry.plugins import Registry
 
 
-def test_a_right_ensemble_spells_out_every_default(echo_folder: Path) -> None:
+def test_a_resolved_ensemble_contains_every_default(echo_folder: Path) -> None:
     (echo_folder / "e.yaml").write_text("members: [{plugin: echo, options: {bank: b}}]")
-    found = load_ensemble(echo_folder / "e.yaml", Registry())
-    assert found.plain() == {
+    ensemble = load_ensemble(echo_folder / "e.yaml", Registry())
+    assert ensemble.plain() == {
         "name": "ensemble",
-        "text_encoder": found.text_encoder.plain(),
+        "text_encoder": ensemble.text_encoder.plain(),
         "members": [
             {
                 "name": "echo",
@@ -34,7 +34,7 @@ def test_a_right_ensemble_spells_out_every_default(echo_folder: Path) -> None:
             }
         ],
     }
-    assert found.text_encoder.plugin == "minilm"
+    assert ensemble.text_encoder.plugin == "minilm"
 
 
 def test_relative_paths_in_an_included_ensemble_start_at_the_ensemble(echo_folder: Path) -> None:
@@ -45,7 +45,7 @@ def test_relative_paths_in_an_included_ensemble_start_at_the_ensemble(echo_folde
     assert member.part.options.model_dump()["bank"] == str(echo_folder / "ensembles/b")
 
 
-def test_every_path_starts_at_the_file_that_says_it(echo_folder: Path) -> None:
+def test_every_relative_path_starts_at_the_folder_of_its_file(echo_folder: Path) -> None:
     for folder in ("ensembles", "parts", "experiments"):
         (echo_folder / folder).mkdir()
     (echo_folder / "parts/p.yaml").write_text("depth: 5\nbank: b\n")
@@ -55,16 +55,18 @@ def test_every_path_starts_at_the_file_that_says_it(echo_folder: Path) -> None:
     top = f"name: x\n{data}\nensemble: {{include: ../ensembles/e.yaml}}\n"
     (echo_folder / "experiments/x.yaml").write_text(top)
     path = echo_folder / "experiments/x.yaml"
-    found = load_experiment(path, Registry())
-    (echo,) = found.ensemble.members
+    experiment = load_experiment(path, Registry())
+    (echo,) = experiment.ensemble.members
     assert echo.artifact
     assert echo.artifact.resolve() == echo_folder / "ensembles/a"
-    assert _bank(found).resolve() == echo_folder / "parts/b"
-    assert found.dataset.options.model_dump()["folder"] == str(echo_folder / "experiments/k")
-    beaten = load_experiment(path, Registry(), ["ensemble.members.echo.options.bank=c"])
-    assert _bank(beaten).resolve() == echo_folder / "parts/c"  # as the text that it overrides
-    typed = load_experiment(path, Registry(), ["ensemble.members.echo.options.bank=./c"])
-    assert _bank(typed) == echo_folder / "c"
+    assert _bank(experiment).resolve() == echo_folder / "parts/b"
+    assert experiment.dataset.options.model_dump()["folder"] == str(echo_folder / "experiments/k")
+    overridden = load_experiment(path, Registry(), ["ensemble.members.echo.options.bank=c"])
+    assert _bank(overridden).resolve() == echo_folder / "parts/c"  # as the text that it overrides
+    from_command_line = load_experiment(
+        path, Registry(), ["ensemble.members.echo.options.bank=./c"]
+    )
+    assert _bank(from_command_line) == echo_folder / "c"
 
 
 def _bank(experiment: Experiment) -> Path:
@@ -78,10 +80,10 @@ class Where(Model):
 def _at(folder: Path, value: str) -> Location:
     (folder / "w.yaml").write_text(f"at: {value}", encoding="utf-8")
     source = read(folder / "w.yaml")
-    found = validate(source, Where)
+    model = validate(source, Where)
     finish(source)
-    assert found
-    return found.at
+    assert model
+    return model.at
 
 
 def test_a_location_is_relative_to_its_yaml(tmp_path: Path) -> None:
@@ -93,10 +95,10 @@ def test_a_location_is_relative_to_its_yaml(tmp_path: Path) -> None:
 def test_a_location_in_a_package_stays_as_it_was_written(tmp_path: Path) -> None:
     spec = importlib.util.find_spec("unprompt")
     assert spec and spec.origin
-    found = _at(tmp_path, "package:unprompt/py.typed")
-    assert found.path == Path(spec.origin).parent / "py.typed"
-    assert found.text == "package:unprompt/py.typed"
-    assert Where(at=found).model_dump(mode="json") == {"at": "package:unprompt/py.typed"}
+    location = _at(tmp_path, "package:unprompt/py.typed")
+    assert location.path == Path(spec.origin).parent / "py.typed"
+    assert location.text == "package:unprompt/py.typed"
+    assert Where(at=location).model_dump(mode="json") == {"at": "package:unprompt/py.typed"}
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_a_location_in_a_package_stays_as_it_was_written(tmp_path: Path) -> None
         ("~nobody-of-this-name/x", "no home folder for '~nobody-of-this-name/x'"),
     ],
 )
-def test_a_location_that_is_none_is_one_line(tmp_path: Path, value: str, what: str) -> None:
+def test_a_wrong_location_is_one_line(tmp_path: Path, value: str, what: str) -> None:
     with pytest.raises(ConfigError) as caught:
         _at(tmp_path, value)
     (line,) = caught.value.problems

@@ -41,7 +41,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process.stdout.close()
 
 
-def test_a_dead_process_is_swept_and_a_living_one_is_not(
+def test_the_folder_of_a_dead_process_is_removed_and_of_a_living_one_is_not(
     holder: subprocess.Popen[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "results"
@@ -63,14 +63,14 @@ def test_a_dead_process_is_swept_and_a_living_one_is_not(
     assert sorted(path.name for path in folder.iterdir()) == ["fourth", "second", "third"]
 
 
-def test_a_folder_that_fails_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_block_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(KeyError), files.replacing_folder(tmp_path / "new" / "deep" / "run") as part:
         (part / "half.txt").write_text("half")
         raise KeyError
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_fails_spares_what_was_there(tmp_path: Path) -> None:
+def test_a_failed_block_keeps_folders_that_existed(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(KeyError), files.replacing_folder(tmp_path / "empty" / "run"):
         raise KeyError

@@ -54,7 +54,7 @@ def test_unreadable_content_is_one_line(tmp_path: Path, content: bytes, why: str
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif", "gif", "bmp"])
-def test_truncated(tmp_path: Path, suffix: str) -> None:
+def test_truncated_images_are_refused(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(noise).save(path)
@@ -63,7 +63,7 @@ def test_truncated(tmp_path: Path, suffix: str) -> None:
         open_image(path)
 
 
-def test_missing_and_folder(tmp_path: Path) -> None:
+def test_a_missing_image_and_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.png: cannot be read as an image: No such file"):
         open_image(tmp_path / "a.png")
     with pytest.raises(DataError, match="Is a directory"):
@@ -71,7 +71,7 @@ def test_missing_and_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_unreadable_names_only_the_broken(
+def test_unreadable_names_only_broken_images(
     tmp_path: Path, workers: int, save_image: SaveImage
 ) -> None:
     save_image(tmp_path / "a.png")

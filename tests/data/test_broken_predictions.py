@@ -66,7 +66,7 @@ def test_kaggle_names_image_and_dimension(
         ("imgId_eId,val,val\na_0,1,2\n", "a submission has the columns imgId_eId,val"),
     ],
 )
-def test_kaggle_broken_table(tmp_path: Path, content: str, problem: str) -> None:
+def test_broken_kaggle_tables_are_refused(tmp_path: Path, content: str, problem: str) -> None:
     path = tmp_path / "s.csv"
     path.write_text(content)
     (line,) = broken(path)
@@ -83,7 +83,9 @@ def test_kaggle_broken_table(tmp_path: Path, content: str, problem: str) -> None
         ([5, [1]], "'0', '1'"),
     ],
 )
-def test_jsonl_rows_of_other_lengths(tmp_path: Path, rows: list[object], names: str) -> None:
+def test_jsonl_rows_of_different_lengths_are_refused(
+    tmp_path: Path, rows: list[object], names: str
+) -> None:
     path = tmp_path / "p.jsonl"
     lines = [json.dumps({"image_id": str(i), "embedding": row}) for i, row in enumerate(rows)]
     path.write_text("\n".join(lines))
@@ -99,7 +101,7 @@ def test_jsonl_rows_of_other_lengths(tmp_path: Path, rows: list[object], names: 
         (["a", None], "1", "1 predictions have no image id"),
     ],
 )
-def test_jsonl_ids_and_numbers(
+def test_wrong_ids_and_numbers_in_jsonl_are_refused(
     tmp_path: Path, ids: list[str | None], number: str, problem: str
 ) -> None:
     path = tmp_path / "p.jsonl"
@@ -122,7 +124,9 @@ def test_jsonl_ids_and_numbers(
         ({"image_id": ["a"], "embedding": ["text"]}, "cannot be read"),
     ],
 )
-def test_parquet_refused(tmp_path: Path, columns: dict[str, list[object]], problem: str) -> None:
+def test_broken_parquet_is_refused(
+    tmp_path: Path, columns: dict[str, list[object]], problem: str
+) -> None:
     path = tmp_path / "p.parquet"
     pq.write_table(pa.table(columns), path)
     (line,) = broken(path)
@@ -145,7 +149,7 @@ def test_npy_without_ids_is_refused(tmp_path: Path, table: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("format", ["jsonl", "parquet", "npy"])
-def test_garbage_and_missing(tmp_path: Path, format: str) -> None:
+def test_garbage_and_missing_files_are_refused(tmp_path: Path, format: str) -> None:
     path = tmp_path / f"p{FORMATS[format]}"
     assert broken(path) == ("no such file",)
     path.write_bytes(b"{garbage\n")

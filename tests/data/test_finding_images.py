@@ -25,14 +25,14 @@ SaveImage = Callable[..., Path]
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 
-def test_files_is_a_image_source(tmp_path: Path, save_image: SaveImage) -> None:
+def test_files_is_an_image_source(tmp_path: Path, save_image: SaveImage) -> None:
     path = save_image(tmp_path / "a.png")
     images = Images(("a",), Files({"a": path}))
     assert images.open("a").getpixel((0, 0)) == RED
     assert images.digest("a") == file_hash(path)
 
 
-def test_files_names_what_it_does_not_have(tmp_path: Path) -> None:
+def test_files_names_unknown_ids_and_missing_files(tmp_path: Path) -> None:
     files = Files({"gone": tmp_path / "gone.png"})
     with pytest.raises(DataError, match="no image for 'b'"):
         files.open("b")
@@ -47,9 +47,9 @@ def test_folder_is_searched_sorted_and_without_hidden_names(
         save_image(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "folder.png").mkdir()
-    found = find_images([tmp_path])
-    assert list(found) == ["a", "b", "sub/c.d"]
-    assert found["sub/c.d"] == tmp_path / "sub/c.d.webp"
+    paths = find_images([tmp_path])
+    assert list(paths) == ["a", "b", "sub/c.d"]
+    assert paths["sub/c.d"] == tmp_path / "sub/c.d.webp"
 
 
 def test_a_folder_below_a_hidden_one_is_searched(tmp_path: Path, save_image: SaveImage) -> None:
@@ -98,7 +98,9 @@ def test_shared_id_in_one_folder_names_both(tmp_path: Path, save_image: SaveImag
     assert caught.value.problems == (f"'{first}', '{second}' share the id 'a': rename one of them",)
 
 
-def test_shared_id_of_two_folders_names_the_way_out(tmp_path: Path, save_image: SaveImage) -> None:
+def test_a_shared_id_of_two_folders_names_the_solution(
+    tmp_path: Path, save_image: SaveImage
+) -> None:
     for number in range(8):
         save_image(tmp_path / f"x/{number}.png")
         save_image(tmp_path / f"y/{number}.png")
@@ -110,7 +112,7 @@ def test_shared_id_of_two_folders_names_the_way_out(tmp_path: Path, save_image: 
     assert len(find_images([tmp_path])) == 16
 
 
-def test_arguments_without_a_image(tmp_path: Path) -> None:
+def test_arguments_without_an_image_are_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(DataError) as caught:
         find_images([tmp_path, tmp_path / "gone.png", f"{tmp_path}/*.png"])

@@ -24,7 +24,7 @@ def save(image: Image.Image, path: Path, **options: Any) -> Path:
 
 
 def stored(path: Path, what: str) -> object:
-    """What Pillow says of the file itself, so that a test knows what it tests."""
+    """A property of the file as Pillow reads it, to check what is tested."""
     with Image.open(path) as image:
         return getattr(image, what)
 
@@ -102,8 +102,8 @@ def test_gif_with_transparency(tmp_path: Path) -> None:
 def test_trns_of_rgb_and_grey(tmp_path: Path) -> None:
     rgb = save(Image.new("RGB", (2, 2), (1, 2, 3)), tmp_path / "a.png", transparency=(1, 2, 3))
     grey = save(Image.new("L", (2, 2), 7), tmp_path / "b.png", transparency=7)
-    other = save(Image.new("L", (2, 2), 7), tmp_path / "c.png", transparency=8)
-    assert (pixel(rgb), pixel(grey), pixel(other)) == (WHITE, WHITE, (7, 7, 7))
+    opaque = save(Image.new("L", (2, 2), 7), tmp_path / "c.png", transparency=8)
+    assert (pixel(rgb), pixel(grey), pixel(opaque)) == (WHITE, WHITE, (7, 7, 7))
 
 
 def test_one_bit(tmp_path: Path) -> None:

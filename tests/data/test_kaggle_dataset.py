@@ -39,7 +39,7 @@ def kaggle_folder(save_image: SaveImage) -> KaggleFolder:
 
 
 @needs_sample
-def test_kaggle_sample() -> None:
+def test_the_competitions_sample_is_read() -> None:
     dataset = Kaggle(KaggleOptions.model_validate({"folder": str(SAMPLE)}))
     records = {record.image_id: record for record in dataset.records()}
     assert len(records) == 7
@@ -83,14 +83,14 @@ def test_kaggle_lists_all_problems(
         ("name,prompt\na,one\n", "needs one column of image_id, imgId; has 'name', 'prompt'"),
     ],
 )
-def test_kaggle_table_problems(
+def test_kaggle_tables_without_rows_or_columns_are_refused(
     tmp_path: Path, table: str, line: str, kaggle_folder: KaggleFolder, problems: Problems
 ) -> None:
-    (found,) = problems(kaggle_folder(tmp_path, table, "a.png"))
-    assert found.startswith(f"{tmp_path}/prompts.csv: {line}")
+    (problem,) = problems(kaggle_folder(tmp_path, table, "a.png"))
+    assert problem.startswith(f"{tmp_path}/prompts.csv: {line}")
 
 
-def test_kaggle_without_files(
+def test_a_kaggle_folder_without_files_is_refused(
     tmp_path: Path, kaggle_folder: KaggleFolder, problems: Problems
 ) -> None:
     dataset = Kaggle(KaggleOptions.model_validate({"folder": str(tmp_path)}))

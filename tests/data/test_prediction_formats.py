@@ -87,14 +87,14 @@ def test_numbers_of_every_size_round_trip(tmp_path: Path, format: str) -> None:
     assert np.array_equal(read_predictions(path).rows, row)
 
 
-def test_kaggle_text(tmp_path: Path) -> None:
+def test_kaggle_file_content(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     rows = np.array([[0.6, 0.8], [-1, 0]], np.float32)
     write_predictions(path, "kaggle", Batch(Embeddings(("b", "a_1"), rows), (None,) * 2, ((),) * 2))
     assert path.read_text() == "imgId_eId,val\nb_0,0.6\nb_1,0.8\na_1_0,-1\na_1_1,0\n"
 
 
-def test_jsonl_text(tmp_path: Path) -> None:
+def test_jsonl_file_content(tmp_path: Path) -> None:
     path = tmp_path / "p.jsonl"
     write_predictions(path, "jsonl", three())
     first, second, _ = map(json.loads, path.read_text("utf-8").splitlines())
@@ -126,7 +126,7 @@ def test_npy_needs_no_pickle(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="the sample submission is not beside the repo")
-def test_sample_submission(tmp_path: Path) -> None:
+def test_the_competitions_sample_submission_round_trips(tmp_path: Path) -> None:
     read = read_predictions(SAMPLE / "sample_submission.csv")
     assert (len(read), read.dim) == (7, 384)
     assert read.ids[0] == "20057f34d"
@@ -144,7 +144,7 @@ def test_format_of_suffix(name: str, format: str) -> None:
     assert format_of(Path(name), "parquet") == "parquet"
 
 
-def test_format_unknown(tmp_path: Path) -> None:
+def test_unknown_formats_are_refused(tmp_path: Path) -> None:
     known = "known are kaggle (.csv), jsonl (.jsonl), parquet (.parquet), npy (.npy)"
     with pytest.raises(DataError) as caught:
         format_of(Path("a.txt"))
@@ -164,7 +164,7 @@ def test_writing_is_all_or_nothing(tmp_path: Path, format: str) -> None:
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "bom"])
-def test_kaggle_any_order_quotes_and_lengths(tmp_path: Path, mark: str) -> None:
+def test_kaggle_rows_may_have_any_order_quotes_and_lengths(tmp_path: Path, mark: str) -> None:
     path = tmp_path / "s.csv"
     path.write_text(f'{mark}val,imgId_eId\n4,b_1\n0.0,a_0\n"3",b_0\n0,"a_1"\n', encoding="utf-8")
     read = read_predictions(path)
@@ -172,7 +172,7 @@ def test_kaggle_any_order_quotes_and_lengths(tmp_path: Path, mark: str) -> None:
     assert np.allclose(read.rows, np.array([[0.6, 0.8], [0, 0]]))
 
 
-def test_parquet_of_other_tools(tmp_path: Path) -> None:
+def test_parquet_of_other_tools_is_read(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     pq.write_table(pa.table({"embedding": [[3.0, 4.0], [1.0, 0.0]], "imgId": [7, 8]}), path)
     read = read_predictions(path)
@@ -180,7 +180,7 @@ def test_parquet_of_other_tools(tmp_path: Path) -> None:
     assert np.allclose(read.rows, np.array([[0.6, 0.8], [1, 0]]))
 
 
-def test_npy_of_half_precision(tmp_path: Path) -> None:
+def test_npy_of_half_precision_is_read(tmp_path: Path) -> None:
     table = np.zeros(1, [("image_id", "<U3"), ("embedding", "<f2", (2,))])
     table["image_id"], table["embedding"] = "a", (3, 4)
     np.save(tmp_path / "p.npy", table)

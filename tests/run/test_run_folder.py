@@ -73,13 +73,13 @@ def test_stdout_has_no_progress(small_run: CompletedProcess[str]) -> None:
 
 
 def test_the_files_of_a_run(small_folder: Path) -> None:
-    found = {path.relative_to(small_folder).as_posix() for path in small_folder.rglob("*.*")}
-    wanted = {"experiment.yaml", "manifest.json", "scores.json", "study.journal", "ensemble.yaml"}
-    wanted |= {"report.html", "images.csv", "examples.json", "contact.png"}
+    names = {path.relative_to(small_folder).as_posix() for path in small_folder.rglob("*.*")}
+    expected = {"experiment.yaml", "manifest.json", "scores.json", "study.journal", "ensemble.yaml"}
+    expected |= {"report.html", "images.csv", "examples.json", "contact.png"}
     for split in ("holdout", "test"):
-        wanted |= {f"predictions/{name}.{split}.parquet" for name in (*MEMBERS, "ensemble")}
-    assert wanted <= found
-    assert {name.split("/")[0] for name in found - wanted} == {"artifacts", "images"}
+        expected |= {f"predictions/{name}.{split}.parquet" for name in (*MEMBERS, "ensemble")}
+    assert expected <= names
+    assert {name.split("/")[0] for name in names - expected} == {"artifacts", "images"}
     assert {path.name for path in (small_folder / "artifacts").iterdir()} == set(MEMBERS)
 
 
@@ -108,7 +108,7 @@ def test_a_second_run_computes_nothing_again(again: Again) -> None:
     assert again.after == again.before
 
 
-def test_set_beats_the_file(
+def test_set_overrides_the_file(
     unprompt: Command, small_experiment: Path, tmp_path: Path, scores_of: ScoresOf
 ) -> None:
     output = tmp_path / "here" / "run"
@@ -166,7 +166,7 @@ def test_scores_are_those_of_the_predictions(
     for name in (*MEMBERS, "ensemble"):
         path = small_folder / "predictions" / f"{name}.test.parquet"
         ids = read_predictions(path).ids
-        lines = [json.dumps({"image_id": one, "prompt": prompts[one]}) for one in ids]
+        lines = [json.dumps({"image_id": name, "prompt": prompts[name]}) for name in ids]
         table.write_text("\n".join(lines))
         done = unprompt("score", path, table)
         entry = scores["ensemble"] if name == "ensemble" else scores["members"][name]
@@ -177,11 +177,11 @@ def test_the_searched_weights_are_not_worse_on_the_holdout(
     small_folder: Path, scores_of: ScoresOf
 ) -> None:
     scores = scores_of(small_folder)["holdout"]
-    others = [scores["equal"]["score"], *(one["score"] for one in scores["members"].values())]
+    others = [scores["equal"]["score"], *(member["score"] for member in scores["members"].values())]
     assert scores["ensemble"]["score"] >= max(others) - 1e-6  # weights are rounded to 6 digits
 
 
-def test_weights_yaml_reproduces_the_predictions(
+def test_ensemble_yaml_reproduces_the_predictions(
     small_folder: Path, unprompt: Command, tmp_path: Path, scores_of: ScoresOf
 ) -> None:
     from unprompt_painter.painter import Painter, PainterOptions
@@ -193,17 +193,17 @@ def test_weights_yaml_reproduces_the_predictions(
     for member in ensemble.members:
         assert member.artifact == small_folder / "artifacts" / member.name
     images = Painter(PainterOptions(seed=7, images=240, size=64)).images()
-    wanted = read_predictions(small_folder / "predictions" / "ensemble.test.parquet")
+    expected = read_predictions(small_folder / "predictions" / "ensemble.test.parquet")
     folder = tmp_path / "images"
     folder.mkdir()
-    for name in wanted.ids:
+    for name in expected.ids:
         images.open(name).save(folder / f"{name}.png")
     for ensemble_path in (small_folder, small_folder / "ensemble.yaml"):
         output = tmp_path / "out.parquet"
         done = unprompt("predict", ensemble_path, folder, "--output", output, "--offline")
         assert done.returncode == 0, done.stderr
-        found = read_predictions(output).align(wanted.ids)
-        np.testing.assert_allclose(found.rows, wanted.rows, atol=1e-5)
+        predicted = read_predictions(output).align(expected.ids)
+        np.testing.assert_allclose(predicted.rows, expected.rows, atol=1e-5)
 
 
 def test_the_study_can_be_loaded(small_folder: Path, scores_of: ScoresOf) -> None:

@@ -31,7 +31,7 @@ main()
 """
 
 PATIENCE = 240.0
-"""Seconds; only a hang takes as long."""
+"""Seconds after which a run is taken to hang."""
 
 
 def wait_for(what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -63,7 +63,7 @@ def interrupt(experiment: Path, cache: Path, pattern: str, number: signal.Signal
 
 
 def results(experiment: Path) -> list[Path]:
-    """What a person sees below ``runs/``."""
+    """The visible folders below ``runs/``."""
     return [path for path in experiment.parent.glob("runs/*/*") if not path.name.startswith(".")]
 
 
@@ -97,13 +97,13 @@ def test_a_run_killed_again_and_again_ends_with_the_same_scores(
 
     monkeypatch.setattr(files, "SETTLED", 0.0)
     monkeypatch.setenv("UNPROMPT_CACHE_DIR", str(cache))
-    disturbed = scores_of(run_folder(experiment))
+    after_kills = scores_of(run_folder(experiment))
     assert len(results(experiment)) == 1
     assert leftovers(experiment.parent) == []
 
-    other = tmp_path / "other" / "small.yaml"
-    other.parent.mkdir()
-    other.write_text(text)
-    monkeypatch.setenv("UNPROMPT_CACHE_DIR", str(tmp_path / "fresh"))
-    undisturbed = scores_of(run_folder(other))
-    np.testing.assert_allclose(numbers(disturbed), numbers(undisturbed), rtol=0, atol=1e-9)
+    fresh = tmp_path / "fresh" / "small.yaml"
+    fresh.parent.mkdir()
+    fresh.write_text(text)
+    monkeypatch.setenv("UNPROMPT_CACHE_DIR", str(tmp_path / "fresh-cache"))
+    uninterrupted = scores_of(run_folder(fresh))
+    np.testing.assert_allclose(numbers(after_kills), numbers(uninterrupted), rtol=0, atol=1e-9)

@@ -86,9 +86,9 @@ def test_the_study_carries_a_note_and_artifacts(small_folder: Path) -> None:
     storage = open_storage(small_folder / "study.journal")
     study = optuna.load_study(study_name="small", storage=storage)
     store = FileSystemArtifactStore(str(small_folder / "artifacts-study"))
-    found = {meta.filename: meta for meta in get_all_artifact_meta(study)}
-    assert set(found) == {"ensemble.yaml", "images.csv", "contact.png"}
-    for name, meta in found.items():
+    artifacts = {meta.filename: meta for meta in get_all_artifact_meta(study)}
+    assert set(artifacts) == {"ensemble.yaml", "images.csv", "contact.png"}
+    for name, meta in artifacts.items():
         with store.open_reader(meta.artifact_id) as file:
             assert file.read() == (small_folder / name).read_bytes()
     attributes = storage.get_study_system_attrs(study._study_id)
@@ -106,12 +106,14 @@ def test_the_study_carries_plots_that_a_dashboard_reads(
     storage = open_storage(small_folder / "study.journal")
     study = optuna.load_study(study_name="small", storage=storage)
     attributes = storage.get_study_system_attrs(study._study_id)
-    found = {k: json.loads(text) for k, text in plots.get_plotly_graph_objects(attributes).items()}
+    figures = {
+        k: json.loads(text) for k, text in plots.get_plotly_graph_objects(attributes).items()
+    }
     scores = scores_of(small_folder)
-    assert "scores" in found
-    assert ("leave-one-out" in found) == bool(scores["leave_one_out"])
-    dots = found["scores"]["data"][0]
-    shown = dict(zip(dots["y"], dots["x"], strict=True))
+    assert "scores" in figures
+    assert ("leave-one-out" in figures) == bool(scores["leave_one_out"])
+    points = figures["scores"]["data"][0]
+    shown = dict(zip(points["y"], points["x"], strict=True))
     assert shown["searched weights"] == scores["test"]["ensemble"]["score"]
     for name, member in scores["test"]["members"].items():
         assert shown[name] == member["score"]

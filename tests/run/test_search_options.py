@@ -39,7 +39,7 @@ def test_options_are_searched_without_another_tower(
     assert best == pytest.approx(scores["search"]["best_value"], abs=1e-5)
 
 
-def test_folds_predict_every_learnable_image_unseen(
+def test_folds_predict_every_image_with_a_member_that_has_not_learned_it(
     scores_of: ScoresOf,
     write_pair: WritePair,
     run_folder: RunFolder,

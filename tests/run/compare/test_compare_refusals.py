@@ -36,7 +36,7 @@ def test_the_same_run_twice(first: Path, second: Path, monkeypatch: pytest.Monke
     assert refused(Path("."), first) == f"{first}: the same run twice"
 
 
-def test_folders_that_are_no_runs(first: Path, tmp_path: Path) -> None:
+def test_folders_without_a_run(first: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for name in ("empty", "nothing"):
         line = refused(first, tmp_path / name)

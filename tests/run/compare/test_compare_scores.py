@@ -79,7 +79,9 @@ def test_three_runs_as_a_table(
     assert lines[7].endswith("]  better")
 
 
-def test_json_says_the_same(first: Path, second: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_and_table_agree(
+    first: Path, second: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     compare_command([first, second], as_json=True)
     printed = json.loads(capsys.readouterr().out)
     comparison = compare([first, second])
