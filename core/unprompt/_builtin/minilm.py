@@ -110,7 +110,7 @@ def unprompt_text_encoder() -> TextEncoderSpec:
     """Offer ``minilm``."""
     return TextEncoderSpec(
         name="minilm",
-        summary="all-MiniLM-L6-v2 sentence embeddings (384-d), packaged weights",
+        summary="all-MiniLM-L6-v2 sentence embeddings (384-d), from an installed package",
         options=MiniLMOptions,
         target="unprompt._builtin.minilm:MiniLM",
     )

@@ -15,7 +15,7 @@ class Model(BaseModel):
     """A pydantic model that is frozen, strict, and refuses unknown keys.
 
     Strict means that a YAML list fits a ``list`` field, not a ``tuple`` one (unless that field
-    says ``strict=False``).
+    has ``strict=False``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -1,8 +1,8 @@
 """Compose YAML files: ``include:`` with a deep merge, then ``--set`` overrides.
 
-``include: other.yaml`` (or a list) may stand in any map. The included maps come first, later
-includes win over earlier ones and the map's own keys win over all: maps are merged key by key,
-lists are replaced, and ``null`` removes a key that an include brought.
+``include: other.yaml`` (or a list) may be a key of any map. Later includes take precedence over
+earlier ones, and the map's own keys over all includes: maps are merged key by key, lists are
+replaced, and ``null`` removes a key of an include.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class MemberConfig(PartConfig):
     )
     artifact: Location | None = Field(
         default=None,
-        description="A folder that the member has prepared before; runs write it themselves.",
+        description="The folder of what the member has learned; set in ensembles that runs write.",
     )
 
     @property
@@ -49,7 +49,8 @@ class EnsembleConfig(Model):
 
     name: Name = Field(default="ensemble", description="Shown in tables and files.")
     text_encoder: PartConfig = Field(
-        default=PartConfig(plugin="minilm"), description="Fixes the target space."
+        default=PartConfig(plugin="minilm"),
+        description="Defines the space that members predict in.",
     )
     members: Annotated[list[MemberConfig], Field(min_length=1)] = Field(
         description="At least one; predictions are blended by weight."
@@ -80,10 +81,12 @@ class SplitConfig(Model):
         default=0.7,
         gt=0,
         le=1,
-        description="Prompts at least this near to each other (cosine), directly or through "
-        "others, form a group; a group is never split.",
+        description="Prompts whose cosine is at least this, directly or through others, form a "
+        "group; a group is never split.",
     )
-    seed: int = Field(default=0, ge=0, description="Decides which groups go where.")
+    seed: int = Field(
+        default=0, ge=0, description="Random seed of the assignment of groups to splits."
+    )
 
     @model_validator(mode="after")
     def _check_sum(self) -> SplitConfig:
@@ -104,12 +107,12 @@ class ScoreConfig(Model):
     """How results are scored."""
 
     bootstrap: int = Field(
-        default=1000, ge=100, description="Resamples of groups behind each 95 % interval."
+        default=1000, ge=100, description="Resamples of groups for each 95 % interval."
     )
     wordings: int = Field(
         default=8,
         ge=2,
-        description="Prompts per image behind the oracle, where the dataset knows them. The "
+        description="Prompts per image for the oracle, where the dataset knows them. The "
         "estimate is unbiased for any number; more make it less noisy.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of the bootstrap.")
@@ -140,5 +143,5 @@ class ExperimentConfig(Model):
     score: ScoreConfig = Field(default=ScoreConfig(), description="Intervals and the oracle.")
     runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="Device and batch size.")
     observers: list[str] = Field(
-        default=[], description="Plugins that only watch the run through lifecycle hooks."
+        default=[], description="Further plugins whose lifecycle hooks are called."
     )

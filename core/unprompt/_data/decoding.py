@@ -1,4 +1,4 @@
-"""Opening one image file as upright RGB of 8 bits, whatever its format and mode."""
+"""Opening one image file of any format and mode as upright RGB of 8 bits."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ KINDS: dict[type[Spec], Kind] = {
 
 
 class PluginHooks:
-    """Imported plugins, each imported when first asked for anything."""
+    """The plugins' modules, each imported on the first call for it."""
 
     def __init__(self) -> None:
         """Register the hook specifications; imports no plugin."""
