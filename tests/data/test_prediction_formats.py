@@ -145,7 +145,7 @@ def test_format_of_suffix(name: str, format: str) -> None:
 
 
 def test_unknown_formats_are_refused(tmp_path: Path) -> None:
-    known = "known are kaggle (.csv), jsonl (.jsonl), parquet (.parquet), npy (.npy)"
+    known = "there are kaggle (.csv), jsonl (.jsonl), parquet (.parquet), npy (.npy)"
     with pytest.raises(DataError) as caught:
         format_of(Path("a.txt"))
     assert str(caught.value) == f"a.txt: no format of predictions has this suffix; {known}"

@@ -46,13 +46,13 @@ def format_of(path: Path, given: str | None = None) -> str:
     known = ", ".join(f"{name} ({suffix})" for name, suffix in FORMATS.items())
     if given is not None:
         if given not in FORMATS:
-            raise DataError(f"unknown format of predictions {given!r}; known are {known}")
+            raise DataError(f"unknown format of predictions {given!r}; there are {known}")
         return given
     suffix = path.suffix.lower().replace(".ndjson", ".jsonl")
     for name, usual in FORMATS.items():
         if suffix == usual:
             return name
-    raise DataError(f"{path}: no format of predictions has this suffix; known are {known}")
+    raise DataError(f"{path}: no format of predictions has this suffix; there are {known}")
 
 
 def write_predictions(path: Path, format: str, batch: Batch) -> None:
