@@ -19,9 +19,10 @@ from unprompt._members.ensemble import empty_train_set, predict_ensemble
 from unprompt._pipeline.run import run_experiment
 from unprompt._pipeline.search import FilledStudy, run_search
 from unprompt._pipeline.setup import make_context
-from unprompt._registry.loading import TEXT_ENCODER, Ensemble, Part
+from unprompt._registry.loading import TEXT_ENCODER
 from unprompt._registry.loading import load_ensemble as read_ensemble
 from unprompt._registry.loading import load_experiment as read_experiment
+from unprompt._registry.parts import Ensemble, Part
 from unprompt._registry.plugins import Registry
 from unprompt._runs import files
 from unprompt._runs.run import Run

@@ -1,7 +1,8 @@
-"""Unit rows, cosine, and embeddings that never lose their ids."""
+"""Unit rows, cosines, and embeddings keyed by id."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,19 +17,19 @@ NORM_TOLERANCE = 1e-3
 
 
 def unit(rows: npt.ArrayLike) -> FloatArray:
-    """Scale each row to length 1; a zero row stays zero, one that is not finite stays so.
+    """Scale each row to length 1; a zero row stays zero, a row that is not finite stays so.
 
     Args:
         rows: Of shape (N, D), any float type.
 
     Returns:
-        float32 of shape (N, D). Lengths are taken in float64, so that the largest and the
-        smallest float32 rows survive.
+        float32 of shape (N, D). Lengths are computed in float64, so that no float32 row
+        overflows or becomes zero.
     """
-    wide = np.asarray(rows, dtype=np.float64)  # (N, D)
-    length = np.linalg.norm(wide, axis=1, keepdims=True)  # (N, 1)
-    with np.errstate(invalid="ignore"):  # NaN stays NaN: as a zero row it would pass for an answer
-        scaled = np.divide(wide, length, out=np.zeros_like(wide), where=length != 0)
+    doubles = np.asarray(rows, dtype=np.float64)  # (N, D)
+    length = np.linalg.norm(doubles, axis=1, keepdims=True)  # (N, 1)
+    with np.errstate(invalid="ignore"):  # NaN stays NaN: a zero row would pass for a prediction
+        scaled = np.divide(doubles, length, out=np.zeros_like(doubles), where=length != 0)
     result: FloatArray = scaled.astype(np.float32)
     return result
 
@@ -43,22 +44,22 @@ def cosine(a: npt.ArrayLike, b: npt.ArrayLike) -> DoubleArray:
     Returns:
         float64 of shape (N,), in -1..1.
     """
-    left, right = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    if left.shape != right.shape:
-        raise DataError(f"cosine needs equal shapes, got {left.shape} and {right.shape}")
-    dot = np.einsum("nd,nd->n", left, right)
-    length = np.linalg.norm(left, axis=1) * np.linalg.norm(right, axis=1)
+    a_rows, b_rows = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if a_rows.shape != b_rows.shape:
+        raise DataError(f"cosine needs equal shapes, got {a_rows.shape} and {b_rows.shape}")
+    dot = np.einsum("nd,nd->n", a_rows, b_rows)
+    length = np.linalg.norm(a_rows, axis=1) * np.linalg.norm(b_rows, axis=1)
     result: DoubleArray = np.divide(dot, length, out=np.zeros_like(dot), where=length > 0)
     return np.clip(result, -1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embeddings:
-    """Rows of one vector space, together with the ids that own them.
+    """Rows of one vector space, each with an id.
 
     Attributes:
         ids: N distinct ids.
-        rows: float32 of shape (N, D): unit rows, or a zero row where nothing is known.
+        rows: float32 of shape (N, D): unit rows, or zero rows where there is no prediction.
 
     Raises:
         DataError: Ids repeat, shapes disagree, a value is not finite, or a row is neither
@@ -69,18 +70,18 @@ class Embeddings:
     rows: FloatArray
 
     def __post_init__(self) -> None:
-        """Check the contract once, so that nobody downstream has to."""
+        """Check ids and rows."""
         if self.rows.ndim != 2 or len(self.ids) != len(self.rows):
             raise DataError(f"{len(self.ids)} ids do not fit rows of shape {self.rows.shape}")
         if self.rows.dtype != np.float32:
             raise DataError(f"embeddings are float32, got {self.rows.dtype}")
         check_distinct(self.ids)
         check_finite(self.ids, self.rows)
-        # In float64, where no float32 row overflows or vanishes, and without a copy of the rows.
+        # In float64 no float32 row overflows or becomes zero; einsum makes no copy of the rows.
         length = np.sqrt(np.einsum("nd,nd->n", self.rows, self.rows, dtype=np.float64))
-        off = np.flatnonzero((np.abs(length - 1) > NORM_TOLERANCE) & (length > 0))
-        if len(off):
-            raise DataError(f"rows are not unit length: {named([self.ids[i] for i in off])}")
+        wrong = np.flatnonzero((np.abs(length - 1) > NORM_TOLERANCE) & (length > 0))
+        if len(wrong):
+            raise DataError(f"rows are not unit length: {named([self.ids[i] for i in wrong])}")
 
     def __len__(self) -> int:
         """N."""
@@ -95,19 +96,19 @@ class Embeddings:
         """The rows of ``ids``, in that order.
 
         Raises:
-            DataError: An id has no row here.
+            DataError: An id has no row.
         """
-        place = {name: i for i, name in enumerate(self.ids)}
-        missing = [name for name in ids if name not in place]
+        position = {name: i for i, name in enumerate(self.ids)}
+        missing = [name for name in ids if name not in position]
         if missing:
             raise DataError(f"no embedding for {named(missing)}")
-        return Embeddings(tuple(ids), self.rows[[place[name] for name in ids]])
+        return Embeddings(tuple(ids), self.rows[[position[name] for name in ids]])
 
     def align(self, ids: Sequence[str]) -> Embeddings:
-        """Reorder to ``ids``, which must be the same set: tables are joined by id, never by place.
+        """Reorder to ``ids``, which must be the same set: tables are joined by id, not by position.
 
         Raises:
-            DataError: An id is missing or left over.
+            DataError: An id has no row, or a row's id is not in ``ids``.
         """
         extra = sorted(set(self.ids) - set(ids))
         if extra:
@@ -117,8 +118,7 @@ class Embeddings:
 
 def check_distinct(ids: Iterable[str]) -> None:
     """Raise DataError naming the ids that occur more than once."""
-    seen: set[str] = set()
-    repeated = sorted({name for name in ids if name in seen or seen.add(name)})  # type: ignore[func-returns-value]  # set.add returns None, which is the idiom
+    repeated = sorted(name for name, times in Counter(ids).items() if times > 1)
     if repeated:
         raise DataError(f"repeated ids: {named(repeated)}")
 

@@ -1,15 +1,15 @@
-"""The one exception tree of unprompt.
+"""The exceptions of unprompt.
 
 ::
 
-    UnpromptError            a user's mistake: one clear line per problem, exit code 2
-    ├── ConfigError          a YAML file or a --set override is wrong (all problems at once)
+    UnpromptError            a user's mistake: one line per problem, exit code 2
+    ├── ConfigError          a YAML file or a --set override is wrong (lists all problems)
     ├── DataError            images, prompt tables, predictions
     ├── PluginError          a plugin is missing, broken, claimed twice or breaks its contract
-    ├── MissingFileError     weights or another local file is needed and not there
+    ├── MissingFileError     a checkpoint or another local file is needed and does not exist
     └── OutputError          a result cannot be written
 
-Anything outside this tree is a bug, in unprompt or in a plugin, and keeps its traceback.
+Any other exception is a bug, in unprompt or in a plugin, and is shown with its traceback.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ class PluginError(UnpromptError):
 
 
 class MissingFileError(UnpromptError):
-    """A file that a member needs is not there; the line says where it was looked for."""
+    """A file that a member needs does not exist; the line says where it was looked for."""
 
 
 class OutputError(UnpromptError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to its path."""
 
 
 def first_line(error: BaseException) -> str:
-    """What a library's error says first, or its type where it says nothing."""
+    """The first line of an error of a library; its type where the message is empty."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def named(things: Sequence[str], *, limit: int = 5) -> str:
-    """Name the first few of many things for an error line: ``'a', 'b' and 7 more``."""
-    head = ", ".join(repr(thing) for thing in things[:limit])
-    return head if len(things) <= limit else f"{head} and {len(things) - limit} more"
+def named(names: Sequence[str], *, limit: int = 5) -> str:
+    """Name the first ``limit`` of many values for an error line: ``'a', 'b' and 7 more``."""
+    head = ", ".join(repr(name) for name in names[:limit])
+    return head if len(names) <= limit else f"{head} and {len(names) - limit} more"

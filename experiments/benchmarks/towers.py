@@ -21,7 +21,8 @@ from tempfile import TemporaryDirectory
 
 from unprompt import Images, Predictor, Record, Runtime, TextEncoder, TrainSet
 from unprompt._members.dry_run import noise
-from unprompt._registry.loading import Member, load_ensemble
+from unprompt._registry.loading import load_ensemble
+from unprompt._registry.parts import Member
 from unprompt._registry.plugins import Registry
 from unprompt.embeddings import Embeddings
 from unprompt.towers import averaged, pixel_batches

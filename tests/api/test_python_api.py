@@ -54,7 +54,7 @@ def test_a_run_is_read_with_typed_scores_and_predictions(run_folder: Path) -> No
 
 
 def test_running_an_experiment_gives_the_run(run_folder: Path, tmp_path: Path) -> None:
-    again = unprompt.run(
+    again = unprompt._pipeline(
         run_folder / "experiment.yaml", overrides=["search.trials=5"], output=tmp_path / "again"
     )
     assert again.folder == tmp_path / "again"
@@ -72,7 +72,7 @@ def test_running_an_experiment_gives_the_run(run_folder: Path, tmp_path: Path) -
 def test_a_search_alone_gives_weights(run_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "experiment.yaml"
     path.write_text((run_folder / "experiment.yaml").read_text())
-    study = unprompt.search(path)
+    study = unprompt._search(path)
     assert study.weights == unprompt.load_run(run_folder).weights
     assert study.result.summary.trials == unprompt.load_run(run_folder).scores.search.trials
 
@@ -137,7 +137,7 @@ def test_predictions_are_saved_and_scored(
     rows = unprompt.unit(rng.normal(size=(4, 384)))
     embeddings = unprompt.Embeddings(tuple(test_images), rows)
     prompts = {name: f"a red fox number {i}" for i, name in enumerate(test_images)}
-    result = unprompt.score(embeddings, prompts)
+    result = unprompt._scoring.intervals(embeddings, prompts)
     assert (result.images, result.groups) == (4, 1)  # near-duplicate prompts
     assert result.low <= result.score <= result.high
     table = tmp_path / "prompts.csv"
@@ -146,10 +146,12 @@ def test_predictions_are_saved_and_scored(
         embeddings, dict.fromkeys(test_images), dict.fromkeys(test_images, ()), {}
     )
     predictions.save(tmp_path / "submission.csv")
-    again = unprompt.score(tmp_path / "submission.csv", table)
+    again = unprompt._scoring.intervals(tmp_path / "submission.csv", table)
     assert again.score == pytest.approx(result.score, abs=1e-6)
     with pytest.raises(unprompt.DataError, match="32 numbers per image, minilm has 384"):
-        unprompt.score(unprompt.load_run(run_folder).predictions().select(list(prompts)), prompts)
+        unprompt._scoring.intervals(
+            unprompt.load_run(run_folder).predictions().select(list(prompts)), prompts
+        )
 
 
 # The module
@@ -173,7 +175,7 @@ def test_every_type_on_the_way_is_known(tmp_path: Path, root: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
         "import unprompt\n"
-        "r = unprompt.run('experiments/quickstart.yaml')\n"
+        "r = unprompt._pipeline('experiments/quickstart.yaml')\n"
         "reveal_type(r.scores.test.ensemble.score)\n"
         "reveal_type(r.predictions().ids)\n"
         "reveal_type(unprompt.load_ensemble(r.folder).predict('images').prompts)\n"

@@ -16,7 +16,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
-    """Write files below the working directory; the first one's path comes back."""
+    """Write files below the working directory; return the path of the first one."""
     monkeypatch.chdir(tmp_path)
 
     def files(**texts: str) -> Path:
@@ -33,55 +33,55 @@ def _problems(source: Source) -> list[str]:
     return [str(problem) for problem in source.problems]
 
 
-def _place(source: Source, *key: str | int) -> str:
-    place: Key = key
-    return str(source.position(place))
+def _position(source: Source, *key: str | int) -> str:
+    path: Key = key
+    return str(source.position(path))
 
 
 def test_an_include_is_merged_under_the_maps_own_keys(write: Write) -> None:
     source = compose(write(top="include: base.yaml\na: 1\n", base="a: 0\nb: 2\n"))
     assert source.data == {"a": 1, "b": 2}
-    assert _place(source, "a") == "top.yaml:2:1"
-    assert _place(source, "b") == "base.yaml:2:1"
+    assert _position(source, "a") == "top.yaml:2:1"
+    assert _position(source, "b") == "base.yaml:2:1"
     assert _problems(source) == []
 
 
 def test_later_includes_win_over_earlier_ones(write: Write) -> None:
     source = compose(write(top="include: [x.yaml, y.yaml]", x="a: 1\nb: 1", y="a: 2\nc: 2"))
     assert source.data == {"a": 2, "b": 1, "c": 2}
-    assert _place(source, "a") == "y.yaml:1:1"
-    assert _place(source, "b") == "x.yaml:2:1"
+    assert _position(source, "a") == "y.yaml:1:1"
+    assert _position(source, "b") == "x.yaml:2:1"
 
 
 def test_maps_merge_deeply_and_lists_are_replaced(write: Write) -> None:
     base = "m:\n  x: {p: 1, q: 2}\n  l: [1, 2, 3]\n"
     source = compose(write(top="include: base.yaml\nm:\n  x:\n    q: 9\n  l: [4]\n", base=base))
     assert source.data == {"m": {"x": {"p": 1, "q": 9}, "l": [4]}}
-    assert _place(source, "m", "x", "p") == "base.yaml:2:7"
-    assert _place(source, "m", "x", "q") == "top.yaml:4:5"
-    assert _place(source, "m", "l", 0) == "top.yaml:5:7"
-    assert _place(source, "m", "l", 1) == "top.yaml:5:3"  # the base's second item is gone
+    assert _position(source, "m", "x", "p") == "base.yaml:2:7"
+    assert _position(source, "m", "x", "q") == "top.yaml:4:5"
+    assert _position(source, "m", "l", 0) == "top.yaml:5:7"
+    assert _position(source, "m", "l", 1) == "top.yaml:5:3"  # the base's second item is gone
 
 
-def test_null_takes_away_what_an_include_brought(write: Write) -> None:
+def test_null_removes_a_key_of_an_include(write: Write) -> None:
     source = compose(write(top="include: base.yaml\na: null\nc: ~\n", base="a: {x: 1}\nb: 2\n"))
     assert source.data == {"b": 2, "c": None}
     assert ("a", "x") not in source.marks
 
 
-def test_an_include_may_stand_in_any_map_and_in_lists(write: Write) -> None:
+def test_an_include_may_be_in_any_map_and_in_lists(write: Write) -> None:
     source = compose(
         write(
             top="m:\n- include: item.yaml\n  w: 2\nn: {include: item.yaml}\n", item="p: x\nw: 1\n"
         )
     )
     assert source.data == {"m": [{"p": "x", "w": 2}], "n": {"p": "x", "w": 1}}
-    assert _place(source, "m", 0, "p") == "item.yaml:1:1"
-    assert _place(source, "m", 0, "w") == "top.yaml:3:3"
-    assert _place(source, "n", "w") == "item.yaml:2:1"
+    assert _position(source, "m", 0, "p") == "item.yaml:1:1"
+    assert _position(source, "m", 0, "w") == "top.yaml:3:3"
+    assert _position(source, "n", "w") == "item.yaml:2:1"
 
 
-def test_includes_are_relative_to_the_file_that_says_them(write: Write) -> None:
+def test_includes_are_relative_to_the_file_that_contains_them(write: Write) -> None:
     path = write(
         experiments__top="include: ../ensembles/a.yaml",
         ensembles__a="include: parts/b.yaml\nx: 1",
@@ -122,14 +122,14 @@ def test_a_missing_include_is_named_at_its_own_line(write: Write) -> None:
         ("~nobody-of-this-name/x.yaml", "include: no home folder for"),
     ],
 )
-def test_an_include_that_makes_no_sense_is_one_line(write: Write, include: str, what: str) -> None:
+def test_a_wrong_include_is_one_line(write: Write, include: str, what: str) -> None:
     source = compose(write(top=f"a: 1\ninclude: {include}\n", list="[1]", empty=""))
     (problem,) = _problems(source)
     assert problem.startswith(f"top.yaml:2:1: {what}")
     assert source.data == {"a": 1}
 
 
-def test_mistakes_in_an_included_file_have_its_place_and_the_whole_path(write: Write) -> None:
+def test_mistakes_in_an_included_file_have_its_position_and_the_full_key(write: Write) -> None:
     source = compose(write(top="m: {include: x.yaml}\n", x="a: 1\nb: 2\na: 3\n"))
     assert _problems(source) == ["x.yaml:3:1: m.a: repeated key, first set on line 1"]
 
@@ -166,31 +166,31 @@ ensemble:
         ("ensemble.members.0={plugin: x}", ("ensemble", "members", 0), {"plugin": "x"}),
     ],
 )
-def test_an_override_sets_one_value_and_is_its_place(
+def test_an_override_sets_one_value_and_is_its_position(
     write: Write, override: str, key: Key, value: object
 ) -> None:
     source = compose(write(top=f"b: {{}}\n{MEMBERS}"), [override])
-    found: Any = source.data
+    node: Any = source.data
     for step in key:
-        found = found[step]
-    assert found == value
-    assert type(found) is type(value)
+        node = node[step]
+    assert node == value
+    assert type(node) is type(value)
     assert _problems(source) == []
     assert str(source.position(key)) == f"--set {override}"
 
 
-def test_overrides_beat_files_and_includes_and_later_ones_win(write: Write) -> None:
+def test_overrides_replace_values_of_files_and_later_ones_win(write: Write) -> None:
     path = write(top="include: x.yaml\na: 1", x="a: 0\nb: {c: 1, d: 1}")
     source = compose(path, ["a=2", "b.c=2", "a=3"])
     assert source.data == {"a": 3, "b": {"c": 2, "d": 1}}
-    assert _place(source, "b", "d") == "x.yaml:2:11"
+    assert _position(source, "b", "d") == "x.yaml:2:11"
 
 
 def test_overrides_reach_into_null_and_into_an_empty_file(write: Write) -> None:
     assert compose(write(top="a:\n"), ["a.b=1"]).data == {"a": {"b": 1}}
     source = compose(write(top=""), ["a.b=1"])
     assert source.data == {"a": {"b": 1}}
-    assert _place(source, "a") == "--set a.b=1"
+    assert _position(source, "a") == "--set a.b=1"
 
 
 @pytest.mark.parametrize(
@@ -207,13 +207,13 @@ def test_overrides_reach_into_null_and_into_an_empty_file(write: Write) -> None:
         ("n=!!python/name:os.system", "the value is the tag"),
     ],
 )
-def test_an_override_that_fits_nowhere_is_one_line(
+def test_an_override_of_a_missing_key_is_one_line(
     write: Write, override: str, problem: str
 ) -> None:
     source = compose(write(top=f"n: 1\n{MEMBERS}"), [override])
-    (found,) = _problems(source)
-    assert found.startswith(f"--set {override}: ")
-    assert problem in found
+    (line,) = _problems(source)
+    assert line.startswith(f"--set {override}: ")
+    assert problem in line
     assert source.data["n"] == 1
 
 
@@ -225,7 +225,7 @@ def test_an_overriding_path_starts_where_the_command_runs(
     assert source.data == {"a": str((tmp_path / text).absolute())}
 
 
-def test_an_overriding_home_path_is_spelled_out(write: Write) -> None:
+def test_an_overriding_home_path_is_expanded(write: Write) -> None:
     assert compose(write(top="a: 1"), ["a=~/x"]).data == {"a": str(Path.home() / "x")}
 
 

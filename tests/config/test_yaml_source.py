@@ -48,16 +48,16 @@ def _problems(text: str) -> list[str]:
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
-    found = parse(f"a: {text}", "f").data["a"]
-    assert found == value
-    assert type(found) is type(value)
+    parsed = parse(f"a: {text}", "f").data["a"]
+    assert parsed == value
+    assert type(parsed) is type(value)
 
 
 def test_nan_is_a_number() -> None:
     assert math.isnan(parse("a: .nan", "f").data["a"])
 
 
-def test_positions_are_counted_from_one_and_stand_at_the_key() -> None:
+def test_positions_are_those_of_keys_and_count_from_one() -> None:
     source = parse("a: 1\nb:\n  - x\n  - c: 2\n    d: 3\n", "f.yaml")
     assert source.data == {"a": 1, "b": ["x", {"c": 2, "d": 3}]}
     assert str(source.position(("a",))) == "f.yaml:1:1"
@@ -103,7 +103,7 @@ def test_tags_are_refused_with_their_name_and_give_nothing(value: str) -> None:
     assert source.data == {"a": None, "b": 1}
 
 
-def test_tags_of_plain_data_are_what_they_say() -> None:
+def test_tags_of_plain_data_are_applied() -> None:
     assert parse("{a: !!str 12, b: !!float 1, c: !!int '3'}", "f").data == {
         "a": "12",
         "b": 1.0,
@@ -128,7 +128,7 @@ def test_aliases_repeat_plain_data_as_copies() -> None:
 @pytest.mark.parametrize("text", ["a: &x [*x]", "a: &x {b: {c: *x}}", "&x {a: *x}"])
 def test_an_alias_inside_itself_is_refused(text: str) -> None:
     (problem,) = _problems(text)
-    assert "not YAML: an alias stands inside what it names" in problem
+    assert "not YAML: an alias is inside the value that it names" in problem
     assert problem.startswith(f"f.yaml:1:{text.index('*') + 1}: ")
 
 
@@ -176,7 +176,7 @@ def test_a_key_that_is_a_list_or_a_map_is_refused() -> None:
         ("a: 1\n---\nb: 1", "f.yaml:2:1"),
     ],
 )
-def test_broken_syntax_is_one_line_with_its_place(text: str, where: str) -> None:
+def test_broken_syntax_is_one_line_with_its_position(text: str, where: str) -> None:
     (problem,) = _problems(text)
     assert problem.startswith(f"{where}: not YAML: ")
     assert "\n" not in problem
@@ -209,7 +209,7 @@ def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     assert str(problem) == f"{path}: cannot be read: no such file or directory"
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_instead_of_a_file_is_one_line(tmp_path: Path) -> None:
     (problem,) = read(tmp_path).problems
     assert str(problem) == f"{tmp_path}: cannot be read: is a directory"
 
@@ -236,7 +236,7 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
     assert _read(tmp_path / "f.yaml", b"a: {b: 1}").folder(("a", "b")) == tmp_path
 
 
-def test_walk_meets_every_key_parents_first() -> None:
+def test_walk_yields_every_key_parents_first() -> None:
     assert [key for key, _ in walk({"a": [{"b": 1}], "c": 2})] == [
         (),
         ("a",),

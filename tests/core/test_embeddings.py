@@ -38,10 +38,10 @@ def test_unit_twice_is_unit_once(rows: FloatArray) -> None:
 
 @given(ROWS, st.floats(1e-3, 1e3))
 def test_cosine_ignores_length_and_keeps_its_range(rows: FloatArray, scale: float) -> None:
-    other = np.roll(rows, 1, axis=1)
-    found = cosine(rows, other)
-    assert (np.abs(found) <= 1).all()
-    np.testing.assert_allclose(cosine(other, rows.astype(np.float64) * scale), found, atol=1e-6)
+    rolled = np.roll(rows, 1, axis=1)
+    cosines = cosine(rows, rolled)
+    assert (np.abs(cosines) <= 1).all()
+    np.testing.assert_allclose(cosine(rolled, rows.astype(np.float64) * scale), cosines, atol=1e-6)
 
 
 @given(ROWS)
@@ -50,18 +50,18 @@ def test_unit_of_any_rows_makes_embeddings(rows: FloatArray) -> None:
     assert Embeddings(ids, unit(rows)).dim == rows.shape[1]
 
 
-def test_unit_survives_the_largest_and_the_smallest_floats() -> None:
+def test_unit_of_the_largest_and_the_smallest_floats_is_exact() -> None:
     big, small = np.finfo(np.float32).max, np.finfo(np.float32).smallest_subnormal
     expected = np.sqrt(0.5)
     assert unit([[big, big], [small, small]]) == pytest.approx(expected, abs=1e-6)
 
 
-def test_unit_gives_float32_whatever_came_in() -> None:
+def test_unit_gives_float32_for_any_type() -> None:
     assert unit([[3, 4]]).dtype == np.float32
     assert unit(np.array([[3, 4]], np.float16)) == pytest.approx(np.array([[0.6, 0.8]]))
 
 
-def test_unit_of_what_is_no_number_is_not_a_zero_row() -> None:
+def test_unit_of_a_nan_is_not_a_zero_row() -> None:
     assert np.isnan(unit([[np.nan, 1], [np.inf, 1]])).any(axis=1).all()
     with pytest.raises(DataError, match="values that are not finite: 'a'"):
         Embeddings(("a",), unit([[np.nan, 1]]))
@@ -76,11 +76,11 @@ def test_cosine_of_a_zero_row_is_zero() -> None:
 
 
 def test_cosine_of_known_angles() -> None:
-    found = cosine([[1, 0], [1, 0], [1, 0]], [[2, 0], [1, 1], [-3, 0]])
-    assert found == pytest.approx([1, np.sqrt(0.5), -1])
+    cosines = cosine([[1, 0], [1, 0], [1, 0]], [[2, 0], [1, 1], [-3, 0]])
+    assert cosines == pytest.approx([1, np.sqrt(0.5), -1])
 
 
-def test_cosine_of_different_shapes_names_both() -> None:
+def test_cosine_of_different_shapes_names_both_shapes() -> None:
     with pytest.raises(DataError, match=r"\(1, 2\) and \(2, 2\)"):
         cosine([[1, 0]], [[1, 0], [0, 1]])
 
@@ -125,14 +125,14 @@ def test_many_bad_ids_are_cut_short() -> None:
         Embeddings(ids, np.full((9, 2), 2, np.float32))
 
 
-def test_select_follows_the_asked_order() -> None:
-    three = _embeddings("a", "b", "c")
-    found = three.select(["c", "a"])
-    assert found.ids == ("c", "a")
-    assert np.array_equal(found.rows, three.rows[[2, 0]])
+def test_select_gives_the_order_of_the_ids() -> None:
+    embeddings = _embeddings("a", "b", "c")
+    selected = embeddings.select(["c", "a"])
+    assert selected.ids == ("c", "a")
+    assert np.array_equal(selected.rows, embeddings.rows[[2, 0]])
 
 
-def test_select_names_the_ids_it_lacks() -> None:
+def test_select_names_missing_ids() -> None:
     with pytest.raises(DataError, match=r"^no embedding for 'x', 'y'$"):
         _embeddings("a", "b").select(["x", "a", "y"])
 
@@ -143,8 +143,8 @@ def test_select_of_the_same_id_twice_is_refused() -> None:
 
 
 def test_align_joins_by_id() -> None:
-    three = _embeddings("a", "b", "c")
-    assert np.array_equal(three.align(["b", "c", "a"]).rows, three.rows[[1, 2, 0]])
+    embeddings = _embeddings("a", "b", "c")
+    assert np.array_equal(embeddings.align(["b", "c", "a"]).rows, embeddings.rows[[1, 2, 0]])
 
 
 @pytest.mark.parametrize(

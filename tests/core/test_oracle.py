@@ -30,7 +30,7 @@ class KnownVectors(TextEncoder):
         return np.stack([self._known[text] for text in texts])
 
 
-class World:
+class ScatteredPrompts:
     """N images whose prompts scatter around a known mean direction."""
 
     def __init__(self, seed: int, images: int, draws: int, noise: float) -> None:
@@ -56,42 +56,42 @@ class World:
 
 @pytest.mark.parametrize("noise", [0.3, 0.8, 1.5])
 @pytest.mark.parametrize("draws", [2, 4, 16])
-def test_the_oracle_is_near_the_truth_and_nearer_than_the_sample_mean(
+def test_the_oracle_is_closer_to_the_true_score_than_the_sample_mean(
     draws: int, noise: float
 ) -> None:
-    world = World(seed=draws, images=800, draws=draws, noise=noise)
-    found = oracle_cosines(world.wordings, world.targets, world.encoder)
-    assert found.shape == (800,)
-    assert found.mean() == pytest.approx(world.true, abs=0.02)
-    assert abs(found.mean() - world.true) < abs(world.naive - world.true)
+    prompts = ScatteredPrompts(seed=draws, images=800, draws=draws, noise=noise)
+    cosines = oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
+    assert cosines.shape == (800,)
+    assert cosines.mean() == pytest.approx(prompts.true, abs=0.02)
+    assert abs(cosines.mean() - prompts.true) < abs(prompts.naive - prompts.true)
 
 
 def test_without_noise_the_oracle_scores_one() -> None:
-    world = World(seed=0, images=20, draws=3, noise=0)
-    found = oracle_cosines(world.wordings, world.targets, world.encoder)
-    assert found == pytest.approx(1, abs=1e-6)
+    prompts = ScatteredPrompts(seed=0, images=20, draws=3, noise=0)
+    cosines = oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
+    assert cosines == pytest.approx(1, abs=1e-6)
 
 
 def test_wordings_are_joined_by_id() -> None:
-    world = World(seed=1, images=30, draws=4, noise=0.5)
-    there = oracle_cosines(world.wordings, world.targets, world.encoder)
-    back = oracle_cosines(
-        world.wordings, world.targets.select(world.targets.ids[::-1]), world.encoder
+    prompts = ScatteredPrompts(seed=1, images=30, draws=4, noise=0.5)
+    forward = oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
+    backward = oracle_cosines(
+        prompts.wordings, prompts.targets.select(prompts.targets.ids[::-1]), prompts.encoder
     )
-    np.testing.assert_allclose(back, there[::-1])
+    np.testing.assert_allclose(backward, forward[::-1])
 
 
-def test_a_image_with_fewer_wordings_is_named() -> None:
-    world = World(seed=2, images=3, draws=4, noise=0.5)
-    world.wordings["p1"].pop()
-    with pytest.raises(DataError, match=r"not 4 wordings.*'p1'$"):
-        oracle_cosines(world.wordings, world.targets, world.encoder)
+def test_an_image_with_fewer_wordings_is_named() -> None:
+    prompts = ScatteredPrompts(seed=2, images=3, draws=4, noise=0.5)
+    prompts.wordings["p1"].pop()
+    with pytest.raises(DataError, match=r"images without exactly 4 wordings: 'p1'$"):
+        oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
 
 
 def test_a_single_wording_is_refused() -> None:
-    world = World(seed=2, images=3, draws=1, noise=0.5)
-    with pytest.raises(DataError, match="not 2 wordings"):
-        oracle_cosines(world.wordings, world.targets, world.encoder)
+    prompts = ScatteredPrompts(seed=2, images=3, draws=1, noise=0.5)
+    with pytest.raises(DataError, match="without exactly 2 wordings: 'p0'"):
+        oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
 
 
 def test_the_floor_is_the_cosine_with_the_mean_train_prompt() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from unprompt import DatasetSpec, PluginError, PredictorSpec, Runtime, RunView
-from unprompt._registry.plugins import Claim, Registry
+from unprompt._registry.claims import Claim
+from unprompt._registry.plugins import Registry
 
 InstallPlugin = Callable[..., Path]
 
@@ -24,7 +25,7 @@ class Options(Model):
 
 class Echo:
     def __init__(self, options, runtime):
-        self.said = (options.depth, runtime.device)
+        self.arguments = (options.depth, runtime.device)
 
 
 @hookimpl
@@ -35,12 +36,12 @@ def unprompt_predictor():
 OBSERVER = """
 from unprompt import hookimpl
 
-SEEN = []
+CALLS = []
 
 
 @hookimpl
 def unprompt_run_finished(run, scores):
-    SEEN.append((run.name, scores))
+    CALLS.append((run.name, scores))
     scores["order"].append({name!r})
 """
 
@@ -68,8 +69,8 @@ def test_a_third_party_plugin_is_used_like_any_other(install_plugin: InstallPlug
     registry = Registry()
     spec = registry.spec("echo", PredictorSpec)
     assert (spec.name, spec.summary) == ("echo", "Says it again")
-    made = registry.build(spec, spec.options(), Runtime(device="cuda:1"))
-    assert made.said == (3, "cuda:1")
+    built = registry.build(spec, spec.options(), Runtime(device="cuda:1"))
+    assert built.arguments == (3, "cuda:1")
 
 
 def test_claims_are_sorted_and_hold_the_shipped_plugins() -> None:
@@ -121,12 +122,12 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
     assert _error("zzzzzz") == "unknown plugin 'zzzzzz'; see `unprompt plugins`"
 
 
-def test_a_plugin_without_the_asked_part_says_so() -> None:
+def test_a_plugin_without_a_predictor_is_refused_as_a_member() -> None:
     assert _error("kaggle") == "plugin 'kaggle' offers no predictor"
 
 
 @pytest.mark.parametrize(
-    ("hook", "told"),
+    ("hook", "expected"),
     [
         ("def unprompt_run_started(run, colour): ...", "colour"),
         ("def unprompt_predictr(): ...", "unprompt_predictr"),
@@ -134,61 +135,61 @@ def test_a_plugin_without_the_asked_part_says_so() -> None:
     ids=["wrong signature", "misspelt"],
 )
 def test_a_hook_that_does_not_fit_is_named_and_others_still_work(
-    install_plugin: InstallPlugin, hook: str, told: str
+    install_plugin: InstallPlugin, hook: str, expected: str
 ) -> None:
     install_plugin("odd", f"from unprompt import hookimpl\n\n\n@hookimpl\n{hook}\n")
     install_plugin("echo", ECHO)
     registry = Registry()
     line = _error("odd", registry)
     assert line.startswith("plugin 'odd' (from unprompt-odd 1.0): PluginValidationError: ")
-    assert told in line
+    assert expected in line
     assert registry.spec("echo", PredictorSpec).name == "echo"
     assert _error("odd", registry) == line
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("result", "expected"),
     [
-        ("'echo'", "unprompt_predictor gave 'echo', not a predictor's spec"),
+        ("'echo'", "unprompt_predictor gave 'echo', not a PredictorSpec"),
         (
             "DatasetSpec('odd', 's', Model, 'm:C')",
             "unprompt_predictor gave DatasetSpec(",
         ),
         (
             "PredictorSpec('other', 's', Model, 'm:C')",
-            "its spec is called 'other', its entry point is not",
+            "its spec is named 'other', but its entry point is named 'odd'",
         ),
         ("1 / 0", "unprompt_predictor raised ZeroDivisionError: division by zero"),
     ],
     ids=["no spec", "another kind", "another name", "raises"],
 )
-def test_a_wrong_answer_is_named_by_plugin_and_hook(
-    install_plugin: InstallPlugin, answer: str, told: str
+def test_a_wrong_result_is_named_by_plugin_and_hook(
+    install_plugin: InstallPlugin, result: str, expected: str
 ) -> None:
     names = "DatasetSpec, Model, PredictorSpec, hookimpl"
-    hook = f"@hookimpl\ndef unprompt_predictor():\n    return {answer}\n"
+    hook = f"@hookimpl\ndef unprompt_predictor():\n    return {result}\n"
     install_plugin("odd", f"from unprompt import {names}\n\n\n{hook}")
     line = _error("odd")
     assert line.startswith("plugin 'odd' (from unprompt-odd 1.0): ")
-    assert told in line
+    assert expected in line
 
 
-def test_a_hook_that_offers_nothing_is_no_part(install_plugin: InstallPlugin) -> None:
+def test_a_hook_that_returns_none_offers_nothing(install_plugin: InstallPlugin) -> None:
     source = "from unprompt import hookimpl\n\n\n@hookimpl\ndef unprompt_predictor(): ...\n"
     install_plugin("shy", source)
     assert _error("shy") == "plugin 'shy' offers no predictor"
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "expected"),
     [
         ("echo_plugin:Ecko", "AttributeError"),
         ("no_such_module_here:Echo", "ModuleNotFoundError"),
         ("echo_plugin", "AttributeError"),
     ],
 )
-def test_a_target_that_is_not_there_hints_at_what_to_install(
-    install_plugin: InstallPlugin, target: str, told: str
+def test_a_missing_target_names_the_package_to_install(
+    install_plugin: InstallPlugin, target: str, expected: str
 ) -> None:
     wrong = ECHO.replace('"echo_plugin:Echo")', f'"{target}", extra="unprompt-echo[gpu]")')
     install_plugin("echo", wrong)
@@ -198,7 +199,7 @@ def test_a_target_that_is_not_there_hints_at_what_to_install(
         registry.build(spec, spec.options(), Runtime())
     line = str(caught.value)
     assert line.startswith(f"plugin 'echo' (from unprompt-echo 1.0): {target} failed to load: ")
-    assert told in line
+    assert expected in line
     assert line.endswith("; pip install 'unprompt-echo[gpu]'")
 
 
@@ -226,7 +227,7 @@ def test_the_specs_of_shipped_plugins_import_no_heavy_module() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_check_gives_each_claim_a_row_and_failures_stop_nothing(
+def test_check_gives_each_claim_a_row_even_if_others_fail(
     install_plugin: InstallPlugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin("broken", "1 / 0")
@@ -268,7 +269,7 @@ def test_lifecycle_hooks_reach_only_the_named_plugins_each_once_in_order(
     registry.notify(names, "unprompt_run_finished", run=run, scores={"order": order})
     assert order == ["third", "first"]
     assert "second_plugin" not in sys.modules
-    assert sys.modules["third_plugin"].SEEN == [("demo", {"order": order})]
+    assert sys.modules["third_plugin"].CALLS == [("demo", {"order": order})]
 
 
 def test_a_lifecycle_hook_that_raises_is_named(

@@ -14,23 +14,23 @@ from unprompt._scoring.intervals import score
 
 def test_mean_is_the_plain_mean_and_lies_in_its_interval() -> None:
     values = np.random.default_rng(0).normal(0.6, 0.1, 300)
-    found = score(values, [str(i) for i in range(300)], samples=500, seed=0)
-    assert found.score == pytest.approx(values.mean())
-    assert found.low < found.score < found.high
+    estimate = score(values, [str(i) for i in range(300)], samples=500, seed=0)
+    assert estimate.score == pytest.approx(values.mean())
+    assert estimate.low < estimate.score < estimate.high
 
 
 def test_ninety_five_percent_of_intervals_cover_the_true_mean() -> None:
     rng = np.random.default_rng(1)
     groups = [str(i) for i in range(100)]
-    found = [score(rng.normal(0.5, 0.2, 100), groups, samples=200, seed=i) for i in range(300)]
-    covered = np.mean([each.low <= 0.5 <= each.high for each in found])
+    estimates = [score(rng.normal(0.5, 0.2, 100), groups, samples=200, seed=i) for i in range(300)]
+    covered = np.mean([estimate.low <= 0.5 <= estimate.high for estimate in estimates])
     assert 0.90 <= covered <= 0.99
 
 
 def test_independent_images_have_the_textbook_interval() -> None:
     values = np.random.default_rng(2).normal(0, 1, 2000)
-    found = score(values, [str(i) for i in range(2000)], samples=2000, seed=0)
-    assert found.high - found.low == pytest.approx(2 * 1.96 / np.sqrt(2000), rel=0.1)
+    estimate = score(values, [str(i) for i in range(2000)], samples=2000, seed=0)
+    assert estimate.high - estimate.low == pytest.approx(2 * 1.96 / np.sqrt(2000), rel=0.1)
 
 
 def test_images_of_one_group_count_as_one_and_widen_the_interval() -> None:
@@ -57,11 +57,11 @@ def test_a_seed_repeats_its_interval_and_another_one_does_not() -> None:
 
 
 def test_one_group_has_no_width() -> None:
-    found = score(np.array([0.2, 0.4]), ["g", "g"], samples=100, seed=0)
-    assert (found.score, found.low, found.high) == pytest.approx((0.3, 0.3, 0.3))
+    estimate = score(np.array([0.2, 0.4]), ["g", "g"], samples=100, seed=0)
+    assert (estimate.score, estimate.low, estimate.high) == pytest.approx((0.3, 0.3, 0.3))
 
 
-def test_nothing_to_score_is_one_clear_line() -> None:
+def test_no_images_to_score_are_refused() -> None:
     with pytest.raises(DataError, match=r"^no images to score$"):
         score(np.array([]), [], samples=100, seed=0)
 
@@ -71,14 +71,14 @@ def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
     hard = rng.normal(0.5, 0.2, 400)
     better = hard + 0.02 + rng.normal(0, 0.01, 400)
     groups = [str(i) for i in range(400)]
-    one, two = (score(values, groups, samples=400, seed=0) for values in (hard, better))
+    first, second = (score(values, groups, samples=400, seed=0) for values in (hard, better))
     paired = score(better - hard, groups, samples=400, seed=0)
-    assert one.high > two.low  # apart they overlap
+    assert first.high > second.low  # apart they overlap
     assert paired.low > 0
-    assert paired.score == pytest.approx(two.score - one.score)
+    assert paired.score == pytest.approx(second.score - first.score)
 
 
-def test_an_estimate_is_plain_data_and_can_be_turned_round() -> None:
+def test_an_estimate_is_written_as_json_and_can_be_negated() -> None:
     estimate = Estimate(score=0.77123, ci95=(0.76499, 0.77741))
     content = {"score": 0.77123, "ci95": [0.76499, 0.77741]}
     assert json.loads(estimate.model_dump_json()) == content

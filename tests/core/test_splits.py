@@ -24,35 +24,35 @@ def _records(prompts: Sequence[str], **columns: Sequence[str | None]) -> tuple[R
 
 
 def _targets(records: Sequence[Record]) -> Embeddings:
-    """Each prompt its own axis: only equal prompts are near."""
-    place = {prompt: i for i, prompt in enumerate(dict.fromkeys(r.prompt for r in records))}
-    eye = np.eye(len(place), dtype=np.float32)
+    """Each prompt has its own axis: only equal prompts are near duplicates."""
+    axis = {prompt: i for i, prompt in enumerate(dict.fromkeys(r.prompt for r in records))}
+    eye = np.eye(len(axis), dtype=np.float32)
     ids = tuple(record.image_id for record in records)
-    return Embeddings(ids, eye[[place[record.prompt] for record in records]])
+    return Embeddings(ids, eye[[axis[record.prompt] for record in records]])
 
 
 def _components(rows: FloatArray, cosine: float) -> list[int]:
-    """By walking the links, numbered by first occurrence."""
-    near = rows @ rows.T >= cosine
+    """Connected components by following the links, numbered by first occurrence."""
+    linked = rows @ rows.T >= cosine
     labels = [-1] * len(rows)
     for start in range(len(rows)):
         if labels[start] < 0:
             number, todo = max(labels) + 1, [start]
             while todo:
-                here = todo.pop()
-                if labels[here] < 0:
-                    labels[here] = number
-                    todo += np.flatnonzero(near[here]).tolist()
+                row = todo.pop()
+                if labels[row] < 0:
+                    labels[row] = number
+                    todo += np.flatnonzero(linked[row]).tolist()
     return labels
 
 
 @given(st.integers(0, 10**6), st.integers(1, 30), st.sampled_from([0.3, 0.7, 0.9]))
-def test_groups_are_the_connected_components_of_near(seed: int, count: int, cosine: float) -> None:
+def test_groups_are_connected_components(seed: int, count: int, cosine: float) -> None:
     rows = unit(np.random.default_rng(seed).normal(size=(count, 3)))
     assert near_duplicate_groups(rows, cosine).tolist() == _components(rows, cosine)
 
 
-def test_groups_reach_through_others_and_over_blocks() -> None:
+def test_groups_link_through_others_and_across_blocks() -> None:
     angles = np.arange(3000) * 0.01  # each near the next only, around the circle several times
     rows = unit(np.stack([np.cos(angles[:300]), np.sin(angles[:300])], axis=1))
     assert set(near_duplicate_groups(rows, float(np.cos(0.011))).tolist()) == {0}
@@ -60,17 +60,18 @@ def test_groups_reach_through_others_and_over_blocks() -> None:
     assert near_duplicate_groups(far, 0.7).tolist() == [0] * 1500 + [1] * 1500
 
 
-def test_two_near_prompts_share_a_group_and_a_split() -> None:
+def test_near_duplicate_prompts_share_a_group_and_a_split() -> None:
     rows = unit([[1, 0.1 * i, 0] for i in range(3)] + [[0, 0, 1.0], [0, -1, 0], [-1, 0, 0]])
     records = _records(list("abcdef"))
-    found = make_splits(
+    splits = make_splits(
         records,
         Embeddings(tuple(r.image_id for r in records), rows),
         SplitConfig(train=0.5, holdout=0.25, test=0.25),
     )
-    assert len({found.groups[f"i{n}"] for n in range(3)}) == 1
+    assert len({splits.groups[f"i{n}"] for n in range(3)}) == 1
     assert (
-        found.group_count("train") + found.group_count("holdout") + found.group_count("test") == 4
+        splits.group_count("train") + splits.group_count("holdout") + splits.group_count("test")
+        == 4
     )
 
 
@@ -80,14 +81,14 @@ def test_groups_are_whole_and_shares_hold_within_the_largest(sizes: list[int], s
     prompts = [f"prompt {n}" for n, size in enumerate(sizes) for _ in range(size)]
     records = _records(prompts)
     config = SplitConfig(train=0.6, holdout=0.2, test=0.2, seed=seed)
-    found = make_splits(records, _targets(records), config)
-    everywhere = [name for split in SPLITS for name in found.ids[split]]
+    splits = make_splits(records, _targets(records), config)
+    everywhere = [name for split in SPLITS for name in splits.ids[split]]
     assert sorted(everywhere) == sorted(record.image_id for record in records)
-    homes = {split: {found.groups[name] for name in found.ids[split]} for split in SPLITS}
+    homes = {split: {splits.groups[name] for name in splits.ids[split]} for split in SPLITS}
     assert sum(map(len, homes.values())) == len(sizes)  # no group in two splits
     for split in SPLITS:
         wanted = getattr(config, split) * len(records)
-        assert abs(len(found.ids[split]) - wanted) <= max(sizes)
+        assert abs(len(splits.ids[split]) - wanted) <= max(sizes)
 
 
 def test_a_seed_repeats_its_split_and_another_one_does_not() -> None:
@@ -100,25 +101,25 @@ def test_a_seed_repeats_its_split_and_another_one_does_not() -> None:
 
 def test_each_split_keeps_the_order_of_the_dataset() -> None:
     records = _records([f"prompt {n}" for n in range(50)])
-    found = make_splits(records, _targets(records), SplitConfig())
+    splits = make_splits(records, _targets(records), SplitConfig())
     for split in SPLITS:
-        numbers = [int(name[1:]) for name in found.ids[split]]
+        numbers = [int(name[1:]) for name in splits.ids[split]]
         assert numbers == sorted(numbers)
 
 
 def test_given_groups_are_kept() -> None:
     group = ["x"] * 5 + [f"y{n}" for n in range(30)]
     records = _records([f"prompt {n}" for n in range(35)], group=group)
-    found = make_splits(records, _targets(records), SplitConfig())
-    assert [found.groups[record.image_id] for record in records] == group
-    assert len({split for split in SPLITS for n in range(5) if f"i{n}" in found.ids[split]}) == 1
+    splits = make_splits(records, _targets(records), SplitConfig())
+    assert [splits.groups[record.image_id] for record in records] == group
+    assert len({split for split in SPLITS for n in range(5) if f"i{n}" in splits.ids[split]}) == 1
 
 
 def test_given_splits_are_kept() -> None:
     split = ["test", "train", "holdout", "train"]
     records = _records(list("abcd"), split=split)
-    found = make_splits(records, _targets(records), SplitConfig())
-    assert found.ids == {"train": ("i1", "i3"), "holdout": ("i2",), "test": ("i0",)}
+    splits = make_splits(records, _targets(records), SplitConfig())
+    assert splits.ids == {"train": ("i1", "i3"), "holdout": ("i2",), "test": ("i0",)}
 
 
 def test_a_given_split_that_cuts_a_given_group_names_the_group() -> None:
@@ -141,7 +142,7 @@ def test_a_column_that_only_some_images_have_is_refused(column: str) -> None:
         make_splits(records, _targets(records), SplitConfig())
 
 
-def test_too_few_groups_for_three_splits_is_one_clear_line() -> None:
+def test_too_few_groups_for_three_splits_are_refused() -> None:
     records = _records(["same"] * 6)
     with pytest.raises(DataError) as caught:
         make_splits(records, _targets(records), SplitConfig())
@@ -150,15 +151,15 @@ def test_too_few_groups_for_three_splits_is_one_clear_line() -> None:
     assert "6 images form 1 groups, the largest of 6" in line
 
 
-def test_one_giant_group_still_leaves_room_for_the_others() -> None:
+def test_one_large_group_leaves_the_other_splits_their_shares() -> None:
     records = _records(["same"] * 50 + [f"prompt {n}" for n in range(50)])
-    found = make_splits(records, _targets(records), SplitConfig())
-    assert set(Counter(found.groups.values()).values()) == {50, 1}
-    assert "i0" in found.ids["train"]
-    assert (len(found.ids["holdout"]), len(found.ids["test"])) == (10, 10)
+    splits = make_splits(records, _targets(records), SplitConfig())
+    assert set(Counter(splits.groups.values()).values()) == {50, 1}
+    assert "i0" in splits.ids["train"]
+    assert (len(splits.ids["holdout"]), len(splits.ids["test"])) == (10, 10)
 
 
-def test_leak_is_the_nearest_pair_across_the_sets() -> None:
+def test_leak_is_the_highest_cosine_between_the_splits() -> None:
     rows = unit(np.array([[1, 0, 0], [0, 1, 0], [0, 3, 4], [0, 0, -1]]))
     targets = Embeddings(("a", "b", "c", "d"), rows)
     assert leak(targets, ["a", "b"], ["c", "d"]) == pytest.approx(0.6)

@@ -1,7 +1,11 @@
 """Rows from CSV, TSV, JSON lines and Parquet, and errors that name the line."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,25 +38,25 @@ def problem(path: Path) -> str:
     return line.removeprefix(str(path))
 
 
-def test_the_real_row(tmp_path: Path) -> None:
+def test_a_row_of_the_competition_is_read(tmp_path: Path) -> None:
     path = table(tmp_path, "a.csv", f"imgId,prompt\n{REAL_ROW}\n")
     assert read_rows(path) == [{"imgId": "f27825b2c", "prompt": REAL_PROMPT}]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["lf", "crlf", "cr"])
-def test_quotes_hold_separators_quotes_and_newlines(tmp_path: Path, end: str) -> None:
+def test_quoted_values_may_contain_separators_quotes_and_newlines(tmp_path: Path, end: str) -> None:
     path = table(tmp_path, "a.csv", f'a,b{end}"1,2","x{end}""y"""{end}{end}3,{end}')
     assert read_rows(path) == [{"a": "1,2", "b": f'x{end}"y"'}, {"a": "3", "b": ""}]
 
 
-def test_tsv(tmp_path: Path) -> None:
+def test_tsv_is_read(tmp_path: Path) -> None:
     path = table(tmp_path, "A.TSV", 'image\tprompt\na.png\ta cat, says "hi"\nb.png\t"x\ty"\n')
     assert [row["prompt"] for row in read_rows(path)] == ['a cat, says "hi"', "x\ty"]
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "bom"])
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_byte_order_mark(tmp_path: Path, mark: bytes, name: str) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path, mark: bytes, name: str) -> None:
     content = "id,p\n1,é\n" if name == "a.csv" else '{"id": "1", "p": "é"}\n'
     assert read_rows(table(tmp_path, name, mark + content.encode())) == [{"id": "1", "p": "é"}]
 
@@ -62,7 +66,7 @@ def test_json_lines_have_the_same_keys(tmp_path: Path) -> None:
     assert read_rows(path) == [{"a": 1, "b": None}, {"a": "\u2028", "b": [2]}]
 
 
-def test_parquet(tmp_path: Path) -> None:
+def test_parquet_is_read(tmp_path: Path) -> None:
     rows = [{"a": "x", "b": 1}, {"a": None, "b": 2}]
     folder = tmp_path / "split=train"  # looks like a partition, is only a name
     folder.mkdir()
@@ -94,13 +98,13 @@ def test_errors_name_the_line(tmp_path: Path, name: str, content: str | bytes, l
     assert problem(table(tmp_path, name, content)) == line
 
 
-def test_invalid_json_and_parquet(tmp_path: Path) -> None:
+def test_invalid_json_and_parquet_are_refused(tmp_path: Path) -> None:
     json_line = problem(table(tmp_path, "a.jsonl", '{"a": 1}\n\n{"a": }\n'))
     assert json_line.startswith(":3: not valid JSON: Expecting value")
     assert problem(table(tmp_path, "a.parquet", "PAR1?")).startswith(": cannot be read: ")
 
 
-def test_missing_file_and_folder(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     for name in ("a.csv", "a.parquet"):
         assert problem(tmp_path / name) == ": no such file"
     (tmp_path / "b.csv").mkdir()
@@ -113,7 +117,7 @@ def test_column_is_found_in_any_case() -> None:
     assert find_column(["id"], ("prompt",), path) is None
 
 
-def test_no_column_lists_what_is_there() -> None:
+def test_a_missing_column_lists_the_columns_of_the_table() -> None:
     with pytest.raises(DataError) as caught:
         pick_column(["a.png", "a cat"], ("prompt", "text"), Path("t.csv"))
     assert str(caught.value) == (
@@ -122,13 +126,13 @@ def test_no_column_lists_what_is_there() -> None:
 
 
 @pytest.mark.parametrize("find", [pick_column, find_column])
-def test_two_columns_for_one_role(find: object) -> None:
+def test_two_columns_of_one_meaning_are_refused(find: Callable[..., object]) -> None:
     with pytest.raises(DataError, match=r"t\.csv: the columns 'text', 'prompt' mean the same"):
         find(["text", "id", "prompt"], ("prompt", "text"), Path("t.csv"))
 
 
-def test_texts() -> None:
-    rows = [{"a": " x "}, {"a": None}, {"a": 7}]
+def test_texts_of_a_column() -> None:
+    rows: list[dict[str, Any]] = [{"a": " x "}, {"a": None}, {"a": 7}]
     assert texts(rows, "a", Path("t.jsonl")) == [" x ", "", "7"]
 
 
@@ -138,7 +142,7 @@ def test_texts_refuse_images_inside_tables(tmp_path: Path) -> None:
         texts(read_rows(path), "image", path)
 
 
-def test_texts_refuse_half_a_character(tmp_path: Path) -> None:
+def test_texts_refuse_half_of_a_surrogate_pair(tmp_path: Path) -> None:
     path = table(tmp_path, "a.jsonl", '{"prompt": "a \\ud83d\\ude00"}\n{"prompt": "a \\ud83d"}\n')
-    with pytest.raises(DataError, match="row 2: column 'prompt' holds half a character"):
+    with pytest.raises(DataError, match="row 2: column 'prompt' holds half of a surrogate pair"):
         texts(read_rows(path), "prompt", path)

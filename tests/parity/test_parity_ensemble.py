@@ -31,7 +31,8 @@ from unprompt._files.cache import Cache
 from unprompt._members.context import Context
 from unprompt._members.ensemble import empty_train_set
 from unprompt._members.member import LiveMember
-from unprompt._registry.loading import Ensemble, load_ensemble
+from unprompt._registry.loading import load_ensemble
+from unprompt._registry.parts import Ensemble
 from unprompt._registry.plugins import Registry
 from unprompt._scoring.blend import blend
 from unprompt.contracts import Batch, Runtime
@@ -179,7 +180,9 @@ def solution(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[S
 
     folder = tmp_path_factory.mktemp("parity")
     (folder / "kaggle-68th").mkdir()
-    pa.parquet.write_table(pa.table({"prompt": PROMPTS}), folder / "kaggle-68th" / "prompts.parquet")
+    pa.parquet.write_table(
+        pa.table({"prompt": PROMPTS}), folder / "kaggle-68th" / "prompts.parquet"
+    )
     save_vision_state(folder / "kaggle-68th" / "clip-l14.pth")
     save_timm_state(folder / "kaggle-68th" / "vit-l16-384.pth")
     save_hub(folder / "hub")

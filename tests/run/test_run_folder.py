@@ -20,27 +20,15 @@ from unprompt._files.hashing import content_hash
 from unprompt._registry.loading import load_ensemble
 from unprompt._registry.plugins import Registry
 
+ScoresOf = Callable[[Path], dict[str, Any]]
+Numbers = Callable[[Any], list[float]]
 Command = Callable[..., CompletedProcess[str]]
 MEMBERS = ("knn-vit-g", "knn-vit-h", "clip-l14", "clip-l16-384", "clip-blip")
-
-
-def scores_of(folder: Path) -> dict[str, Any]:
-    scores: dict[str, Any] = json.loads((folder / "scores.json").read_text())
-    return scores
 
 
 def folder_of(done: CompletedProcess[str]) -> Path:
     assert done.returncode == 0, done.stderr
     return Path(done.stdout.splitlines()[-1])
-
-
-def numbers(value: Any) -> list[float]:
-    """Every number of plain data, in order."""
-    if isinstance(value, dict):
-        return [number for key in sorted(value) for number in numbers(value[key])]
-    if isinstance(value, list):
-        return [number for item in value for number in numbers(item)]
-    return [value] if isinstance(value, int | float) else []
 
 
 def cached() -> dict[Path, int]:
@@ -85,13 +73,13 @@ def test_stdout_has_no_progress(small_run: CompletedProcess[str]) -> None:
 
 
 def test_the_files_of_a_run(small_folder: Path) -> None:
-    found = {path.relative_to(small_folder).as_posix() for path in small_folder.rglob("*.*")}
-    wanted = {"experiment.yaml", "manifest.json", "scores.json", "study.journal", "ensemble.yaml"}
-    wanted |= {"report.html", "images.csv", "examples.json", "contact.png"}
+    names = {path.relative_to(small_folder).as_posix() for path in small_folder.rglob("*.*")}
+    expected = {"experiment.yaml", "manifest.json", "scores.json", "study.journal", "ensemble.yaml"}
+    expected |= {"report.html", "images.csv", "examples.json", "contact.png"}
     for split in ("holdout", "test"):
-        wanted |= {f"predictions/{name}.{split}.parquet" for name in (*MEMBERS, "ensemble")}
-    assert wanted <= found
-    assert {name.split("/")[0] for name in found - wanted} == {"artifacts", "images"}
+        expected |= {f"predictions/{name}.{split}.parquet" for name in (*MEMBERS, "ensemble")}
+    assert expected <= names
+    assert {name.split("/")[0] for name in names - expected} == {"artifacts", "images"}
     assert {path.name for path in (small_folder / "artifacts").iterdir()} == set(MEMBERS)
 
 
@@ -105,7 +93,9 @@ def test_experiment_yaml_is_resolved(small_folder: Path, unprompt: Command) -> N
     assert yaml.safe_load(unprompt("config", "show", path).stdout) == content
 
 
-def test_experiment_yaml_gives_the_same_scores(again: Again, small_folder: Path) -> None:
+def test_experiment_yaml_gives_the_same_scores(
+    again: Again, small_folder: Path, scores_of: ScoresOf, numbers: Numbers
+) -> None:
     first, second = scores_of(small_folder), scores_of(folder_of(again.done))
     assert folder_of(again.done) != small_folder
     np.testing.assert_allclose(numbers(second), numbers(first), rtol=0, atol=1e-9)
@@ -118,7 +108,9 @@ def test_a_second_run_computes_nothing_again(again: Again) -> None:
     assert again.after == again.before
 
 
-def test_set_beats_the_file(unprompt: Command, small_experiment: Path, tmp_path: Path) -> None:
+def test_set_overrides_the_file(
+    unprompt: Command, small_experiment: Path, tmp_path: Path, scores_of: ScoresOf
+) -> None:
     output = tmp_path / "here" / "run"
     words = ["--set", "search.trials=7", "--set", "name=other", "--output", output]
     assert folder_of(unprompt("run", small_experiment, *words)) == output
@@ -144,7 +136,7 @@ def test_manifest(small_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("split", ["holdout", "test"])
-def test_scores(split: str, small_folder: Path) -> None:
+def test_scores(split: str, small_folder: Path, scores_of: ScoresOf) -> None:
     scores = scores_of(small_folder)[split]
     assert set(scores["members"]) == set(MEMBERS)
     assert scores["images"] == 48
@@ -163,7 +155,7 @@ def test_scores(split: str, small_folder: Path) -> None:
 
 
 def test_scores_are_those_of_the_predictions(
-    small_folder: Path, unprompt: Command, tmp_path: Path
+    small_folder: Path, unprompt: Command, tmp_path: Path, scores_of: ScoresOf
 ) -> None:
     from unprompt_painter.painter import Painter, PainterOptions
 
@@ -174,21 +166,23 @@ def test_scores_are_those_of_the_predictions(
     for name in (*MEMBERS, "ensemble"):
         path = small_folder / "predictions" / f"{name}.test.parquet"
         ids = read_predictions(path).ids
-        lines = [json.dumps({"image_id": one, "prompt": prompts[one]}) for one in ids]
+        lines = [json.dumps({"image_id": name, "prompt": prompts[name]}) for name in ids]
         table.write_text("\n".join(lines))
         done = unprompt("score", path, table)
         entry = scores["ensemble"] if name == "ensemble" else scores["members"][name]
         assert float(done.stdout.split()[0]) == pytest.approx(entry["score"], abs=2e-6)
 
 
-def test_the_searched_weights_are_not_worse_on_the_holdout(small_folder: Path) -> None:
+def test_the_searched_weights_are_not_worse_on_the_holdout(
+    small_folder: Path, scores_of: ScoresOf
+) -> None:
     scores = scores_of(small_folder)["holdout"]
-    others = [scores["equal"]["score"], *(one["score"] for one in scores["members"].values())]
+    others = [scores["equal"]["score"], *(member["score"] for member in scores["members"].values())]
     assert scores["ensemble"]["score"] >= max(others) - 1e-6  # weights are rounded to 6 digits
 
 
-def test_weights_yaml_reproduces_the_predictions(
-    small_folder: Path, unprompt: Command, tmp_path: Path
+def test_ensemble_yaml_reproduces_the_predictions(
+    small_folder: Path, unprompt: Command, tmp_path: Path, scores_of: ScoresOf
 ) -> None:
     from unprompt_painter.painter import Painter, PainterOptions
 
@@ -199,20 +193,20 @@ def test_weights_yaml_reproduces_the_predictions(
     for member in ensemble.members:
         assert member.artifact == small_folder / "artifacts" / member.name
     images = Painter(PainterOptions(seed=7, images=240, size=64)).images()
-    wanted = read_predictions(small_folder / "predictions" / "ensemble.test.parquet")
+    expected = read_predictions(small_folder / "predictions" / "ensemble.test.parquet")
     folder = tmp_path / "images"
     folder.mkdir()
-    for name in wanted.ids:
+    for name in expected.ids:
         images.open(name).save(folder / f"{name}.png")
     for ensemble_path in (small_folder, small_folder / "ensemble.yaml"):
         output = tmp_path / "out.parquet"
         done = unprompt("predict", ensemble_path, folder, "--output", output, "--offline")
         assert done.returncode == 0, done.stderr
-        found = read_predictions(output).align(wanted.ids)
-        np.testing.assert_allclose(found.rows, wanted.rows, atol=1e-5)
+        predicted = read_predictions(output).align(expected.ids)
+        np.testing.assert_allclose(predicted.rows, expected.rows, atol=1e-5)
 
 
-def test_the_study_can_be_loaded(small_folder: Path) -> None:
+def test_the_study_can_be_loaded(small_folder: Path, scores_of: ScoresOf) -> None:
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
@@ -232,7 +226,7 @@ def test_the_study_can_be_loaded(small_folder: Path) -> None:
 
 
 def test_the_table_says_what_scores_json_says(
-    small_run: CompletedProcess[str], small_folder: Path
+    small_run: CompletedProcess[str], small_folder: Path, scores_of: ScoresOf
 ) -> None:
     scores = scores_of(small_folder)
     lines = small_run.stdout.splitlines()

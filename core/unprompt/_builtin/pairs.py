@@ -1,4 +1,4 @@
-"""Plugin `pairs`: one table of images and prompts; Hugging Face imagefolders as they are."""
+"""Plugin `pairs`: one table of images and prompts, such as that of a Hugging Face imagefolder."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Pairs(Dataset):
     """One table that names each image and its prompt."""
 
     def __init__(self, options: PairsOptions) -> None:
-        """Store the options; the table is read when rows or images are asked for."""
+        """Store the options; the table is read on the first call of `records` or `images`."""
         self.options = options
 
     def records(self) -> tuple[Record, ...]:
@@ -64,12 +64,12 @@ class Pairs(Dataset):
 
         Raises:
             DataError: Broken table, missing columns or images, repeated ids, empty prompts,
-                unknown splits, or one ``prompt_id`` for several prompts; all rows at once.
+                unknown splits, or one ``prompt_id`` for several prompts; lists all of them.
         """
         return self._read[0]
 
     def images(self) -> Images:
-        """The images of `records`, none of them opened. Raises DataError as `records` does."""
+        """The images of `records`, not opened yet. Raises DataError as `records` does."""
         return self._read[1]
 
     @cached_property
@@ -79,8 +79,8 @@ class Pairs(Dataset):
         table = self.options.table.path
         rows = read_rows(table)
         images = texts(rows, pick_column(rows[0], IMAGE_COLUMNS, table), table)
-        start = self.options.images.path if self.options.images else table.parent
-        paths = [start / image for image in images]
+        folder = self.options.images.path if self.options.images else table.parent
+        paths = [folder / image for image in images]
         records = _records(rows, images, table)
         problems = _problems(records, paths, table)
         if problems:
@@ -92,7 +92,7 @@ class Pairs(Dataset):
 def _records(
     rows: Sequence[dict[str, Any]], images: Sequence[str], table: Path
 ) -> tuple[Record, ...]:
-    """The rows as records, not yet checked; an unknown split stays as it is."""
+    """The rows as records, not checked yet; an unknown split is kept for the error line."""
 
     def optional(*aliases: str) -> list[str]:
         column = find_column(rows[0], aliases, table)
@@ -102,33 +102,35 @@ def _records(
     columns = (optional(*ID_COLUMNS), optional("prompt_id"), optional("group"), optional("split"))
     return tuple(
         Record(
-            image_id=name or path_id(image),
-            prompt_id=same or prompt_id(prompt),
+            image_id=image_id or path_id(image),
+            prompt_id=own_prompt_id or prompt_id(prompt),
             prompt=prompt,
             group=group or None,
             split=_SPLITS.get(split.strip().lower(), split) or None,
         )
-        for image, prompt, name, same, group, split in zip(images, prompts, *columns, strict=True)
+        for image, prompt, image_id, own_prompt_id, group, split in zip(
+            images, prompts, *columns, strict=True
+        )
     )
 
 
 def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> list[str]:
     """What is wrong with the table, one line per kind of problem."""
-    meant: dict[str, str] = {}
+    first: dict[str, str] = {}
     for record in records:
-        meant.setdefault(record.prompt_id, record.prompt)
-    torn = sorted({row.prompt_id for row in records if meant[row.prompt_id] != row.prompt})
+        first.setdefault(record.prompt_id, record.prompt)
+    ambiguous = sorted({row.prompt_id for row in records if first[row.prompt_id] != row.prompt})
     unknown = sorted({row.split for row in records if row.split} - set(_SPLITS.values()))
     missing = [str(path) for path in paths if not path.is_file()]
     ids, prompts = [row.image_id for row in records], [row.prompt for row in records]
     return row_problems(table, ids, prompts) + [
-        f"{table}: {what} {named(things)}"
-        for what, things in (
+        f"{table}: {what} {named(values)}"
+        for what, values in (
             ("no such image:", missing),
-            ("different prompts share the prompt_id", torn),
+            ("different prompts share the prompt_id", ambiguous),
             ("split should be train, holdout (validation, val, dev) or test, not", unknown),
         )
-        if things
+        if values
     ]
 
 

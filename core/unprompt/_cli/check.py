@@ -14,7 +14,8 @@ from unprompt._config.models import RuntimeConfig
 from unprompt._data.images import folder_images
 from unprompt._members.dry_run import DryRun, Requirements, dry_run, noise, requirements
 from unprompt._pipeline.setup import make_context
-from unprompt._registry.loading import Ensemble, Member, load_ensemble
+from unprompt._registry.loading import load_ensemble
+from unprompt._registry.parts import Ensemble, Member
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Images, Runtime
 

@@ -1,1 +1,1 @@
-"""Strict YAML configuration: read, compose, validate, and say exactly where a mistake stands."""
+"""Strict YAML configuration: read, compose and validate; errors name file, line and column."""

@@ -1,4 +1,4 @@
-"""The base of every model that YAML is checked against."""
+"""The base class of every configuration model."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""A name that is also a file name, a ``--set`` path and an Optuna parameter."""
+"""A name that can also be a file name, part of a ``--set`` path and an Optuna parameter."""
 
 
 class Model(BaseModel):
-    """Frozen, strict, and closed: an unknown key is a mistake.
+    """A pydantic model that is frozen, strict, and refuses unknown keys.
 
     Strict means that a YAML list fits a ``list`` field, not a ``tuple`` one (unless that field
-    says ``strict=False``).
+    has ``strict=False``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -1,4 +1,4 @@
-"""Validate a source against a pydantic model, with our wording and the source's positions."""
+"""Validate a source against a pydantic model; each mistake is one line with its position."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from unprompt._config.base import NAME_PATTERN
 from unprompt._config.location import PlacedText
-from unprompt._config.source import Key, Source
+from unprompt._config.source import Key, Position, Problem, Source
 from unprompt.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
@@ -41,13 +41,13 @@ def validate(source: Source, model: type[M], key: Key = (), data: Any = None) ->
     """Build ``model`` from what ``source`` holds at ``key``.
 
     Args:
-        source: Takes the mistakes as problems.
-        model: What should be there.
-        key: Where the data stands in the source.
+        source: Where the data comes from; mistakes are added to its problems.
+        model: The model to build.
+        key: The key of the data in the source.
         data: The data at ``key``; by default all of the source.
 
     Returns:
-        The model, or None when something was wrong.
+        The model; None where there are mistakes.
     """
     value = source.data if data is None and not key else data
     if value is None:
@@ -63,19 +63,19 @@ def validate(source: Source, model: type[M], key: Key = (), data: Any = None) ->
 
 
 def finish(source: Source) -> None:
-    """Raise everything that is wrong at once, in the order of the file.
+    """Raise all problems of a source as one error, in the order of the file.
 
     Raises:
         ConfigError: There are problems.
     """
-    # A value that could not be read is also not what the model wants: one mistake, one line.
+    # A value that could not be read does not fit the model either: that is one mistake, not two.
     first = {(problem.position, problem.key): problem for problem in reversed(source.problems)}
     if first:
         raise ConfigError([str(problem) for problem in sorted(first.values(), key=_order)])
 
 
 def _placed(source: Source, key: Key, data: Any, folder: Path) -> Any:
-    """``data`` where texts from files outside ``folder`` know it: they may be relative paths."""
+    """``data``, its texts from files in other folders as `PlacedText`: they may be paths."""
     if isinstance(data, dict):
         return {name: _placed(source, (*key, name), data[name], folder) for name in data}
     if isinstance(data, list):
@@ -85,44 +85,44 @@ def _placed(source: Source, key: Key, data: Any, folder: Path) -> Any:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?``, or nothing when nothing is near."""
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    """``; did you mean 'x'?``, or the empty text where no known name is similar."""
+    similar = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {similar[0]!r}?" if similar else ""
 
 
-def _order(problem: Any) -> tuple[Any, ...]:
+def _order(problem: Problem) -> tuple[Position, list[str], str]:
     return (problem.position, [str(part) for part in problem.key], problem.what)
 
 
 def _wording(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    """One mistake in our words."""
-    kind, got = detail["type"], detail["input"]
+    """What is wrong, and what would be right."""
+    kind, shown = detail["type"], _shown(detail["input"])
     if kind == "extra_forbidden":
         name = str(detail["loc"][-1])
         return f"unknown key{did_you_mean(name, _fields_at(model, detail['loc'][:-1]))}"
     if kind == "missing":
         return "is missing"
     if kind in _EXPECTED:
-        return f"should be {_EXPECTED[kind]}, got {_shown(got)}"
+        return f"should be {_EXPECTED[kind]}, got {shown}"
     context = detail.get("ctx", {})
     if kind in _LIMITS:
         words, name = _LIMITS[kind]
-        return f"should be {words} {context[name]:g}, got {_shown(got)}"
+        return f"should be {words} {context[name]:g}, got {shown}"
     if kind == "literal_error":
-        return f"should be one of {context['expected']}, got {_shown(got)}"
+        return f"should be one of {context['expected']}, got {shown}"
     if kind == "too_short":
         least = context["min_length"]
         return f"should have at least {least} item{'s' * (least != 1)}"
     if kind == "string_pattern_mismatch" and context["pattern"] == NAME_PATTERN:
-        return f"should be letters, digits, '-' and '_' only, got {_shown(got)}"
+        return f"should be letters, digits, '-' and '_' only, got {shown}"
     if kind == "finite_number":
-        return f"should be a finite number, got {_shown(got)}"
+        return f"should be a finite number, got {shown}"
     text = detail["msg"].removeprefix("Value error, ")
     return text[:1].lower() + text[1:]
 
 
 def _shown(value: Any) -> str:
-    """A value as an error line shows it: short, with its type where the text hides it."""
+    """A value as an error line shows it: short, and marked as text where it is text."""
     if isinstance(value, str):
         return f"the text {value!r}" if len(value) < 60 else f"the text {value[:57]!r}..."
     if value is None:
@@ -135,18 +135,18 @@ def _shown(value: Any) -> str:
 
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The keys that would be right at a place inside ``model``."""
-    here: type[BaseModel] | None = model
+    """The keys that ``model`` has at ``location``."""
+    nested: type[BaseModel] | None = model
     for part in location:
-        if isinstance(part, int) or here is None:
+        if isinstance(part, int) or nested is None:
             continue
-        annotation = here.model_fields[part].annotation if part in here.model_fields else None
-        here = next(_models_in(annotation), None)
-    return list(here.model_fields) if here else []
+        field = nested.model_fields.get(part)
+        nested = next(_models_in(field.annotation), None) if field else None
+    return list(nested.model_fields) if nested else []
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models inside ``list[Model]``, ``Model | None`` and the like."""
+    """The models in an annotation such as ``list[Model]`` or ``Model | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):

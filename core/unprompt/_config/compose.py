@@ -1,8 +1,8 @@
-"""From files to one source: ``include:`` with deep merge, then ``--set`` overrides.
+"""Compose YAML files: ``include:`` with a deep merge, then ``--set`` overrides.
 
-``include: other.yaml`` (or a list) may stand in any map. The included maps come first, later
-includes win over earlier ones and the map's own keys win over all: maps are merged key by key,
-lists are replaced, and ``null`` removes a key that an include brought.
+``include: other.yaml`` (or a list) may be a key of any map. Later includes take precedence over
+earlier ones, and the map's own keys over all includes: maps are merged key by key, lists are
+replaced, and ``null`` removes a key of an include.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
         path: A YAML file.
         overrides: ``a.b=c`` each; the value is YAML, a list item is named by its number or by
             the ``name`` or ``plugin`` that it carries: ``ensemble.members.knn-vit-h.weight=2``.
-            A value that begins with ``./``, ``../`` or ``~/`` is a path from where the command
-            runs; other relative paths start at the file that they override.
+            A value that begins with ``./``, ``../`` or ``~/`` is a path from the working
+            directory; other relative paths start at the folder of the file whose value they
+            replace.
 
     Returns:
-        The source; whatever is wrong stands in its problems.
+        The source; its problems hold what is wrong.
     """
     source = _expanded(path, ())
     if source.data is None and source.problems:
@@ -56,24 +57,24 @@ def _expand(source: Source, key: Key, data: Any, files: tuple[Path, ...]) -> Any
     names = own.pop(INCLUDE)
     at: Key = (*key, INCLUDE)
     if isinstance(names, list):
-        found = [_included(source, (*at, i), name, key, files) for i, name in enumerate(names)]
+        children = [_included(source, (*at, i), name, key, files) for i, name in enumerate(names)]
     else:
-        found = [_included(source, at, names, key, files)]
-    here = source.marks[key]
+        children = [_included(source, at, names, key, files)]
+    position = source.marks[key]
     own_marks = _cut(source.marks, key)
     merged: dict[str, Any] = {}
-    for child in found:
+    for child in children:
         if child is not None:
             _merge(merged, child.data, source.marks, _moved(child, key), key)
     _merge(merged, own, source.marks, own_marks, key)
-    source.marks[key] = here
+    source.marks[key] = position
     return merged
 
 
 def _included(
     source: Source, at: Key, name: Any, key: Key, files: tuple[Path, ...]
 ) -> Source | None:
-    """The file ``name``, said at ``at`` to be merged at ``key``, or None with the reason noted."""
+    """The file ``name``, which ``at`` includes at ``key``; None, with a problem, if it is wrong."""
     if not isinstance(name, str):
         source.problem(at, f"should be a path or a list of paths, got {name!r}")
         return None
@@ -115,7 +116,7 @@ def _merge(
     over_marks: dict[Key, Position],
     key: Key,
 ) -> None:
-    """Merge ``over`` into ``base`` in place, marks with values; ``over`` wins."""
+    """Merge ``over`` into ``base`` in place, values and marks; ``over`` wins."""
     for name, value in over.items():
         entry = (*key, name)
         if isinstance(value, dict) and isinstance(base.get(name), dict):
@@ -150,7 +151,7 @@ def _override(source: Source, override: str) -> None:
 
 
 def _assign(source: Source, names: list[str], value: Any, origin: Position) -> None:
-    """Set the value at the path ``names``, making the maps on the way."""
+    """Set the value at the path ``names``; maps that are missing are made."""
     node: Any = source.data if isinstance(source.data, dict) else {}
     source.data = node
     steps: list[str | int] = []

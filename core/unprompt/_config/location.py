@@ -14,7 +14,7 @@ PACKAGE = "package:"
 
 
 class PlacedText(str):
-    """Text that knows which folder it was written in, where that is not its surroundings'."""
+    """Text with the folder of its file, where that is not the folder of the text around it."""
 
     folder: Path
 
@@ -27,15 +27,16 @@ class PlacedText(str):
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where something lies on disk.
+    """The place of a file or folder on disk.
 
     In YAML it is a string: ``package:unprompt_painter/checkpoints/clip-a`` names a file inside an
     installed package, anything else is a path, relative to the folder of the YAML file that
-    says it (pydantic context key ``folder``; without it, to the working directory).
+    names it (pydantic context key ``folder``; without it, to the working directory).
 
     Attributes:
-        path: Absolute path; nothing says that it exists.
-        text: How YAML can write it from anywhere: ``package:...`` as it was, or the absolute path.
+        path: Absolute path; the file or folder may not exist.
+        text: What YAML files in any folder can contain: ``package:...`` as it was written, or the
+            absolute path.
     """
 
     path: Path
@@ -46,14 +47,15 @@ class Location:
         """Resolve ``text``; relative paths start at ``folder`` or the working directory.
 
         Raises:
-            ValueError: ``package:`` names a package that is not installed, or ``~name`` nobody.
+            ValueError: ``package:`` names a package that is not installed, or ``~name`` a user
+                who does not exist.
         """
         if text.startswith(PACKAGE):
             package, _, rest = text.removeprefix(PACKAGE).partition("/")
             return cls(_package_folder(package) / rest, text)
         try:
             path = ((folder or Path.cwd()) / Path(text).expanduser()).absolute()
-        except RuntimeError as error:  # pathlib's word for an unknown ~name
+        except RuntimeError as error:  # what pathlib raises for an unknown ~name
             raise ValueError(f"no home folder for {text!r}") from error
         return cls(path, str(path))
 
@@ -76,8 +78,9 @@ class Location:
         if not isinstance(value, str) or not value:
             raise PydanticCustomError("location", "should be a path")
         try:
-            around = (info.context or {}).get("folder")
-            return cls.of(value, value.folder if isinstance(value, PlacedText) else around)
+            context = info.context or {}
+            own = value.folder if isinstance(value, PlacedText) else context.get("folder")
+            return cls.of(value, own)
         except ValueError as error:
             raise PydanticCustomError("location", "{why}", {"why": str(error)}) from error
 

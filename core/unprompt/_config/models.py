@@ -1,4 +1,4 @@
-"""What an ensemble's and an experiment's YAML may say; field descriptions are the reference."""
+"""The models of ensembles and experiments in YAML; field descriptions are the reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unprompt._config.location import Location
 from unprompt._config.search import SearchConfig
 
 RESERVED = {"ensemble", "image_id", "prompt", "predicted", "cosine", "group"}
-"""Names beside members' in files and columns."""
+"""Names that files and columns use themselves, so that no member can have them."""
 
 
 class PartConfig(Model):
@@ -35,7 +35,7 @@ class MemberConfig(PartConfig):
     )
     artifact: Location | None = Field(
         default=None,
-        description="A folder that the member has prepared before; runs write it themselves.",
+        description="The folder of what the member has learned; set in ensembles that runs write.",
     )
 
     @property
@@ -45,11 +45,12 @@ class MemberConfig(PartConfig):
 
 
 class EnsembleConfig(Model):
-    """Ordered members, and the space that they predict in."""
+    """Ordered members, and the text encoder whose space they predict in."""
 
     name: Name = Field(default="ensemble", description="Shown in tables and files.")
     text_encoder: PartConfig = Field(
-        default=PartConfig(plugin="minilm"), description="Fixes the target space."
+        default=PartConfig(plugin="minilm"),
+        description="Defines the space that members predict in.",
     )
     members: Annotated[list[MemberConfig], Field(min_length=1)] = Field(
         description="At least one; predictions are blended by weight."
@@ -60,10 +61,10 @@ class EnsembleConfig(Model):
         names = [member.label for member in self.members]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
-            what = f"two members are called {repeated[0]!r}: give one of them a `name`"
+            what = f"two members are named {repeated[0]!r}: give one of them another `name`"
             raise PydanticCustomError("members", "{what}", {"what": what})
         for name in sorted(RESERVED & set(names)):
-            what = f"a member cannot be called {name!r}: tables use that name themselves"
+            what = f"a member cannot be named {name!r}: tables use that name themselves"
             raise PydanticCustomError("members", "{what}", {"what": what})
         if not any(member.weight > 0 for member in self.members):
             raise PydanticCustomError("members", "every weight is 0: nothing is left to blend")
@@ -71,7 +72,7 @@ class EnsembleConfig(Model):
 
 
 class SplitConfig(Model):
-    """How images are divided: members learn on train, weights on holdout, scores on test."""
+    """How images are divided: train fits members, holdout fits weights, test gives scores."""
 
     train: float = Field(default=0.8, gt=0, lt=1, description="Share of the images.")
     holdout: float = Field(default=0.1, gt=0, lt=1, description="Share of the images.")
@@ -80,10 +81,12 @@ class SplitConfig(Model):
         default=0.7,
         gt=0,
         le=1,
-        description="Prompts at least this near to each other (cosine), directly or through "
-        "others, form a group; a group is never split.",
+        description="Prompts whose cosine is at least this, directly or through others, form a "
+        "group; a group is never split.",
     )
-    seed: int = Field(default=0, ge=0, description="Decides which groups go where.")
+    seed: int = Field(
+        default=0, ge=0, description="Random seed of the assignment of groups to splits."
+    )
 
     @model_validator(mode="after")
     def _check_sum(self) -> SplitConfig:
@@ -101,15 +104,15 @@ class DataConfig(PartConfig):
 
 
 class ScoreConfig(Model):
-    """How results are judged."""
+    """How results are scored."""
 
     bootstrap: int = Field(
-        default=1000, ge=100, description="Resamples of groups behind each 95 % interval."
+        default=1000, ge=100, description="Resamples of groups for each 95 % interval."
     )
     wordings: int = Field(
         default=8,
         ge=2,
-        description="Prompts per image behind the oracle, where the dataset knows them. The "
+        description="Prompts per image for the oracle, where the dataset knows them. The "
         "estimate is unbiased for any number; more make it less noisy.",
     )
     seed: int = Field(default=0, ge=0, description="Seed of the bootstrap.")
@@ -129,7 +132,7 @@ class RuntimeConfig(Model):
 
 
 class ExperimentConfig(Model):
-    """Data, an ensemble, a search, and how to score: one run's worth."""
+    """Data, an ensemble, a search and scoring: the configuration of one run."""
 
     name: Name = Field(description="Names the folder below the runs folder.")
     data: DataConfig = Field(description="Where images and prompts come from.")
@@ -140,5 +143,5 @@ class ExperimentConfig(Model):
     score: ScoreConfig = Field(default=ScoreConfig(), description="Intervals and the oracle.")
     runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="Device and batch size.")
     observers: list[str] = Field(
-        default=[], description="Plugins that only watch the run through lifecycle hooks."
+        default=[], description="Further plugins whose lifecycle hooks are called."
     )

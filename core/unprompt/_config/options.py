@@ -6,18 +6,16 @@ behind what only the old choice reads.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
-
-from unprompt.types import Json
 
 UNREAD = "unread_option"
 """The type of pydantic's error for an option that the choice beside it does not read."""
 
 
-def with_changes(options: BaseModel, changes: Mapping[str, Json]) -> dict[str, Json]:
+def with_changes(options: BaseModel, changes: Mapping[str, object]) -> dict[str, object]:
     """Options as plain data with other values.
 
     Args:
@@ -25,7 +23,7 @@ def with_changes(options: BaseModel, changes: Mapping[str, Json]) -> dict[str, J
         changes: Path, such as ``kernel.temperature``, -> value. What is not read beside another
             change of the same map is left out: it belongs to other variants.
     """
-    plain: dict[str, Json] = copy.deepcopy(options.model_dump(mode="json"))
+    plain = options.model_dump(mode="json")
     for path, value in changes.items():
         *outer, last = path.split(".")
         _map_at(plain, outer)[last] = value
@@ -37,8 +35,8 @@ def with_changes(options: BaseModel, changes: Mapping[str, Json]) -> dict[str, J
 
 
 def variant_with(
-    options: BaseModel, searched: Mapping[str, Sequence[Json]], path: str, value: Json
-) -> dict[str, Json]:
+    options: BaseModel, searched: Mapping[str, Sequence[object]], path: str, value: object
+) -> dict[str, object]:
     """`with_changes` with one searched value, and with what is searched beside it if it needs that.
 
     Args:
@@ -60,7 +58,7 @@ def variant_with(
     return next((plain for plain in together if last in _map_at(plain, outer)), alone)
 
 
-def _unread(model: type[BaseModel], plain: Mapping[str, Json]) -> list[str]:
+def _unread(model: type[BaseModel], plain: Mapping[str, object]) -> list[str]:
     """The paths of options that have no effect."""
     try:
         model.model_validate(plain)
@@ -75,7 +73,7 @@ def _beside(one: str, other: str) -> bool:
     return one != other and one.rpartition(".")[0] == other.rpartition(".")[0]
 
 
-def _map_at(plain: dict[str, Json], path: Sequence[str]) -> dict[str, Json]:
+def _map_at(plain: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
     """The map at a path, made where there is none."""
     for step in path:
         if not isinstance(plain.get(step), dict):

@@ -1,4 +1,4 @@
-"""What an experiment's ``search`` block may say."""
+"""The model of an experiment's ``search`` block."""
 
 from __future__ import annotations
 
@@ -19,26 +19,28 @@ _SCHEME = re.compile(r"^[a-z][a-z0-9+]*://")
 JOURNAL = "journal://"
 
 
-def _placed(where: str, info: ValidationInfo) -> str:
-    """A journal's path from the folder of the YAML file that says it; URLs as they are."""
-    path = where.removeprefix(JOURNAL)
+def _absolute(storage: str, info: ValidationInfo) -> str:
+    """A journal's path, made absolute from the folder of its YAML file; URLs as they are."""
+    path = storage.removeprefix(JOURNAL)
     if _SCHEME.match(path):
-        return where
-    folder = getattr(where, "folder", (info.context or {}).get("folder"))
+        return storage
+    folder = getattr(storage, "folder", (info.context or {}).get("folder"))
     return str(((folder or Path.cwd()) / Path(path).expanduser()).absolute())
 
 
-Storage = Annotated[str, Field(min_length=1), AfterValidator(_placed)]
+Storage = Annotated[str, Field(min_length=1), AfterValidator(_absolute)]
 
 
 class SearchConfig(Model):
     """The Optuna search over blend weights."""
 
     trials: int = Field(
-        default=200, ge=1, description="Finished trials that the study should have in the end."
+        default=200,
+        ge=1,
+        description="Finished trials at the end, those of earlier searches in the study included.",
     )
     timeout: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="Seconds after which none begins."
+        default=None, gt=0, allow_inf_nan=False, description="Seconds after which no trial starts."
     )
     sampler: Sampler = Field(
         default="tpe",
@@ -49,30 +51,30 @@ class SearchConfig(Model):
     weights: Literal["free", "simplex"] = Field(
         default="free",
         description="free: each weight in its bounds; only ratios matter. simplex: shares that "
-        "add up to 1, drawn evenly; the parameter is exp(-weight), as Optuna has to draw it.",
+        "add up to 1, drawn uniformly; the study's parameters are exp(-weight) before scaling.",
     )
     bounds: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
         default={}, description="Member -> [lowest, highest] weight, within 0..1 (free only)."
     )
     enqueue: list[Enqueued] = Field(
         default=["equal", "members", "ensemble"],
-        description="What is tried first: equal weights, each member alone, the weights that the "
-        "ensemble says.",
+        description="Trials to run first: equal weights, each member alone, and the ensemble's own "
+        "weights.",
     )
     storage: Storage | None = Field(
         default=None,
-        description="Where the study lives: a path or journal://PATH (a journal file), "
+        description="Where the study is stored: a path or journal://PATH (a journal file), "
         "sqlite:///FILE, postgresql://, mysql://, or grpc://HOST:PORT. Default: study.journal in "
         "the run's folder.",
     )
     study: str | None = Field(
         default=None, min_length=1, description="The study's name. Default: the experiment's."
     )
-    workers: int = Field(default=1, ge=1, description="Processes that search together.")
+    workers: int = Field(default=1, ge=1, description="Processes that search in parallel.")
     space: dict[str, dict[str, Annotated[list[Any], Field(min_length=1)]]] = Field(
         default={},
         description="Member -> option, such as `neighbours` or `kernel.temperature` -> values to "
-        "choose from. Options that need no tower only; the family says which.",
+        "choose from. Only options that the family can change without running a tower again.",
     )
     folds: int = Field(
         default=0,
@@ -85,7 +87,8 @@ class SearchConfig(Model):
         default=False, description="Drop members whose removal does not hurt on the holdout."
     )
     ablations: list[Ablation] = Field(
-        default=[], description="Other ways to blend, fitted on the holdout, to report beside ours."
+        default=[],
+        description="Other ways to blend, fitted on the holdout, to report beside the searched blend.",
     )
 
     @model_validator(mode="after")

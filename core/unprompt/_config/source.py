@@ -1,8 +1,8 @@
-"""Strict YAML: plain data that knows the file, line and column of every value.
+"""Strict YAML: plain data with the file, line and column of every value.
 
-PyYAML on its own reads ``1e-3`` as a string, ``on`` as True and ``012`` as 10, lets a repeated key
-win silently and counts lines from 0. This loader follows YAML 1.2's core schema, refuses repeated
-keys and counts from 1. Nothing but plain maps, lists and scalars can come out of it.
+PyYAML on its own reads ``1e-3`` as a string, ``on`` as True and ``012`` as 10, silently takes the
+last of repeated keys and counts lines from 0. This loader follows YAML 1.2's core schema, refuses
+repeated keys and counts from 1. It gives only plain maps, lists and scalars.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any, TypeAlias
 import yaml
 
 Key: TypeAlias = tuple[str | int, ...]
-"""Where a value stands in the data: ``("members", 0, "weight")``."""
+"""The path of a value in the data: ``("members", 0, "weight")``."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where a value was written.
+    """Where a value was written: file, line and column.
 
     Attributes:
         file: The YAML file, or ``--set a.b=c``.
@@ -40,7 +40,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake: where, on which key, and what would be right."""
+    """One mistake: its position, its key, and what would be right."""
 
     position: Position
     key: Key
@@ -59,9 +59,9 @@ class Source:
     Attributes:
         data: Maps, lists, strings, numbers, booleans and None.
         marks: The position of each key of ``data``; of a map's entry, that of its key.
-        problems: What is wrong so far; reading goes on, so that all is reported at once.
-        folders: For each file that has a position, the folder it lies in: where the relative
-            paths that it names start.
+        problems: The mistakes so far; reading goes on, so that all of them are reported at once.
+        folders: The folder of each file that has a position; relative paths in the file start
+            there.
     """
 
     data: Any
@@ -74,7 +74,7 @@ class Source:
         return self.folders.get(self.position(key).file, Path.cwd())
 
     def position(self, key: Key) -> Position:
-        """Where ``key`` was written, or its nearest ancestor that was."""
+        """Where ``key`` was written, or its nearest ancestor that is in the file."""
         for length in range(len(key), 0, -1):
             if key[:length] in self.marks:
                 return self.marks[key[:length]]
@@ -92,8 +92,8 @@ _TAGS: dict[type[yaml.Node], set[str]] = {
     yaml.MappingNode: {"tag:yaml.org,2002:map"},
 }
 
-_MOST_VALUES = 100_000
-"""Aliases of aliases can stand for more values than memory holds; no configuration has as many."""
+_MAX_VALUES = 100_000
+"""Aliases of aliases can expand to more values than fit into memory; no configuration has so many."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -102,12 +102,12 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own class-level table, emptied
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Refuse an alias that stands inside what it names."""
-        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML's own
+        """Refuse an alias inside the value that it names."""
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # types-PyYAML has no types for it
         node = super().compose_node(parent, index)
         if node is not None and node.end_mark is None:  # PyYAML sets it when the node is complete
             raise yaml.MarkedYAMLError(
-                problem="an alias stands inside what it names", problem_mark=mark
+                problem="an alias is inside the value that it names", problem_mark=mark
             )
         return node
 
@@ -137,7 +137,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", lambda _loader, node: _integer(
 
 
 def _integer(text: str) -> int:
-    """Decimal unless it says otherwise: ``012`` is 12."""
+    """An integer of YAML 1.2: ``0o17`` is octal, ``0x1F`` hexadecimal, ``012`` is 12."""
     if text.startswith(("0o", "0x")):
         return int(text, 0)
     return int(text)
@@ -147,7 +147,7 @@ def read(path: Path) -> Source:
     """Read one YAML file; ``include:`` is left to the caller.
 
     Returns:
-        The data with marks; mistakes of syntax, encoding and repeated keys as its problems.
+        The data with marks; syntax errors, wrong encoding and repeated keys as its problems.
     """
     name = _display(path)
     source = Source(None, {(): Position(name, 1, 1)}, folders={name: path.absolute().parent})
@@ -171,8 +171,8 @@ def parse(text: str, name: str, source: Source | None = None) -> Source:
             source.data = _build(loader, node, (), name, source)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = Position(name, mark.line + 1, mark.column + 1) if mark else Position(name)
-        source.problems.append(Problem(where, (), f"not YAML: {error.problem}"))
+        position = Position(name, mark.line + 1, mark.column + 1) if mark else Position(name)
+        source.problems.append(Problem(position, (), f"not YAML: {error.problem}"))
     except yaml.YAMLError as error:
         what = " ".join(str(error).split())
         source.problems.append(Problem(Position(name), (), f"not YAML: {what}"))
@@ -182,11 +182,11 @@ def parse(text: str, name: str, source: Source | None = None) -> Source:
 
 
 def _build(loader: _Loader, node: yaml.Node, key: Key, name: str, source: Source) -> Any:
-    """Plain data of one node, noting marks on the way."""
+    """The plain data of one node; adds its marks to ``source``."""
     source.marks.setdefault(key, _at(node, name))
-    if len(source.marks) > _MOST_VALUES:
+    if len(source.marks) > _MAX_VALUES:
         raise yaml.MarkedYAMLError(
-            problem=f"more than {_MOST_VALUES} values", problem_mark=node.start_mark
+            problem=f"more than {_MAX_VALUES} values", problem_mark=node.start_mark
         )
     if node.tag not in _TAGS[type(node)]:
         source.problem(key, f"the tag {node.tag} is not allowed: configuration is plain data")
@@ -199,7 +199,7 @@ def _build(loader: _Loader, node: yaml.Node, key: Key, name: str, source: Source
         ]
     try:
         return loader.construct_object(node)
-    except (ValueError, KeyError):  # an explicit tag that the text does not fit, or endless digits
+    except (ValueError, KeyError):  # a tag that does not fit the text, or too many digits
         source.problem(key, f"cannot be read as {node.tag.rpartition(':')[2]}")
         return None
 
@@ -210,15 +210,15 @@ def _mapping(
     result: dict[str, Any] = {}
     first: dict[str, Position] = {}
     for key_node, value_node in node.value:
-        here = _at(key_node, name)
+        position = _at(key_node, name)
         entry = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
         if not isinstance(entry, str):
-            source.problems.append(Problem(here, key, "a key should be a plain string"))
+            source.problems.append(Problem(position, key, "a key should be a plain string"))
         elif entry in first:
-            said = f"repeated key, first set on line {first[entry].line}"
-            source.problems.append(Problem(here, (*key, entry), said))
+            what = f"repeated key, first set on line {first[entry].line}"
+            source.problems.append(Problem(position, (*key, entry), what))
         else:
-            first[entry] = source.marks[(*key, entry)] = here
+            first[entry] = source.marks[(*key, entry)] = position
             result[entry] = _build(loader, value_node, (*key, entry), name, source)
     return result
 
@@ -228,7 +228,7 @@ def _at(node: yaml.Node, name: str) -> Position:
 
 
 def _display(path: Path) -> str:
-    """The path as a person would type it: relative where it lies below the working directory."""
+    """The path as error lines show it: relative if it is below the working directory."""
     absolute = path.absolute()
     if absolute.is_relative_to(Path.cwd()):
         return str(absolute.relative_to(Path.cwd()))

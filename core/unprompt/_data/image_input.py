@@ -1,4 +1,4 @@
-"""What callers of the Python API pass as images: paths, folders, globs, or images in memory."""
+"""Images as callers of the Python API pass them: paths, folders, globs, or images in memory."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ ImageInput: TypeAlias = "str | Path | Image | Sequence[str | Path | Image] | Map
 def as_images(given: ImageInput) -> Images:
     """Images to predict, with their ids.
 
-    Files, folders and globs get their ids as on the command line. Images in memory are called
-    ``image-0``, ``image-1`` and so on, unless a map gives them ids.
+    Images of files, folders and globs get the same ids as on the command line. Images in memory
+    get ``image-0``, ``image-1`` and so on, unless a map gives their ids.
 
     Raises:
         DataError: A path does not exist or holds no image, two files share an id, or something
@@ -32,17 +32,18 @@ def as_images(given: ImageInput) -> Images:
     if isinstance(given, Mapping):
         return Images(tuple(given), MemoryImages(dict(given)))
     several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
-    if all(isinstance(one, str | Path) for one in several):
-        return folder_images([one for one in several if isinstance(one, str | Path)])
-    named = {f"image-{i}": _opened(one) for i, one in enumerate(several)}
-    return Images(tuple(named), MemoryImages(named))
+    paths = [item for item in several if isinstance(item, str | Path)]
+    if len(paths) == len(several):
+        return folder_images(paths)
+    by_id = {f"image-{i}": _opened(item) for i, item in enumerate(several)}
+    return Images(tuple(by_id), MemoryImages(by_id))
 
 
-def _opened(one: object) -> Image:
+def _opened(item: object) -> Image:
     from PIL.Image import Image
 
-    if isinstance(one, Image):
-        return one
-    if isinstance(one, str | Path):
-        return open_image(Path(one))
-    raise DataError(f"not an image or a path: {type(one).__name__}")
+    if isinstance(item, Image):
+        return item
+    if isinstance(item, str | Path):
+        return open_image(Path(item))
+    raise DataError(f"not an image or a path: {type(item).__name__}")

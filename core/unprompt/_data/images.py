@@ -1,4 +1,4 @@
-"""Images on disk: finding them, and giving them out by id."""
+"""Image files: finding them, and opening them by id."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SUFFIXES = frozenset(
     ]
     + ["avif"] * HAS_AVIF
 )
-"""Suffixes of images in folders and globs, in lower case and without the dot."""
+"""Suffixes of image files in folders and globs, in lower case and without the dot."""
 
 _CLASHES_SHOWN = 5
 
@@ -82,53 +82,53 @@ def folder_images(arguments: Sequence[str | Path]) -> Images:
 def find_images(arguments: Sequence[str | Path]) -> dict[str, Path]:
     """Find the images that files, folders (with subfolders) and globs name.
 
-    In folders and globs the suffix says what is an image (`SUFFIXES`, any case) and hidden
-    names are skipped; a file named by itself is always taken.
+    In folders and globs, files with a suffix of `SUFFIXES` (in any case) are images, and hidden
+    names are skipped; a file that is an argument itself is always included.
 
     Returns:
         Each ``image_id`` with its file, sorted within each argument. The id is the path below
-        the folder argument, or the file's name, without the suffix. A file named twice is there
-        once.
+        the folder argument, or the file's name, without the suffix. A file that several
+        arguments name is included once.
 
     Raises:
-        DataError: An argument is missing or holds no image, or two files share an id; all such
-            problems at once.
+        DataError: An argument does not exist or holds no image, or two files have the same id;
+            lists all such problems.
     """
     if not arguments:
         raise DataError("no image, folder or glob was named")
-    found: dict[str, Path] = {}
-    seen: set[str] = set()
+    paths: dict[str, Path] = {}
+    absolute_paths: set[str] = set()
     problems: list[str] = []
     clashes: list[str] = []
     for argument in arguments:
-        hits = sorted(_hits(str(argument)), key=lambda hit: hit[1].as_posix())
-        if not hits:
-            problems.append(_nothing(str(argument)))
-        for image_id, path in hits:
-            place = os.path.abspath(path)
-            if place in seen:
+        matches = sorted(_matches(str(argument)), key=lambda match: match[1].as_posix())
+        if not matches:
+            problems.append(_no_match(str(argument)))
+        for image_id, path in matches:
+            absolute = os.path.abspath(path)
+            if absolute in absolute_paths:
                 continue
-            seen.add(place)
-            first = found.setdefault(image_id, path)
+            absolute_paths.add(absolute)
+            first = paths.setdefault(image_id, path)
             if first is not path and not first.samefile(path):
                 clashes.append(_clash(image_id, first, path))
     more = len(clashes) - _CLASHES_SHOWN
     problems += clashes[:_CLASHES_SHOWN] + [f"{more} more ids are shared"] * (more > 0)
     if problems:
         raise DataError(problems)
-    return found
+    return paths
 
 
 def unreadable(images: Images, workers: int) -> dict[str, str]:
-    """Open every image once, to fail before any model loads.
+    """Open every image once, to find broken files before any model is loaded.
 
     Args:
         images: N images.
         workers: Threads that open them.
 
     Returns:
-        For each image that cannot be opened, in the order of ``images.ids``: its id and the
-        error's line.
+        The id of each image that cannot be opened, in the order of ``images.ids``, with the line
+        of its error.
     """
 
     def problem(image_id: str) -> str | None:
@@ -143,7 +143,7 @@ def unreadable(images: Images, workers: int) -> dict[str, str]:
         return {name: line for name, line in zip(images.ids, lines, strict=True) if line}
 
 
-def _hits(argument: str) -> Iterator[tuple[str, Path]]:
+def _matches(argument: str) -> Iterator[tuple[str, Path]]:
     """Each image that one argument names, with its id."""
     path = Path(argument).expanduser()
     if path.is_dir():
@@ -164,8 +164,8 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower().removeprefix(".") in SUFFIXES and path.is_file()
 
 
-def _nothing(argument: str) -> str:
-    """Say why an argument gave no image."""
+def _no_match(argument: str) -> str:
+    """The error line for an argument that gives no image."""
     if Path(argument).expanduser().is_dir():
         return f"{argument}: no image in this folder ({', '.join(sorted(SUFFIXES))})"
     if glob.has_magic(argument):
@@ -174,9 +174,11 @@ def _nothing(argument: str) -> str:
 
 
 def _clash(image_id: str, first: Path, second: Path) -> str:
-    """Name two files of one id, and the way out."""
-    way = "rename one of them"
+    """The error line for two files with one id, and how to solve it."""
+    solution = "rename one of them"
     if first.absolute().parent != second.absolute().parent:
         common = os.path.commonpath([first.absolute(), second.absolute()])
-        way = f"name the one folder {common} instead, so that ids keep the subfolder, or {way}"
-    return f"{named([str(first), str(second)])} share the id {image_id!r}: {way}"
+        solution = (
+            f"name the one folder {common} instead, so that ids keep the subfolder, or {solution}"
+        )
+    return f"{named([str(first), str(second)])} share the id {image_id!r}: {solution}"

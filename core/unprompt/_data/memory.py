@@ -1,4 +1,4 @@
-"""Images that are in memory already, by id."""
+"""Images in memory, by id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MemoryImages:
-    """Gives out images from memory; a `unprompt.contracts.ImageSource`.
+    """Opens images from memory; a `unprompt.contracts.ImageSource`.
 
     Attributes:
         images: Each ``image_id`` with its image, of any mode.

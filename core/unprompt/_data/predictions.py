@@ -22,44 +22,44 @@ FORMATS = {"kaggle": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "npy": ".
 """Each format with its suffix. Prompts and evidence are in ``jsonl`` and ``parquet`` only."""
 
 _ROUNDING = 1e-6
-"""A row whose length is as near to 1 as float32 rows come is read bit by bit as it is."""
+"""Rows whose length differs from 1 by no more than float32 rounding are read unchanged."""
 
 
 class _Format(Protocol):
-    """What each module of `unprompt._data.formats` offers."""
+    """The functions of each module of `unprompt._data.formats`."""
 
     def write(self, path: Path, batch: Batch) -> None:
         """Write all N predictions to ``path``, which is a temporary name."""
         ...
 
     def read(self, path: Path) -> tuple[tuple[str, ...], FloatArray]:
-        """N ids and float32 of shape (N, D), as they are. Raises DataError for a broken file."""
+        """N ids, and float32 of shape (N, D), not normalised. Raises DataError for a broken file."""
         ...
 
 
 def format_of(path: Path, given: str | None = None) -> str:
-    """The format that was asked for, else the one that the suffix of ``path`` means.
+    """The format ``given``, else the one of the suffix of ``path``.
 
     Raises:
-        DataError: ``given`` is no format, or nothing is given and the suffix means none.
+        DataError: ``given`` is unknown, or it is None and no format has this suffix.
     """
     known = ", ".join(f"{name} ({suffix})" for name, suffix in FORMATS.items())
     if given is not None:
         if given not in FORMATS:
-            raise DataError(f"no format of predictions {given!r}; there are {known}")
+            raise DataError(f"unknown format of predictions {given!r}; there are {known}")
         return given
     suffix = path.suffix.lower().replace(".ndjson", ".jsonl")
     for name, usual in FORMATS.items():
         if suffix == usual:
             return name
-    raise DataError(f"{path}: the suffix means no format of predictions; there are {known}")
+    raise DataError(f"{path}: no format of predictions has this suffix; there are {known}")
 
 
 def write_predictions(path: Path, format: str, batch: Batch) -> None:
-    """Write predictions, all or nothing.
+    """Write predictions atomically.
 
     Args:
-        path: Where to; an old file is replaced.
+        path: The file; one that exists is replaced.
         format: One of `FORMATS`.
         batch: All N images: embeddings of shape (N, D), prompts and evidence.
 
@@ -73,7 +73,7 @@ def write_predictions(path: Path, format: str, batch: Batch) -> None:
 
 
 def read_predictions(path: Path) -> Embeddings:
-    """Read predictions of any format of `FORMATS`, by the suffix.
+    """Read predictions in the format of the file's suffix; see `FORMATS`.
 
     Returns:
         Unit rows of shape (N, D) in the order of the file (a submission: of each image's first
@@ -97,5 +97,5 @@ def read_predictions(path: Path) -> Embeddings:
 
 
 def _module(format: str) -> _Format:
-    """The format's module, imported when first used: pyarrow takes its time."""
+    """The format's module, imported on first use because pyarrow is slow to import."""
     return cast("_Format", import_module(f"unprompt._data.formats.{format}"))

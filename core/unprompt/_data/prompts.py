@@ -1,4 +1,4 @@
-"""Tables that give each image its prompt: their columns, their checks, and the join by id."""
+"""Tables of images and prompts: their columns, their checks, and the join with predictions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IMAGE_COLUMNS = (
 
 
 def prompt_id(prompt: str) -> str:
-    """16 hex digits that are equal for equal prompts, whatever white space is around them."""
+    """16 hex digits of the prompt's hash; white space around the prompt does not change them."""
     return hashlib.sha256(prompt.strip().encode()).hexdigest()[:16]
 
 
@@ -43,8 +43,8 @@ def path_id(image: str) -> str:
 def read_prompts(path: Path) -> dict[str, str]:
     """Read the prompt of each image from a table, such as Kaggle's ``prompts.csv``.
 
-    The id stands in a column ``image_id`` or ``imgId``; without one, it is `image_id` of the
-    column that names the image.
+    The id is in a column ``image_id`` or ``imgId``; without one, it is `path_id` of the column
+    that names the image.
 
     Returns:
         Each ``image_id`` with its prompt, in the order of the table.
@@ -70,27 +70,29 @@ def read_prompts(path: Path) -> dict[str, str]:
 def prompt_texts(
     rows: Sequence[dict[str, Any]], path: Path, aliases: Sequence[str] = PROMPT_COLUMNS
 ) -> list[str]:
-    """The N prompts of a table, without white space around them: it made no image.
+    """The N prompts of a table, without white space around them, which no image depends on.
 
     Raises:
-        DataError: There is not one such column, or it holds other things than text.
+        DataError: There is not exactly one such column, or it holds values that are not text.
     """
     return [prompt.strip() for prompt in texts(rows, pick_column(rows[0], aliases, path), path)]
 
 
 def row_problems(path: Path, ids: Sequence[str], prompts: Sequence[str]) -> list[str]:
     """What is wrong with the N ids and prompts of a table: one line per kind of problem."""
-    nameless = [str(number) for number, name in enumerate(ids, start=1) if not name]
+    without_id = [str(number) for number, name in enumerate(ids, start=1) if not name]
     repeated = [name for name, times in Counter(ids).items() if name and times > 1]
-    silent = [name for name, prompt in zip(ids, prompts, strict=True) if name and not prompt]
+    without_prompt = [
+        name for name, prompt in zip(ids, prompts, strict=True) if name and not prompt
+    ]
     return [
-        f"{path}: {what} {named(things)}"
-        for what, things in (
-            ("no image id in row", nameless),
+        f"{path}: {what} {named(values)}"
+        for what, values in (
+            ("no image id in row", without_id),
             ("repeated ids", repeated),
-            ("empty prompt for", silent),
+            ("empty prompt for", without_prompt),
         )
-        if things
+        if values
     ]
 
 
@@ -98,7 +100,7 @@ def join(predictions: Embeddings, prompts: Mapping[str, str]) -> tuple[str, ...]
     """The ids of both tables, which must be the same set, in the order of ``prompts``.
 
     Raises:
-        DataError: Names prompts without a prediction and predictions without a prompt.
+        DataError: Lists prompts without a prediction and predictions without a prompt.
     """
     predicted = set(predictions.ids)
     missing = [name for name in prompts if name not in predicted]

@@ -1,4 +1,4 @@
-"""Groups of near-duplicate prompts, and train / holdout / test that never cut through one."""
+"""Groups of near-duplicate prompts, and train, holdout and test splits of whole groups."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BLOCK = 2048  # rows of the cosine matrix at a time
 
 @dataclass(frozen=True, slots=True)
 class Splits:
-    """Who is in which split, and in which group.
+    """The split and the group of each image.
 
     Attributes:
         ids: The image ids of ``train``, ``holdout`` and ``test``, in the dataset's order.
@@ -37,26 +37,26 @@ class Splits:
 
 
 def near_duplicate_groups(rows: FloatArray, cosine: float) -> npt.NDArray[np.int64]:
-    """Connected components of "at least this near".
+    """Groups of rows that are linked, directly or through others, by a high cosine.
 
     Args:
         rows: Unit rows of shape (N, D).
-        cosine: Two rows at least this near are linked.
+        cosine: Two rows whose cosine is at least this are linked.
 
     Returns:
-        The component of each row, of shape (N,), numbered by first occurrence.
+        The number of each row's connected component, of shape (N,), in order of first rows.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     count = len(rows)
-    left, right = [np.arange(count)], [np.arange(count)]
+    sources, targets = [np.arange(count)], [np.arange(count)]
     for start in range(0, count, _BLOCK):
-        near = rows[start : start + _BLOCK] @ rows.T >= cosine
-        a, b = np.nonzero(near)
-        left.append(a + start)
-        right.append(b)
-    links = np.concatenate(left), np.concatenate(right)
+        linked = rows[start : start + _BLOCK] @ rows.T >= cosine
+        block_sources, block_targets = np.nonzero(linked)
+        sources.append(block_sources + start)
+        targets.append(block_targets)
+    links = np.concatenate(sources), np.concatenate(targets)
     graph = coo_array((np.ones(len(links[0]), bool), links), shape=(count, count))
     labels: npt.NDArray[np.int64] = connected_components(graph, directed=False)[1]
     return labels
@@ -65,23 +65,23 @@ def near_duplicate_groups(rows: FloatArray, cosine: float) -> npt.NDArray[np.int
 def make_splits(records: Sequence[Record], targets: Embeddings, config: SplitConfig) -> Splits:
     """Group the records and divide them.
 
-    Groups and splits that the dataset gives are kept. Otherwise equal `prompt_id`s and near
-    duplicates form groups, and whole groups are dealt out.
+    Groups and splits that the dataset gives are kept. Otherwise images with equal `prompt_id`s
+    and near-duplicate prompts form groups, and whole groups are assigned to splits.
 
     Args:
         records: N rows.
         targets: Their prompts' embeddings, keyed by ``image_id``.
-        config: Shares, threshold and seed.
+        config: The splits' shares of the images, the threshold of groups, and the seed.
 
     Raises:
         DataError: Only some records have a group or a split, a given split is unknown or cuts a
             given group, or a split would be empty.
     """
-    groups = _given(records, "group") or _found_groups(records, targets, config.group_cosine)
+    groups = _given(records, "group") or _make_groups(records, targets, config.group_cosine)
     given = _given(records, "split")
     if given:
         _check_given(given, _given(records, "group") or {})
-    splits = given or _deal(records, groups, config)
+    splits = given or _assign_splits(records, groups, config)
     ids = {
         split: tuple(r.image_id for r in records if splits[r.image_id] == split) for split in SPLITS
     }
@@ -97,10 +97,16 @@ def make_splits(records: Sequence[Record], targets: Embeddings, config: SplitCon
 
 
 def leak(targets: Embeddings, train: Sequence[str], test: Sequence[str]) -> float:
-    """The highest cosine between a test prompt and a train prompt."""
-    a, b = targets.select(train).rows, targets.select(test).rows
-    starts = range(0, len(b), _BLOCK)
-    return float(max((b[start : start + _BLOCK] @ a.T).max() for start in starts))
+    """The highest cosine between a test prompt and a train prompt.
+
+    Args:
+        targets: The prompts' embeddings, keyed by ``image_id``.
+        train: Image ids of one split.
+        test: Image ids of the other.
+    """
+    train_rows, test_rows = targets.select(train).rows, targets.select(test).rows
+    starts = range(0, len(test_rows), _BLOCK)
+    return float(max((test_rows[start : start + _BLOCK] @ train_rows.T).max() for start in starts))
 
 
 def _given(records: Sequence[Record], column: str) -> dict[str, str] | None:
@@ -115,45 +121,45 @@ def _given(records: Sequence[Record], column: str) -> dict[str, str] | None:
 
 
 def _check_given(splits: Mapping[str, str], groups: Mapping[str, str]) -> None:
-    """Refuse splits of the dataset's own that are unknown or cut its own groups."""
+    """Raise DataError where the dataset's own splits are unknown or cut its own groups."""
     unknown = sorted(set(splits.values()) - set(SPLITS))
     if unknown:
         raise DataError(f"unknown split {named(unknown)}; known are {', '.join(SPLITS)}")
-    places: dict[str, set[str]] = {}
+    splits_of_group: dict[str, set[str]] = {}
     for image_id, group in groups.items():
-        places.setdefault(group, set()).add(splits[image_id])
-    cut = [group for group, found in places.items() if len(found) > 1]
+        splits_of_group.setdefault(group, set()).add(splits[image_id])
+    cut = [group for group, names in splits_of_group.items() if len(names) > 1]
     if cut:
         raise DataError(f"the given split cuts the given group {named(cut)}")
 
 
-def _found_groups(records: Sequence[Record], targets: Embeddings, cosine: float) -> dict[str, str]:
+def _make_groups(records: Sequence[Record], targets: Embeddings, cosine: float) -> dict[str, str]:
     first = {record.prompt_id: record.image_id for record in reversed(records)}
     rows = targets.select(list(first.values())).rows  # one per distinct prompt
     labels = dict(zip(first, near_duplicate_groups(rows, cosine), strict=True))
     return {record.image_id: f"g{labels[record.prompt_id]}" for record in records}
 
 
-def _deal(
+def _assign_splits(
     records: Sequence[Record], groups: Mapping[str, str], config: SplitConfig
 ) -> dict[str, str]:
-    """Deal whole groups in random order to the split that lacks most of its share."""
+    """Assign whole groups, in random order, to the split that lacks most of its share."""
     sizes = Counter(groups[record.image_id] for record in records)
     total = len(records)
     wanted = {split: getattr(config, split) * total for split in SPLITS}
-    room = dict(wanted)
+    lacking = dict(wanted)
     names = sorted(sizes)
     order = np.random.default_rng(config.seed).permutation(len(names))
-    # A group that fills a whole split by itself goes first, while the largest split has room.
-    dealt = sorted(order.tolist(), key=lambda i: sizes[names[i]] < min(wanted.values()))
+    # Groups as large as the smallest split come first, while the largest split can take them.
+    large_first = sorted(order.tolist(), key=lambda i: sizes[names[i]] < min(wanted.values()))
     chosen: dict[str, str] = {}
-    for i in dealt:
+    for i in large_first:
         size = sizes[names[i]]
-        fitting = [split for split in SPLITS if room[split] >= size]
+        fitting = [split for split in SPLITS if lacking[split] >= size]
         if fitting:
-            split = max(fitting, key=lambda name: room[name] / wanted[name])
+            split = max(fitting, key=lambda name: lacking[name] / wanted[name])
         else:
-            split = max(SPLITS, key=lambda name: room[name])
+            split = max(SPLITS, key=lambda name: lacking[name])
         chosen[names[i]] = split
-        room[split] -= size
+        lacking[split] -= size
     return {record.image_id: chosen[groups[record.image_id]] for record in records}

@@ -1,4 +1,4 @@
-"""Tables on disk as rows: CSV, TSV, JSON lines and Parquet, with errors that name the line."""
+"""Reading tables: CSV, TSV, JSON lines and Parquet, with errors that name file and line."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-"""What `read_rows` reads, any case."""
+"""Suffixes that `read_rows` reads, in any case."""
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read a whole table.
 
-    CSV and TSV follow RFC 4180 (a quote inside quotes is doubled; separators and newlines may
-    stand inside quotes), are UTF-8 with or without a byte order mark, and start with a header.
+    CSV and TSV follow RFC 4180 (a quote inside quotes is doubled; quoted values may contain
+    separators and newlines), are UTF-8 with or without a byte order mark, and have a header.
 
     Returns:
-        At least one row; all have the same keys, in the order of the columns. CSV and TSV values
-        are text; in JSON lines a key that a row does not have is None.
+        At least one row; all have the same keys, in the order of the columns. Values of CSV and
+        TSV are text; a key that a row of JSON lines lacks is None.
 
     Raises:
-        DataError: The file is missing, empty, not of a known kind, or broken; where the file has
-            lines the error reads ``FILE:LINE: what``.
+        DataError: The file is missing, empty, of an unknown kind, or broken; for text files the
+            error reads ``FILE:LINE: what``.
     """
     suffix = path.suffix.lower()
     if suffix == ".parquet":
@@ -49,13 +49,13 @@ def pick_column(columns: Iterable[str], aliases: Sequence[str], path: Path) -> s
     """The one column whose name, in any case, is one of ``aliases``.
 
     Raises:
-        DataError: None is, or more than one; names what the table has.
+        DataError: There is none, or more than one; lists the table's columns.
     """
-    have = list(columns)
-    column = find_column(have, aliases, path)
+    names = list(columns)
+    column = find_column(names, aliases, path)
     if column is None:
         raise DataError(
-            f"{path}: needs one column of {', '.join(aliases)}; has {named(have, limit=20)} "
+            f"{path}: needs one column of {', '.join(aliases)}; has {named(names, limit=20)} "
             "(is the header line there?)"
         )
     return column
@@ -64,18 +64,18 @@ def pick_column(columns: Iterable[str], aliases: Sequence[str], path: Path) -> s
 def find_column(columns: Iterable[str], aliases: Sequence[str], path: Path) -> str | None:
     """As `pick_column`, but None where the table has no such column."""
     wanted = {alias.lower() for alias in aliases}
-    found = [column for column in columns if column.lower() in wanted]
-    if len(found) > 1:
-        raise DataError(f"{path}: the columns {named(found)} mean the same; keep one of them")
-    return found[0] if found else None
+    matching = [column for column in columns if column.lower() in wanted]
+    if len(matching) > 1:
+        raise DataError(f"{path}: the columns {named(matching)} mean the same; keep one of them")
+    return matching[0] if matching else None
 
 
 def texts(rows: Sequence[dict[str, Any]], column: str, path: Path) -> list[str]:
-    """One column as text, as it stands there; None becomes the empty text.
+    """One column as text, unchanged; None becomes the empty text.
 
     Raises:
-        DataError: A value is not a text or a number, such as a list or an image's bytes, or is
-            a text that UTF-8 cannot hold (JSON can spell half a character).
+        DataError: A value is neither text nor a number, such as a list or an image's bytes, or
+            has half of a surrogate pair, which JSON can contain but UTF-8 cannot.
     """
     values = []
     for number, row in enumerate(rows, start=1):
@@ -85,7 +85,9 @@ def texts(rows: Sequence[dict[str, Any]], column: str, path: Path) -> list[str]:
             raise DataError(f"{path}: row {number}: column {column!r} holds a {kind}, not text")
         text = "" if value is None else str(value)
         if not _is_unicode(text):
-            raise DataError(f"{path}: row {number}: column {column!r} holds half a character")
+            raise DataError(
+                f"{path}: row {number}: column {column!r} holds half of a surrogate pair"
+            )
         values.append(text)
     return values
 
@@ -95,7 +97,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def check_file(path: Path) -> None:
-    """Raise DataError unless ``path`` is a file with something in it."""
+    """Raise DataError unless ``path`` is a file and not empty."""
     if path.is_dir():
         raise DataError(f"{path}: is a folder, not a file")
     if not path.exists():
@@ -105,7 +107,7 @@ def check_file(path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """A whole UTF-8 file, without its byte order mark; line ends stay as they are.
+    """The content of a UTF-8 file, without its byte order mark and with its own line ends.
 
     Raises:
         DataError: The file is missing, unreadable, empty, or not UTF-8 (with the line).
@@ -137,7 +139,7 @@ def _separated_rows(path: Path, separator: str) -> Iterator[dict[str, Any]]:
 
 
 def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Every record that is not blank, with the number of the line where it starts."""
+    """Every record that is not blank, with the number of its first line."""
     reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=separator, strict=True)
     start = 1
     try:

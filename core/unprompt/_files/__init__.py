@@ -1,1 +1,1 @@
-"""Files: written by rename, hashed, and cached by what they depend on."""
+"""Files: written atomically, hashed, and cached under a hash of what they depend on."""

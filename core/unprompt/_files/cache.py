@@ -1,4 +1,4 @@
-"""Where results are kept between runs: folders named by a hash of everything they depend on."""
+"""The cache of results: folders named by a hash of everything that their content depends on."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 
 from unprompt._files.hashing import content_hash
 from unprompt._files.writing import replacing_folder
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 LAYOUT = 1
-"""Raise when the content of a cached folder changes shape: old ones are then left alone."""
+"""Version of what cached folders contain; raise it when that changes, and old ones are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A folder of cached results; safe for several processes, because entries appear by rename.
+    """A folder of cached results; several processes can use it, as entries appear by rename.
 
     Attributes:
-        root: The folder; made when first written to.
+        root: The folder; it is made when the first entry is written.
     """
 
     root: Path
@@ -29,22 +29,22 @@ class Cache:
     @classmethod
     def default(cls) -> Cache:
         """``$UNPROMPT_CACHE_DIR``, else ``$XDG_CACHE_HOME/unprompt``, else ``~/.cache/unprompt``."""
-        named = os.environ.get("UNPROMPT_CACHE_DIR")
-        if named:
-            return cls(Path(named).expanduser().absolute())
+        folder = os.environ.get("UNPROMPT_CACHE_DIR")
+        if folder:
+            return cls(Path(folder).expanduser().absolute())
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         return cls(Path(base).expanduser().absolute() / "unprompt")
 
-    def folder(self, kind: str, key: Json, make: Callable[[Path], None]) -> Path:
-        """The folder that holds what ``make`` writes for ``key``, made now if it is not there.
+    def folder(self, kind: str, key: PlainData, make: Callable[[Path], None]) -> Path:
+        """The folder with what ``make`` writes for ``key``; ``make`` is called if it does not exist.
 
         Args:
             kind: What is kept: ``texts``, ``artifacts``, ``predictions``.
-            key: Plain data that names everything the content depends on.
-            make: Fills an empty folder. When it raises, nothing is kept.
+            key: Everything that the content depends on.
+            make: Fills an empty folder; if it raises, nothing is kept.
 
         Returns:
-            A complete folder, not to be written to.
+            A complete folder; do not write to it.
         """
         path = self.root / kind / content_hash([LAYOUT, key])
         if not path.is_dir():

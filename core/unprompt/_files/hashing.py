@@ -6,11 +6,11 @@ import hashlib
 import json
 from pathlib import Path
 
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 
-def content_hash(value: Json) -> str:
-    """SHA-256 of plain data; equal for equal data whatever the order of its keys."""
+def content_hash(value: PlainData) -> str:
+    """SHA-256 of plain data; the order of keys in maps does not change it."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written is ever seen."""
+"""Writing files and folders atomically: under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unprompt.errors import OutputError
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 SETTLED = 10.0
-"""Seconds after which a temporary folder that nobody holds is a dead process's."""
+"""Seconds after which a temporary folder that no process has locked is removed."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; rename it there when the block ends well.
+    """Give a temporary name beside ``path``; rename it to ``path`` when the block succeeds.
 
     Raises:
         OutputError: The folder cannot be written, or ``path`` is a folder.
@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
     part = _new_part(path)
     try:
         yield part
-        # mkstemp makes private files; results are for everybody the umask allows.
+        # mkstemp makes private files; results get the permissions that the umask allows.
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:
@@ -41,50 +41,50 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path, *, shared: bool = False) -> Iterator[Path]:
-    """Give an empty temporary folder beside ``path``; rename it there when the block ends well.
+    """Give an empty temporary folder beside ``path``; rename it when the block succeeds.
 
-    A folder that a killed process left behind is removed by the next one. When the block fails,
-    nothing is left behind, parent folders that were made for it included.
+    The next call removes folders that killed processes left behind. When the block fails, the
+    folder is removed, and so are parent folders that were made for it.
 
     Args:
         path: The final name.
-        shared: Whether several processes may make the same folder, named by a hash of what it
-            holds: then the first one stays. Otherwise a ``path`` that exists is an error.
+        shared: Whether several processes may make the same folder, named by a hash of its
+            content: the first one is then kept. Otherwise it is an error if ``path`` exists.
 
     Raises:
         OutputError: The folder cannot be written, or exists.
     """
-    made = [folder for folder in path.absolute().parents if not folder.exists()]
+    missing = [folder for folder in path.absolute().parents if not folder.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
+        _remove_abandoned(path.parent)
         part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {_why(error)}") from error
     lock = os.open(part, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # tells _sweep that somebody is alive in here
+        fcntl.flock(lock, fcntl.LOCK_EX)  # shows _remove_abandoned that this process is alive
         yield part
-        _open_up(part, read_only=shared)
+        _apply_umask(part, read_only=shared)
         _rename(part, path, shared=shared)
     finally:
         os.close(lock)
         shutil.rmtree(part, ignore_errors=True)
-        if not shared:  # below a shared parent another process may just be starting
-            _remove_empty(made)
+        if not shared:  # another process may be about to use a shared parent folder
+            _remove_empty(missing)
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:
-    """Remove folders, innermost first, until one holds something."""
+    """Remove folders, innermost first, until one is not empty."""
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()
 
 
-def _open_up(folder: Path, *, read_only: bool) -> None:
-    """Give files and folders the rights that the umask allows; temporary ones are private.
+def _apply_umask(folder: Path, *, read_only: bool) -> None:
+    """Give files and folders the permissions that the umask allows; temporary ones are private.
 
-    Shared files are read-only: runs hold hard links to them, and nobody should edit both at once.
+    Shared files are read-only: runs contain hard links to them, so an edit would change both.
     """
     mask = _umask()
     for path in (folder, *folder.rglob("*")):
@@ -99,11 +99,11 @@ def _rename(part: Path, path: Path, *, shared: bool) -> None:
             raise OutputError(f"{path}: cannot be written: {_why(error)}") from error
 
 
-def _sweep(parent: Path) -> None:
+def _remove_abandoned(parent: Path) -> None:
     """Remove temporary folders whose process is gone."""
     for part in parent.glob(".*.part"):
         try:
-            # A folder of this very second may not be locked yet.
+            # A folder that has just been made may not be locked yet.
             if not part.is_dir() or time.time() - part.stat().st_mtime < SETTLED:
                 continue
             lock = os.open(part, os.O_RDONLY)
@@ -119,7 +119,7 @@ def _sweep(parent: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Fail now rather than after hours of work.
+    """Check that a file can be written, before hours of work.
 
     Raises:
         OutputError: ``path`` cannot be written.
@@ -127,7 +127,7 @@ def check_writable(path: Path) -> None:
     if path.is_dir():
         raise OutputError(f"{path}: is a folder, not a file")
     folder = path.absolute().parent
-    while not folder.exists():  # it is made when there is something to write
+    while not folder.exists():  # missing folders are made when the file is written
         folder = folder.parent
     try:
         tempfile.TemporaryFile(dir=folder).close()
@@ -149,19 +149,19 @@ def _new_part(path: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8, all or nothing."""
+    """Write ``text`` as UTF-8 atomically."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content``, all or nothing."""
+    """Write ``content`` atomically."""
     with replacing(path) as part:
         part.write_bytes(content)
 
 
-def write_json(path: Path, value: Json) -> None:
-    """Write ``value`` as indented JSON; a NaN is refused, as it is no JSON."""
+def write_json(path: Path, value: PlainData) -> None:
+    """Write ``value`` as indented JSON; raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 

@@ -1,1 +1,1 @@
-"""One member of an ensemble: prepared, predicting, under other options, and in a dry run."""
+"""Members of an ensemble: preparing them, predicting with them, and dry runs."""

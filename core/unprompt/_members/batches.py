@@ -1,4 +1,4 @@
-"""Streams of predictions, joined by image id and checked against what was asked for."""
+"""Collect streams of predictions by image id, and check that no image is missing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from unprompt.types import FloatArray
 
 
 def collect(batches: Iterable[Batch], ids: Sequence[str], dim: int) -> Batch:
-    """A stream of batches as one, in the order of ``ids``.
+    """Join a stream of batches into one, in the order of ``ids``.
 
     Raises:
-        PluginError: The batches do not hold exactly these images, each once, or their rows are
-            not ``dim`` wide.
+        PluginError: The batches do not hold exactly these images, each once, or their rows do
+            not have ``dim`` columns.
     """
     parts = list(batches)
     order = _order([name for part in parts for name in part.embeddings.ids], ids)
@@ -37,7 +37,10 @@ def collect(batches: Iterable[Batch], ids: Sequence[str], dim: int) -> Batch:
 
 
 def collect_variants(batches: Iterable[Sequence[Embeddings]], ids: Sequence[str]) -> FloatArray:
-    """A stream of V predictions per batch as float32 of shape (V, N, D), in the order of ``ids``.
+    """Join a stream of V predictions per batch, in the order of ``ids``.
+
+    Returns:
+        float32 of shape (V, N, D).
 
     Raises:
         PluginError: The batches do not hold exactly these images, each once.
@@ -52,12 +55,12 @@ def collect_variants(batches: Iterable[Sequence[Embeddings]], ids: Sequence[str]
 
 
 def _order(predicted: Sequence[str], ids: Sequence[str]) -> list[int]:
-    """Where each of ``ids`` is among the predicted ones."""
+    """The position of each of ``ids`` in ``predicted``."""
     missing, extra = sorted(set(ids) - set(predicted)), sorted(set(predicted) - set(ids))
     repeated = sorted(name for name, times in Counter(predicted).items() if times > 1)
     lists = {"missing": missing, "unexpected": extra, "repeated": repeated}
-    wrong = [f"{what} {named(names)}" for what, names in lists.items() if names]
-    if wrong:
-        raise PluginError(f"did not predict each image once: {'; '.join(wrong)}")
+    problems = [f"{what} {named(names)}" for what, names in lists.items() if names]
+    if problems:
+        raise PluginError(f"did not predict each image once: {'; '.join(problems)}")
     position = {name: i for i, name in enumerate(predicted)}
     return [position[name] for name in ids]

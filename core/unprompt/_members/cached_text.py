@@ -1,4 +1,4 @@
-"""A text encoder whose results are kept on disk."""
+"""A text encoder whose results are cached on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unprompt.types import FloatArray
 
 
 class CachedTextEncoder(TextEncoder):
-    """Wraps a text encoder: no text is encoded twice in a process, no list of texts twice on disk."""
+    """Wraps a text encoder; each text is encoded once per process, each list of texts once per cache."""
 
     def __init__(self, encoder: TextEncoder, cache: Cache) -> None:
         """Store both."""
@@ -25,12 +25,12 @@ class CachedTextEncoder(TextEncoder):
 
     @property
     def identity(self) -> str:
-        """The wrapped encoder's."""
+        """The identity of the wrapped encoder."""
         return self._encoder.identity
 
     @property
     def dim(self) -> int:
-        """The wrapped encoder's."""
+        """D of the wrapped encoder."""
         return self._encoder.dim
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
@@ -47,10 +47,10 @@ class CachedTextEncoder(TextEncoder):
         return np.stack([self._known[text] for text in texts])
 
     def _rows(self, texts: list[str]) -> FloatArray:
-        """From the disk, or encoded now.
+        """The rows of distinct texts, read from the cache or encoded.
 
-        The key is the whole list: what happens to be known already depends on what else this
-        process has done, and another run would not find its own list again.
+        The cache key is the whole list, not only the texts that this process does not know yet:
+        these depend on what the process did before, and another run would not find them.
         """
 
         def make(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What every command works with: plugins, how to compute, and what is known already."""
+"""What every command needs: the plugins, the runtime and the cache."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 from unprompt._files.cache import Cache
 from unprompt._members.cached_text import CachedTextEncoder
-from unprompt._registry.loading import Part
+from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Runtime, TextEncoder
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What predicting needs besides members and images.
+    """What preparing and predicting need besides members and images.
 
     Attributes:
         registry: Builds predictors.
-        runtime: Device, precision and so on.
+        runtime: Device, precision and batch size.
         cache: Keeps artifacts and predictions.
     """
 
@@ -26,6 +26,6 @@ class Context:
     cache: Cache
 
     def text_encoder(self, part: Part) -> TextEncoder:
-        """The text encoder that ``part`` describes, its results cached."""
+        """Build the text encoder of ``part``; its results are cached."""
         encoder = self.registry.build(part.spec, part.options, self.runtime)
         return CachedTextEncoder(encoder, self.cache)

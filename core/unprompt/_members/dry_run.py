@@ -1,8 +1,8 @@
-"""What an ensemble needs, and a dry run of its members with random parameters.
+"""What a member needs, and a dry run of it with random parameters.
 
-A dry run runs each member in a process of its own: its peak memory is then its own, its tower is
-gone before the next one is built, and a member that the system kills for memory is a line of the
-table.
+A dry run starts a process for each member: its peak memory is then measured alone, its towers are
+freed before the next member starts, and a member that the system kills for memory is reported
+instead of ending the command.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt._members.batches import collect
-from unprompt._registry.loading import Member, Part
+from unprompt._registry.parts import Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Images, Need, Record, Runtime, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings, unit
@@ -37,9 +37,9 @@ class Requirements:
     """What one member needs before it can run.
 
     Attributes:
-        needs: Its files, here or not.
-        towers: Each tower's number of parameters.
-        problem: Why that cannot be said, if it cannot.
+        needs: The files that it reads, whether they exist or not.
+        towers: The number of parameters of each tower.
+        problem: Why the towers are unknown, if they are.
     """
 
     needs: tuple[Need, ...]
@@ -49,13 +49,13 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """How one member did.
+    """The result of one member's dry run.
 
     Attributes:
-        ready: Seconds until it could predict: building, and preparing on the same images.
-        each: Seconds per image of predicting.
-        peak: Bytes of memory at the highest, libraries included.
-        problem: What went wrong, if something did; the numbers are then 0.
+        ready: Seconds to build, prepare and load the member.
+        each: Seconds per image to predict.
+        peak: Peak memory of the process in bytes, libraries included.
+        problem: Why the member failed, if it did; the numbers may then be 0.
     """
 
     ready: float
@@ -71,14 +71,14 @@ class Noise:
     side: int = 512
 
     def open(self, image_id: str) -> Image:
-        """The image; the id seeds it."""
+        """The image, with the id as its random seed."""
         from PIL import Image
 
         rng = np.random.default_rng(list(image_id.encode()))
         return Image.fromarray(rng.integers(0, 256, (self.side, self.side, 3), dtype=np.uint8))
 
     def digest(self, image_id: str) -> str:
-        """Its id: the images never change."""
+        """A name made of size and id, which define the image."""
         return f"noise-{self.side}-{image_id}"
 
 
@@ -88,7 +88,7 @@ def noise(count: int) -> Images:
 
 
 def requirements(member: Member, registry: Registry, runtime: Runtime) -> Requirements:
-    """A member's files and sizes; loads no weights and touches no network."""
+    """A member's files and its towers' sizes; loads no checkpoint and uses no network."""
     with closing(registry.build(member.part.spec, member.part.options, runtime)) as predictor:
         needs = tuple(predictor.needs())
         try:
@@ -98,23 +98,23 @@ def requirements(member: Member, registry: Registry, runtime: Runtime) -> Requir
 
 
 def dry_run(member: Member, text_encoder: Part, images: Images, runtime: Runtime) -> DryRun:
-    """Run a member on images, its towers at full architecture with random parameters.
+    """Run a member on images; its towers have their real architecture and random parameters.
 
     Args:
         member: The line of the ensemble.
-        text_encoder: The ensemble's.
+        text_encoder: The text encoder of the ensemble.
         images: N images, at least one.
         runtime: Device, precision, batch size.
     """
     context = multiprocessing.get_context("spawn")  # a fork would share memory and threads
-    ours, theirs = context.Pipe(duplex=False)
+    receiver, sender = context.Pipe(duplex=False)
     job = (member, text_encoder, images, replace(runtime, dry_run=True, offline=True))
-    child = context.Process(target=_child, args=(theirs, *job))
+    child = context.Process(target=_child, args=(sender, *job))
     child.start()
-    theirs.close()
+    sender.close()
     try:
-        result: DryRun = ours.recv()
-    except EOFError:  # it ended without a word
+        result: DryRun = receiver.recv()
+    except EOFError:  # it ended without sending a result
         child.join()
         result = DryRun(0.0, 0.0, 0, _ended(child.exitcode))
     child.join()
@@ -128,19 +128,19 @@ def _ended(code: int | None) -> str:
 
 
 def _child(
-    answer: Connection, member: Member, text_encoder: Part, images: Images, runtime: Runtime
+    sender: Connection, member: Member, text_encoder: Part, images: Images, runtime: Runtime
 ) -> None:
-    """Run in this process and send the result back."""
+    """Run the member in this process and send the result to the parent process."""
     import logging
 
-    logging.disable(logging.WARNING)  # libraries warn of random parameters, which are wanted here
+    logging.disable(logging.WARNING)  # libraries warn about random parameters
     registry = Registry()
     try:
         encoder: TextEncoder = registry.build(text_encoder.spec, text_encoder.options, runtime)
         result = _run(member, images, replace(runtime, text_encoder=encoder), registry)
     except UnpromptError as error:
         result = DryRun(0.0, 0.0, 0, "; ".join(error.problems))
-    answer.send(result)
+    sender.send(result)
 
 
 def _run(member: Member, images: Images, runtime: Runtime, registry: Registry) -> DryRun:
@@ -160,7 +160,7 @@ def _run(member: Member, images: Images, runtime: Runtime, registry: Registry) -
 
 
 def _train_set(images: Images, encoder: TextEncoder) -> TrainSet:
-    """The images under made-up prompts, so that every family has something to learn."""
+    """The images with made-up prompts, so that every family can be prepared."""
     records = tuple(
         Record(image_id, image_id, f"image number {i}") for i, image_id in enumerate(images.ids)
     )
@@ -169,9 +169,9 @@ def _train_set(images: Images, encoder: TextEncoder) -> TrainSet:
 
 
 def peak_memory() -> int:
-    """Bytes that this process has held at the highest."""
+    """The peak memory of this process in bytes."""
     status = Path("/proc/self/status")
-    if status.is_file():  # ru_maxrss may still count what the parent held
+    if status.is_file():  # ru_maxrss may include memory of the parent process
         [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
         return int(line.split()[1]) * 1024
     import resource

@@ -1,4 +1,4 @@
-"""A whole ensemble on new images: members one after another, blended, with readable prompts."""
+"""Predict new images with a whole ensemble: blended embeddings, prompts and evidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from unprompt._data.memory import MemoryImages
 from unprompt._members.context import Context
 from unprompt._members.member import LiveMember
-from unprompt._registry.loading import Ensemble
+from unprompt._registry.parts import Ensemble
 from unprompt._scoring.blend import blend
 from unprompt.contracts import Batch, Evidence, Images, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
@@ -25,20 +25,20 @@ def predict_ensemble(
     Args:
         ensemble: Members with their weights; those of weight 0 are not run.
         images: N images.
-        train: What members without an artifact may learn from.
+        train: The train split, for members without an artifact; may be empty.
         context: Registry, runtime and cache.
-        prompts: Whether to look for readable prompts, which costs text encoding.
+        prompts: Whether to choose a prompt for each image, for which texts must be encoded.
     """
     members = [member for member in ensemble.members if member.weight > 0]
     batches = []
     with ExitStack() as stack:
-        lives = [LiveMember(member, context, train.text_encoder) for member in members]
-        for live in lives:  # what is missing is said before any image is opened
-            stack.callback(live.close)
-            live.check()
-        for live in lives:  # one after another, so that memory holds one member's towers
-            batches.append(live.predict(live.prepare(train), images))
-            live.close()
+        live_members = [LiveMember(member, context, train.text_encoder) for member in members]
+        for member in live_members:  # missing files are reported before any image is opened
+            stack.callback(member.close)
+            member.check()
+        for member in live_members:  # one after another, to hold one member's towers in memory
+            batches.append(member.predict(member.prepare(train), images))
+            member.close()
     weights = [member.weight for member in members]
     return combine(batches, weights, train.text_encoder if prompts else None)
 
@@ -55,13 +55,13 @@ def combine(
     """Members' predictions for the same images as one.
 
     Args:
-        batches: One per member, images in the same order.
-        weights: Of the blend; a member of weight 0 gives no evidence.
-        encoder: The target space, to choose prompts in; None: no prompts.
+        batches: One per member, with the images in the same order.
+        weights: The weights of the blend; a member of weight 0 adds no evidence.
+        encoder: The text encoder to choose prompts with; None: no prompts.
 
     Returns:
-        The blended rows; each image's evidence, member by member; and of all its texts the one
-        whose embedding is nearest to the blend.
+        The blended rows; each image's evidence, in the order of the members; and as its prompt
+        that text of the evidence whose embedding is nearest to the blend.
     """
     blended = blend([batch.embeddings for batch in batches], weights)
     used = [batch for batch, weight in zip(batches, weights, strict=True) if weight > 0]
@@ -79,12 +79,12 @@ def combine(
 def _nearest_texts(
     rows: FloatArray, candidates: Sequence[Sequence[str]], encoder: TextEncoder
 ) -> tuple[str | None, ...]:
-    """For each row the candidate whose embedding is nearest; None where there is none.
+    """For each row the candidate with the nearest embedding; None where it has no candidate.
 
     Args:
         rows: Unit rows of shape (N, D).
         candidates: N lists of texts.
-        encoder: The target space.
+        encoder: The text encoder of the target space.
     """
     encoded = encoder.encode([text for texts in candidates for text in texts])
     nearest: list[str | None] = []

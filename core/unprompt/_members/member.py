@@ -1,4 +1,4 @@
-"""One life of a member: prepared, loaded once, predicting every split, closed."""
+"""A member while it is in use: prepared, loaded at most once, predicting, closed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from unprompt._data.formats import parquet
 from unprompt._files.hashing import content_hash, folder_hash
 from unprompt._members.batches import collect, collect_variants
 from unprompt._members.context import Context
-from unprompt._registry.loading import Member, Part
+from unprompt._registry.parts import Member, Part
 from unprompt.contracts import Batch, Images, Predictor, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError, UnpromptError
-from unprompt.types import FloatArray, Json
+from unprompt.types import FloatArray, PlainData
 
 PREDICTIONS = "predictions.parquet"
 VARIANTS = "variants.safetensors"
@@ -29,24 +29,24 @@ class Prepared:
 
     Attributes:
         member: The line of the ensemble.
-        artifact: The folder of what it learned.
-        key: Everything but the images that its predictions depend on.
+        artifact: The folder with what it learned.
+        key: Everything that its predictions depend on, except the images.
     """
 
     member: Member
     artifact: Path
-    key: Json
+    key: PlainData
 
 
 class LiveMember:
-    """A member from building to closing: one predictor, whose towers are loaded at most once.
+    """A member from building to closing, with one predictor that is loaded at most once.
 
-    Results that the cache knows already are read from there, and the predictor is not even loaded
-    where it knows all of them. Errors of the family have the member's name in front.
+    Results in the cache are read from there; if all of them are, the predictor is not loaded.
+    Errors of the family begin with the member's name.
     """
 
     def __init__(self, member: Member, context: Context, text_encoder: TextEncoder) -> None:
-        """Build the predictor; nothing heavy is loaded.
+        """Build the predictor; loads no checkpoint.
 
         Raises:
             UnpromptError: The family cannot be built.
@@ -60,23 +60,23 @@ class LiveMember:
             )
 
     def check(self) -> None:
-        """Find out what would stop the member, without loading anything.
+        """Check that the member's files exist, without loading them.
 
         Raises:
-            UnpromptError: A file is not there, or the member's artifact is not.
+            UnpromptError: A file or the member's artifact does not exist.
         """
         with _owned(self._member):
             self._given_artifact()
-            self._key  # noqa: B018  # looks for every file that it hashes
+            self._key  # noqa: B018  # computing it opens every file that it depends on
 
     def prepare(self, train: TrainSet) -> Prepared:
-        """Let the member learn, unless it has done so before from the same content.
+        """Let the member learn, or take what it learned before from the same content.
 
         Args:
-            train: The train split; may be empty. A member that names its artifact learns nothing.
+            train: The train split; may be empty. A member with an artifact learns nothing.
 
         Raises:
-            UnpromptError: Of the family.
+            UnpromptError: Raised by the family.
         """
         with _owned(self._member):
             artifact = self._given_artifact() or self._context.cache.folder(
@@ -91,13 +91,13 @@ class LiveMember:
         """Predictions for all N images, in the order of ``images.ids``.
 
         Args:
-            prepared: What `prepare` of this member gave.
+            prepared: The result of this member's `prepare`.
             images: N images.
 
         Raises:
-            UnpromptError: Of the family.
-            PluginError: The family left an image out, invented or repeated one, or predicted in
-                another space.
+            UnpromptError: Raised by the family.
+            PluginError: The family left out, added or repeated an image, or predicted in another
+                space.
         """
 
         def make(folder: Path) -> None:
@@ -109,21 +109,21 @@ class LiveMember:
         return parquet.read_batch(folder / PREDICTIONS)
 
     def predict_variants(
-        self, prepared: Prepared, images: Images, changes: Sequence[Mapping[str, Json]]
+        self, prepared: Prepared, images: Images, changes: Sequence[Mapping[str, object]]
     ) -> list[Embeddings]:
-        """Predictions under each choice of options.
+        """Predictions with each choice of options.
 
         Args:
-            prepared: What `prepare` of this member gave.
+            prepared: The result of this member's `prepare`.
             images: N images.
-            changes: V choices, each option's path -> value.
+            changes: V choices; each maps paths of options to their values.
 
         Returns:
             V predictions, images in the order of ``images.ids``.
 
         Raises:
-            ConfigError: The family cannot change one of these options cheaply.
-            PluginError: It left an image out, invented or repeated one.
+            ConfigError: The family cannot change one of these options without another tower.
+            PluginError: The family left out, added or repeated an image.
         """
         from safetensors.numpy import load_file, save_file
 
@@ -139,44 +139,45 @@ class LiveMember:
         return [Embeddings(images.ids, variant) for variant in rows]
 
     def close(self) -> None:
-        """Free what the predictor holds; a second call does nothing."""
+        """Free the predictor's memory; a second call does nothing."""
         if not self._closed:
             self._closed = True
             self._predictor.close()
 
     @cached_property
-    def _key(self) -> Json:
-        """Everything but train split and images that predictions depend on."""
-        claim = self._context.registry.claim(self._member.part.plugin)
+    def _key(self) -> PlainData:
+        """Everything that predictions depend on, except the train split and the images."""
+        part = self._member.part.plain()
+        claim = self._context.registry.claim(part["plugin"])
         return {
-            "part": self._member.part.plain(),
+            "part": {"plugin": part["plugin"], "options": part["options"]},
             "plugin": [claim.distribution, claim.version],
-            "source": self._context.registry.source_hash(self._member.part.plugin),
+            "source": self._context.registry.source_hash(part["plugin"]),
             "identity": dict(self._predictor.identity()),
             "precision": self._context.runtime.precision,
         }
 
     def _given_artifact(self) -> Path | None:
-        """The artifact that the ensemble names, if it names one."""
+        """The artifact in the ensemble's YAML, if there is one."""
         artifact = self._member.artifact
         if artifact is not None and not artifact.is_dir():
             raise DataError(f"no artifact folder {artifact}")
         return artifact
 
     def _ready(self, prepared: Prepared) -> Predictor:
-        """The predictor, loaded when it first has something to predict."""
+        """The predictor, loaded on the first call."""
         if not self._loaded:
             self._predictor.load(prepared.artifact)
             self._loaded = True
         return self._predictor
 
-    def _cached(self, kind: str, key: Json, make: Callable[[Path], None]) -> Path:
+    def _cached(self, kind: str, key: PlainData, make: Callable[[Path], None]) -> Path:
         with _owned(self._member):
             return self._context.cache.folder(kind, key, make)
 
 
-def changed_member(member: Member, changes: Mapping[str, Json]) -> Member:
-    """A member with other options; the same where nothing changes."""
+def changed_member(member: Member, changes: Mapping[str, object]) -> Member:
+    """The member with some options replaced; the same member without changes."""
     if not changes:
         return member
     part = member.part
@@ -184,18 +185,18 @@ def changed_member(member: Member, changes: Mapping[str, Json]) -> Member:
     return replace(member, part=Part(part.spec, options))
 
 
-def _train_key(train: TrainSet) -> Json:
+def _train_key(train: TrainSet) -> PlainData:
     rows = [(r.image_id, train.images.digest(r.image_id), r.prompt) for r in train.records]
     return [train.text_encoder.identity, content_hash(rows)]
 
 
-def _image_key(images: Images) -> Json:
+def _image_key(images: Images) -> PlainData:
     return [(name, images.digest(name)) for name in images.ids]
 
 
 @contextmanager
 def _owned(member: Member) -> Iterator[None]:
-    """Put the names of member and plugin in front of what its family complains about."""
+    """Put the names of member and plugin in front of each error line of the family."""
     owner = f"member {member.name!r}"
     if member.name != member.part.plugin:
         owner += f" (plugin {member.part.plugin!r})"

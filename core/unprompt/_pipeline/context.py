@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from unprompt._members.context import Context
 from unprompt._pipeline.dataset import DatasetSplits
 from unprompt._pipeline.timings import Timings
-from unprompt._registry.loading import Experiment
+from unprompt._registry.parts import Experiment
 from unprompt._scoring.intervals import Bootstrap
 from unprompt.contracts import RunView
 

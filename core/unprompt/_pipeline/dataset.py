@@ -10,7 +10,7 @@ from unprompt._data.images import Files, unreadable
 from unprompt._data.splits import Splits, make_splits
 from unprompt._members.context import Context
 from unprompt._pipeline.timings import Timings
-from unprompt._registry.loading import Experiment
+from unprompt._registry.parts import Experiment
 from unprompt.contracts import Dataset, Images, Record, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings, check_distinct
 from unprompt.errors import DataError, named

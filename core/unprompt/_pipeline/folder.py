@@ -12,7 +12,7 @@ from unprompt._files.cache import copy_folder
 from unprompt._files.hashing import content_hash
 from unprompt._files.writing import write_json, write_text
 from unprompt._pipeline.pipeline import Outcome
-from unprompt._registry.loading import Experiment
+from unprompt._registry.parts import Experiment
 from unprompt._runs import files
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.scores import ENSEMBLE

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from unprompt._members.batches import collect
 from unprompt._members.member import LiveMember, Prepared
 from unprompt._pipeline.context import RunContext
-from unprompt._registry.loading import Member
+from unprompt._registry.parts import Member
 from unprompt._runs.scores import EVALUATED
 from unprompt._search.problem import Variants
 from unprompt.contracts import Batch

@@ -16,7 +16,7 @@ from unprompt._pipeline.folder import run_folder, shareable, write_outcome, writ
 from unprompt._pipeline.pipeline import Outcome, execute
 from unprompt._pipeline.study_page import annotate_study
 from unprompt._pipeline.timings import Timings, hardware, versions
-from unprompt._registry.loading import Experiment
+from unprompt._registry.parts import Experiment
 from unprompt._report.build import write_report
 from unprompt._runs import files
 from unprompt._runs.manifest import Manifest

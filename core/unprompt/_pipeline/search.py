@@ -14,7 +14,7 @@ from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.folder import runs_folder, shareable
 from unprompt._pipeline.members import predict_members
 from unprompt._pipeline.timings import Timings
-from unprompt._registry.loading import Experiment
+from unprompt._registry.parts import Experiment
 from unprompt._runs import files
 from unprompt._search.engine import SearchResult
 from unprompt._search.storages import masked

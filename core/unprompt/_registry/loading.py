@@ -1,13 +1,10 @@
-"""From YAML to an ensemble or an experiment whose plugins and options are known to be right."""
+"""Load ensembles and experiments from YAML, with every plugin and option checked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-
-from pydantic import BaseModel
 
 from unprompt._config.check import did_you_mean, finish, validate
 from unprompt._config.compose import compose
@@ -15,100 +12,15 @@ from unprompt._config.models import EnsembleConfig, ExperimentConfig, MemberConf
 from unprompt._config.options import variant_with
 from unprompt._config.search import SearchConfig
 from unprompt._config.source import Key, Source
-from unprompt._registry.plugins import Registry, Spec
+from unprompt._registry.parts import Ensemble, Experiment, Member, Part
+from unprompt._registry.plugins import Registry
 from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
-from unprompt.types import Json
 
 S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec)
 
 TEXT_ENCODER: str = EnsembleConfig.model_fields["text_encoder"].default.plugin
-"""The text encoder of an ensemble that names none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A plugin's spec and validated options: everything needed to build it."""
-
-    spec: Spec
-    options: BaseModel
-
-    @property
-    def plugin(self) -> str:
-        """The plugin's name."""
-        return self.spec.name
-
-    def plain(self) -> dict[str, Json]:
-        """As YAML would write it, every default spelled out."""
-        return {"plugin": self.plugin, "options": self.options.model_dump(mode="json")}
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One line of an ensemble, ready to be built.
-
-    Attributes:
-        name: Distinct in the ensemble.
-        part: The predictor.
-        weight: At least 0.
-        artifact: What the member prepared before, if anything.
-    """
-
-    name: str
-    part: Part
-    weight: float
-    artifact: Path | None = None
-
-    def plain(self) -> dict[str, Json]:
-        """As YAML would write it."""
-        entry = {"name": self.name, **self.part.plain(), "weight": self.weight}
-        return entry | ({"artifact": str(self.artifact)} if self.artifact else {})
-
-
-@dataclass(frozen=True, slots=True)
-class Ensemble:
-    """Ordered members and the space that they predict in."""
-
-    name: str
-    text_encoder: Part
-    members: tuple[Member, ...]
-
-    def plain(self) -> dict[str, Json]:
-        """As YAML would write it."""
-        return {
-            "name": self.name,
-            "text_encoder": self.text_encoder.plain(),
-            "members": [member.plain() for member in self.members],
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Experiment:
-    """One run's worth of configuration.
-
-    Attributes:
-        config: What the YAML says, validated.
-        dataset: The dataset's plugin and options.
-        ensemble: The members.
-    """
-
-    config: ExperimentConfig
-    dataset: Part
-    ensemble: Ensemble
-
-    @property
-    def plugins(self) -> tuple[str, ...]:
-        """Every plugin that the experiment names, in order: who gets lifecycle hooks."""
-        members = [member.part.plugin for member in self.ensemble.members]
-        named = [self.dataset.plugin, self.ensemble.text_encoder.plugin, *members]
-        return tuple(dict.fromkeys([*named, *self.config.observers]))
-
-    def plain(self) -> dict[str, Json]:
-        """As YAML would write it, every default spelled out: it repeats the run anywhere."""
-        config = self.config.model_dump(mode="json")
-        split = {"split": config["data"]["split"]}
-        parts = {"data": self.dataset.plain() | split, "ensemble": self.ensemble.plain()}
-        return config | parts
+"""The plugin of the text encoder where an ensemble names none."""
 
 
 def load_experiment(path: Path, registry: Registry, overrides: Sequence[str] = ()) -> Experiment:
@@ -124,7 +36,7 @@ def load_experiment(path: Path, registry: Registry, overrides: Sequence[str] = (
     if config and ensemble:
         _check_search(source, config.search, ensemble)
     for i, name in enumerate(_at(source.data, ("observers",)) or []):
-        _known(source, ("observers", i), registry, name)
+        _check_observer(source, ("observers", i), registry, name)
     finish(source)
     assert config and dataset and ensemble  # finish() raised otherwise
     return Experiment(config, dataset, ensemble)
@@ -145,7 +57,7 @@ def load_ensemble(path: Path, registry: Registry, overrides: Sequence[str] = ())
 
 
 def _composed(path: Path, overrides: Sequence[str]) -> Source:
-    """`compose`, ending at once where nothing could be read: every key would count as missing."""
+    """`compose`; raises where the file cannot be read: every key would count as missing."""
     source = compose(path, overrides)
     if source.data is None:
         finish(source)
@@ -155,7 +67,7 @@ def _composed(path: Path, overrides: Sequence[str]) -> Source:
 def _ensemble(
     source: Source, key: Key, registry: Registry, config: EnsembleConfig | None
 ) -> Ensemble | None:
-    """Check the plugins below ``key``, from the raw data: the rest of the file may be wrong."""
+    """The ensemble at ``key``; checks every plugin, also where the rest of the file is wrong."""
     encoder = part_at(
         source, (*key, "text_encoder"), registry, TextEncoderSpec, default=TEXT_ENCODER
     )
@@ -165,9 +77,8 @@ def _ensemble(
     if config is None or encoder is None or None in parts:
         return None
     pairs = zip(config.members, parts, strict=True)
-    return Ensemble(
-        config.name, encoder, tuple(_member(line, part) for line, part in pairs if part)
-    )
+    members = tuple(_member(line, part) for line, part in pairs if part)
+    return Ensemble(config.name, encoder, members)
 
 
 def _check_search(source: Source, search: SearchConfig, ensemble: Ensemble) -> None:
@@ -176,8 +87,8 @@ def _check_search(source: Source, search: SearchConfig, ensemble: Ensemble) -> N
     for block in ("bounds", "space"):
         for name in getattr(search, block):
             if name not in members:
-                near = did_you_mean(name, members)
-                source.problem(("search", block, name), f"is no member of the ensemble{near}")
+                suggestion = did_you_mean(name, members)
+                source.problem(("search", block, name), f"is no member of the ensemble{suggestion}")
     for name, options in search.space.items():
         for option, values in options.items() if name in members else ():
             part = members[name].part
@@ -195,17 +106,17 @@ def _member(line: MemberConfig, part: Part) -> Member:
 def part_at(
     source: Source, key: Key, registry: Registry, kind: type[S], *, default: str | None = None
 ) -> Part | None:
-    """The plugin named at ``key`` with its options; ``default`` where nothing stands there.
+    """The plugin named at ``key`` with its options; ``default`` where the key is missing.
 
     Returns:
-        The part; None, with the reason among the source's problems, where something is wrong.
+        The part; None where something is wrong, with the reason in the source's problems.
     """
     raw = _at(source.data, key)
     if raw is None and default:
         raw = {"plugin": default}
     name = raw.get("plugin") if isinstance(raw, Mapping) else None
     if not isinstance(name, str):
-        return None  # the model has said so already
+        return None  # the model of the configuration reports it
     try:
         spec = registry.spec(name, kind)
     except PluginError as error:
@@ -213,13 +124,13 @@ def part_at(
         return None
     options = raw.get("options", {})
     if not isinstance(options, dict):
-        return None  # likewise
+        return None  # as above
     checked = validate(source, spec.options, (*key, "options"), options)
     return None if checked is None else Part(spec, checked)
 
 
-def _known(source: Source, key: Key, registry: Registry, name: Any) -> None:
-    """Note an observer that is no plugin."""
+def _check_observer(source: Source, key: Key, registry: Registry, name: Any) -> None:
+    """Note a name among the observers that is no plugin."""
     if isinstance(name, str):
         try:
             registry.claim(name)
@@ -228,7 +139,7 @@ def _known(source: Source, key: Key, registry: Registry, name: Any) -> None:
 
 
 def _at(data: Any, key: Key) -> Any:
-    """The value at ``key``, or None."""
+    """The value at ``key``, or None where there is none."""
     for step in key:
         if isinstance(data, Mapping):
             data = data.get(str(step))

@@ -1,1 +1,1 @@
-"""Blends, their scores with intervals, and the floor and oracle around every score."""
+"""Blends, scores with bootstrap intervals, and the floor and oracle of a score."""

@@ -1,4 +1,4 @@
-"""A number with its 95 % interval, and what the interval allows to conclude."""
+"""A score with its 95 % interval, and the verdict on a difference of two scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 FEW_GROUPS = 10
-"""With fewer groups a bootstrap interval is far too narrow to conclude anything from."""
+"""With fewer groups a bootstrap interval is too narrow to draw conclusions from."""
 
 
 class Result(BaseModel):
@@ -20,7 +20,7 @@ class Estimate(Result):
     """A mean over images, or a difference of two, with its 95 % bootstrap interval.
 
     Attributes:
-        score: A mean cosine, a difference of two, or a share of the gap.
+        score: A mean cosine, a difference of two, or a share of the gap between floor and oracle.
         ci95: Lower and upper end of the interval.
     """
 
@@ -38,12 +38,12 @@ class Estimate(Result):
         return self.ci95[1]
 
     def negated(self) -> Estimate:
-        """The same difference, taken the other way round."""
+        """The difference with its sign reversed."""
         return Estimate(score=-self.score, ci95=(-self.high, -self.low))
 
 
 class Verdict(StrEnum):
-    """What may be said of a paired difference."""
+    """The conclusion from a paired difference."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -52,11 +52,13 @@ class Verdict(StrEnum):
 
 
 def verdict(difference: Estimate, groups: int) -> Verdict:
-    """The one rule for every table, plot and page: the whole interval lies on one side of 0.
+    """Whether a difference is clear: its whole interval lies on one side of 0.
+
+    Every table, plot and report uses this rule.
 
     Args:
-        difference: Of two predictions on the same images.
-        groups: Groups of near-duplicate prompts behind the interval.
+        difference: The difference of two predictions on the same images.
+        groups: The number of groups of near-duplicate prompts that the interval is made from.
     """
     if groups < FEW_GROUPS:
         return Verdict.TOO_FEW

@@ -1,4 +1,4 @@
-"""The frame of every score: the floor below it and the oracle above it."""
+"""What a score is compared with: the floor, without the image, and the oracle, the best possible."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from unprompt.types import DoubleArray
 
 
 def floor_cosines(train: Embeddings, targets: Embeddings) -> DoubleArray:
-    """Each target's cosine with the normalised mean train embedding: what needs no image.
+    """Each target's cosine with the normalised mean train embedding: the score without the image.
 
     Args:
-        train: Of shape (N_train, D).
-        targets: Of shape (N, D).
+        train: Embeddings of the train prompts, of shape (N_train, D).
+        targets: Embeddings of the prompts to score, of shape (N, D).
 
     Returns:
         float64 of shape (N,).
@@ -29,28 +29,28 @@ def floor_cosines(train: Embeddings, targets: Embeddings) -> DoubleArray:
 def oracle_cosines(
     wordings: Mapping[str, Sequence[str]], targets: Embeddings, encoder: TextEncoder
 ) -> DoubleArray:
-    """Each target's cosine with the mean embedding of the prompts its image allows.
+    """Each target's cosine with the mean embedding of the prompts that fit its image.
 
-    The mean over K draws is too short a sample: its own noise lowers the cosine by about 1 % at
-    K = 16, which would flatter every "gap closed". So the length of the true mean is estimated
-    without bias, from the products of different draws: ``|m|^2 = E[x_i x_j], i != j``; the
-    estimate is pooled over images, because that of one image is itself noisy.
+    The mean over K draws is noisy: at K = 16 the noise lowers the cosine by about 1 %, which
+    would make every "gap closed" too high. So the length of the true mean is estimated without
+    bias, from the products of different draws: ``|m|^2 = E[x_i x_j], i != j``. The estimate is
+    pooled over images, because that of one image is itself noisy.
 
     Args:
-        wordings: For each id K >= 2 independent draws.
-        targets: Of shape (N, D).
-        encoder: The target space.
+        wordings: For each id K >= 2 prompts, drawn independently.
+        targets: Embeddings of the prompts to score, of shape (N, D).
+        encoder: The text encoder of the target space.
 
     Returns:
         float64 of shape (N,); their mean is the oracle's score.
 
     Raises:
-        DataError: An image has fewer than two wordings, or not as many as the others.
+        DataError: An image has fewer than two wordings, or another number than the first.
     """
     count = max(2, len(wordings[targets.ids[0]]))
-    ragged = [name for name in targets.ids if len(wordings[name]) != count]
-    if ragged:
-        raise DataError(f"not {count} wordings, as many as for other images: {named(ragged)}")
+    other_counts = [name for name in targets.ids if len(wordings[name]) != count]
+    if other_counts:
+        raise DataError(f"images without exactly {count} wordings: {named(other_counts)}")
     texts = [text for name in targets.ids for text in wordings[name]]
     rows = encoder.encode(texts).astype(np.float64).reshape(len(targets), count, -1)  # (N, K, D)
     mean = rows.mean(axis=1)  # (N, D)

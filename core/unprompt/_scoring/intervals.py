@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from unprompt._scoring.estimate import Estimate
 from unprompt.errors import DataError
 from unprompt.types import DoubleArray
 
-_BLOCK = 64  # resamples at a time: bounds memory to 64 x groups
+_BLOCK = 64  # resamples at a time, which limits memory to 64 x groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,10 @@ def score(values: DoubleArray, groups: Sequence[str], *, samples: int, seed: int
     independent. For paired intervals pass the difference of two predictions' cosines.
 
     Args:
-        values: One per image, of shape (N,), N > 0.
+        values: One value per image, of shape (N,), N > 0.
         groups: The group of each image.
         samples: Bootstrap resamples.
-        seed: Makes the interval repeatable.
+        seed: Seed of the resamples.
 
     Raises:
         DataError: There are no values.
@@ -68,22 +67,22 @@ def gap_closed(
     samples: int,
     seed: int,
 ) -> Estimate:
-    """``(score - floor) / (oracle - floor)``: 0 needs no image, 1 is all that an image tells.
+    """``(score - floor) / (oracle - floor)``: 0 is the floor's score, 1 is the oracle's.
 
     Args:
         values: Cosines of the predictions, of shape (N,).
-        floor: Cosines of the floor, of the same images.
-        oracle: Cosines of the oracle, of the same images.
+        floor: Cosines of the floor, for the same images.
+        oracle: Cosines of the oracle, for the same images.
         groups: As in `score`.
         samples: As in `score`.
         seed: As in `score`.
     """
-    sets = (values, floor, oracle)
-    resampled = [
-        bootstrap(cosines, groups, samples=samples, seed=seed) for cosines in sets
-    ]  # same draws
-    means = [float(cosines.mean()) for cosines in sets]
-    return _interval(_share(*means), _share(*resampled))
+    draws = [
+        bootstrap(cosines, groups, samples=samples, seed=seed)
+        for cosines in (values, floor, oracle)
+    ]
+    share = (values.mean() - floor.mean()) / (oracle.mean() - floor.mean())
+    return _interval(float(share), (draws[0] - draws[1]) / (draws[2] - draws[1]))
 
 
 def bootstrap(
@@ -100,10 +99,6 @@ def bootstrap(
     size = np.bincount(number).astype(np.float64)  # (G,)
     total = np.bincount(number, weights=values).astype(np.float64)  # (G,)
     return _resampled_means(total, size, samples, np.random.default_rng(seed))
-
-
-def _share(value: Any, low: Any, high: Any) -> Any:
-    return (value - low) / (high - low)
 
 
 def _interval(mean: float, means: DoubleArray) -> Estimate:

@@ -1,6 +1,6 @@
-"""Prompt banks: known prompts with their embeddings, and what is near in them.
+"""Prompt banks: known prompts with their embeddings, and nearest-neighbour search in them.
 
-Public: families are built on this.
+Public: model families can be built on this.
 """
 
 from unprompt.bank.prompts import PromptBank

@@ -1,4 +1,4 @@
-"""Where a bank's prompts come from."""
+"""The option that chooses a bank's prompts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from unprompt._config.location import Location
 from unprompt._files.hashing import file_hash
 from unprompt.contracts import Need, Runtime, TrainSet
 from unprompt.errors import DataError, MissingFileError
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 
 class BankConfig(Model):
-    """Which prompts a bank holds."""
+    """The prompts of a bank: a table, or the train split."""
 
     prompts: Location | None = Field(
         default=None,
@@ -22,19 +22,19 @@ class BankConfig(Model):
     )
 
     def needs(self) -> list[Need]:
-        """The table, where one is named."""
+        """The table, if the options name one."""
         if self.prompts is None:
             return []
         path = self.prompts.path
         return [Need("the bank's table", str(path), path.is_file())]
 
-    def identity(self, runtime: Runtime) -> dict[str, Json]:
-        """The table's content, for cache keys.
+    def identity(self, runtime: Runtime) -> dict[str, PlainData]:
+        """A hash of the table, for cache keys.
 
         Raises:
-            MissingFileError: The table is not there.
+            MissingFileError: The table does not exist.
         """
-        if self.prompts is None or self._does_without(runtime):
+        if self.prompts is None or self._ignores_table(runtime):
             return {"bank": "train"}
         if not self.prompts.path.is_file():
             raise MissingFileError(f"bank: no file {self.prompts.path}")
@@ -43,12 +43,12 @@ class BankConfig(Model):
     def texts(self, train: TrainSet, runtime: Runtime) -> list[str]:
         """The distinct prompts, in the order of the table or the train split.
 
-        A dry run takes the train split's where the table is not there.
+        A dry run takes those of the train split if the table does not exist.
 
         Raises:
             DataError: There are none, or the table is broken.
         """
-        if self.prompts is None or self._does_without(runtime):
+        if self.prompts is None or self._ignores_table(runtime):
             texts = [record.prompt for record in train.records]
         else:
             from unprompt._data.prompts import prompt_texts
@@ -63,6 +63,6 @@ class BankConfig(Model):
             )
         return distinct
 
-    def _does_without(self, runtime: Runtime) -> bool:
-        """Whether this is a dry run, and the table is not here."""
+    def _ignores_table(self, runtime: Runtime) -> bool:
+        """Whether this is a dry run and the table does not exist."""
         return runtime.dry_run and not all(need.here for need in self.needs())

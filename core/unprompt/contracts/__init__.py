@@ -1,6 +1,6 @@
-"""What plugins implement and what they are given: the contracts between core and plugins.
+"""The contracts between core and plugins: what plugins implement, and what they are given.
 
-A predictor's life: built from validated options and a `Runtime` without heavy work ->
+A predictor is used in this order: it is built from validated options and a `Runtime` without heavy work ->
 `Predictor.prepare` at most once, its result kept as an artifact folder -> `Predictor.load` ->
 `Predictor.predict`, a stream of batches -> `Predictor.close`.
 """

@@ -1,4 +1,4 @@
-"""Images and the prompts that made them, always keyed by id."""
+"""Images and the prompts that made them, keyed by image id."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ImageSource(Protocol):
     """Opens images by id."""
 
     def open(self, image_id: str) -> Image:
-        """The image, mode RGB, upright. Raises DataError naming an image that is unreadable."""
+        """The image, mode RGB, upright. Raises DataError naming an image that cannot be read."""
         ...
 
     def digest(self, image_id: str) -> str:
@@ -29,11 +29,11 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """N images, opened one by one and only when needed.
+    """N images, which are opened one by one when they are needed.
 
     Attributes:
         ids: N distinct ids.
-        source: Where they come from.
+        source: Opens them.
     """
 
     ids: tuple[str, ...]
@@ -52,9 +52,9 @@ class Images:
         return self.source.digest(image_id)
 
     def select(self, ids: Sequence[str]) -> Images:
-        """Only ``ids``, in that order. Raises DataError for an id that is not here."""
-        have = set(self.ids)
-        missing = [name for name in ids if name not in have]
+        """Only ``ids``, in that order. Raises DataError for an id that is not among its own."""
+        own = set(self.ids)
+        missing = [name for name in ids if name not in own]
         if missing:
             raise DataError(f"no image for {named(missing)}")
         return Images(tuple(ids), self.source)
@@ -68,9 +68,9 @@ class Record:
         image_id: Distinct in the dataset.
         prompt_id: Equal for images made from the same prompt.
         prompt: The text that made the image.
-        group: Images of one group are never in two splits; None: unprompt groups by
+        group: All images of a group are in the same split; None: unprompt makes groups of
             near-duplicate prompts.
-        split: ``train``, ``holdout`` or ``test``; None: unprompt splits by group.
+        split: ``train``, ``holdout`` or ``test``; None: unprompt assigns groups to splits.
     """
 
     image_id: str
@@ -85,38 +85,38 @@ class Dataset(ABC):
 
     @abstractmethod
     def records(self) -> tuple[Record, ...]:
-        """Every row, in a fixed order. Raises DataError naming what is wrong with the table."""
+        """Every row, in an order that never changes. Raises DataError if the table is wrong."""
 
     @abstractmethod
     def images(self) -> Images:
-        """The images of exactly the ids of `records`. Opens none of them yet."""
+        """The images of exactly the ids of `records`. Opens none of them."""
 
     def wordings(self, image_ids: Sequence[str], count: int) -> Mapping[str, Sequence[str]] | None:
-        """Other prompts that could have made the same images, for datasets that know.
+        """Other prompts that could have made the same images, for datasets that know them.
 
-        Their normalised mean embedding is the *oracle*: the best that anybody can predict from
-        the image alone.
+        Their normalised mean embedding is the *oracle*: the best prediction that the image alone
+        allows.
 
         Args:
             image_ids: N ids of `records`.
-            count: Independent draws per image.
+            count: The number of prompts to draw per image, independently.
 
         Returns:
             For each id ``count`` prompts, drawn from the distribution of prompts given the
-            image; None where the dataset does not know it (real images).
+            image; None where the dataset does not know that distribution (real images).
         """
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSet:
-    """What a member may learn from; empty where an ensemble is used without an experiment.
+    """What a member may learn from; empty if an ensemble is used without an experiment.
 
     Attributes:
         records: N rows of the train split.
         images: Their images.
         targets: Their prompts' embeddings, keyed by ``image_id``, of shape (N, D).
-        text_encoder: The target space, for prompts that are in no dataset (banks).
+        text_encoder: The text encoder of the target space, for prompts outside the dataset.
     """
 
     records: tuple[Record, ...]

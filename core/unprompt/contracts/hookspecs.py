@@ -1,8 +1,8 @@
-"""Every hook that a plugin can implement; the docstrings are the reference.
+"""Every hook that a plugin can implement; these docstrings are the reference.
 
 A plugin is a light module named by an entry point in the group ``unprompt``. It implements any of
 these functions, marked with ``unprompt.hookimpl``. Core calls them one plugin at a time, so that
-each answer and each failure has an owner.
+errors name the plugin.
 """
 
 from __future__ import annotations
@@ -29,40 +29,41 @@ def unprompt_predictor() -> PredictorSpec | None:
     """Offer a model family under the plugin's own name.
 
     When: once, when a member (or ``unprompt plugins --check``) first names the plugin. Must not
-    import heavy modules: the spec only names its class.
+    import heavy modules; the spec only names the class.
 
     Returns:
-        The spec, its ``name`` equal to the entry point's; None: this plugin has no family.
+        The spec, with the entry point's name as its ``name``; None: this plugin has no family.
     """
 
 
 @hookspec
 def unprompt_dataset() -> DatasetSpec | None:
-    """Offer a dataset reader under the plugin's own name.
+    """Offer a dataset under the plugin's own name.
 
-    When: once, when ``data.plugin`` (or ``--check``) first names the plugin. As light as
-    `unprompt_predictor`.
+    When: once, when ``data.plugin`` (or ``--check``) first names the plugin. Must not import
+    heavy modules.
 
     Returns:
-        The spec, its ``name`` equal to the entry point's; None: this plugin reads no dataset.
+        The spec, with the entry point's name as its ``name``; None: this plugin has no dataset.
     """
 
 
 @hookspec
 def unprompt_text_encoder() -> TextEncoderSpec | None:
-    """Offer a target space under the plugin's own name.
+    """Offer a text encoder under the plugin's own name.
 
-    When: once, when ``text_encoder.plugin`` (or ``--check``) first names the plugin. As light as
-    `unprompt_predictor`.
+    When: once, when ``text_encoder.plugin`` (or ``--check``) first names the plugin. Must not
+    import heavy modules.
 
     Returns:
-        The spec, its ``name`` equal to the entry point's; None: this plugin has no text encoder.
+        The spec, with the entry point's name as its ``name``; None: this plugin has no text
+        encoder.
     """
 
 
 @hookspec
 def unprompt_run_started(run: RunView) -> None:
-    """Learn that an experiment begins.
+    """Called when a run starts.
 
     When: once per run, after the configuration is valid and the run's folder exists, before any
     image is opened. Called on every plugin that the experiment names, ``observers`` included.
@@ -76,7 +77,7 @@ def unprompt_run_started(run: RunView) -> None:
 def unprompt_member_predicted(
     run: RunView, member: str, split: str, embeddings: Embeddings
 ) -> None:
-    """See one member's predictions.
+    """Called with one member's predictions.
 
     When: once per member and split (``holdout``, then ``test``), in the ensemble's order, also
     when they came from the cache.
@@ -85,13 +86,13 @@ def unprompt_member_predicted(
         run: As in `unprompt_run_started`.
         member: The member's name in the ensemble.
         split: ``holdout`` or ``test``.
-        embeddings: Unit rows keyed by ``image_id``, of shape (N, D); not to be changed.
+        embeddings: Unit rows keyed by ``image_id``, of shape (N, D); do not change them.
     """
 
 
 @hookspec
 def unprompt_run_finished(run: RunView, scores: Json) -> None:
-    """Learn the result.
+    """Called when a run is finished.
 
     When: once, after everything has been written and the folder has its final name.
 
@@ -103,12 +104,12 @@ def unprompt_run_finished(run: RunView, scores: Json) -> None:
 
 @hookspec
 def unprompt_run_failed(run: RunView, error: BaseException) -> None:
-    """Learn that a run ended early.
+    """Called when a run ends early.
 
     When: once, instead of `unprompt_run_finished`, also on Ctrl-C; not when the process is
-    killed. Whatever this hook raises is added to the error as a note and does not hide it.
+    killed. If this hook raises, its exception is added to the error as a note.
 
     Args:
         run: As before; the folder is removed after this call.
-        error: What ended the run.
+        error: The exception that ended the run.
     """

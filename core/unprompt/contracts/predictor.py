@@ -1,4 +1,4 @@
-"""What a model family implements, what it gives back, and what hooks may see of a run."""
+"""What a model family implements and returns, and what hooks are told about a run."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from unprompt.contracts.data import Images, TrainSet
 from unprompt.contracts.runtime import Need, Runtime
 from unprompt.embeddings import Embeddings
 from unprompt.errors import ConfigError, DataError
-from unprompt.types import Json
+from unprompt.types import Json, PlainData
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One readable reason for a prediction.
+    """A text that supports a prediction.
 
     Attributes:
         text: A prompt or a phrase.
-        score: How much it counts, in the unit that `kind` says.
+        score: How much it counts, in the unit of `kind`.
         kind: ``neighbour`` (share of the weighted sum, 0..1), ``nearest`` (cosine between the
-            text and the prediction, -1..1) or ``phrase`` (cosine between text and image);
-            plugins may add words of their own.
+            text and the prediction, -1..1) or ``phrase`` (cosine between text and image, -1..1);
+            plugins may add kinds of their own.
     """
 
     text: str
@@ -38,8 +38,8 @@ class Batch:
 
     Attributes:
         embeddings: Keyed by ``image_id``, of shape (n, D).
-        prompts: n readable prompts; None where the family has none for an image.
-        evidence: n lists, best first; empty where the family has none.
+        prompts: n prompts; None where the family has none for an image.
+        evidence: n lists of evidence, best first; empty where the family has none.
     """
 
     embeddings: Embeddings
@@ -47,45 +47,45 @@ class Batch:
     evidence: tuple[tuple[Evidence, ...], ...]
 
     def __post_init__(self) -> None:
-        """Refuse lists of another length: they are read by position inside one batch."""
+        """Check that the lists have equal lengths, as they are read by position."""
         if not len(self.embeddings) == len(self.prompts) == len(self.evidence):
             raise DataError("a batch needs one prompt and one evidence list per embedding")
 
 
 class Predictor(ABC):
-    """Images -> embeddings: what a model family implements.
+    """A model family: predicts embeddings from images.
 
     Subclasses take ``(options, runtime)`` and only store them. For the same images, options,
-    artifact and precision, `predict` gives the same rows whatever the order of the images or
-    the batch size (to 1e-5 in float32).
+    artifact and precision, `predict` gives the same rows in any order of the images and with any
+    batch size (to 1e-5 in float32).
     """
 
     def __init__(self, options: Any, runtime: Runtime) -> None:
-        """Store both; heavy work waits for `prepare` or `load`.
+        """Store both; heavy work belongs into `prepare` and `load`.
 
         Args:
             options: An instance of the spec's options model.
-            runtime: Device, precision, batch size and so on.
+            runtime: Device, precision and batch size.
         """
         self.options = options
         self.runtime = runtime
 
-    def identity(self) -> Mapping[str, Json]:
-        """Hashes of what the options only name, such as checkpoints; part of every cache key.
+    def identity(self) -> Mapping[str, PlainData]:
+        """Hashes of files that the options name, such as checkpoints; part of every cache key.
 
-        Called before `prepare` and cheap next to it. Raises MissingFileError naming a file
-        that is not there.
+        Called before `prepare`, and should be fast. Raises MissingFileError naming a file that
+        does not exist.
         """
         return {}
 
     def needs(self) -> Sequence[Need]:
-        """The files that `prepare` and `load` read, here or not; cheap, and touches no network."""
+        """The files that `prepare` and `load` read, whether they exist or not; uses no network."""
         return ()
 
     def towers(self) -> Mapping[str, int]:
-        """Each tower's name and number of parameters, found without loading them.
+        """Each tower's name and number of parameters, without loading a checkpoint.
 
-        Raises MissingFileError where even the architecture is in a file that is not here.
+        Raises MissingFileError if the architecture is in a file that does not exist.
         """
         return {}
 
@@ -93,13 +93,13 @@ class Predictor(ABC):
     def prepare(self, train: TrainSet, artifact: Path) -> None:
         """Learn from the train split and write the result into the folder ``artifact``.
 
-        Called at most once per content of train split, options and identity; the folder is
-        empty, exists, and is kept. Families that learn nothing write nothing.
+        Called at most once per content of train split, options and identity; the folder exists,
+        is empty, and is kept. Families that learn nothing write nothing.
         """
 
     @abstractmethod
     def load(self, artifact: Path) -> None:
-        """Make ready to predict from what `prepare` wrote. Called once, before `predict`."""
+        """Load what `prepare` wrote, and the checkpoints. Called once, before `predict`."""
 
     @abstractmethod
     def predict(self, images: Images) -> Iterator[Batch]:
@@ -108,35 +108,35 @@ class Predictor(ABC):
     def predict_variants(
         self, images: Images, variants: Sequence[Any]
     ) -> Iterator[Sequence[Embeddings]]:
-        """Predict every image under other options, without running a tower for each.
+        """Predict every image with several choices of options, running each tower once.
 
-        For a search over options (`search.space`). Called after `load`, which saw the options of
-        this predictor; a family that can change some of its options cheaply overrides it.
+        For a search over options (`search.space`). Called after `load`. Families that can change
+        some of their options without another tower override it.
 
         Args:
             images: N images.
-            variants: V options models of this family.
+            variants: V instances of the family's options model.
 
         Yields:
-            For each batch V predictions of the same images, in the order of ``variants``.
+            For each batch of images V predictions, in the order of ``variants``.
 
         Raises:
-            ConfigError: An option differs that would need another artifact or another tower.
+            ConfigError: A variant needs another artifact or another tower.
         """
         raise ConfigError("this family has no options that a search could change")
 
     def close(self) -> None:
-        """Free what `load` took. Called once, also after an error."""
+        """Free what `load` loaded. Called once, also after an error."""
         return
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """What lifecycle hooks may know of a run; everything is read-only.
+    """What lifecycle hooks are told about a run; read-only.
 
     Attributes:
         name: The experiment's name.
-        folder: The run's folder, still growing until ``unprompt_run_finished``.
+        folder: The run's folder; it is complete from ``unprompt_run_finished`` on.
         experiment: The resolved configuration, as plain data.
     """
 

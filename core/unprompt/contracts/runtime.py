@@ -1,4 +1,4 @@
-"""How and where to compute, and the target space to compute in."""
+"""How and where to compute: runtime, progress, needed files, and the text encoder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """Wraps an iterable to show how far it has come; the default shows nothing."""
+    """Wraps an iterable and shows its progress; the default, `silent`, shows nothing."""
 
     def __call__(self, items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
-        """Yield ``items`` unchanged; ``total`` is their number where it is known."""
+        """Yield ``items`` unchanged; ``total`` is their number, if it is known."""
         ...
 
 
@@ -27,13 +27,13 @@ def silent(items: Iterable[T], *, what: str, total: int | None = None) -> Iterat
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A file that a member cannot do without.
+    """A file that a member needs.
 
     Attributes:
-        what: The file, and whose it is.
-        where: The path where it is, or the folder where it was looked for.
-        here: Whether it is there.
-        fetch: The command that would get it; None where nobody but the user can.
+        what: What the file is, and which part needs it.
+        where: The path of the file, or the folder in which it was looked for.
+        here: Whether it exists.
+        fetch: The command that downloads it; None where there is no such command.
     """
 
     what: str
@@ -43,12 +43,12 @@ class Need:
 
 
 class TextEncoder(ABC):
-    """Prompts -> embeddings; fixes the target space."""
+    """Embeds prompts; defines the target space."""
 
     @property
     @abstractmethod
     def identity(self) -> str:
-        """Names the space: library, model and weights hash. Part of every cache key."""
+        """A name of the space: library, model and checkpoint hash. Part of every cache key."""
 
     @property
     @abstractmethod
@@ -57,22 +57,31 @@ class TextEncoder(ABC):
 
     @abstractmethod
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Unit rows, float32 of shape (len(texts), D), in the order of ``texts``."""
+        """Embed texts.
+
+        Args:
+            texts: Any number of texts; one may occur more than once.
+
+        Returns:
+            Unit rows, float32 of shape (len(texts), D), in the order of ``texts``. A text's row
+            does not depend on the other texts (to 1e-5).
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """How and where to compute; never what. Only `precision` may change a result.
+    """How and where to compute. Only `precision` may change a result.
 
     Attributes:
         device: A torch device, such as ``cpu`` or ``cuda:0``.
         precision: ``float32`` or ``bfloat16`` (autocast inside the towers).
         batch_size: Images or texts in one forward pass.
         workers: Threads that open and preprocess images while the tower runs.
-        offline: Never touch the network, even where a library could download.
-        dry_run: Build towers at their full architecture with random parameters, and do without
-            files that are not here: for ``unprompt check``. Predictions then mean nothing.
-        text_encoder: The target space, for families that predict by writing text.
+        offline: Do not use the network, even where a library could download a file.
+        dry run: This is a dry run of ``unprompt check``: towers are built at their full
+            architecture with random parameters, and files that do not exist are not needed.
+        text_encoder: The text encoder of the target space, for families that predict by writing
+            text.
         progress: Shows progress; see `Progress`.
     """
 

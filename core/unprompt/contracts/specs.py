@@ -1,4 +1,4 @@
-"""What a plugin's hooks answer: light descriptions of the parts that it offers."""
+"""Specs: descriptions of what a plugin offers, which import nothing heavy."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Spec:
-    """What every kind of spec says; light, because listing plugins imports no torch.
+    """The fields of every spec.
 
     Attributes:
-        name: The entry point's name: what YAML writes.
+        name: The plugin's name in YAML, equal to the entry point's.
         summary: One line for tables.
-        options: A pydantic model (frozen, ``extra="forbid"``); field descriptions are its docs.
-        target: ``package.module:Class``, imported only when used.
-        extra: What to install when importing the target fails, such as ``unprompt[interrogator]``.
+        options: A pydantic model (frozen, ``extra="forbid"``); its field descriptions document
+            the options.
+        target: ``package.module:Class``, imported when it is first used.
+        extra: What to install if importing the target fails, such as ``unprompt[interrogator]``.
     """
 
     name: str

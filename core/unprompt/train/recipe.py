@@ -15,7 +15,8 @@ from unprompt._config.compose import compose
 from unprompt._config.location import Location
 from unprompt._config.models import PartConfig, RuntimeConfig
 from unprompt._config.source import Source
-from unprompt._registry.loading import TEXT_ENCODER, Part, part_at
+from unprompt._registry.loading import TEXT_ENCODER, part_at
+from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts.specs import DatasetSpec, TextEncoderSpec
 from unprompt.types import Json

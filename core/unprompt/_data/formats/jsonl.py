@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 def write(path: Path, batch: Batch) -> None:
     """Write one object per image; evidence is a list of ``{text, score, kind}``."""
-    names = zip(batch.embeddings.ids, batch.prompts, batch.evidence, strict=True)
+    images = zip(batch.embeddings.ids, batch.prompts, batch.evidence, strict=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for (name, prompt, reasons), row in zip(names, batch.embeddings.rows, strict=True):
+        for (name, prompt, reasons), row in zip(images, batch.embeddings.rows, strict=True):
             line = {
                 "image_id": name,
                 "prompt": prompt,
                 "evidence": [asdict(reason) for reason in reasons],
-                # By way of text: the fewest digits that give the same float32 again.
+                # Through text: the fewest digits that give the same float32 when read.
                 "embedding": row.astype(str).astype(np.float64).tolist(),
             }
             file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
@@ -39,7 +39,7 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     """Read ids and rows of shape (N, D).
 
     Raises:
-        DataError: Broken file, or an embedding that is no list of D numbers.
+        DataError: Broken file, or an embedding that is not a list of D numbers.
     """
     table = read_rows(path)
     ids = texts(table, pick_column(table[0], ID_COLUMNS, path), path)
@@ -48,8 +48,12 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     dim = len(rows[0]) if isinstance(rows[0], list) else 0
     wrong = [name for name, row in zip(ids, rows, strict=True) if not _is_row(row, dim)]
     if wrong:
-        raise DataError(f"{path}: not the same number of numbers as in the first: {named(wrong)}")
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, which the reader refuses
+        raise DataError(
+            f"{path}: their embeddings are not as long as the first one: {named(wrong)}"
+        )
+    with np.errstate(
+        over="ignore"
+    ):  # numbers beyond float32 become infinite, which the reader refuses
         return tuple(ids), np.array(rows, np.float64).astype(np.float32)
 
 

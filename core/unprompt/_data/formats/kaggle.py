@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 _KEY, _VALUE = "imgId_eId", "val"
 
-_Places: TypeAlias = npt.NDArray[np.int64]
+_Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
 def write(path: Path, batch: Batch) -> None:
     """Write N * D rows, image by image in order, with the digits that round-trip float32.
 
-    Prompts and evidence have no place here.
+    The format holds no prompts and no evidence.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
-        # csv and not pyarrow.csv: that one quotes every key, the sample submission none.
+        # pyarrow.csv would quote every key; the sample submission quotes none.
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((_KEY, _VALUE))
         for name, row in zip(batch.embeddings.ids, batch.embeddings.rows, strict=True):
@@ -78,8 +78,8 @@ def _columns(path: Path) -> tuple[pa.ChunkedArray, FloatArray]:
     return table[_KEY], table[_VALUE].to_numpy()
 
 
-def _split(keys: pa.ChunkedArray, path: Path) -> tuple[tuple[str, ...], _Places, _Places]:
-    """Split each key at its last ``_``: distinct ids, each row's place in them, and its eId."""
+def _split(keys: pa.ChunkedArray, path: Path) -> tuple[tuple[str, ...], _Numbers, _Numbers]:
+    """Split each key at its last ``_``: distinct ids, the number of each row's id, and its eId."""
     good = pc.match_substring_regex(keys, r"^(?s:.+)_(0|[1-9][0-9]{0,8})$")
     if not pc.all(good).as_py():
         bad = keys.filter(pc.invert(good)).to_pylist()
@@ -92,30 +92,30 @@ def _split(keys: pa.ChunkedArray, path: Path) -> tuple[tuple[str, ...], _Places,
 
 
 def _arrange(
-    ids: Sequence[str], image: _Places, dimension: _Places, values: FloatArray
+    ids: Sequence[str], image: _Numbers, dimension: _Numbers, values: FloatArray
 ) -> tuple[FloatArray, list[str]]:
-    """Put the values in place.
+    """Arrange the values by image and dimension.
 
     Returns:
-        Rows of shape (N, D), empty where there are problems, and the problems.
+        Rows of shape (N, D) and no problem, or no rows and the problems.
     """
     dim = _usual_dim(len(ids), image, dimension)
     inside = dimension < dim
-    # found: each pair of image and eId once, sorted; first: the row of `inside` that has it.
-    found, first, times = np.unique(
+    # cells: each pair of image and eId once, sorted; first: the row of `inside` that has it.
+    cells, first, times = np.unique(
         (image * dim + dimension)[inside], return_index=True, return_counts=True
     )
     beyond = zip(image[~inside], dimension[~inside], strict=True)
     lists = {
-        "repeated:": [(at // dim, at % dim) for at in found[times > 1]],
+        "repeated:": [(cell // dim, cell % dim) for cell in cells[times > 1]],
         f"beyond the {dim} dimensions that most images have:": list(beyond),
-        "no value for": _gaps(found, len(ids), dim),
+        "no value for": _gaps(cells, len(ids), dim),
         "not finite:": [
             (image[row], dimension[row]) for row in np.flatnonzero(~np.isfinite(values))
         ],
     }
     problems = [
-        f"{what} {named([f'{ids[place]}_{number}' for place, number in keys])}"
+        f"{what} {named([f'{ids[number]}_{eid}' for number, eid in keys])}"
         for what, keys in lists.items()
         if keys
     ]
@@ -123,19 +123,19 @@ def _arrange(
     return (rows if problems else values[first].reshape(len(ids), dim)), problems
 
 
-def _usual_dim(count: int, image: _Places, dimension: _Places) -> int:
+def _usual_dim(count: int, image: _Numbers, dimension: _Numbers) -> int:
     """D as most of the N images have it: one more than the median of their last eIds."""
     last = np.zeros(count, np.int64)
     np.maximum.at(last, image, dimension)
     return int(np.sort(last)[count // 2]) + 1
 
 
-def _gaps(found: _Places, count: int, dim: int) -> list[tuple[int, int]]:
+def _gaps(cells: _Numbers, count: int, dim: int) -> list[tuple[int, int]]:
     """The first missing eId of each of the N images that miss one."""
-    ends = np.searchsorted(found, np.arange(1, count + 1) * dim)
+    ends = np.searchsorted(cells, np.arange(1, count + 1) * dim)
     gaps = []
-    for place, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+    for number, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
         if end - start < dim:
-            wrong = np.flatnonzero(found[start:end] - place * dim != np.arange(end - start))
-            gaps.append((place, int(wrong[0]) if len(wrong) else int(end - start)))
+            wrong = np.flatnonzero(cells[start:end] - number * dim != np.arange(end - start))
+            gaps.append((number, int(wrong[0]) if len(wrong) else int(end - start)))
     return gaps

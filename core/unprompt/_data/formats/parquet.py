@@ -40,7 +40,7 @@ def write(path: Path, batch: Batch) -> None:
 
 
 def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
-    """Read ids and rows of shape (N, D); other columns are not looked at.
+    """Read ids and rows of shape (N, D); other columns are ignored.
 
     Raises:
         DataError: Broken file, or embeddings that are not all lists of D numbers.
@@ -60,13 +60,15 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
     wrong = [name for name, n in zip(ids, lengths, strict=True) if n != lengths[0] or not n]
     if wrong:
-        raise DataError(f"{path}: not the same number of numbers as in the first: {named(wrong)}")
+        raise DataError(
+            f"{path}: their embeddings are not as long as the first one: {named(wrong)}"
+        )
     flat = lists.flatten().to_numpy(zero_copy_only=False)  # a missing number becomes a NaN
     return tuple(ids), flat.astype(np.float32).reshape(len(ids), -1)
 
 
 def read_batch(path: Path) -> Batch:
-    """Read back all that `write` wrote, prompts and evidence too."""
+    """Read all that `write` wrote, prompts and evidence included."""
     from unprompt.contracts import Batch, Evidence
     from unprompt.embeddings import Embeddings
 

@@ -1,113 +1,32 @@
-"""The predictor contract as tests: subclass `PredictorContract` in your plugin's test suite.
-
-::
-
-    class TestEcho(PredictorContract):
-        @pytest.fixture(scope="class")
-        @classmethod
-        def prepared(cls, tmp_path_factory):
-            return make_prepared(EchoPredictor, EchoOptions(), tmp_path_factory.mktemp("echo"))
-
-Needs pytest; nothing else of unprompt imports this module.
-"""
+"""The contract of predictors as tests."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from unprompt._data.images import folder_images
 from unprompt._data.memory import MemoryImages
-from unprompt.contracts import (
-    Batch,
-    Images,
-    Predictor,
-    Record,
-    Runtime,
-    TextEncoder,
-    TrainSet,
-)
-from unprompt.embeddings import Embeddings, unit
+from unprompt.contracts import Images, Predictor, Runtime, TrainSet
+from unprompt.testing.examples import example_images, example_train_set
+from unprompt.testing.tolerance import TOLERANCE
 from unprompt.types import FloatArray
 
-TOLERANCE = 1e-5
-"""How far rows may differ with the order of images or the batch size, in float32."""
-
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
-"""Pillow's modes of files that a predictor should not have to care about."""
-
-
-class HashedWords(TextEncoder):
-    """A small, real text encoder: each word is a fixed random direction, a text their sum."""
-
-    @property
-    def identity(self) -> str:
-        """Names the space."""
-        return f"hashed-words-{self.dim}"
-
-    @property
-    def dim(self) -> int:
-        """32."""
-        return 32
-
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Unit rows of shape (len(texts), 32)."""
-        rows = [
-            sum((self._word(word) for word in text.split()), start=np.zeros(32)) for text in texts
-        ]
-        return unit(np.stack(rows)) if rows else np.empty((0, 32), np.float32)
-
-    def _word(self, word: str) -> Any:
-        seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
-        return np.random.default_rng(seed).normal(size=self.dim)
-
-
-def example_images() -> Images:
-    """Images that have broken predictors before: tiny, narrow, grey, transparent, large."""
-    rng = np.random.default_rng(0)
-
-    def noise(width: int, height: int) -> Image.Image:
-        return Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
-
-    images = {
-        "one-pixel": noise(1, 1),
-        "narrow": noise(4000, 10),
-        "tall": noise(10, 1000),
-        "grey": Image.new("L", (40, 30), 90),
-        "transparent": Image.new("RGBA", (30, 40), (200, 30, 30, 128)),
-        "black": Image.new("RGB", (64, 64)),
-        "large": noise(700, 500),
-        "square": noise(128, 128),
-    }
-    return Images(tuple(images), MemoryImages(images))
-
-
-def example_train_set(encoder: TextEncoder | None = None, count: int = 24) -> TrainSet:
-    """A train split of flat colours and what they are called."""
-    encoder = encoder or HashedWords()
-    names = {"red": (200, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 200)}
-    records, images = [], {}
-    for i in range(count):
-        name, colour = list(names.items())[i % len(names)]
-        records.append(Record(f"train-{i}", f"prompt-{i}", f"a {name} wall number {i}"))
-        images[f"train-{i}"] = Image.new("RGB", (48, 48), tuple(c + i % 20 for c in colour))
-    targets = Embeddings(tuple(images), encoder.encode([record.prompt for record in records]))
-    return TrainSet(tuple(records), Images(tuple(images), MemoryImages(images)), targets, encoder)
+"""Pillow's modes of image files that a predictor should not depend on."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A predictor that has learned, and how to load it again under another runtime.
+    """A predictor that has been prepared.
 
     Attributes:
-        load: Gives a fresh, loaded predictor.
+        load: Makes a new predictor with the given runtime and loads the artifact into it.
         dim: D of the space that it predicts in.
     """
 
@@ -121,13 +40,13 @@ def make_prepared(
     artifact: Path,
     train: TrainSet | None = None,
 ) -> Prepared:
-    """Let a family learn from `example_train_set` into ``artifact``.
+    """Prepare a predictor, by default on `example_train_set`.
 
     Args:
         family: The spec's target.
         options: An instance of the spec's options model.
-        artifact: An empty folder.
-        train: What to learn from instead.
+        artifact: An empty folder for the artifact.
+        train: Another train split.
     """
     train = train or example_train_set()
     encoder = train.text_encoder
@@ -144,7 +63,11 @@ def make_prepared(
 
 
 def rows_of(predictor: Predictor, images: Images) -> dict[str, FloatArray]:
-    """Predict and close: each image's row."""
+    """Predict and close.
+
+    Returns:
+        Each image's row, of shape (D,).
+    """
     try:
         batches = list(predictor.predict(images))
     finally:
@@ -159,7 +82,7 @@ def rows_of(predictor: Predictor, images: Images) -> dict[str, FloatArray]:
 
 
 class PredictorContract:
-    """What every predictor keeps; subclass it and give the fixture ``prepared``."""
+    """Checks for every predictor; subclass it and give the fixture ``prepared``."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -170,7 +93,7 @@ class PredictorContract:
     @pytest.fixture(scope="class")
     @classmethod
     def images(cls) -> Images:
-        """The images to predict; override for families that need others."""
+        """The images to predict; override it for families that need others."""
         return example_images()
 
     def test_every_image_gets_one_unit_row(self, prepared: Prepared, images: Images) -> None:
@@ -181,18 +104,18 @@ class PredictorContract:
             assert abs(float(np.linalg.norm(row)) - 1) < 1e-4, name
 
     def test_batch_size_does_not_matter(self, prepared: Prepared, images: Images) -> None:
-        some = rows_of(prepared.load(Runtime(batch_size=3)), images)
-        one = rows_of(prepared.load(Runtime(batch_size=1)), images)
+        batches = rows_of(prepared.load(Runtime(batch_size=3)), images)
+        singles = rows_of(prepared.load(Runtime(batch_size=1)), images)
         for name in images.ids:
-            np.testing.assert_allclose(some[name], one[name], atol=TOLERANCE, err_msg=name)
+            np.testing.assert_allclose(batches[name], singles[name], atol=TOLERANCE, err_msg=name)
 
     def test_order_does_not_matter(self, prepared: Prepared, images: Images) -> None:
-        forward = rows_of(prepared.load(Runtime()), images)
+        expected = rows_of(prepared.load(Runtime()), images)
         shuffled = [images.ids[i] for i in np.random.default_rng(1).permutation(len(images))]
         for order, size in ((images.ids[::-1], 64), (shuffled, 3)):
-            other = rows_of(prepared.load(Runtime(batch_size=size)), images.select(order))
+            rows = rows_of(prepared.load(Runtime(batch_size=size)), images.select(order))
             for name in images.ids:
-                np.testing.assert_allclose(forward[name], other[name], atol=TOLERANCE, err_msg=name)
+                np.testing.assert_allclose(rows[name], expected[name], atol=TOLERANCE, err_msg=name)
 
     def test_the_same_call_gives_the_same_rows(self, prepared: Prepared, images: Images) -> None:
         first = rows_of(prepared.load(Runtime()), images)
@@ -218,14 +141,14 @@ class PredictorContract:
                 converted.putalpha(100)
             converted.save(tmp_path / f"{mode}.png")
         files = folder_images([tmp_path])
-        seen = Images(files.ids, MemoryImages({name: files.open(name) for name in files.ids}))
+        as_rgb = Images(files.ids, MemoryImages({name: files.open(name) for name in files.ids}))
         rows = rows_of(prepared.load(Runtime()), files)
-        for name, row in rows_of(prepared.load(Runtime()), seen).items():
+        for name, row in rows_of(prepared.load(Runtime()), as_rgb).items():
             np.testing.assert_allclose(rows[name], row, atol=TOLERANCE, err_msg=name)
 
     def test_evidence_is_text_with_finite_scores(self, prepared: Prepared, images: Images) -> None:
         predictor = prepared.load(Runtime())
-        batches: list[Batch] = list(predictor.predict(images))
+        batches = list(predictor.predict(images))
         predictor.close()
         for batch in batches:
             for prompt, evidence in zip(batch.prompts, batch.evidence, strict=True):

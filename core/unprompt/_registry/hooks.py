@@ -1,0 +1,117 @@
+"""Importing plugins and calling their hooks, one plugin at a time, so that errors have an owner."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any, Literal, TypeAlias
+
+import pluggy
+
+from unprompt._registry.claims import Claim
+from unprompt.contracts import hookspecs
+from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
+from unprompt.errors import PluginError
+
+Kind: TypeAlias = Literal["predictor", "dataset", "text_encoder"]
+Spec: TypeAlias = PredictorSpec | DatasetSpec | TextEncoderSpec
+
+KINDS: dict[type[Spec], Kind] = {
+    PredictorSpec: "predictor",
+    DatasetSpec: "dataset",
+    TextEncoderSpec: "text_encoder",
+}
+"""Each type of spec with its kind; the hook that offers one is ``unprompt_<kind>``."""
+
+
+class PluginHooks:
+    """The plugins' modules, each imported on the first call for it."""
+
+    def __init__(self) -> None:
+        """Register the hook specifications; imports no plugin."""
+        self._manager = pluggy.PluginManager(hookspecs.GROUP)
+        self._manager.add_hookspecs(hookspecs)
+
+    def names(self, claim: Claim) -> set[str]:
+        """The names of the hooks that a plugin implements.
+
+        Raises:
+            PluginError: The plugin fails to load.
+        """
+        return {caller.name for caller in self._manager.get_hookcallers(self._load(claim)) or []}
+
+    def call(self, claim: Claim, hook: str, **arguments: Any) -> Any:
+        """Call one hook of one plugin.
+
+        Returns:
+            What the hook returns; None where the plugin does not implement it.
+
+        Raises:
+            PluginError: The plugin fails to load, or its hook raised; the cause is kept.
+        """
+        module = self._load(claim)
+        others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
+        caller = self._manager.subset_hook_caller(hook, remove_plugins=others)
+        try:
+            results = caller(**arguments)
+        except Exception as error:  # a plugin's hook may raise anything
+            raise PluginError(f"{claim.label}: {hook} raised {_described(error)}") from error
+        return results[0] if results else None
+
+    def offer(self, claim: Claim, kind: type[Spec]) -> Spec | None:
+        """The spec of one kind that a plugin offers, or None.
+
+        Raises:
+            PluginError: The plugin fails to load, or its hook gives something else than a spec
+                of this kind under the plugin's own name.
+        """
+        hook = f"unprompt_{KINDS[kind]}"
+        spec = self.call(claim, hook)
+        if spec is None:
+            return None
+        if not isinstance(spec, kind):
+            raise PluginError(f"{claim.label}: {hook} gave {spec!r}, not a {kind.__name__}")
+        if spec.name != claim.name:
+            raise PluginError(
+                f"{claim.label}: its spec is named {spec.name!r}, "
+                f"but its entry point is named {claim.name!r}"
+            )
+        return spec
+
+    def target(self, claim: Claim, spec: Spec) -> Any:
+        """Import the class that a spec names.
+
+        Raises:
+            PluginError: It cannot be imported, or the module has no such name.
+        """
+        module, _, name = spec.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except Exception as error:  # a module may fail in any way while it is imported
+            hint = f"; pip install {spec.extra!r}" if spec.extra else ""
+            raise PluginError(
+                f"{claim.label}: {spec.target} failed to load: {_described(error)}{hint}"
+            ) from error
+
+    def _load(self, claim: Claim) -> ModuleType:
+        """The plugin's module, imported and registered."""
+        loaded: ModuleType | None = self._manager.get_plugin(claim.name)
+        if loaded is not None:
+            return loaded
+        try:
+            module = importlib.import_module(claim.module)
+        except Exception as error:  # as in `target`
+            raise PluginError(f"{claim.label} failed to load: {_described(error)}") from error
+        try:
+            self._manager.register(module, name=claim.name)
+            self._manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            if self._manager.has_plugin(claim.name):
+                self._manager.unregister(name=claim.name)
+            raise PluginError(f"{claim.label}: {_described(error)}") from error
+        return module
+
+
+def _described(error: BaseException) -> str:
+    """An error on one line, with its type."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,82 @@
+"""Texts are encoded once; their rows are read from the cache by later processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unprompt import PluginError, TextEncoder, unit
+from unprompt._files.cache import Cache
+from unprompt._members.cached_text import CachedTextEncoder
+from unprompt.types import FloatArray
+
+
+class Letters(TextEncoder):
+    """Counts letters; records the texts that it encodes."""
+
+    def __init__(self, broken: str = "") -> None:
+        self.encoded: list[list[str]] = []
+        self.broken = broken
+
+    @property
+    def identity(self) -> str:
+        return "letters-1"
+
+    @property
+    def dim(self) -> int:
+        return 3
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        self.encoded.append(list(texts))
+        rows = unit([[text.count(letter) for letter in "abc"] for text in texts])
+        if self.broken == "another dim":
+            return np.concatenate([rows, rows], axis=1)
+        if self.broken == "short":
+            return rows[1:]
+        if self.broken == "nan":
+            rows[0] = np.nan
+        return rows
+
+
+def test_each_distinct_text_is_encoded_once_and_order_is_kept(tmp_path: Path) -> None:
+    letters = Letters()
+    cached = CachedTextEncoder(letters, Cache(tmp_path))
+    texts = ["a", "bb", "a", "abc", "bb"]
+    rows = cached.encode(texts)
+    assert letters.encoded == [["a", "bb", "abc"]]
+    np.testing.assert_array_equal(rows, Letters().encode(texts))
+    assert (cached.identity, cached.dim) == ("letters-1", 3)
+
+
+def test_known_texts_are_read_from_the_cache_by_the_next_process(tmp_path: Path) -> None:
+    texts = ["a", "b", "a"]
+    first = CachedTextEncoder(Letters(), Cache(tmp_path)).encode(texts)
+    letters = Letters()
+    again = CachedTextEncoder(letters, Cache(tmp_path)).encode(texts)
+    assert letters.encoded == []
+    np.testing.assert_array_equal(again, first)
+
+
+def test_a_later_list_encodes_only_new_texts(tmp_path: Path) -> None:
+    letters = Letters()
+    cached = CachedTextEncoder(letters, Cache(tmp_path))
+    cached.encode(["a", "b"])
+    rows = cached.encode(["c", "b", "cc"])
+    assert letters.encoded == [["a", "b"], ["c", "cc"]]
+    np.testing.assert_array_equal(rows, Letters().encode(["c", "b", "cc"]))
+
+
+def test_no_texts_are_not_encoded(tmp_path: Path) -> None:
+    letters = Letters()
+    assert CachedTextEncoder(letters, Cache(tmp_path)).encode([]).shape == (0, 3)
+    assert letters.encoded == []
+
+
+@pytest.mark.parametrize("broken", ["another dim", "short", "nan"])
+def test_wrong_rows_name_the_encoder_and_are_not_cached(tmp_path: Path, broken: str) -> None:
+    with pytest.raises(PluginError, match=r"^text encoder letters-1: gave "):
+        CachedTextEncoder(Letters(broken), Cache(tmp_path)).encode(["a", "b"])
+    assert list((tmp_path / "texts").iterdir()) == []

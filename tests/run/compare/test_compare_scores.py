@@ -1,0 +1,130 @@
+"""Runs on the same images are compared: differences are paired by id."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from unprompt._cli.commands import compare as print_comparison
+from unprompt._runs.compare import compare
+from unprompt._scoring.intervals import score
+
+if TYPE_CHECKING:
+    from tests.run.compare.conftest import Runs
+
+
+def test_differences_are_paired_by_id(first: Path, second: Path, runs: Runs) -> None:
+    comparison = compare([first, second])
+    first_columns, second_columns = runs.cosines(1), runs.cosines(2, (1.2, 0.8), (1, 2))
+    groups = [runs.groups[name] for name in runs.ids]
+    line = comparison.runs[1]
+    for standing, values, against in (
+        (line.ensemble, second_columns["cosine"], first_columns["cosine"]),
+        (line.best_member, second_columns["dull"], first_columns["sharp"]),
+    ):
+        expected = score(values - against, groups, samples=1000, seed=0)
+        assert standing.score == pytest.approx(values.mean(), abs=1e-6)
+        assert standing.minus_first is not None
+        ends = (standing.minus_first.score, standing.minus_first.low, standing.minus_first.high)
+        assert ends == pytest.approx((expected.score, expected.low, expected.high), abs=2e-6)
+    assert (comparison.images, comparison.groups) == (120, 60)
+    assert [run.best_member.name for run in comparison.runs] == ["sharp", "dull"]
+    assert comparison.runs[0].ensemble.minus_first is None
+    assert comparison.runs[0].best_member.minus_first is None
+
+
+def test_the_first_run_says_how_intervals_are_made(
+    tmp_path: Path, second: Path, runs: Runs
+) -> None:
+    scoring = {"bootstrap": 150, "seed": 7}
+    first = runs.write(tmp_path / "f", runs.cosines(1), scoring=scoring)
+    comparison = compare([first, second])
+    assert (comparison.bootstrap, comparison.seed) == (150, 7)
+    back = compare([second, first])
+    assert (back.bootstrap, back.seed) == (1000, 0)
+    ahead, behind = comparison.runs[1].ensemble.minus_first, back.runs[1].ensemble.minus_first
+    assert ahead is not None
+    assert behind is not None
+    assert ahead.score == pytest.approx(-behind.score)
+    assert ahead.low != pytest.approx(-behind.high, abs=1e-9)  # other draws
+
+
+def test_three_runs_as_a_table(
+    first: Path, second: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], runs: Runs
+) -> None:
+    same = runs.cosines(1)
+    shaken = {
+        name: values + np.where(np.arange(120) % 4 < 2, 1e-4, -1e-4)
+        for name, values in same.items()
+    }
+    third = runs.write(tmp_path / "third", shaken)
+    print_comparison([second, first, third, runs.write(tmp_path / "fourth", same)], as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "120 test images in 60 groups, the same in all runs"
+    assert lines[2].split() == ["test", "minus", "first", "95", "%", "interval"]
+    assert lines[3].startswith(f"{second}  ensemble")
+    assert lines[3].endswith(f"{runs.cosines(2, (1.2, 0.8), (1, 2))['cosine'].mean():.4f}")
+    assert "best member: dull" in lines[4]
+    assert lines[5].startswith(f"{first} ")
+    assert lines[5].endswith("]  worse")
+    assert lines[6].endswith("]  worse")
+    assert len(lines) == 11
+    print_comparison([first, third, second], as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[5].endswith("]  no clear difference")
+    assert lines[7].endswith("]  better")
+
+
+def test_json_and_table_agree(
+    first: Path, second: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_comparison([first, second], as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    comparison = compare([first, second])
+    versus = comparison.runs[1].ensemble.minus_first
+    assert versus is not None
+    assert printed["runs"][1]["ensemble"] == {
+        "name": "ensemble",
+        "score": comparison.runs[1].ensemble.score,
+        "minus_first": {
+            "score": versus.score,
+            "ci95": list(versus.ci95),
+            "verdict": "better",
+        },
+    }
+    assert printed["runs"][0]["best_member"]["name"] == "sharp"
+    assert printed["runs"][0]["best_member"]["minus_first"] is None
+    assert [run["run"] for run in printed["runs"]] == [str(first), str(second)]
+    assert [run["experiment"] for run in printed["runs"]] == ["first", "second"]
+    assert (printed["images"], printed["groups"], printed["bootstrap"], printed["seed"]) == (
+        120,
+        60,
+        1000,
+        0,
+    )
+
+
+def test_few_groups_are_too_few_to_tell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], runs: Runs
+) -> None:
+    few = {name: f"g{i % 3}" for i, name in enumerate(runs.ids)}
+    folders = [
+        runs.write(tmp_path / str(i), runs.cosines(i, (noise, 1.4), (1, 1)), groups=few)
+        for i, noise in enumerate((1.0, 0.5))
+    ]
+    print_comparison(folders, as_json=False)
+    out = capsys.readouterr().out.splitlines()
+    assert out[5].endswith("]  3 groups are too few to tell")
+
+
+def test_a_run_may_have_other_groups_and_the_first_ones_count(
+    tmp_path: Path, first: Path, runs: Runs
+) -> None:
+    coarse = {name: f"g{i // 30}" for i, name in enumerate(runs.ids)}
+    other = runs.write(tmp_path / "o", runs.cosines(2, (0.8, 1.4), (1, 1)), groups=coarse)
+    assert compare([first, other]).groups == 60
+    assert compare([other, first]).groups == 4

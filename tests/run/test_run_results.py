@@ -1,0 +1,119 @@
+"""The scores, examples, report and study that a run with a search leaves in its folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unprompt._data.predictions import read_predictions
+from unprompt._search.storages import open_storage
+
+ScoresOf = Callable[[Path], dict[str, Any]]
+Command = Callable[..., CompletedProcess[str]]
+
+
+def test_leave_one_out_optimism_and_history_are_in_the_scores(
+    small_folder: Path, scores_of: ScoresOf
+) -> None:
+    scores = scores_of(small_folder)
+    blend = {split: scores[split]["ensemble"]["score"] for split in ("holdout", "test")}
+    assert scores["optimism"]["score"] == pytest.approx(blend["holdout"] - blend["test"])
+    used = {name for name, weight in scores["weights"].items() if weight > 0}
+    assert set(scores["leave_one_out"]) == (used if len(used) > 1 else set())
+    for gain in scores["leave_one_out"].values():
+        low = gain["holdout"]["ci95"][0]
+        assert gain["flagged"] == (low <= 1e-9)
+    assert len(scores["history"]["values"]) == scores["search"]["trials"] == 20
+    assert scores["history"]["best"][-1] == scores["search"]["best_value"]
+    assert scores["search"]["polish"]["score"] >= scores["search"]["best_value"]
+    assert scores["holdout"]["ensemble"]["score"] == pytest.approx(
+        scores["search"]["polish"]["score"], abs=1e-6
+    )
+
+
+def test_every_test_image_is_in_the_table(small_folder: Path, scores_of: ScoresOf) -> None:
+    with (small_folder / "images.csv").open(newline="") as file:
+        rows = {row["image_id"]: row for row in csv.DictReader(file)}
+    scores = scores_of(small_folder)
+    assert len(rows) == scores["test"]["images"]
+    blend = read_predictions(small_folder / "predictions" / "ensemble.test.parquet")
+    assert set(rows) == set(blend.ids)
+    mean = np.mean([float(row["cosine"]) for row in rows.values()])
+    assert mean == pytest.approx(scores["test"]["ensemble"]["score"], abs=1e-6)
+    for name, member in scores["test"]["members"].items():
+        own = np.mean([float(row[name]) for row in rows.values()])
+        assert own == pytest.approx(member["score"], abs=1e-6)
+    assert len({row["group"] for row in rows.values()}) == scores["test"]["groups"]
+
+
+def test_best_and_worst_images_come_with_their_evidence(small_folder: Path) -> None:
+    cases = json.loads((small_folder / "examples.json").read_text())
+    kinds = [case["kind"] for case in cases]
+    assert kinds == ["best"] * 6 + ["worst"] * 6
+    assert len({case["image_id"] for case in cases}) == 12
+    cosines = [case["cosine"] for case in cases]
+    assert cosines[:6] == sorted(cosines[:6], reverse=True)
+    assert cosines[6:] == sorted(cosines[6:])
+    assert min(cosines[:6]) >= max(cosines[6:])
+    for case in cases:
+        with Image.open(small_folder / case["image"]) as image:
+            assert max(image.size) <= 256
+        assert case["prompt"] and case["predicted"]
+        assert all(case["evidence"].values())
+    with Image.open(small_folder / "contact.png") as sheet:
+        assert sheet.size == (6 * 264 + 8, 2 * 264 + 8)
+
+
+def test_the_report_is_written(small_folder: Path, scores_of: ScoresOf) -> None:
+    page = (small_folder / "report.html").read_text(encoding="utf-8")
+    scores = scores_of(small_folder)
+    assert f"{scores['test']['ensemble']['score']:.4f}" in page
+    assert "small" in page
+
+
+def test_the_study_carries_a_note_and_artifacts(small_folder: Path) -> None:
+    import optuna
+    from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta
+
+    storage = open_storage(small_folder / "study.journal")
+    study = optuna.load_study(study_name="small", storage=storage)
+    store = FileSystemArtifactStore(str(small_folder / "artifacts-study"))
+    artifacts = {meta.filename: meta for meta in get_all_artifact_meta(study)}
+    assert set(artifacts) == {"ensemble.yaml", "images.csv", "contact.png"}
+    for name, meta in artifacts.items():
+        with store.open_reader(meta.artifact_id) as file:
+            assert file.read() == (small_folder / name).read_bytes()
+    attributes = storage.get_study_system_attrs(study._study_id)
+    notes = [str(text) for key, text in attributes.items() if "note_str" in key]
+    assert "# small" in "".join(notes)
+    assert "unprompt run" in "".join(notes)
+
+
+def test_the_study_carries_plots_that_a_dashboard_reads(
+    small_folder: Path, scores_of: ScoresOf
+) -> None:
+    plots = pytest.importorskip("optuna_dashboard._custom_plot_data")
+    import optuna
+
+    storage = open_storage(small_folder / "study.journal")
+    study = optuna.load_study(study_name="small", storage=storage)
+    attributes = storage.get_study_system_attrs(study._study_id)
+    figures = {
+        k: json.loads(text) for k, text in plots.get_plotly_graph_objects(attributes).items()
+    }
+    scores = scores_of(small_folder)
+    assert "scores" in figures
+    assert ("leave-one-out" in figures) == bool(scores["leave_one_out"])
+    points = figures["scores"]["data"][0]
+    shown = dict(zip(points["y"], points["x"], strict=True))
+    assert shown["searched weights"] == scores["test"]["ensemble"]["score"]
+    for name, member in scores["test"]["members"].items():
+        assert shown[name] == member["score"]
