@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
+import yaml
 
 from unprompt._cli.app import main
+from unprompt._files.cache import Cache
+from unprompt._members.context import Context
+from unprompt._pipeline.run import run_experiment
 from unprompt._registry import plugins as registry
+from unprompt._registry.loading import load_experiment
+from unprompt.contracts import Runtime
 
 InstallPlugin = Callable[..., Path]
+MakeRun = Callable[..., Path]
+EditJson = Callable[[Path, Callable[[Any], object]], None]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -137,3 +148,101 @@ def small_run(
 def small_folder(small_run: CompletedProcess[str]) -> Path:
     """The folder of `small_run`."""
     return Path(small_run.stdout.splitlines()[-1])
+
+
+COMMAND = ["/somewhere/bin/unprompt", "run", "my experiment.yaml", "--set"]
+COMMAND += ["search.storage=postgresql://me:secret@host/studies"]
+PLUGIN = Path(__file__).with_name("noisy_plugin.py")
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRun]:
+    """``finished_run(**what)``: a run's folder, made once; see `experiment` for ``what``."""
+    site, runs = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("runs")
+    metadata = site / "unprompt_noisy-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: unprompt-noisy\nVersion: 1.0\n"
+    )
+    (metadata / "entry_points.txt").write_text("[unprompt]\nnoisy = noisy_plugin\n")
+    shutil.copy(PLUGIN, site / "noisy_plugin.py")
+    finished: dict[str, Path] = {}
+
+    def run(**what: Any) -> Path:
+        text = yaml.safe_dump(experiment(**what))
+        if text not in finished:
+            path = runs / f"{len(finished)}.yaml"
+            path.write_text(text, encoding="utf-8")
+            plugins = registry.Registry()
+            context = Context(plugins, Runtime(), Cache(runs / "cache"))
+            finished[text] = run_experiment(
+                load_experiment(path, plugins), path, path.with_suffix(""), context
+            ).folder
+        return finished[text]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        patch.setattr(sys, "argv", COMMAND)
+        importlib.invalidate_caches()
+        yield run
+    sys.modules.pop("noisy_plugin", None)
+
+
+def experiment(
+    members: int = 3,
+    images: int = 60,
+    oracle: bool = True,
+    prompts: Mapping[str, str] | None = None,
+    suffix: str = "",
+    noise: Mapping[int, float] | None = None,
+    **search: Any,
+) -> dict[str, Any]:
+    """An experiment on ``images`` test images; everything that a report can show is on.
+
+    Args:
+        members: How many; each sees the true embedding through more noise than the one before.
+        images: Of the test split; two by two they are a group.
+        oracle: Whether the dataset knows other wordings of a prompt.
+        prompts: Image, such as ``test-0`` -> its prompt, where it is not the usual one.
+        suffix: Behind the number in every image id.
+        noise: Member -> its noise, where it is not the usual one.
+        search: Of the ``search`` block.
+    """
+    dataset = {"test": images, "wordings": oracle, "prompts": prompts or {}, "suffix": suffix}
+    usual = {i: 0.12 + 0.06 * i for i in range(members)}
+    return {
+        "name": "made",
+        "data": {"plugin": "noisy", "options": dataset},
+        "ensemble": {
+            "text_encoder": {"plugin": "noisy"},
+            "members": [
+                {"name": f"member-{i}", "plugin": "noisy", "options": {"noise": share, "seed": i}}
+                for i, share in (usual | dict(noise or {})).items()
+            ],
+        },
+        "search": {"trials": 30, "sampler": "random", "ablations": ["per-dimension"], **search},
+        "score": {"wordings": 2, "bootstrap": 100},
+    }
+
+
+@pytest.fixture
+def make_run(finished_run: MakeRun, tmp_path: Path) -> MakeRun:
+    """``make_run(**what)``: a finished run that the test may change; see `experiment`."""
+
+    def make(**what: Any) -> Path:
+        folder = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
+        return Path(shutil.copytree(finished_run(**what), folder))
+
+    return make
+
+
+@pytest.fixture
+def edit_json() -> EditJson:
+    """``edit_json(path, edit)``: change a JSON file in place; ``edit`` gets its content."""
+
+    def change(path: Path, edit: Callable[[Any], object]) -> None:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        edit(content)
+        path.write_text(json.dumps(content), encoding="utf-8")
+
+    return change

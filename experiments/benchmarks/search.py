@@ -1,6 +1,6 @@
 """What a search costs: trials, the objective behind them, and the polish after them.
 
-Makes members that see the targets through noise, at the size of the competition's test set, and
+Makes members that are the targets with noise, at the size of the competition's test set, and
 prints, in one run so that a noisy machine disturbs all alike:
 
 - trials of a study in memory, against the same study with an objective that is free;
@@ -28,7 +28,7 @@ from unprompt._search.objective import GramObjective
 from unprompt._search.polish import polish
 from unprompt._search.problem import Problem, Variants
 from unprompt._search.samplers import make_sampler
-from unprompt._search.study import fill
+from unprompt._search.trials import fill
 from unprompt.embeddings import Embeddings, cosine, unit
 from unprompt.types import FloatArray
 
@@ -56,9 +56,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     arguments = parser.parse_args()
     members, targets = made(arguments.images)
-    objective = GramObjective.of(members, targets)
+    objective = GramObjective.from_predictions(members, targets)
     print(f"{arguments.images} images, {len(members)} members, {DIM} dimensions")
-    print("members alone: " + ", ".join(f"{objective(one):.4f}" for one in np.eye(len(NOISE))))
+    print(
+        "members alone: " + ", ".join(f"{objective(weights):.4f}" for weights in np.eye(len(NOISE)))
+    )
     for number in range(1, arguments.rounds + 1):
         print(f"\nround {number}")
         compare_calls(objective, members, targets)
@@ -72,17 +74,17 @@ def made(count: int) -> tuple[FloatArray, FloatArray]:
     shared = rng.normal(size=DIM)  # prompts have a mean, and members err alike
     targets = unit(rng.normal(size=(count, DIM)) + shared)
     common = unit(rng.normal(size=(count, DIM)))
-    seen = []
+    members = []
     for size in NOISE:
         own = unit(rng.normal(size=(count, DIM)))
-        seen.append(unit(targets + size * unit(own + 0.7 * common)))
-    return np.stack(seen), targets
+        members.append(unit(targets + size * unit(own + 0.7 * common)))
+    return np.stack(members), targets
 
 
 def compare_calls(objective: GramObjective, members: FloatArray, targets: FloatArray) -> None:
     """One call against the two ways of doing without products that are computed once."""
     ids = tuple(map(str, range(len(targets))))
-    rows = [Embeddings(ids, one) for one in members]
+    rows = [Embeddings(ids, member) for member in members]
     weights = np.random.default_rng(1).uniform(0.1, 1.0, len(members))
 
     def plain() -> float:
@@ -122,7 +124,7 @@ def filled(objective: GramObjective, trials: int) -> tuple[optuna.Study, float]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    names = tuple(f"m{i}" for i in range(objective.members))
+    names = tuple(f"m{i}" for i in range(objective.member_count))
     variants = tuple(Variants({}) for _ in names)
     problem = Problem(objective, names, variants, SearchConfig(trials=trials))
     study = optuna.create_study(sampler=make_sampler(problem), direction="maximize")
@@ -134,20 +136,19 @@ def filled(objective: GramObjective, trials: int) -> tuple[optuna.Study, float]:
 def compare_optima(objective: GramObjective, study: optuna.Study) -> None:
     """The best trial, its polish, and the best polish of many starts."""
     weights = list(study.best_params.values())
-    found = polish(objective, weights)
-    took = seconds(lambda: polish(objective, weights), 10)
+    optimum = polish(objective, weights)
+    duration = seconds(lambda: polish(objective, weights), 10)
     starts = [
         *np.eye(len(NOISE)),
         *np.random.default_rng(2).dirichlet(np.ones(len(NOISE)), 30),
     ]
     ends = [polish(objective, start).score for start in starts]
     print(f"  best trial                {study.best_value:.8f}")
-    print(
-        f"  polished                  {found.score:.8f}: {found.score - study.best_value:.1e} above"
-    )
+    gain = optimum.score - study.best_value
+    print(f"  polished                  {optimum.score:.8f}: {gain:.1e} above")
     print(f"  best of {len(starts)} other starts   {max(ends):.8f}: ", end="")
-    print(f"{max(ends) - found.score:.1e} above the polish, spread {np.ptp(ends):.1e}")
-    print(f"  polish                    {took * 1e3:8.3f} ms, {found.steps} steps")
+    print(f"{max(ends) - optimum.score:.1e} above the polish, spread {np.ptp(ends):.1e}")
+    print(f"  polish                    {duration * 1e3:8.3f} ms, {optimum.steps} steps")
 
 
 def seconds(work: Callable[[], object], times: int) -> float:

@@ -122,7 +122,7 @@ def test_gram_objective_equals_the_blend_written_out(seed: int, weights: list[fl
     length = np.linalg.norm(summed, axis=1)
     dots = np.einsum("nd,nd->n", summed, targets.astype(np.float64))
     expected = np.divide(dots, length, out=np.zeros_like(dots), where=length > 1e-6)
-    found = GramObjective.of(members, targets)
+    found = GramObjective.from_predictions(members, targets)
     np.testing.assert_allclose(found.cosines(weights), expected, atol=1e-9)
     assert found(weights) == pytest.approx(expected.mean(), abs=1e-9)
 
@@ -134,7 +134,7 @@ def test_gram_objective_equals_the_score_of_the_blend(seed: int, weights: list[f
     ids = tuple(str(i) for i in range(500))
     blended = blend([Embeddings(ids, rows) for rows in members], weights)
     zero = np.flatnonzero(~blended.rows.any(axis=1))
-    found = GramObjective.of(members, targets).cosines(weights)
+    found = GramObjective.from_predictions(members, targets).cosines(weights)
     # The blend and its targets are float32: a row's cosine is good to about 1e-7.
     np.testing.assert_allclose(found, cosine(blended.rows, targets), atol=2e-7)
     assert (found[zero] == 0).all()
@@ -143,7 +143,7 @@ def test_gram_objective_equals_the_score_of_the_blend(seed: int, weights: list[f
 
 def test_rounding_left_by_members_that_cancel_is_no_direction() -> None:
     a, targets = _member(0).rows, _member(1).rows
-    objective = GramObjective.of(np.stack([a, a, -a]), targets)
+    objective = GramObjective.from_predictions(np.stack([a, a, -a]), targets)
     assert not objective.cosines([0.1, 0.2, 0.3]).any()  # 0.1 + 0.2 != 0.3 in floats
     assert not objective.cosines([1e8, 2e8, 3e8 + 1]).any()
     assert objective.cosines([0.1, 0.2, 0.2]).all()
@@ -155,10 +155,10 @@ def test_rounding_left_by_members_that_cancel_is_no_direction() -> None:
 )
 def test_a_score_is_a_cosine(seed: int, weights: list[float]) -> None:
     members, targets = _random_stack(seed, len(weights), 5)
-    score = GramObjective.of(members, targets)(weights)
+    score = GramObjective.from_predictions(members, targets)(weights)
     assert -1 - 1e-6 <= score <= 1 + 1e-6
 
 
 def test_all_zero_weights_score_zero() -> None:
     members, targets = _random_stack(0, 2, 10)
-    assert GramObjective.of(members, targets)([0, 0]) == 0
+    assert GramObjective.from_predictions(members, targets)([0, 0]) == 0

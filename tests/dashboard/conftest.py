@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from unprompt._pipeline.watching import ARTIFACTS
 
 from unprompt import unit
-from unprompt._search.notes import save_note
+from unprompt._runs.files import STUDY_FILES
 from unprompt._search.storages import open_storage
 
 Serve = Callable[..., AbstractContextManager[tuple[subprocess.Popen[str], str]]]
@@ -43,14 +42,14 @@ def make_study(storage: str | Path, trials: int, name: str = STUDY) -> None:
 
     def objective(trial: optuna.Trial) -> float:
         weights = [trial.suggest_float(f"weight.{name}", 0, 1) for name in ("knn", "clip")]
-        blend = unit(sum(w * one for w, one in zip(weights, members, strict=True)))
+        blend = unit(sum(w * rows for w, rows in zip(weights, members, strict=True)))
         return float((blend * targets).sum(1).mean())
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.TPESampler(seed=0)
-    place = open_storage(storage)
+    opened = open_storage(storage)
     study = optuna.create_study(
-        study_name=name, storage=place, sampler=sampler, direction="maximize"
+        study_name=name, storage=opened, sampler=sampler, direction="maximize"
     )
     with pytest.warns(optuna.exceptions.ExperimentalWarning, match="set_metric_names"):
         study.set_metric_names(["held-out cosine"])
@@ -59,9 +58,10 @@ def make_study(storage: str | Path, trials: int, name: str = STUDY) -> None:
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the dashboard needs of a run: a study of 30 trials, a note, and a picture."""
+    """What the dashboard needs of a run: a study of 30 trials, a note, and an image."""
     import optuna
     from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+    from optuna_dashboard import save_note
 
     folder = tmp_path_factory.mktemp("run")
     make_study(folder / "study.journal", 30)
@@ -71,8 +71,8 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     red, green = np.broadcast_to(ramp, (90, 120)), np.broadcast_to(ramp[:90, None], (90, 120))
     pixels = np.stack([red, green, np.full_like(red, 90)], axis=2)
     Image.fromarray(pixels).save(folder / "contact.png")
-    (folder / ARTIFACTS).mkdir()
-    store = FileSystemArtifactStore(str(folder / ARTIFACTS))
+    (folder / STUDY_FILES).mkdir()
+    store = FileSystemArtifactStore(str(folder / STUDY_FILES))
     path = str(folder / "contact.png")
     upload_artifact(artifact_store=store, study_or_trial=study, file_path=path)
     (folder / "manifest.json").write_text("{}")
@@ -83,7 +83,6 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def serve() -> Serve:
     """``with serve(*arguments) as (process, line)``: the command, and what it says it serves."""
-    pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
 
     @contextmanager
     def start(*arguments: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:

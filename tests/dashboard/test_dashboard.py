@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
@@ -15,9 +14,9 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-from unprompt._pipeline.watching import ARTIFACTS
 
-from unprompt._cli.dashboard import place
+from unprompt._cli.dashboard import find_studies
+from unprompt._runs.files import STUDY_FILES
 
 Command = Callable[..., Any]
 
@@ -31,7 +30,9 @@ def get(line: str, path: str) -> bytes:
 
 
 def studies(line: str) -> list[str]:
-    return [one["study_name"] for one in json.loads(get(line, "api/studies"))["study_summaries"]]
+    return [
+        study["study_name"] for study in json.loads(get(line, "api/studies"))["study_summaries"]
+    ]
 
 
 def end(process: Popen[str], number: signal.Signals) -> tuple[str, str]:
@@ -53,8 +54,8 @@ def test_a_run(run_folder: Path, serve: Command) -> None:
         assert detail["note"]["body"].startswith("# Blend of two")
         (artifact,) = detail["artifacts"]
         assert artifact["filename"] == "contact.png"
-        picture = get(line, f"artifacts/0/{artifact['artifact_id']}")
-        assert picture == (run_folder / "contact.png").read_bytes()
+        image = get(line, f"artifacts/0/{artifact['artifact_id']}")
+        assert image == (run_folder / "contact.png").read_bytes()
         with pytest.raises(HTTPError, match="404") as caught:
             get(line, "artifacts/0/abc")
         caught.value.close()
@@ -84,14 +85,14 @@ def test_a_run_whose_study_is_elsewhere(
     folder = tmp_path / "run"
     shutil.copytree(run_folder, folder)
     (folder / "scores.json").write_text(json.dumps({"search": {"storage": storage}}))
-    with serve(folder, "--port", "0", "--artifacts", folder / ARTIFACTS) as (process, line):
+    with serve(folder, "--port", "0", "--artifacts", folder / STUDY_FILES) as (process, line):
         assert studies(line) == ["elsewhere"]
         assert end(process, signal.SIGTERM) == ("", "")
 
 
 def test_a_chosen_port_and_a_host_that_is_asked_for(run_folder: Path, serve: Command) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port = one.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
     with serve(run_folder, "--port", port, "--host", "localhost") as (_, line):
         assert line == f"http://localhost:{port}/\n"
         assert studies(line) == ["small-blend"]
@@ -100,22 +101,22 @@ def test_a_chosen_port_and_a_host_that_is_asked_for(run_folder: Path, serve: Com
 # Which storage is meant
 
 
-def test_a_place_is_a_storage_and_its_files(run_folder: Path, tmp_path: Path) -> None:
-    own, files = str(run_folder / "study.journal"), run_folder / ARTIFACTS
-    for where in (str(run_folder), own, f"journal://{own}"):
-        storage, found = place(where)
-        assert storage.removeprefix("journal://") == own and found == files
-    assert place("sqlite:///study.db") == ("sqlite:///study.db", None)
-    assert place(str(tmp_path / "none")) == (str(tmp_path / "none"), None)
+def test_a_run_or_its_journal_comes_with_artifacts(run_folder: Path, tmp_path: Path) -> None:
+    journal, folder = str(run_folder / "study.journal"), run_folder / STUDY_FILES
+    for source in (str(run_folder), journal, f"journal://{journal}"):
+        storage, artifacts = find_studies(source)
+        assert storage.removeprefix("journal://") == journal and artifacts == folder
+    assert find_studies("sqlite:///study.db") == ("sqlite:///study.db", None)
+    assert find_studies(str(tmp_path / "none")) == (str(tmp_path / "none"), None)
 
 
 @pytest.mark.parametrize("scores", ["{}", "[]", '{"search": 3}', '{"search": {"storage": ""}}'])
 def test_a_run_that_says_nothing_has_its_own_journal(scores: str, tmp_path: Path) -> None:
     (tmp_path / "study.journal").touch()
     (tmp_path / "scores.json").write_text(scores)
-    assert place(str(tmp_path)) == (str(tmp_path / "study.journal"), None)
+    assert find_studies(str(tmp_path)) == (str(tmp_path / "study.journal"), None)
     (tmp_path / "scores.json").unlink()
-    assert place(str(tmp_path)) == (str(tmp_path / "study.journal"), None)
+    assert find_studies(str(tmp_path)) == (str(tmp_path / "study.journal"), None)
 
 
 # Mistakes
@@ -134,20 +135,7 @@ def mistake(unprompt: Command) -> Callable[..., str]:
     return fail
 
 
-def test_optuna_dashboard_is_an_extra(
-    run_folder: Path, mistake: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
-    assert 'pip install "unprompt[dashboard]"' in mistake(run_folder)
-
-
-@pytest.fixture
-def installed() -> None:
-    pytest.importorskip("optuna_dashboard", reason="optuna-dashboard is not installed")
-
-
-@pytest.mark.usefixtures("installed")
-def test_places_that_are_none(tmp_path: Path, mistake: Callable[..., str]) -> None:
+def test_sources_that_are_none(tmp_path: Path, mistake: Callable[..., str]) -> None:
     line = mistake(tmp_path)
     assert line == f"{tmp_path}: not a run's folder: there is no study.journal in it"
     assert mistake(tmp_path / "none").endswith(": there is no such file")
@@ -158,29 +146,26 @@ def test_places_that_are_none(tmp_path: Path, mistake: Callable[..., str]) -> No
     assert mistake(tmp_path) == f"{tmp_path / 'scores.json'}: cannot be read as JSON"
 
 
-@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("password", ["***", "secret"])
 def test_a_run_keeps_no_passwords(
     password: str, tmp_path: Path, mistake: Callable[..., str]
 ) -> None:
-    said = {"search": {"storage": f"postgresql://me:{password}@host/db"}}
-    (tmp_path / "scores.json").write_text(json.dumps(said))
+    scores = {"search": {"storage": f"postgresql://me:{password}@host/db"}}
+    (tmp_path / "scores.json").write_text(json.dumps(scores))
     line = mistake(tmp_path)
     assert "postgresql://me:***@host/db" in line and "secret" not in line
-    assert line.endswith(f"give the whole URL, and --artifacts {tmp_path / ARTIFACTS}")
+    assert line.endswith(f"give the whole URL, and --artifacts {tmp_path / STUDY_FILES}")
 
 
-@pytest.mark.usefixtures("installed")
 def test_a_folder_of_files_has_to_be_there(run_folder: Path, mistake: Callable[..., str]) -> None:
-    none = run_folder / "none"
-    line = mistake(run_folder, "--artifacts", none)
-    assert line == f"--artifacts {none}: there is no such folder"
+    missing = run_folder / "none"
+    line = mistake(run_folder, "--artifacts", missing)
+    assert line == f"--artifacts {missing}: there is no such folder"
 
 
-@pytest.mark.usefixtures("installed")
 def test_an_address_that_cannot_be(run_folder: Path, mistake: Callable[..., str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port = one.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
         line = mistake(run_folder, "--port", port)
     assert line.startswith(f"--port {port}: in use on 127.0.0.1; choose another")
     line = mistake(run_folder, "--port", 0, "--host", "no-such-host.invalid")

@@ -1,4 +1,4 @@
-"""A browser opens a run's study: its plot, its note and its picture, and nothing from elsewhere."""
+"""A browser opens a run's study: its plot, its note and its image, and nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def page() -> Iterator[Any]:
 
 @pytest.fixture
 def shoot(page: Any, tmp_path: Path) -> Callable[[str], None]:
-    """Take a picture of the page; ``UNPROMPT_TEST_SHOTS`` names a folder to find it in."""
+    """Take a screenshot of the page; ``UNPROMPT_TEST_SHOTS`` names a folder to find it in."""
     folder = Path(os.environ.get("UNPROMPT_TEST_SHOTS") or tmp_path)
 
     def take(name: str) -> None:
@@ -43,13 +43,13 @@ def shoot(page: Any, tmp_path: Path) -> Callable[[str], None]:
     return take
 
 
-def test_a_study_with_its_plot_note_and_picture(
+def test_a_study_with_its_plot_note_and_image(
     page: Any, run_folder: Path, serve: Callable[..., Any], shoot: Callable[[str], None]
 ) -> None:
-    asked, problems = [], []
-    page.on("request", lambda request: asked.append(request.url))
+    requested, problems = [], []
+    page.on("request", lambda request: requested.append(request.url))
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("response", lambda answer: problems.append(answer.url) if answer.status > 399 else None)
+    page.on("response", lambda reply: problems.append(reply.url) if reply.status > 399 else None)
     with serve(run_folder, "--port", "0") as (_, line):
         url = line.strip()
         page.goto(url)
@@ -62,10 +62,10 @@ def test_a_study_with_its_plot_note_and_picture(
         for text in ("History", "held-out cosine", "weight.knn"):
             page.get_by_text(text, exact=True).filter(visible=True).first.wait_for()
 
-        picture = page.locator("img[src^='/artifacts/']")
-        picture.scroll_into_view_if_needed()
+        image = page.locator("img[src^='/artifacts/']")
+        image.scroll_into_view_if_needed()
         page.wait_for_function("document.querySelector(\"img[src^='/artifacts/']\").complete")
-        sizes = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+        sizes = image.evaluate("image => [image.naturalWidth, image.naturalHeight]")
         assert sizes == [120, 90]
         page.get_by_text("contact.png").wait_for()
         shoot("study")
@@ -75,5 +75,7 @@ def test_a_study_with_its_plot_note_and_picture(
         assert page.locator("table").inner_text().split() == ["member", "weight", "knn", "0.7"]
         shoot("note")
     assert problems == []
-    assert len(asked) > 5
-    assert {one for one in asked if not one.startswith((url, "data:", "blob:"))} == set()
+    assert len(requested) > 5
+    assert {
+        address for address in requested if not address.startswith((url, "data:", "blob:"))
+    } == set()

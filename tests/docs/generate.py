@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -22,19 +22,33 @@ from unprompt._config import models
 from unprompt._config.location import Location
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import hookspecs
-from unprompt.train.recipe import RecipeConfig
+from unprompt.train.recipe import OBJECTIVES, RecipeConfig
 
 ROOT = Path(__file__).parents[2]
 
 
-def key_table(model: type[BaseModel]) -> str:
-    """Every key that a model takes, nested ones with their path."""
+def key_table(model: type[BaseModel], without: Collection[str] = ()) -> str:
+    """Every key that a model takes, nested ones with their path, but for those in ``without``."""
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    return "\n".join(rows + [" | ".join(["", *row, ""]).strip() for row in _rows(model, "")])
+    keys = _rows(model, "", without)
+    return "\n".join(rows + [" | ".join(["", *row, ""]).strip() for row in keys])
 
 
-def _rows(model: type[BaseModel], prefix: str) -> Iterator[list[str]]:
+def recipe_tables() -> str:
+    """The keys of every training recipe, and those of each objective."""
+    parts = [key_table(RecipeConfig)]
+    for objective, model in OBJECTIVES.items():
+        own = key_table(model, without=RecipeConfig.model_fields.keys())
+        parts.append(f"With `objective: {objective}` also:\n\n{own}")
+    return "\n\n".join(parts)
+
+
+def _rows(
+    model: type[BaseModel], prefix: str, without: Collection[str] = ()
+) -> Iterator[list[str]]:
     for name, field in model.model_fields.items():
+        if name in without:
+            continue
         default = _default(field)
         yield [f"`{prefix}{name}`", _type(field.annotation), default, str(field.description)]
         for inner in _models(field.annotation):
@@ -118,7 +132,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     },
     "experiments/README.md": {
         "experiment": lambda: key_table(models.ExperimentConfig),
-        "recipe": lambda: key_table(RecipeConfig),
+        "recipe": recipe_tables,
     },
     "plugins/README.md": {"hooks": hook_table},
 }

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unprompt._report.numbers import Estimate, count, duration, fixed, interval, percent, signed
+from unprompt._report.history import HEIGHT, history_chart
+from unprompt._report.numbers import count, duration, fixed, interval, percent, plural, signed
 from unprompt._report.scales import Scale
-from unprompt._report.search import HEIGHT, history
+from unprompt._scoring.estimate import Estimate
+
+ESTIMATE = Estimate(score=0.5, ci95=(-0.4, 0.6))
 
 
 @pytest.mark.parametrize(
@@ -17,18 +20,20 @@ from unprompt._report.search import HEIGHT, history
         (fixed(0.71236), "0.7124"),
         (fixed(-0.00001), "0.0000"),
         (fixed(-0.5, 1), "\N{MINUS SIGN}0.5"),
-        (fixed(None), "\N{EN DASH}"),
         (signed(0.01), "+0.0100"),
         (signed(0.00001), "0.0000"),
         (percent(-0.152), "\N{MINUS SIGN}15.2\N{NO-BREAK SPACE}%"),
         (count(4800), "4\N{NARROW NO-BREAK SPACE}800"),
         (duration(0.5), "500\N{NO-BREAK SPACE}ms"),
+        (duration(0.96), "1.0\N{NO-BREAK SPACE}s"),
         (duration(59.94), "59.9\N{NO-BREAK SPACE}s"),
         (duration(200), "3\N{NO-BREAK SPACE}min\N{NO-BREAK SPACE}20\N{NO-BREAK SPACE}s"),
         (duration(7500), "2\N{NO-BREAK SPACE}h\N{NO-BREAK SPACE}05\N{NO-BREAK SPACE}min"),
-        (interval(Estimate(0.5, 0.4, 0.6)), "[0.4000, 0.6000]"),
-        (interval(Estimate(0.5, 0.4, 0.6), "percent"), "[40.0, 60.0]\N{NO-BREAK SPACE}%"),
-        (interval(Estimate(0.5)), ""),
+        (plural(1, "image"), "1 image"),
+        (plural(1000, "image"), "1\N{NARROW NO-BREAK SPACE}000 images"),
+        (interval(ESTIMATE), "[\N{MINUS SIGN}0.4000, 0.6000]"),
+        (interval(ESTIMATE, "signed"), "[\N{MINUS SIGN}0.4000, +0.6000]"),
+        (interval(ESTIMATE, "percent"), "[\N{MINUS SIGN}40.0, 60.0]\N{NO-BREAK SPACE}%"),
     ],
 )
 def test_numbers_are_written(written: str, text: str) -> None:
@@ -47,15 +52,10 @@ def test_every_value_and_tick_lies_on_the_axis(values: list[float]) -> None:
     assert len({tick.label for tick in ticks}) == len(ticks)
 
 
-@given(st.lists(st.none() | st.floats(-1, 1), min_size=1, max_size=60))
-def test_every_trial_is_drawn_or_counted(values: list[float | None]) -> None:
-    placed = history(values)
-    finished = [value for value in values if value is not None]
-    if placed is None:
-        assert not finished
-        return
-    assert len(placed.dots) + len(placed.below) == placed.finished == len(finished)
-    assert placed.finished + placed.failed == len(values)
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=60))
+def test_every_trial_is_drawn(values: list[float]) -> None:
+    placed = history_chart(values)
+    assert len(placed.dots) + len(placed.below) == placed.trials == len(values)
     assert placed.best in placed.dots
     assert placed.best[1] == min(y for _, y in placed.dots)
     heights = [float(point.partition(",")[2]) for point in placed.line.split()]
@@ -65,7 +65,12 @@ def test_every_trial_is_drawn_or_counted(values: list[float | None]) -> None:
 
 
 def test_members_alone_do_not_squeeze_the_others() -> None:
-    placed = history([0.8, 0.2, 0.3, *(0.80 + i * 1e-4 for i in range(50))])
-    assert placed is not None
+    placed = history_chart([0.8, 0.2, 0.3, *(0.80 + i * 1e-4 for i in range(50))])
     assert placed.least > 0.7
     assert len(placed.below) == 2
+
+
+def test_of_many_trials_some_are_drawn() -> None:
+    placed = history_chart([0.5 + i * 1e-5 for i in range(5000)])
+    assert placed.every == 3
+    assert len(placed.dots) + len(placed.below) == 1667  # 0, 3, ... 4998

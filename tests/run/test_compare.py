@@ -22,7 +22,7 @@ from unprompt._runs.compare import compare
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.scores import History, Leak, Optimism, Scores, SplitSize
 from unprompt._scoring.blend import blend
-from unprompt._scoring.intervals import score
+from unprompt._scoring.intervals import Bootstrap, score
 from unprompt._search.summary import Polish, SearchSummary
 from unprompt.types import DoubleArray
 
@@ -47,14 +47,13 @@ def cosines(seed: int, noise: Sequence[float], weights: Sequence[float]) -> dict
 def evaluation_of(columns: Columns, config: ScoreConfig) -> Evaluation:
     """A split's cosines as the program holds them; the blends other than ours are not compared."""
     return Evaluation(
-        config=config,
+        bootstrap=Bootstrap(list(GROUPS.values()), config.bootstrap, config.seed),
         members={name: values for name, values in columns.items() if name != "cosine"},
         equal=columns["cosine"],
         searched=columns["cosine"],
         ensemble=columns["cosine"],
         floor=np.zeros(N),
         oracle=None,
-        groups=list(GROUPS.values()),
     )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from unprompt import unit
 from unprompt._config.search import SearchConfig
-from unprompt._search.engine import Judge
+from unprompt._scoring.intervals import Bootstrap
 from unprompt._search.objective import GramObjective
 from unprompt._search.problem import Problem, Variants
 
@@ -18,7 +17,9 @@ def make_objective(seed: int = 0, count: int = 200) -> GramObjective:
     rng = np.random.default_rng(seed)
     targets = unit(rng.normal(size=(count, 16)))
     members = [unit(targets + rng.normal(size=targets.shape) * s) for s in (0.3, 0.45)]
-    return GramObjective.of(np.stack([*members, unit(rng.normal(size=targets.shape))]), targets)
+    return GramObjective.from_predictions(
+        np.stack([*members, unit(rng.normal(size=targets.shape))]), targets
+    )
 
 
 def make_problem(**config: object) -> Problem:
@@ -26,10 +27,5 @@ def make_problem(**config: object) -> Problem:
     return Problem(make_objective(), MEMBERS, (Variants({}),) * 3, search)
 
 
-def make_judge(count: int = 200) -> Judge:
-    return Judge([f"g{i // 2}" for i in range(count)], samples=200, seed=0)
-
-
-@pytest.fixture
-def judge() -> Judge:
-    return make_judge()
+def make_bootstrap(count: int = 200) -> Bootstrap:
+    return Bootstrap([f"g{i // 2}" for i in range(count)], samples=200, seed=0)

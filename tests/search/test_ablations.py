@@ -29,9 +29,10 @@ def plain(holdout: Stacked, test: Stacked) -> DoubleArray:
     """What our own blend scores on test."""
     holdout, test = holdout.unit(), test.unit()
     weights = polish(
-        GramObjective.of(holdout.members, holdout.targets), np.ones(len(holdout.members))
+        GramObjective.from_predictions(holdout.members, holdout.targets),
+        np.ones(len(holdout.members)),
     ).weights
-    return GramObjective.of(test.members, test.targets).cosines(weights)
+    return GramObjective.from_predictions(test.members, test.targets).cosines(weights)
 
 
 def own_groups(count: int) -> list[str]:
@@ -59,14 +60,14 @@ def lengths(seed: int, count: int) -> Stacked:
     rng = np.random.default_rng(seed)
     y = targets(rng, count)
     sure = rng.random(count)[:, None] < 0.5
-    said = [np.where(side, y, noise(rng, count)) for side in (sure, ~sure)]
+    rows = [np.where(side, y, noise(rng, count)) for side in (sure, ~sure)]
     loud = [np.where(side, 1.0, 0.05) for side in (sure, ~sure)]
-    members = [one * length for one, length in zip(said, loud, strict=True)]
+    members = [row * length for row, length in zip(rows, loud, strict=True)]
     return Stacked(np.stack([members[0], 100 * members[1]]).astype(np.float32), y)
 
 
 def turned(seed: int, count: int, rotation: FloatArray) -> Stacked:
-    """One member that sees everything, but in a space of its own, and one of noise."""
+    """One member that knows everything, but in a space of its own, and one of noise."""
     rng = np.random.default_rng(seed)
     y = targets(rng, count)
     return Stacked(np.stack([y @ rotation, noise(rng, count)]).astype(np.float32), y)
@@ -85,31 +86,31 @@ def test_they_go_by_the_names_of_the_yaml() -> None:
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
-def test_each_gives_a_cosine_per_test_picture_and_repeats(name: str) -> None:
+def test_each_gives_a_cosine_per_test_image_and_repeats(name: str) -> None:
     holdout, test = alike(0, 200), alike(1, 50)
-    found = ABLATIONS[name](holdout, test, own_groups(200))
-    assert found.shape == (50,)
-    assert found.dtype == np.float64
-    assert (np.abs(found) <= 1).all()
-    assert (found == ABLATIONS[name](holdout, test, own_groups(200))).all()
+    cosines = ABLATIONS[name](holdout, test, own_groups(200))
+    assert cosines.shape == (50,)
+    assert cosines.dtype == np.float64
+    assert (np.abs(cosines) <= 1).all()
+    assert (cosines == ABLATIONS[name](holdout, test, own_groups(200))).all()
     better = test.members[1] * 0 + test.targets
     known = Stacked(np.stack([test.members[0], better]), test.targets)
-    assert ABLATIONS[name](holdout, known, own_groups(200)).mean() > found.mean()
+    assert ABLATIONS[name](holdout, known, own_groups(200)).mean() > cosines.mean()
 
 
 def test_without_normalisation_unit_rows_are_our_own_blend() -> None:
     holdout, test = alike(0, 300), alike(1, 100)
-    found = no_normalisation(holdout, test, own_groups(300))
-    assert found == pytest.approx(plain(holdout, test), abs=1e-6)
+    cosines = no_normalisation(holdout, test, own_groups(300))
+    assert cosines == pytest.approx(plain(holdout, test), abs=1e-6)
 
 
 def test_without_normalisation_lengths_speak_whatever_their_unit() -> None:
     holdout, test = lengths(0, 400), lengths(1, 200)
-    found = no_normalisation(holdout, test, own_groups(400))
-    assert found.mean() > 0.99
+    cosines = no_normalisation(holdout, test, own_groups(400))
+    assert cosines.mean() > 0.99
     assert plain(holdout, test).mean() < 0.9
     blended = test.members[0] + test.members[1] / 100
-    assert found.mean() == pytest.approx(cosine(blended, test.targets).mean(), abs=0.005)
+    assert cosines.mean() == pytest.approx(cosine(blended, test.targets).mean(), abs=0.005)
 
 
 def test_without_normalisation_lengths_that_mean_nothing_cost_something() -> None:
@@ -117,30 +118,30 @@ def test_without_normalisation_lengths_that_mean_nothing_cost_something() -> Non
     rng = np.random.default_rng(2)
     holdout, test = (
         Stacked(
-            (one.members * rng.lognormal(0, 1, (2, 600, 1))).astype(np.float32),
-            one.targets,
+            (split.members * rng.lognormal(0, 1, (2, 600, 1))).astype(np.float32),
+            split.targets,
         )
-        for one in (holdout, test)
+        for split in (holdout, test)
     )
-    found = no_normalisation(holdout, test, own_groups(600))
-    assert found.mean() < plain(holdout, test).mean() - 0.01
+    cosines = no_normalisation(holdout, test, own_groups(600))
+    assert cosines.mean() < plain(holdout, test).mean() - 0.01
 
 
 def test_weights_per_dimension_win_where_members_know_half_of_the_dimensions() -> None:
     holdout, test = halves(0, 400), halves(1, 200)
-    found = per_dimension(holdout, test, own_groups(400))
-    assert found.mean() > 0.97
-    assert found.mean() > plain(holdout, test).mean() + 0.05
+    cosines = per_dimension(holdout, test, own_groups(400))
+    assert cosines.mean() > 0.97
+    assert cosines.mean() > plain(holdout, test).mean() + 0.05
 
 
 def test_weights_per_dimension_shrink_to_one_per_member_where_there_is_no_more_to_know() -> None:
     holdout, test = alike(0, 60, (0.7, 1.0, 1.0, 1.5)), alike(1, 4000, (0.7, 1.0, 1.0, 1.5))
-    found = per_dimension(holdout, test, own_groups(60))
-    assert found.mean() == pytest.approx(plain(holdout, test).mean(), abs=0.002)
+    cosines = per_dimension(holdout, test, own_groups(60))
+    assert cosines.mean() == pytest.approx(plain(holdout, test).mean(), abs=0.002)
 
 
 def test_weights_per_dimension_are_chosen_across_groups() -> None:
-    """Sixty pictures of three prompts: what fits within a prompt does not carry over."""
+    """Sixty images of three prompts: what fits within a prompt does not carry over."""
     few, test = alike(3, 3, (1.0, 1.0)), alike(1, 500, (1.0, 1.0))
     holdout = Stacked(np.repeat(few.members, 20, axis=1), np.repeat(few.targets, 20, axis=0))
     groups = [f"g{i // 20}" for i in range(60)]
@@ -148,12 +149,12 @@ def test_weights_per_dimension_are_chosen_across_groups() -> None:
     assert honest > per_dimension(holdout, test, own_groups(60)).mean()
 
 
-@pytest.mark.parametrize("count", [25, 600])  # fewer pictures than numbers, and more
+@pytest.mark.parametrize("count", [25, 600])  # fewer images than numbers, and more
 def test_a_ridge_undoes_a_rotation(count: int) -> None:
     holdout, test = turned(0, count, rotation()), turned(1, 200, rotation())
-    found = ridge(holdout, test, own_groups(count))
+    cosines = ridge(holdout, test, own_groups(count))
     assert plain(holdout, test).mean() < 0.5
-    assert found.mean() > (0.999 if count == 600 else 0.85)
+    assert cosines.mean() > (0.999 if count == 600 else 0.85)
 
 
 def test_a_ridge_is_that_of_scikit_learn_with_the_penalty_of_grouped_cross_validation() -> None:
@@ -162,22 +163,22 @@ def test_a_ridge_is_that_of_scikit_learn_with_the_penalty_of_grouped_cross_valid
 
     holdout, test = alike(0, 120), alike(1, 40)
     groups = [f"g{i // 3}" for i in range(120)]
-    x, x_test = (np.concatenate(list(one.members), axis=1) for one in (holdout, test))
+    x, x_test = (np.concatenate(list(split.members), axis=1) for split in (holdout, test))
 
     def fitted(rows: Any, power: int) -> Ridge:
         unit_penalty = len(x[rows]) * 2 / (2 * D)
         model = Ridge(alpha=10.0**power * unit_penalty, fit_intercept=False)
         return model.fit(x[rows].astype(np.float64), holdout.targets[rows].astype(np.float64))
 
-    def judged(power: int) -> float:
+    def cross_validated(power: int) -> float:
         folds = GroupKFold(5).split(x, groups=groups)
         values = [
-            cosine(fitted(learn, power).predict(x[judge]), holdout.targets[judge])
-            for learn, judge in folds
+            cosine(fitted(learned, power).predict(x[scored]), holdout.targets[scored])
+            for learned, scored in folds
         ]
         return float(np.concatenate(values).mean())
 
-    best = max(range(-3, 4), key=judged)
+    best = max(range(-3, 4), key=cross_validated)
     assert -3 < best < 3
     expected = cosine(fitted(slice(None), best).predict(x_test), test.targets)
     assert ridge(holdout, test, groups) == pytest.approx(expected, abs=1e-5)
@@ -212,6 +213,6 @@ def test_rows_that_nobody_knows_score_nothing_and_break_nothing(name: str) -> No
     holdout, test = alike(0, 100), alike(1, 40)
     holdout.members[:, ::4] = 0
     test.members[:, :10] = 0
-    found = ABLATIONS[name](holdout, test, own_groups(100))
-    assert (found[:10] == 0).all()
-    assert found[10:].mean() > 0.5
+    cosines = ABLATIONS[name](holdout, test, own_groups(100))
+    assert (cosines[:10] == 0).all()
+    assert cosines[10:].mean() > 0.5

@@ -1,4 +1,4 @@
-"""Fingerprints: the same within roundings, another for a single other picture."""
+"""Fingerprints: the same within roundings, another for a single other image."""
 
 from __future__ import annotations
 

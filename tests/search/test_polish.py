@@ -15,15 +15,15 @@ NOISE = (0.6, 0.8, 1.0, 1.3, 2.5)
 
 
 def made(noise: tuple[float, ...] = NOISE, count: int = 300) -> tuple[FloatArray, FloatArray]:
-    """Targets, and members that see them through noise of the given sizes."""
+    """Targets, and members that know them through noise of the given sizes."""
     rng = np.random.default_rng(5)
     targets = unit(rng.normal(size=(count, 24)))
-    seen = [targets + size * rng.normal(size=targets.shape) / np.sqrt(24) for size in noise]
-    return np.stack([unit(one) for one in seen]), targets
+    noisy = [targets + size * rng.normal(size=targets.shape) / np.sqrt(24) for size in noise]
+    return np.stack([unit(rows) for rows in noisy]), targets
 
 
 def objective(noise: tuple[float, ...] = NOISE) -> GramObjective:
-    return GramObjective.of(*made(noise))
+    return GramObjective.from_predictions(*made(noise))
 
 
 def test_the_value_is_the_objectives_and_the_slope_is_that_of_finite_differences() -> None:
@@ -42,7 +42,11 @@ def test_the_slope_with_rows_that_nobody_knows() -> None:
     members, targets = made()
     members[:, ::3] = 0
     members[1, ::2] = 0
-    fixed, weights, step = GramObjective.of(members, targets), np.array([1, 2, 0.5, 1, 1.0]), 1e-5
+    fixed, weights, step = (
+        GramObjective.from_predictions(members, targets),
+        np.array([1, 2, 0.5, 1, 1.0]),
+        1e-5,
+    )
     value, gradient = value_and_gradient(fixed, weights)
     assert value == pytest.approx(fixed(weights), abs=1e-14)
     sides = [fixed(weights + step * way) - fixed(weights - step * way) for way in np.eye(5)]
@@ -52,12 +56,12 @@ def test_the_slope_with_rows_that_nobody_knows() -> None:
 def test_all_starts_lead_to_one_optimum() -> None:
     fixed = objective()
     starts = [*np.eye(5), *np.random.default_rng(1).dirichlet(np.ones(5), 30)]
-    found = [polish(fixed, start) for start in starts]
-    assert np.ptp([one.score for one in found]) < 1e-10
-    assert np.ptp([one.weights for one in found], axis=0).max() < 1e-4
-    assert all(one.score == fixed(one.weights) for one in found)
-    assert all(max(one.weights) == 1 and one.steps > 0 for one in found)
-    best = np.array(found[0].weights)
+    optima = [polish(fixed, start) for start in starts]
+    assert np.ptp([optimum.score for optimum in optima]) < 1e-10
+    assert np.ptp([optimum.weights for optimum in optima], axis=0).max() < 1e-4
+    assert all(optimum.score == fixed(optimum.weights) for optimum in optima)
+    assert all(max(optimum.weights) == 1 and optimum.steps > 0 for optimum in optima)
+    best = np.array(optima[0].weights)
     assert (np.diff(best) < 0).all()  # the less noise, the more weight
 
 
@@ -65,9 +69,9 @@ def test_nothing_can_be_gained_at_the_optimum() -> None:
     """Karush, Kuhn and Tucker: no slope where a weight is free, a downward one where it is 0."""
     members, targets = made()
     members[4] = unit(members[4] - 2 * targets)  # points away: weight 0
-    fixed = GramObjective.of(members, targets)
-    found = polish(fixed, np.ones(5))
-    weights = np.array(found.weights)
+    fixed = GramObjective.from_predictions(members, targets)
+    polished = polish(fixed, np.ones(5))
+    weights = np.array(polished.weights)
     _, gradient = value_and_gradient(fixed, weights)
     assert weights[4] == 0
     assert (weights[:4] > 0).all()
@@ -79,17 +83,17 @@ def test_two_members_agree_with_a_fine_grid() -> None:
     fixed = objective((0.7, 1.2))
     shares = np.linspace(0, 1, 2001)
     grid = [fixed([share, 1 - share]) for share in shares]
-    found = polish(fixed, [1, 1])
-    assert max(grid) <= found.score < max(grid) + 1e-7
-    share = found.weights[0] / sum(found.weights)
+    polished = polish(fixed, [1, 1])
+    assert max(grid) <= polished.score < max(grid) + 1e-7
+    share = polished.weights[0] / sum(polished.weights)
     assert share == pytest.approx(shares[int(np.argmax(grid))], abs=1e-3)
 
 
 def test_it_is_the_cosine_of_the_blend() -> None:
     members, targets = made()
-    found = polish(GramObjective.of(members, targets), np.ones(5))
-    blended = np.einsum("m,mnd->nd", np.array(found.weights), members)
-    assert found.score == pytest.approx(cosine(blended, targets).mean(), abs=1e-9)
+    polished = polish(GramObjective.from_predictions(members, targets), np.ones(5))
+    blended = np.einsum("m,mnd->nd", np.array(polished.weights), members)
+    assert polished.score == pytest.approx(cosine(blended, targets).mean(), abs=1e-9)
 
 
 def test_it_never_ends_below_its_start() -> None:
@@ -98,22 +102,22 @@ def test_it_never_ends_below_its_start() -> None:
         count = int(rng.integers(1, 5))
         members = np.stack([unit(rng.normal(size=(8, 6))) for _ in range(count)])
         members[:, rng.random(8) < 0.3] = 0
-        fixed = GramObjective.of(members, unit(rng.normal(size=(8, 6))))
+        fixed = GramObjective.from_predictions(members, unit(rng.normal(size=(8, 6))))
         start = np.random.default_rng(seed).random(count)
         assert polish(fixed, start).score >= fixed(start) - 1e-15  # start is scaled to 1
 
 
 def test_a_single_member_stays_as_it_is() -> None:
     fixed = objective((1.0,))
-    found = polish(fixed, [0.3])
-    assert found.weights == (1.0,)
-    assert found.score == pytest.approx(fixed([1.0]), abs=1e-15)
+    polished = polish(fixed, [0.3])
+    assert polished.weights == (1.0,)
+    assert polished.score == pytest.approx(fixed([1.0]), abs=1e-15)
 
 
 def test_a_member_twice_shares_the_weight_that_it_would_have() -> None:
     members, targets = made((0.7, 1.0))
-    once = polish(GramObjective.of(members, targets), [1, 1])
-    twice = polish(GramObjective.of(members[[0, 1, 1]], targets), [1, 1, 1])
+    once = polish(GramObjective.from_predictions(members, targets), [1, 1])
+    twice = polish(GramObjective.from_predictions(members[[0, 1, 1]], targets), [1, 1, 1])
     assert twice.score == pytest.approx(once.score, abs=1e-10)
     first, second, third = twice.weights
     assert (second + third) / first == pytest.approx(once.weights[1] / once.weights[0], abs=1e-3)
@@ -121,41 +125,41 @@ def test_a_member_twice_shares_the_weight_that_it_would_have() -> None:
 
 def test_a_blend_that_points_away_is_better_than_no_blend() -> None:
     members, targets = made((0.5, 0.5))
-    found = polish(GramObjective.of(-members, targets), [1, 1])
-    assert found.score < 0
-    assert max(found.weights) == 1
+    polished = polish(GramObjective.from_predictions(-members, targets), [1, 1])
+    assert polished.score < 0
+    assert max(polished.weights) == 1
 
 
 def test_opposite_members_do_not_cancel_each_other() -> None:
     members, targets = made((0.8, 0.8))
     members[1] = -members[0]
-    found = polish(GramObjective.of(members, targets), [0.6, 0.5])
-    assert found.weights[1] < 0.999 * found.weights[0]
-    assert found.score == pytest.approx(cosine(members[0], targets).mean(), abs=1e-9)
+    polished = polish(GramObjective.from_predictions(members, targets), [0.6, 0.5])
+    assert polished.weights[1] < 0.999 * polished.weights[0]
+    assert polished.score == pytest.approx(cosine(members[0], targets).mean(), abs=1e-9)
 
 
 def test_a_second_member_helps_where_the_first_knows_nothing() -> None:
     """At weight 0 no slope says so."""
     members, targets = made((0.5, 1.5))
     members[0, :100] = 0
-    fixed = GramObjective.of(members, targets)
-    found = polish(fixed, [1, 0])
-    assert found.weights[1] > 0
-    assert found.score == pytest.approx(polish(fixed, [1, 1]).score, abs=1e-4)
-    assert found.score > fixed([1, 0]) + 0.05
+    fixed = GramObjective.from_predictions(members, targets)
+    polished = polish(fixed, [1, 0])
+    assert polished.weights[1] > 0
+    assert polished.score == pytest.approx(polish(fixed, [1, 1]).score, abs=1e-4)
+    assert polished.score > fixed([1, 0]) + 0.05
 
 
 def test_weights_stay_in_their_bounds_and_are_not_scaled() -> None:
     fixed = objective()
     bounds = [(0.0, 0.2), (0.1, 0.5), (0.0, 1.0), (0.0, 1.0), (0.6, 0.9)]
-    found = polish(fixed, np.ones(5), bounds=bounds)
-    assert all(low <= w <= high for w, (low, high) in zip(found.weights, bounds, strict=True))
-    assert found.weights[0] == 0.2  # wants more
-    assert found.weights[4] == 0.6  # wants less
+    polished = polish(fixed, np.ones(5), bounds=bounds)
+    assert all(low <= w <= high for w, (low, high) in zip(polished.weights, bounds, strict=True))
+    assert polished.weights[0] == 0.2  # wants more
+    assert polished.weights[4] == 0.6  # wants less
     lows, highs = zip(*bounds, strict=True)
     draws = np.random.default_rng(3).uniform(lows, highs, size=(3000, 5))
-    assert found.score >= max(fixed(draw) for draw in draws)
-    assert found.score < polish(fixed, np.ones(5)).score
+    assert polished.score >= max(fixed(draw) for draw in draws)
+    assert polished.score < polish(fixed, np.ones(5)).score
 
 
 @pytest.mark.parametrize(

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import warnings
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from unprompt._search.engine import Found, search
+from unprompt._search.engine import SearchResult, search
 from unprompt._search.objective import GramObjective
-from unprompt._search.problem import Point, Problem, Variants
+from unprompt._search.problem import Problem, Variants
 from unprompt._search.storages import open_storage
-from unprompt._search.study import METRIC, bury, counts, fill, open_study, whoami
+from unprompt._search.study import METRIC
 from unprompt.errors import ConfigError, DataError
 
-from .conftest import MEMBERS, make_judge, make_objective, make_problem
+from .conftest import MEMBERS, make_bootstrap, make_objective, make_problem
 
 if TYPE_CHECKING:
     import optuna
@@ -28,10 +28,12 @@ FINGERPRINT: dict[str, Json] = {"split": "s", "predictions": {"knn": "a", "clip"
 ENSEMBLE = (0.4, 0.2, 0.1)
 
 
-def run(folder: Path, name: str = "s", problem: Problem | None = None, **config: object) -> Found:
+def run(
+    folder: Path, name: str = "s", problem: Problem | None = None, **config: object
+) -> SearchResult:
     problem = problem or make_problem(**({"trials": 20} | config))
-    judge = make_judge(len(problem.objective.dots))
-    return search(problem, ENSEMBLE, FINGERPRINT, judge, folder / f"{name}.log", name)[0]
+    bootstrap = make_bootstrap(len(problem.objective.dots))
+    return search(problem, ENSEMBLE, FINGERPRINT, bootstrap, folder / f"{name}.log", name)[0]
 
 
 def load(path: Path, name: str = "s") -> optuna.Study:
@@ -40,22 +42,15 @@ def load(path: Path, name: str = "s") -> optuna.Study:
     return optuna.load_study(study_name=name, storage=open_storage(path))
 
 
-def in_memory(problem: Problem) -> optuna.Study:
-    import optuna
-
-    storage = optuna.storages.InMemoryStorage()
-    return open_study(problem, storage, "s", FINGERPRINT, "memory")
-
-
 def test_equal_weights_each_member_and_the_ensemble_come_first(tmp_path: Path) -> None:
-    found = run(tmp_path)
+    result = run(tmp_path)
     trials = load(tmp_path / "s.log").trials
     tried = [[trial.params[f"weight.{member}"] for member in MEMBERS] for trial in trials[:5]]
     assert tried == [[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0.5, 0.25]]
     objective = make_objective()
     for trial, weights in zip(trials, tried, strict=False):
         assert trial.value == pytest.approx(objective(weights))
-        assert found.best_value >= objective(weights)
+        assert result.summary.best_value >= objective(weights)
 
 
 def test_what_comes_first_can_be_chosen(tmp_path: Path) -> None:
@@ -66,16 +61,38 @@ def test_what_comes_first_can_be_chosen(tmp_path: Path) -> None:
 
 
 def test_the_blend_is_the_polished_best_trial(tmp_path: Path) -> None:
-    found = run(tmp_path)
+    result = run(tmp_path)
     objective = make_objective()
-    assert objective(found.weights) == pytest.approx(found.score, abs=1e-6)  # they are rounded
-    assert objective(found.searched) == pytest.approx(found.best_value, abs=1e-6)
-    assert found.score >= found.best_value
-    assert found.summary["polish"]["gain"] == pytest.approx(found.score - found.best_value)
-    assert max(found.weights) == 1
-    assert min(found.weights) >= 0
-    assert found.trials == 20
-    assert found.history[found.best_trial] == found.best_value == max(found.history)
+    polish = result.summary.polish
+    assert objective(result.weights) == pytest.approx(polish.score, abs=1e-6)  # they are rounded
+    assert objective(result.searched) == pytest.approx(result.summary.best_value, abs=1e-6)
+    assert polish.gain == pytest.approx(polish.score - result.summary.best_value)
+    assert polish.gain >= 0
+    assert max(result.weights) == 1
+    assert min(result.weights) >= 0
+    assert result.summary.trials == 20
+    best = result.summary.best_value
+    assert result.history[result.summary.best_trial] == best == max(result.history)
+
+
+def test_the_summary_is_the_search_block_of_the_scores(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path}/s.db"
+    block = run(tmp_path, storage=storage, prune=True).summary.model_dump(mode="json")
+    keys = [
+        "trials",
+        "best_trial",
+        "best_value",
+        "sampler",
+        "study",
+        "storage",
+        "polish",
+        "dropped",
+    ]
+    assert list(block) == keys
+    assert list(block["polish"]) == ["score", "gain", "distance"]
+    assert (block["trials"], block["sampler"], block["study"]) == (20, "tpe", "s")
+    assert (block["storage"], block["dropped"]) == (storage, ["noise"])
+    assert json.loads(json.dumps(block)) == block
 
 
 def test_a_seed_repeats_its_weights_and_another_one_does_not(tmp_path: Path) -> None:
@@ -93,20 +110,21 @@ def test_a_continued_study_draws_what_it_has_not_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "qmc"])
 def test_any_seed_can_be_searched_with(sampler: str, tmp_path: Path) -> None:
-    assert run(tmp_path, sampler=sampler, seed=99_999_999_999, trials=8).trials == 8
+    assert run(tmp_path, sampler=sampler, seed=99_999_999_999, trials=8).summary.trials == 8
 
 
 def test_the_journal_opens_in_optuna_with_named_parameters_and_metric(tmp_path: Path) -> None:
-    found = run(tmp_path, "my study")
+    result = run(tmp_path, "my study")
     study = load(tmp_path / "my study.log", "my study")
     assert study.direction.name == "MAXIMIZE"
     assert study.metric_names == [METRIC] == ["held-out cosine"]
     assert len(study.trials) == 20
     assert all(trial.state.name == "COMPLETE" for trial in study.trials)
     assert set(study.best_params) == {"weight.knn", "weight.clip", "weight.noise"}
-    assert (study.best_trial.number, study.best_value) == (found.best_trial, found.best_value)
-    assert set(found.importances) == set(study.best_params)
-    assert sum(found.importances.values()) == pytest.approx(1)
+    assert study.best_trial.number == result.summary.best_trial
+    assert study.best_value == result.summary.best_value
+    assert set(result.importances) == set(study.best_params)
+    assert sum(result.importances.values()) == pytest.approx(1)
 
 
 def test_the_optimum_of_two_members_is_found(tmp_path: Path) -> None:
@@ -115,59 +133,47 @@ def test_the_optimum_of_two_members_is_found(tmp_path: Path) -> None:
     grid += [objective([w, 1]) for w in np.linspace(0, 1, 1001)]
     config = make_problem(trials=60, enqueue=["equal", "members"]).config
     problem = Problem(objective, MEMBERS[:2], (Variants({}),) * 2, config)
-    found, _ = search(problem, (1, 1), FINGERPRINT, make_judge(), tmp_path / "s.log", "s")
-    assert found.best_value == pytest.approx(max(grid), abs=1e-3)
-    assert found.score == pytest.approx(max(grid), abs=1e-6)
-    assert found.score > max(objective([1, 0]), objective([0, 1]))
+    result, _ = search(problem, (1, 1), FINGERPRINT, make_bootstrap(), tmp_path / "s.log", "s")
+    assert result.summary.best_value == pytest.approx(max(grid), abs=1e-3)
+    assert result.summary.polish.score == pytest.approx(max(grid), abs=1e-6)
+    assert result.summary.polish.score > max(objective([1, 0]), objective([0, 1]))
 
 
 def test_a_single_member_is_given_all_weight(tmp_path: Path) -> None:
     problem = Problem(
         make_objective().subset([0]), ("knn",), (Variants({}),), make_problem(trials=3).config
     )
-    found, _ = search(problem, (0.3,), FINGERPRINT, make_judge(), tmp_path / "s.log", "s")
-    assert found.weights == (1.0,)
+    result, _ = search(problem, (0.3,), FINGERPRINT, make_bootstrap(), tmp_path / "s.log", "s")
+    assert result.weights == (1.0,)
 
 
 def test_searching_warns_about_nothing(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert run(tmp_path, trials=6).trials == 6
+        assert run(tmp_path, trials=6).summary.trials == 6
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes", "random", "grid", "qmc"])
 def test_every_sampler_fills_a_study(sampler: str, tmp_path: Path) -> None:
-    found = run(tmp_path, sampler=sampler, trials=32, enqueue=["equal"])
-    assert found.trials == (27 if sampler == "grid" else 32) + (sampler == "grid")
-    assert found.best_value > make_objective()([1, 1, 1])
+    result = run(tmp_path, sampler=sampler, trials=32, enqueue=["equal"])
+    assert result.summary.trials == (27 if sampler == "grid" else 32) + (sampler == "grid")
+    assert result.summary.best_value > make_objective()([1, 1, 1])
     again = run(tmp_path, "again", sampler=sampler, trials=32, enqueue=["equal"])
-    assert again.searched == found.searched
-
-
-def test_simplex_weights_add_up_to_one() -> None:
-    problem = make_problem(weights="simplex")
-    point = problem.point(problem.params((0.5, 0.25, 0.25)))
-    assert point.weights == pytest.approx((0.5, 0.25, 0.25))
-    drawn = problem.point(
-        {f"weight.{name}": v for name, v in zip(MEMBERS, (0.9, 0.2, 0.5), strict=True)}
-    )
-    assert sum(drawn.weights) == pytest.approx(1)
-    assert drawn.weights[1] > drawn.weights[2] > drawn.weights[0] > 0
-    assert problem.score(problem.point({f"weight.{name}": 1.0 for name in MEMBERS})) == -1
+    assert again.searched == result.searched
 
 
 def test_simplex_finds_what_free_finds(tmp_path: Path) -> None:
     free, simplex = run(tmp_path, "a", trials=60), run(tmp_path, "b", trials=60, weights="simplex")
-    assert simplex.score == pytest.approx(free.score, abs=1e-5)
+    assert simplex.summary.polish.score == pytest.approx(free.summary.polish.score, abs=1e-5)
 
 
 def test_bounds_hold_for_trials_and_for_the_polish(tmp_path: Path) -> None:
-    found = run(tmp_path, bounds={"knn": [0.0, 0.2], "noise": [0.1, 0.3]})
+    result = run(tmp_path, bounds={"knn": [0.0, 0.2], "noise": [0.1, 0.3]})
     for trial in load(tmp_path / "s.log").trials:
         assert 0 <= trial.params["weight.knn"] <= 0.2
         assert 0.1 <= trial.params["weight.noise"] <= 0.3
-    assert found.weights[0] <= 0.2 + 1e-6
-    assert 0.1 - 1e-6 <= found.weights[2] <= 0.3 + 1e-6
+    assert result.weights[0] <= 0.2 + 1e-6
+    assert 0.1 - 1e-6 <= result.weights[2] <= 0.3 + 1e-6
 
 
 def test_options_are_searched_beside_weights(tmp_path: Path) -> None:
@@ -176,42 +182,26 @@ def test_options_are_searched_beside_weights(tmp_path: Path) -> None:
     targets /= np.linalg.norm(targets, axis=1, keepdims=True)
     rows = [targets + rng.normal(size=targets.shape) * s for s in (0.9, 0.2, 0.5, 0.45)]
     stacked = np.stack([row / np.linalg.norm(row, axis=1, keepdims=True) for row in rows])
-    objective = GramObjective.of(stacked.astype(np.float32), targets.astype(np.float32))
+    objective = GramObjective.from_predictions(
+        stacked.astype(np.float32), targets.astype(np.float32)
+    )
     variants = (Variants({"kernel.temperature": [5, 20, 80]}), Variants({}))
     problem = Problem(objective, ("knn", "clip"), variants, make_problem(trials=60).config)
-    judge = make_judge()
-    found, study = search(problem, (1, 1), FINGERPRINT, judge, tmp_path / "s.log", "s")
-    assert found.options == ({"kernel.temperature": 20}, {})
+    bootstrap = make_bootstrap()
+    result, study = search(problem, (1, 1), FINGERPRINT, bootstrap, tmp_path / "s.log", "s")
+    assert result.options == ({"kernel.temperature": 20}, {})
     assert study.best_params["knn.kernel.temperature"] == 20
-    assert found.best_value == pytest.approx(objective([0, *_two(found)[:1], 0, _two(found)[1]]))
-
-
-def _two(found: Found) -> tuple[float, ...]:
-    return found.searched
-
-
-def test_variants_are_numbered_as_their_options_are_listed() -> None:
-    variants = Variants({"neighbours": [10, 20], "kernel.name": ["power", "softmax", "ridge"]})
-    problem = Problem(make_objective(), ("knn",), (variants,), make_problem().config)
-    assert len(variants) == 6
-    for number, options in enumerate(variants.options()):
-        params = {"weight.knn": 1.0} | {f"knn.{key}": value for key, value in options.items()}
-        assert problem.point(params) == Point((1.0,), (number,))
-        assert problem.columns(problem.point(params)) == [number]
-
-
-def test_all_zero_weights_are_never_the_best() -> None:
-    problem = make_problem()
-    assert problem.score(Point((0.0, 0.0, 0.0), (0, 0, 0))) == -1
+    knn, clip = result.searched
+    assert result.summary.best_value == pytest.approx(objective([0, knn, 0, clip]))
 
 
 def test_a_study_goes_on_to_its_number_of_trials(tmp_path: Path) -> None:
     run(tmp_path, trials=10)
-    found = run(tmp_path, trials=25)
-    assert found.trials == len(load(tmp_path / "s.log").trials) == 25
+    result = run(tmp_path, trials=25)
+    assert result.summary.trials == len(load(tmp_path / "s.log").trials) == 25
     again = run(tmp_path, trials=25)
-    assert again.trials == len(load(tmp_path / "s.log").trials) == 25
-    assert again.searched == found.searched
+    assert again.summary.trials == len(load(tmp_path / "s.log").trials) == 25
+    assert again.searched == result.searched
 
 
 @pytest.mark.parametrize(
@@ -231,7 +221,7 @@ def test_a_study_on_other_data_is_refused(
             make_problem(trials=9),
             ENSEMBLE,
             FINGERPRINT | changed,
-            make_judge(),
+            make_bootstrap(),
             tmp_path / "s.log",
             "s",
         )
@@ -250,82 +240,12 @@ def test_a_study_of_somebody_else_is_refused(tmp_path: Path) -> None:
         run(tmp_path)
 
 
-def test_pruning_drops_the_member_that_knows_nothing(tmp_path: Path) -> None:
-    found = run(tmp_path, trials=40, prune=True)
-    assert found.dropped == ("noise",)
-    assert found.weights[2] == 0
-    assert found.summary["dropped"] == ["noise"]
-
-
-def test_a_timeout_ends_the_search(tmp_path: Path) -> None:
-    problem = make_problem(trials=100_000)
-    study = in_memory(problem)
-    fill(study, problem, deadline=0.0)
-    assert counts(study) == (0, 0)
+def test_dropping_drops_the_member_that_knows_nothing(tmp_path: Path) -> None:
+    result = run(tmp_path, trials=40, prune=True)
+    assert result.summary.dropped == ("noise",)
+    assert result.weights[2] == 0
 
 
 def test_a_timeout_before_the_first_trial_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^search: no trial was finished within search\.timeout$"):
         run(tmp_path, timeout=1e-9)
-
-
-def test_a_trial_too_many_is_given_up() -> None:
-    from optuna.trial import TrialState
-
-    problem = make_problem(trials=3)
-    study = in_memory(problem)
-    fill(study, problem)
-    extra = study.ask()  # another process counted before the last trial was finished
-    assert extra.number == 3
-    study.tell(extra, state=TrialState.FAIL)
-    fill(study, problem)
-    assert counts(study) == (3, 0)
-    assert len(study.trials) == 4
-
-
-def test_a_trial_that_was_replaced_meanwhile_is_not_counted() -> None:
-    from threading import Lock
-
-    problem = make_problem(trials=3, sampler="random")
-    study = in_memory(problem)
-
-    class Slow(Problem):
-        """While it computes its first value, others finish the study."""
-
-        def value(self, trial: optuna.Trial) -> float:
-            for _ in range(3 - counts(study)[0]):
-                study.tell(study.ask(), 0.0)
-            return super().value(trial)
-
-    slow = Slow(problem.objective, problem.members, problem.variants, problem.config)
-    fill(study, slow, lock=Lock())
-    assert counts(study) == (3, 0)
-    assert [trial.state.name for trial in study.trials].count("FAIL") == 1
-
-
-def test_trials_of_a_process_that_is_gone_are_ended_and_its_first_one_is_put_back() -> None:
-    from optuna.trial import TrialState
-
-    problem = make_problem(trials=8)
-    study = in_memory(problem)
-    params = problem.params((1, 1, 1))
-    study.enqueue_trial(params)
-    for owner in (whoami(1), whoami(2)):
-        study.ask().set_user_attr("worker", owner)
-    assert counts(study) == (0, 2)
-    study.ask()  # killed before it could sign
-    assert bury(study, whoami(1), nullcontext()) == 2
-    assert counts(study) == (0, 1)
-    waiting = study.get_trials(states=(TrialState.WAITING,))
-    assert [trial.system_attrs["fixed_params"] for trial in waiting] == [params]
-
-
-def test_a_stale_trial_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from datetime import timedelta
-
-    problem = make_problem(trials=4)
-    study = in_memory(problem)
-    study.ask()  # its process is gone, on a machine that nobody watches
-    monkeypatch.setattr("unprompt._search.study.STALE", timedelta(0))
-    fill(study, problem)
-    assert counts(study)[0] == 4

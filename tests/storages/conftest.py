@@ -23,8 +23,8 @@ PASSWORD = "not-a-secret"
 def start_postgres() -> Callable[[], AbstractContextManager[str]]:
     """``with start_postgres() as url:`` runs a server with an empty database."""
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    found = shutil.which("initdb", path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
-    if found is None:
+    initdb = shutil.which("initdb", path=os.pathsep.join([*map(str, folders), os.environ["PATH"]]))
+    if initdb is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     if importlib.util.find_spec("psycopg") is None:
         pytest.skip('psycopg is not installed (pip install "psycopg[binary]")')
@@ -35,7 +35,7 @@ def start_postgres() -> Callable[[], AbstractContextManager[str]]:
             pwd.getpwnam(user)
         except KeyError:
             pytest.skip("PostgreSQL does not run as root, and there is no user postgres")
-    return lambda: _server(Path(found).parent, user)
+    return lambda: _server(Path(initdb).parent, user)
 
 
 @pytest.fixture(scope="session")
@@ -67,8 +67,8 @@ def _server(binaries: Path, user: str) -> Iterator[str]:
         log = folder / "log"
         assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
 
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port = one.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     # No Unix socket: the folder's name may be too long for one.
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
     try:

@@ -77,8 +77,8 @@ def test_processes_may_open_an_empty_database_at_once(postgres_url: str) -> None
     url = database(postgres_url, "fresh")
     command = [sys.executable, "-c", OPEN, url]
     pipe = subprocess.PIPE
-    every = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
-    assert [one.communicate() for one in every] == [("RDBStorage\n", "")] * 4
+    processes = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
+    assert [process.communicate() for process in processes] == [("RDBStorage\n", "")] * 4
     assert fill(url, "first", 2) <= 0
 
 

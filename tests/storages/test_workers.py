@@ -15,10 +15,10 @@ import pytest
 
 from unprompt._search.engine import search
 from unprompt._search.storages import open_storage
-from unprompt._search.study import WORKER
+from unprompt._search.trials import WORKER
 from unprompt.errors import DataError
 
-from ..search.conftest import make_judge, make_problem
+from ..search.conftest import make_bootstrap, make_problem
 
 if TYPE_CHECKING:
     import optuna
@@ -62,17 +62,17 @@ def fill_with_four(where: str, folder: Path, kill: int = 0) -> optuna.Study:
     name = folder.name  # one database serves every test
     problem = make_problem(trials=TRIALS, workers=4, storage=where, sampler="random")
     killer = kill_some(where, name, kill, after=60) if kill else None
-    _, study = search(problem, (1, 1, 1), {"split": "s"}, make_judge(), folder / "no", name)
+    _, study = search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), folder / "no", name)
     if killer:
         killer.join()
     return study
 
 
 def check(study: optuna.Study, killed: int) -> None:
-    found = states(study)
-    assert found.count("COMPLETE") == TRIALS
-    assert "RUNNING" not in found
-    assert found.count("FAIL") <= killed  # at most the trial that each was running
+    ended = states(study)
+    assert ended.count("COMPLETE") == TRIALS
+    assert "RUNNING" not in ended
+    assert ended.count("FAIL") <= killed  # at most the trial that each was running
     workers = {trial.user_attrs[WORKER] for trial in study.trials if trial.values}
     assert len(workers) > 1  # how many get a turn before others have done it all is chance
 
@@ -98,18 +98,18 @@ def test_killing_all_workers_is_one_clear_line(tmp_path: Path) -> None:
     problem = make_problem(trials=100_000, workers=2, storage=where, sampler="random")
     killer = kill_some(where, "shared", 2, after=5)
     with pytest.raises(DataError, match=r"^search: all 2 workers ended early \(exit codes \[-9\]"):
-        search(problem, (1, 1, 1), {"split": "s"}, make_judge(), tmp_path / "no", "shared")
+        search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), tmp_path / "no", "shared")
     killer.join()
 
 
 ORPHANS = """\
 import sys
 from pathlib import Path
-from tests.search.conftest import make_judge, make_problem
+from tests.search.conftest import make_bootstrap, make_problem
 from unprompt._search.engine import search
 if __name__ == "__main__":
     problem = make_problem(trials=100_000, workers=2, storage=sys.argv[1], sampler="random")
-    search(problem, (1, 1, 1), {"split": "s"}, make_judge(), Path("no"), "shared")
+    search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), Path("no"), "shared")
 """
 
 
@@ -117,10 +117,9 @@ def test_workers_end_with_the_command_that_a_job_manager_ends(tmp_path: Path) ->
     where = tmp_path / "study.journal"
     script = tmp_path / "orphans.py"
     script.write_text(ORPHANS)
-    root = str(Path(__file__).parents[2])
-    command = subprocess.Popen(
-        [sys.executable, str(script), str(where)], env=os.environ | {"PYTHONPATH": root}
-    )
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    command = subprocess.Popen([sys.executable, str(script), str(where)], env=environment)
     pids: set[int] = set()
     deadline = time.monotonic() + 60
     while len(pids) < 2 and time.monotonic() < deadline:

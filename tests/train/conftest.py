@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from unprompt._registry.plugins import Registry
-from unprompt.train import __main__ as command
-from unprompt.train.loop import Trained
-from unprompt.train.recipe import load_recipe
+from unprompt.train.execute import execute
+from unprompt.train.loop import TrainingResult
+from unprompt.train.recipe import RegressionConfig, load_recipe
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "weights"
@@ -22,7 +22,6 @@ TOY = (
     "validation=16",
     "epochs=2",
     "batch_size=32",
-    "vocabulary=600",
 )
 SMALL_CLIP = {
     "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8},
@@ -121,25 +120,25 @@ def toy_teacher(tmp_path: Path) -> Callable[[int], Path]:
     return lambda embed_dim: _teacher(tmp_path / f"teacher-{embed_dim}", embed_dim=embed_dim)
 
 
-Train = Callable[..., Trained]
+@pytest.fixture
+def regression() -> Callable[..., RegressionConfig]:
+    """``regression(option=value)``: a recipe's options with the ones it has to have."""
+    required: dict[str, Any] = {"name": "toy", "objective": "regression", "tower": "."}
+    required["data"] = {"plugin": "painter"}
+    return lambda **options: RegressionConfig.model_validate(required | options)
 
 
 @pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> Train:
-    """``train(recipe, folder, *overrides)``: run a recipe at toy size, and give its model."""
-    kept: list[Trained] = []
+def train() -> Callable[..., TrainingResult]:
+    """``train(recipe, folder, *overrides)``: run a recipe at toy size."""
 
-    def keep(*arguments: Any) -> Trained:
-        kept.append(original(*arguments))
-        return kept[-1]
-
-    original = command.train
-    monkeypatch.setattr(command, "train", keep)
-
-    def run(recipe: str, folder: Path, *overrides: str) -> Trained:
+    def run(recipe: str, folder: Path, *overrides: str) -> TrainingResult:
         path = ROOT / "experiments" / "train" / recipe
+        toy = [*TOY, f"tower={folder}"]
+        if not recipe.startswith("vision"):  # vision towers have no tokenizer
+            starts = any(override.startswith("start=") for override in overrides)
+            toy.append(f"vocabulary={'null' if starts else 600}")
         registry = Registry()
-        command.run(load_recipe(path, registry, (*TOY, f"tower={folder}", *overrides)), registry)
-        return kept[-1]
+        return execute(load_recipe(path, registry, (*toy, *overrides)), registry)
 
     return run

@@ -1,4 +1,4 @@
-"""A teacher sees a student's picture as if it had prepared it itself."""
+"""A teacher gives the same for another tower's pixels as for pixels that it prepared itself."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from unprompt.errors import ConfigError
-from unprompt.train.lessons import Curriculum, Lessons, Seen
-from unprompt.train.material import Material
+from unprompt.train.losses import EmbeddingLosses
+from unprompt.train.models import Features, Preprocess
+from unprompt.train.recipe import RegressionConfig
+from unprompt.train.targets import Targets
 from unprompt.train.teacher import Teacher
 
 Make = Callable[..., Path]
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+PREPROCESS = Preprocess(32, *CLIP)
 
 
 def test_pixels_of_another_normalisation_and_size_give_the_same_rows(toy_teacher: Make) -> None:
@@ -32,33 +35,35 @@ def test_pixels_of_another_normalisation_and_size_give_the_same_rows(toy_teacher
     with torch.no_grad():
         wanted = model.encode_image(normalised(*CLIP, 32), normalize=True)
     for (mean, std), side in ((CLIP, 32), (IMAGENET, 32), (IMAGENET, 40)):
-        teacher = Teacher(folder, mean, std)
-        features = teacher.look(normalised(mean, std, side))
-        assert torch.allclose(teacher.rows(features), wanted, atol=1e-4)
+        teacher = Teacher(folder, Preprocess(side, mean, std))
+        features = teacher.features(normalised(mean, std, side))
+        assert torch.allclose(teacher.embeddings(features), wanted, atol=1e-4)
         tokens = teacher.tokens(features, 2)
         assert tokens.shape == (5, 4, teacher.channels)
         assert torch.allclose(tokens.mean(2), torch.zeros(5, 4), atol=1e-5)
 
 
-def test_a_student_without_patches_learns_the_rows_it_was_first_shown(toy_teacher: Make) -> None:
+def test_a_tower_without_patches_learns_the_embeddings_of_the_first_time(
+    toy_teacher: Make, regression: Callable[..., RegressionConfig]
+) -> None:
     import numpy as np
     import torch
 
-    material = Material([f"prompt {i}" for i in range(6)], np.eye(6, 48, dtype=np.float32))
+    targets = Targets([f"prompt {i}" for i in range(6)], np.eye(6, 48, dtype=np.float32))
     folder = toy_teacher(48)
-    curriculum = Curriculum(distill=1.0, teacher=folder)
-    lessons = Lessons(material, curriculum, *CLIP)
-    plain = Lessons(material, Curriculum(), *CLIP)
-    model = torch.nn.ModuleDict(lessons.heads(8, patches=False))
+    config = regression(distill=1.0, teacher=str(folder))
+    losses = EmbeddingLosses(config, targets, PREPROCESS)
+    plain = EmbeddingLosses(regression(), targets, PREPROCESS)
+    model = torch.nn.ModuleDict(losses.heads(8, patches=False))
     assert list(model) == ["fc"]
-    seen, rows = Seen(torch.randn(2, 8)), torch.tensor([1, 4])
-    pictures = torch.randn(2, 3, 32, 32)
-    teacher = Teacher(folder, *CLIP)
-    taught = teacher.rows(teacher.look(pictures))
-    predicted = lessons.predicted(model, seen)
-    expected = plain.loss(model, seen, pictures, rows) + 1 - (predicted * taught).sum(1).mean()
-    assert torch.allclose(lessons.loss(model, seen, pictures, rows), expected, atol=1e-5)
-    again = lessons.loss(model, seen, torch.zeros_like(pictures), rows)
+    features, rows = Features(torch.randn(2, 8)), torch.tensor([1, 4])
+    pixels = torch.randn(2, 3, 32, 32)
+    teacher = Teacher(folder, PREPROCESS)
+    wanted = teacher.embeddings(teacher.features(pixels))
+    predicted = losses.predicted(model, features)
+    expected = plain.loss(model, features, pixels, rows) + 1 - (predicted * wanted).sum(1).mean()
+    assert torch.allclose(losses.loss(model, features, pixels, rows), expected, atol=1e-5)
+    again = losses.loss(model, features, torch.zeros_like(pixels), rows)
     assert torch.allclose(again, expected, atol=1e-5)
 
 
@@ -67,4 +72,4 @@ def test_a_folder_with_other_weights_is_an_error(toy_teacher: Make) -> None:
     name = "open_clip_model.safetensors"
     (folder / name).write_bytes((other / name).read_bytes())
     with pytest.raises(ConfigError, match=r"^teacher: .*teacher-48: Error"):
-        Teacher(folder, *CLIP)
+        Teacher(folder, PREPROCESS)

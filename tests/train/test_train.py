@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,28 +14,29 @@ import pytest
 
 from unprompt._config.location import Location
 from unprompt._files.hashing import file_hash
-from unprompt._registry.plugins import Registry
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
 from unprompt.towers import BackboneConfig, ClipTowers, VisionTower
-from unprompt.train.loop import Trained
-from unprompt.train.recipe import load_recipe
+from unprompt.train import __main__ as command
+from unprompt.train.loop import TrainingResult
 from unprompt_painter.world import World
 
 if TYPE_CHECKING:
     import torch
 
-Train = Callable[..., Trained]
+Train = Callable[..., TrainingResult]
 Make = Callable[..., Path]
+RECIPES = Path(__file__).parents[2] / "experiments" / "train"
+TOY = ("data.options.images=80", "validation=16", "epochs=1", "batch_size=32")
 LONGER = ("epochs=12", "learning_rate=3e-3", "ema=0", "warmup=0", "shift=0")
 
 
-def losses(log: str) -> list[float]:
+def logged_losses(log: str) -> list[float]:
     return [float(loss) for loss in re.findall(r"loss ([\d.]+)", log)]
 
 
 def pixels(count: int = 4) -> torch.Tensor:
-    """Painted pictures of 32 pixels, as a tower might want them."""
+    """Painted images of 32 pixels, as a tower might want them."""
     import torch
 
     stack = np.stack([np.asarray(World(1, 32).picture(i)) for i in range(count)])
@@ -53,24 +55,21 @@ def test_each_objective_learns(
     toy_teacher: Make,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    taught = (f"teacher={toy_teacher(384)}", "distill=0.5") if recipe == "vision-a-1" else ()
+    distilled = (f"teacher={toy_teacher(384)}", "distill=0.5") if recipe == "vision-a-1" else ()
     with caplog.at_level("INFO", "unprompt"):
-        train(f"{recipe}.yaml", toy_tower(tower), *LONGER, *taught)
-    seen = losses(caplog.text)
-    assert len(seen) == 12
-    assert seen[-1] < 0.9 * seen[0]
+        train(f"{recipe}.yaml", toy_tower(tower), *LONGER, *distilled)
+    losses = logged_losses(caplog.text)
+    assert len(losses) == 12
+    assert losses[-1] < 0.9 * losses[0]
 
 
-def test_a_contrastive_recipe_writes_a_clip_and_can_go_on(
-    train: Train, toy_tower: Make, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_contrastive_recipe_writes_a_clip_and_can_go_on(train: Train, toy_tower: Make) -> None:
     import open_clip
     import torch
 
     folder = toy_tower("clip-a")
     trained = train("clip-a.yaml", folder)
     card = (folder / "README.md").read_text()
-    assert capsys.readouterr().out.strip() == card.strip()
     weights = folder / "open_clip_model.safetensors"
     first = file_hash(weights)
     assert first in card
@@ -157,8 +156,8 @@ def test_a_captioning_recipe_writes_a_blip_and_can_go_on(
         assert torch.allclose(read(**inputs).logits, own(**inputs).logits, atol=1e-2)
 
     processor = BlipImageProcessor.from_pretrained(folder)
-    pictures = processor(images=[World(1, 50).picture(i) for i in (0, 1)], return_tensors="pt")
-    written = read.generate(**pictures)  # type: ignore[misc]  # the mixin's is untyped
+    inputs = processor(images=[World(1, 50).picture(i) for i in (0, 1)], return_tensors="pt")
+    written = read.generate(**inputs)  # type: ignore[misc]  # the mixin's is untyped
     assert written.shape[0] == 2 and written.shape[1] <= 41
     captions = tokenizer.batch_decode(written, skip_special_tokens=True)
     assert all(re.match(r"[a-z]", caption) for caption in captions), captions
@@ -176,15 +175,31 @@ def test_training_twice_gives_the_same_weights(train: Train, toy_tower: Make) ->
     assert file_hash(folder / "model.safetensors") == first
 
 
-def test_mistakes_in_a_recipe_have_their_place(tmp_path: Path) -> None:
-    path = tmp_path / "bad.yaml"
-    path.write_text("name: bad\nobjective: guessing\ntower: .\ndata: {plugin: painter}\nepoch: 3\n")
-    with pytest.raises(ConfigError) as caught:
-        load_recipe(path, Registry())
-    assert [line.split(": ", 1)[0] for line in caught.value.problems] == [
-        f"{path}:2:1",
-        f"{path}:5:1",
-    ]
+def test_the_command_prints_the_card(
+    toy_tower: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = toy_tower("vision-b")
+    sets = (*TOY, f"tower={folder}")
+    switches = [part for override in sets for part in ("--set", override)]
+    monkeypatch.setattr(sys, "argv", ["train", str(RECIPES / "vision-b.yaml"), *switches])
+    command.main()
+    card = (folder / "README.md").read_text()
+    assert capsys.readouterr().out.strip() == card.strip()
+    assert f"`python -m unprompt.train {RECIPES / 'vision-b.yaml'}`" in card
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "meta", "gpu"])
+def test_a_device_that_cannot_be_used_is_one_line_and_exit_code_2(
+    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    switches = ["--set", f"runtime.device={device}", "--set", f"tower={tmp_path}"]
+    monkeypatch.setattr(sys, "argv", ["train", str(RECIPES / "vision-b.yaml"), *switches])
+    with pytest.raises(SystemExit) as caught:
+        command.main()
+    assert caught.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"runtime.device: '{device}' cannot be used: ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_tower_or_teacher_that_does_not_fit_is_one_clear_line(
@@ -204,8 +219,10 @@ def test_a_tower_or_teacher_that_does_not_fit_is_one_clear_line(
             "distill: the teacher's embedding has 32 numbers, the target space 384: " + str(narrow)
         )
         assert "no open_clip_config.json" in problem(recipe, folder, f"teacher={folder}")
-        assert problem(recipe, folder, "teacher=null", "distill=1") == "distill: needs a `teacher`"
         assert "config.json: cannot be read" in problem(recipe, tmp_path, teacher)
+    assert problem("vision-b.yaml", vision, teacher) == (
+        "teacher: does nothing for a tower without patches, unless `distill`"
+    )
     assert "neither timm's" in problem("vision-b.yaml", blip, teacher)
     assert "`model_type` is not blip" in problem("blip-a.yaml", vision, teacher)
     assert "tokens, vocab_size 600" in problem("blip-a.yaml", blip, teacher, "vocabulary=700")
@@ -216,3 +233,31 @@ def test_a_tower_or_teacher_that_does_not_fit_is_one_clear_line(
     path = vision / "config.json"
     path.write_text(path.read_text().replace("efficientvit_m0", "no_such_model"))
     assert "Unknown model (no_such_model)" in problem("vision-b.yaml", vision, teacher)
+
+
+def test_a_start_that_does_not_fit_is_one_clear_line(
+    train: Train, toy_tower: Make, toy_teacher: Make, tmp_path: Path
+) -> None:
+    vision, blip = toy_tower("vision-b"), toy_tower("blip-a")
+    teacher = toy_teacher(384)
+    with pytest.raises(ConfigError, match=r"^start: .*nothing.*model.safetensors: No such file"):
+        train("vision-b.yaml", vision, f"start={tmp_path / 'nothing'}")
+    with pytest.raises(ConfigError, match=r"^start: no tokenizer.json in .*vision-b$"):
+        train("blip-a.yaml", blip, f"start={vision}", f"teacher={teacher}")
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ConfigError, match=r"^start: .*model.safetensors: "):
+        train("vision-b.yaml", vision, f"start={tmp_path}")
+    other = toy_tower("vision-a")
+    train("vision-a-1.yaml", other)
+    with pytest.raises(ConfigError, match=r"^start: .*model.safetensors: Error.* state_dict"):
+        train("vision-b.yaml", vision, f"start={other}")
+
+
+def test_too_few_images_for_a_batch_are_one_clear_line(train: Train, toy_tower: Make) -> None:
+    folder = toy_tower("vision-b")
+    for validation in (49, 100):
+        with pytest.raises(ConfigError) as caught:
+            train("vision-b.yaml", folder, f"validation={validation}")
+        (line,) = caught.value.problems
+        held_out = f"of which {validation} are held out for validation"
+        assert line == f"batch_size: 80 images, {held_out}, leave no batch of 32"

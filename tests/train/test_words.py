@@ -1,4 +1,4 @@
-"""The words of the prompts as a lesson: labels, the head's start, and what the loss asks for."""
+"""The words of the prompts as classes: labels, the head's start, and what the loss asks for."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import pytest
 from unprompt._files.hashing import file_hash
 from unprompt.contracts import TextEncoder
 from unprompt.errors import ConfigError
-from unprompt.train.lessons import Curriculum, Lessons, Seen
-from unprompt.train.loop import Trained
-from unprompt.train.material import Material
+from unprompt.train.loop import TrainingResult
+from unprompt.train.losses import EmbeddingLosses
+from unprompt.train.models import Features, Preprocess
+from unprompt.train.recipe import RegressionConfig
+from unprompt.train.targets import Targets
 from unprompt.train.words import RARE, Words
 from unprompt.types import FloatArray
 from unprompt_painter.painter import Painter, PainterOptions
 
-CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 Make = Callable[..., Path]
 PROMPTS = ["a red fox"] * RARE + ["a Fox, blue"] * RARE + ["a rare heron"] * (RARE - 1)
 
@@ -61,29 +62,31 @@ def test_the_head_starts_from_the_frequencies_and_the_loss_is_least_at_the_label
     assert right < start < words.loss(words.labels[rows.flip(0)].clamp(min=1e-6).log(), rows)
 
 
-def test_lessons_add_the_weighted_loss_of_the_words() -> None:
+def test_the_weighted_loss_of_the_words_is_added(
+    regression: Callable[..., RegressionConfig],
+) -> None:
     import torch
 
-    rows = np.eye(len(PROMPTS), dtype=np.float32)
-    material = Material(PROMPTS, rows)
-    lessons = Lessons(material, Curriculum(words=0.5), *CLIP)
-    plain = Lessons(material, Curriculum(), *CLIP)
-    model = torch.nn.ModuleDict(lessons.heads(8, patches=False))
+    targets = Targets(PROMPTS, np.eye(len(PROMPTS), dtype=np.float32))
+    preprocess = Preprocess(32, (0.5,) * 3, (0.5,) * 3)
+    losses = EmbeddingLosses(regression(words=0.5), targets, preprocess)
+    plain = EmbeddingLosses(regression(), targets, preprocess)
+    model = torch.nn.ModuleDict(losses.heads(8, patches=False))
     assert set(model) == {"fc", "words"}
-    seen, which, nothing = Seen(torch.randn(3, 8)), torch.tensor([0, 5, 12]), torch.zeros(())
-    words = material.words.loss(model["words"](seen.pooled), which)
-    expected = plain.loss(model, seen, nothing, which) + 0.5 * words
-    assert torch.allclose(lessons.loss(model, seen, nothing, which), expected)
+    features, rows, none = Features(torch.randn(3, 8)), torch.tensor([0, 5, 12]), torch.zeros(())
+    words = targets.words.loss(model["words"](features.pooled), rows)
+    expected = plain.loss(model, features, none, rows) + 0.5 * words
+    assert torch.allclose(losses.loss(model, features, none, rows), expected)
 
 
-def test_material_asks_the_dataset_for_other_wordings() -> None:
+def test_targets_ask_the_dataset_for_other_wordings() -> None:
     world = Painter(PainterOptions(seed=3, images=20, size=16))
-    material = Material.of(world, Letters(), wordings=4)
+    targets = Targets.of(world, Letters(), wordings=4)
     ids = [record.image_id for record in world.records()]
-    assert material.prompts == [record.prompt for record in world.records()]
-    assert [list(more) for more in material.others] == list(world.wordings(ids, 3).values())
-    assert material.targets.shape == (20, 26)
-    assert Material.of(world, Letters()).others == ()
+    assert targets.prompts == [record.prompt for record in world.records()]
+    assert [list(more) for more in targets.others] == list(world.wordings(ids, 3).values())
+    assert targets.embeddings.shape == (20, 26)
+    assert Targets.of(world, Letters()).others == ()
 
 
 def test_a_dataset_that_knows_no_other_wordings_is_one_clear_line() -> None:
@@ -92,11 +95,11 @@ def test_a_dataset_that_knows_no_other_wordings_is_one_clear_line() -> None:
             return None
 
     with pytest.raises(ConfigError, match=r"^wordings: has to be 1: this dataset knows no other"):
-        Material.of(Silent(PainterOptions(images=3)), Letters(), wordings=2)
+        Targets.of(Silent(PainterOptions(images=3)), Letters(), wordings=2)
 
 
 def test_a_tower_that_does_not_fit_the_contrastive_recipe_is_one_clear_line(
-    train: Callable[..., Trained], toy_tower: Make, tmp_path: Path
+    train: Callable[..., TrainingResult], toy_tower: Make, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=r"open_clip_config\.json: cannot be read"):
         train("clip-b.yaml", tmp_path)
@@ -110,7 +113,7 @@ def test_a_tower_that_does_not_fit_the_contrastive_recipe_is_one_clear_line(
 
 
 def test_precision_auto_trains_in_what_the_processor_computes_in(
-    train: Callable[..., Trained], toy_tower: Make, monkeypatch: pytest.MonkeyPatch
+    train: Callable[..., TrainingResult], toy_tower: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 

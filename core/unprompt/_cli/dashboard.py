@@ -1,115 +1,117 @@
-"""``unprompt dashboard``: a run's study, or a whole storage, in optuna-dashboard."""
+"""``unprompt dashboard``: a run's study, or a whole storage, in optuna-dashboard.
+
+``optuna_dashboard.run_server`` logs each request, names port 0 instead of the free one that it
+took, and asks the DNS for the host's name; so its pages are served here.
+"""
 
 from __future__ import annotations
 
 import errno
-import json
 import signal
 import sys
-from importlib.util import find_spec
 from pathlib import Path
-from socket import AF_INET6
+from socket import AF_INET, AF_INET6
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import typer
 
-from unprompt._runs.files import SCORES
-from unprompt._runs.files import STUDY_FILES as ARTIFACTS
+from unprompt._runs import files
+from unprompt._runs.run import load_run
 from unprompt._search.storages import masked, open_storage
-from unprompt.errors import ConfigError, DataError, UnpromptError
+from unprompt.errors import ConfigError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-JOURNAL = "study.journal"
+
+class Studies(NamedTuple):
+    """What is served.
+
+    Attributes:
+        storage: As `open_storage` takes it.
+        artifacts: The folder of the studies' files; None where it is not known.
+    """
+
+    storage: str
+    artifacts: Path | None
 
 
-def dashboard_command(where: str, *, port: int, host: str, artifacts: Path | None) -> None:
+def dashboard_command(source: str, *, port: int, host: str, artifacts: Path | None) -> None:
     """Serve optuna-dashboard until Ctrl-C or SIGTERM; its URL is the one line on stdout.
 
     Args:
-        where: A run's folder, or a storage as `open_storage` takes it.
+        source: A run's folder, or a storage as `open_storage` takes it.
         port: To listen on; 0 takes a free one.
         host: The address to listen on.
         artifacts: The folder of the studies' files; by default the run's, where there is one.
 
     Raises:
-        UnpromptError: The storage, the folder or the address cannot be used, or optuna-dashboard
-            is not installed.
+        UnpromptError: The storage, the folder or the address cannot be used.
     """
-    if find_spec("optuna_dashboard") is None:
-        raise UnpromptError(
-            'optuna-dashboard is not installed: pip install "unprompt[dashboard]" brings it'
-        )
-    storage, files = place(where)
+    studies = find_studies(source)
     if artifacts is not None and not artifacts.is_dir():
         raise ConfigError(f"--artifacts {artifacts}: there is no such folder")
-    server = _listen(_pages(storage, artifacts or files), host, port)
+    application = _application(studies.storage, artifacts or studies.artifacts)
+    server = _listen(application, host, port)
     signal.signal(signal.SIGTERM, _stop)
     with server:
-        shown = f"[{host}]" if ":" in host else host
-        typer.echo(f"http://{shown}:{server.server_port}/")
+        address = f"[{host}]" if ":" in host else host
+        typer.echo(f"http://{address}:{server.server_port}/")
         server.serve_forever()
 
 
-def place(where: str) -> tuple[str, Path | None]:
+def find_studies(source: str) -> Studies:
     """The storage that is meant, and the folder of its studies' files where that is known.
 
     Args:
-        where: A run's folder, or a storage.
+        source: A run's folder, or a storage.
 
     Raises:
         ConfigError: The folder is no run's, or its study is in a database with a password.
         DataError: The run's ``scores.json`` cannot be read.
     """
-    text = where.removeprefix("journal://")
-    if "://" in text:
-        return where, None
-    path = Path(text).expanduser()
+    path_or_url = source.removeprefix("journal://")
+    if "://" in path_or_url:
+        return Studies(source, None)
+    path = Path(path_or_url).expanduser()
     if not path.is_dir():
-        return where, _files(path.parent)
-    own, said = path / JOURNAL, _said(path / SCORES)
-    if said is None or Path(said).absolute() == own.absolute():
-        if not own.is_file():
-            raise ConfigError(f"{where}: not a run's folder: there is no {JOURNAL} in it")
-        return str(own), _files(path)
-    if masked(said) != said or "***" in said:
+        return Studies(source, _artifacts_in(path.parent))
+    journal, storage = path / files.STUDY, _recorded_storage(path)
+    if storage is None or Path(storage).absolute() == journal.absolute():
+        if not journal.is_file():
+            raise ConfigError(f"{source}: not a run's folder: there is no {files.STUDY} in it")
+        return Studies(str(journal), _artifacts_in(path))
+    if masked(storage) != storage or "***" in storage:
         raise ConfigError(
-            f"{where}: its study is in {masked(said)}, and a run keeps no passwords: "
-            f"give the whole URL, and --artifacts {path / ARTIFACTS}"
+            f"{source}: its study is in {masked(storage)}, and a run keeps no passwords: "
+            f"give the whole URL, and --artifacts {path / files.STUDY_FILES}"
         )
-    return said, _files(path)
+    return Studies(storage, _artifacts_in(path))
 
 
-def _said(path: Path) -> str | None:
-    """The storage that a run was told to use."""
-    try:
-        scores = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+def _recorded_storage(folder: Path) -> str | None:
+    """The storage that a run's folder names; None where it names none, or holds a study alone."""
+    if not (folder / files.SCORES).is_file():
         return None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON") from error
-    search = scores.get("search") if isinstance(scores, dict) else None
-    said = search.get("storage") if isinstance(search, dict) else None
-    return said if isinstance(said, str) and said else None
+    return load_run(folder).scores.search.storage
 
 
-def _files(folder: Path) -> Path | None:
-    found = folder / ARTIFACTS
-    return found if found.is_dir() else None
+def _artifacts_in(folder: Path) -> Path | None:
+    artifacts = folder / files.STUDY_FILES
+    return artifacts if artifacts.is_dir() else None
 
 
-def _pages(where: str, files: Path | None) -> WSGIApplication:
+def _application(storage: str, artifacts: Path | None) -> WSGIApplication:
     """optuna-dashboard; it loads nothing from elsewhere."""
     from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import wsgi
 
-    storage = open_storage(where, existing=True)
-    store = FileSystemArtifactStore(str(files.absolute())) if files else None
-    app: WSGIApplication = wsgi(storage, artifact_store=store)
-    return app
+    opened = open_storage(storage, existing=True)
+    store = FileSystemArtifactStore(str(artifacts.absolute())) if artifacts else None
+    application: WSGIApplication = wsgi(opened, artifact_store=store)
+    return application
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -129,19 +131,17 @@ class _Server(ThreadingMixIn, WSGIServer):
             super().handle_error(request, client_address)
 
 
-class _Server6(_Server):
-    address_family = AF_INET6
-
-
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not worth a line."""
 
 
-def _listen(app: WSGIApplication, host: str, port: int) -> WSGIServer:
-    server = _Server6 if ":" in host else _Server
+def _listen(application: WSGIApplication, host: str, port: int) -> WSGIServer:
+    class Server(_Server):
+        address_family = AF_INET6 if ":" in host else AF_INET
+
     try:
-        return make_server(host, port, app, server_class=server, handler_class=_Quiet)
+        return make_server(host, port, application, server_class=Server, handler_class=_Quiet)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise ConfigError(

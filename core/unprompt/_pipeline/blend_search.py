@@ -12,7 +12,7 @@ from unprompt._members.member import changed_member
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.members import MemberPredictions, predict_member
 from unprompt._scoring.blend import stack
-from unprompt._search.engine import Found, Judge, search
+from unprompt._search.engine import SearchResult, search
 from unprompt._search.fingerprint import sketch
 from unprompt._search.objective import GramObjective
 from unprompt._search.problem import Problem, Variants
@@ -49,7 +49,7 @@ def check_search(run: RunContext) -> None:
 
 def search_blend(
     run: RunContext, predictions: Mapping[str, MemberPredictions], journal: Path
-) -> tuple[Found, optuna.Study]:
+) -> tuple[SearchResult, optuna.Study]:
     """Search weights and cheap options on held-out predictions.
 
     Args:
@@ -63,7 +63,9 @@ def search_blend(
     config = run.experiment.config
     ids = run.data.splits.ids["holdout"]
     problem = Problem(
-        GramObjective.of(stack(_rows(predictions), ids), run.data.targets.select(ids).rows),
+        GramObjective.from_predictions(
+            stack(_rows(predictions), ids), run.data.targets.select(ids).rows
+        ),
         tuple(run.members),
         tuple(Variants(config.search.space.get(name, {})) for name in run.members),
         config.search,
@@ -72,7 +74,7 @@ def search_blend(
         problem,
         [member.weight for member in run.experiment.ensemble.members],
         fingerprint(run, predictions),
-        Judge(run.groups("holdout"), config.score.bootstrap, config.score.seed),
+        run.bootstrap("holdout"),
         journal,
         config.name,
     )
@@ -95,7 +97,7 @@ def fingerprint(run: RunContext, predictions: Mapping[str, MemberPredictions]) -
 
 
 def with_options(
-    run: RunContext, predictions: Mapping[str, MemberPredictions], result: Found
+    run: RunContext, predictions: Mapping[str, MemberPredictions], result: SearchResult
 ) -> tuple[RunContext, dict[str, MemberPredictions]]:
     """The run with the options that the search chose; members that they change predict again."""
     pairs = zip(run.experiment.ensemble.members, result.options, strict=True)

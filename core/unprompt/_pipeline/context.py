@@ -9,6 +9,7 @@ from unprompt._members.context import Context
 from unprompt._pipeline.dataset import DatasetSplits
 from unprompt._pipeline.timings import Timings
 from unprompt._registry.loading import Experiment
+from unprompt._scoring.intervals import Bootstrap
 from unprompt.contracts import RunView
 
 
@@ -39,3 +40,8 @@ class RunContext:
         """The group of each image of a split."""
         splits = self.data.splits
         return [splits.groups[name] for name in splits.ids[split]]
+
+    def bootstrap(self, split: str) -> Bootstrap:
+        """How means over a split's images get their intervals."""
+        config = self.experiment.config.score
+        return Bootstrap(self.groups(split), config.bootstrap, config.seed)

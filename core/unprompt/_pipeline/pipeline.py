@@ -14,7 +14,7 @@ from unprompt._pipeline.members import MemberPredictions, predict_members
 from unprompt._pipeline.scores import run_scores
 from unprompt._runs import files
 from unprompt._runs.scores import EVALUATED, Scores
-from unprompt._search.engine import Found
+from unprompt._search.engine import SearchResult
 from unprompt.contracts import Batch
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Outcome:
     predictions: Mapping[str, MemberPredictions]
     blended: Mapping[str, Batch]
     evaluations: Mapping[str, Evaluation]
-    result: Found
+    result: SearchResult
     study: optuna.Study
     scores: Scores
 

@@ -20,8 +20,8 @@ from unprompt._runs.scores import (
 )
 from unprompt._scoring.blend import stack
 from unprompt._search.ablations import ABLATIONS, Stacked
-from unprompt._search.drop import Contribution, leave_one_out
-from unprompt._search.engine import Found
+from unprompt._search.drop import Contribution, ScoredSplit, WeightedMembers, leave_one_out
+from unprompt._search.engine import SearchResult
 from unprompt._search.objective import GramObjective
 
 Predictions = Mapping[str, MemberPredictions]
@@ -30,7 +30,7 @@ Predictions = Mapping[str, MemberPredictions]
 def run_scores(
     run: RunContext,
     predictions: Predictions,
-    result: Found,
+    result: SearchResult,
     evaluations: Mapping[str, Evaluation],
 ) -> Scores:
     """The content of ``scores.json``.
@@ -71,29 +71,29 @@ def run_scores(
 
 
 def _leave_one_out(
-    run: RunContext, predictions: Predictions, result: Found
+    run: RunContext, predictions: Predictions, result: SearchResult
 ) -> dict[str, Contribution]:
     """What each member adds to the blend, judged on the holdout and reported on test."""
     used = [i for i, weight in enumerate(result.weights) if weight > 0]
-    names, config = run.members, run.experiment.config
-    objectives = {}
-    for split in EVALUATED:
-        stacked = _stacked(run, predictions, split)
-        objective = GramObjective.of(stacked.members, stacked.targets)
-        objectives[split] = objective.subset(used)
-    known = config.search.bounds
-    bounds = [(low, high) for i in used for low, high in [known.get(names[i], (0.0, 1.0))]]
-    return leave_one_out(
-        objectives["holdout"],
-        objectives["test"],
+    bounds = run.experiment.config.search.bounds
+    names = [run.members[i] for i in used]
+    members = WeightedMembers(
+        names,
         [result.weights[i] for i in used],
-        run.groups("holdout"),
-        run.groups("test"),
-        [names[i] for i in used],
-        samples=config.score.bootstrap,
-        seed=config.score.seed,
-        bounds=bounds if known else None,
+        [(low, high) for name in names for low, high in [bounds.get(name, [0.0, 1.0])]]
+        if bounds
+        else None,
     )
+    holdout, test = (
+        ScoredSplit(_objective(run, predictions, split).subset(used), run.bootstrap(split))
+        for split in EVALUATED
+    )
+    return leave_one_out(members, holdout, test)
+
+
+def _objective(run: RunContext, predictions: Predictions, split: str) -> GramObjective:
+    stacked = _stacked(run, predictions, split)
+    return GramObjective.from_predictions(stacked.members, stacked.targets)
 
 
 def _ablations(

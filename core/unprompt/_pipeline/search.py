@@ -16,7 +16,7 @@ from unprompt._pipeline.members import predict_members
 from unprompt._pipeline.timings import Timings
 from unprompt._registry.loading import Experiment
 from unprompt._runs import files
-from unprompt._search.engine import Found
+from unprompt._search.engine import SearchResult
 from unprompt._search.storages import masked
 from unprompt.contracts import RunView
 
@@ -31,7 +31,7 @@ class FilledStudy:
         storage: Where the study lives, for people.
     """
 
-    result: Found
+    result: SearchResult
     weights: Mapping[str, float]
     storage: str
 

@@ -10,8 +10,7 @@ from unprompt._files.cache import Cache
 from unprompt._members.context import Context
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Progress, Runtime, silent
-from unprompt.errors import ConfigError
-from unprompt.towers.precision import resolved
+from unprompt.towers.precision import check_device, resolved
 
 
 def make_context(
@@ -32,7 +31,7 @@ def make_context(
     Raises:
         ConfigError: The device cannot be used here.
     """
-    _check_device(config.device)
+    check_device(config.device)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     _silence_libraries()
@@ -49,16 +48,3 @@ def _silence_libraries() -> None:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # untyped there
-
-
-def _check_device(device: str) -> None:
-    """Fail now rather than inside a library; torch is imported anyway where a device is named."""
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:  # not compiled in; no driver, no such device
-        why = str(error).partition("\n")[0]
-        raise ConfigError(f"runtime.device: {device!r} cannot be used: {why}") from error

@@ -5,11 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+from unprompt._pipeline.study_plots import contributions_figure, scores_figure
 from unprompt._runs import files
 from unprompt._runs.run import Run
 from unprompt._runs.scores import SplitSize
-from unprompt._search.notes import save_note
-from unprompt._search.plots import gains_figure, save_plot, scores_figure
 
 if TYPE_CHECKING:
     import optuna
@@ -26,6 +25,7 @@ def annotate_study(study: optuna.Study, run: Run) -> None:
     """
     import optuna
     from optuna.artifacts import FileSystemArtifactStore, upload_artifact
+    from optuna_dashboard import save_note, save_plotly_graph_object
 
     (run.folder / files.STUDY_FILES).mkdir()
     with warnings.catch_warnings():
@@ -35,9 +35,10 @@ def annotate_study(study: optuna.Study, run: Run) -> None:
             path = str(run.folder / name)
             upload_artifact(artifact_store=store, study_or_trial=study, file_path=path)
     save_note(study, note(run))
-    save_plot(study, "scores", scores_figure(run.scores))
+    save_plotly_graph_object(study, scores_figure(run.scores), graph_object_id="scores")
     if run.scores.leave_one_out:
-        save_plot(study, "leave-one-out", gains_figure(run.scores))
+        figure = contributions_figure(run.scores)
+        save_plotly_graph_object(study, figure, graph_object_id="leave-one-out")
 
 
 def note(run: Run) -> str:

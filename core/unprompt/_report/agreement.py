@@ -1,16 +1,15 @@
-"""How alike the members predict: the mean cosine between each two, on the test pictures."""
+"""How alike the members predict: the mean cosine between each two, on the test images."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from unprompt._data.predictions import read_predictions
-from unprompt._report.source import Run
+from unprompt._runs import files
+from unprompt._runs.run import Run
+from unprompt._runs.scores import ENSEMBLE
 from unprompt.embeddings import Embeddings, cosine
 from unprompt.errors import DataError
-
-BLEND = "ensemble"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +19,10 @@ class Cell:
     Attributes:
         value: In -1..1.
         shade: 0 for the pair that agrees least, 100 for the one that agrees most.
-        own: Whether it is a member with itself.
     """
 
     value: float
     shade: int
-    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,61 +30,56 @@ class Agreement:
     """A square table.
 
     Attributes:
-        names: Of rows and columns; the blend is the last, where the run holds its predictions.
-        rows: The cells, row by row.
+        names: Of rows and columns: the members, then the blend.
+        rows: The cells, row by row; None for a prediction with itself.
         alike: The two members that agree most, with their mean cosine.
         apart: The two that agree least.
     """
 
     names: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[Cell | None, ...], ...]
     alike: tuple[str, str, float]
     apart: tuple[str, str, float]
 
 
 def agreement(run: Run) -> Agreement | None:
-    """Compare predictions, joined by id; None with one member or where a file is not there.
+    """Compare predictions, joined by id; None with one member.
 
     Raises:
-        DataError: A file of predictions is broken, or two are of different pictures.
+        DataError: A file of predictions is missing or broken, or two are of different images.
     """
-    names = list(run.members)
-    paths = {name: _path(run.folder, name) for name in [*names, BLEND]}
-    if len(names) < 2 or not all(paths[name].is_file() for name in names):
+    members = run.scores.members
+    if len(members) < 2:
         return None
-    if paths[BLEND].is_file():
-        names.append(BLEND)
-    read = {name: read_predictions(paths[name]) for name in names}
-    mean = {(a, b): _mean(a, b, read, run.folder) for i, a in enumerate(names) for b in names[:i]}
-    mean |= {(b, a): value for (a, b), value in mean.items()}
+    names = (*members, ENSEMBLE)
+    predictions = {name: run.predictions(name) for name in names}
+    mean = {
+        (a, b): _mean(a, b, predictions, run) for i, a in enumerate(names) for b in names[i + 1 :]
+    }
     low, high = min(mean.values()), max(mean.values())
 
-    def cell(a: str, b: str) -> Cell:
+    def cell(a: str, b: str) -> Cell | None:
         if a == b:
-            return Cell(1.0, 0, True)
-        value = mean[a, b]
-        return Cell(value, round(100 * (value - low) / (high - low)) if high > low else 50, False)
+            return None
+        value = mean[a, b] if (a, b) in mean else mean[b, a]
+        return Cell(value, round(100 * (value - low) / (high - low)) if high > low else 50)
 
-    members = sorted(
-        (value, a, b) for (a, b), value in mean.items() if a < b and BLEND not in (a, b)
+    ordered = sorted(
+        (value, min(pair), max(pair)) for pair, value in mean.items() if ENSEMBLE not in pair
     )
-    apart, alike = members[0], members[-1]
+    alike, apart = ((a, b, value) for value, a, b in (ordered[-1], ordered[0]))
     return Agreement(
-        names=tuple("blend" if name == BLEND else name for name in names),
+        names=(*members, "blend"),
         rows=tuple(tuple(cell(a, b) for b in names) for a in names),
-        alike=(alike[1], alike[2], alike[0]),
-        apart=(apart[1], apart[2], apart[0]),
+        alike=alike,
+        apart=apart,
     )
 
 
-def _path(folder: Path, name: str) -> Path:
-    return folder / "predictions" / f"{name}.test.parquet"
-
-
-def _mean(a: str, b: str, read: dict[str, Embeddings], folder: Path) -> float:
-    one, other = read[a], read[b]
+def _mean(a: str, b: str, predictions: Mapping[str, Embeddings], run: Run) -> float:
+    rows, others = predictions[a], predictions[b]
     try:
-        return float(cosine(one.rows, other.align(one.ids).rows).mean())
+        return float(cosine(rows.rows, others.align(rows.ids).rows).mean())
     except DataError as error:
-        where = f"{_path(folder, a)} and {_path(folder, b).name}"
+        where = f"{run.folder / files.predictions(a, 'test')} and {b}.test.parquet"
         raise DataError([f"{where}: {problem}" for problem in error.problems]) from error

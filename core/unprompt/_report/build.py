@@ -9,29 +9,30 @@ from typing import TYPE_CHECKING, Any
 from unprompt._files.writing import write_text
 from unprompt._report import numbers
 from unprompt._report.agreement import agreement
-from unprompt._report.cases import sheets
-from unprompt._report.flow import describe, flows
+from unprompt._report.bars import bars, stages
+from unprompt._report.examples import contact_sheet
+from unprompt._report.flow import pipeline
 from unprompt._report.headline import headline
-from unprompt._report.pictures import histogram
-from unprompt._report.record import ablations, record, stages
-from unprompt._report.search import search
-from unprompt._report.source import Run, read_run
+from unprompt._report.histogram import histogram
+from unprompt._report.history import history_chart
+from unprompt._report.record import record
 from unprompt._report.table import table
 from unprompt._report.weights import weights
+from unprompt._runs import files
+from unprompt._runs.run import Run, load_run
+from unprompt._scoring.estimate import verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-REPORT = "report.html"
 
 SECTIONS = {
     "pipeline": "The pipeline",
     "scores": "Scores",
     "weights": "Weights",
     "search": "Search",
-    "pictures": "Test pictures",
+    "images": "Test images",
     "agreement": "Agreement",
-    "cases": "Contact sheet",
+    "examples": "Contact sheet",
     "stages": "Slowest stages",
     "ablations": "Other ways to blend",
     "record": "How to repeat it",
@@ -48,19 +49,16 @@ def build_report(folder: Path) -> str:
         folder: A finished run's folder.
 
     Raises:
-        DataError: It is none, or a file of it is broken.
+        DataError: It is none, or a file of it is missing or broken.
     """
-    run = read_run(folder)
+    run = load_run(folder)
     content = _content(run)
-    present = {name: title for name, title in SECTIONS.items() if content[name]}
-    page = (
-        environment()
-        .get_template("report.html")
-        .render(
-            run=run, headline=headline(run), sections=present, absent=_absent(content), **content
-        )
+    sections = {name: title for name, title in SECTIONS.items() if content[name]}
+    template = environment().get_template("report.html")
+    page = template.render(
+        run=run, headline=headline(run), sections=sections, absent=_absent(run), **content
     )
-    # JSON can hold halves of characters, which are no text that a file could hold.
+    # YAML can spell halves of characters, which no file could hold.
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -75,15 +73,15 @@ def write_report(folder: Path) -> Path:
         OutputError: The file cannot be written.
     """
     page = build_report(folder)
-    write_text(folder / REPORT, page)
-    return folder / REPORT
+    write_text(folder / files.REPORT, page)
+    return folder / files.REPORT
 
 
 def environment() -> Environment:
     """Templates that escape everything, and fail on a name that is not there."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    made = Environment(
+    templates = Environment(
         loader=PackageLoader("unprompt._report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -91,40 +89,39 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     writers = (numbers.fixed, numbers.signed, numbers.percent, numbers.count, numbers.duration)
-    made.filters |= {write.__name__: write for write in (*writers, numbers.interval)}
-    made.globals["plural"] = numbers.plural
-    return made
+    templates.filters |= {write.__name__: write for write in (*writers, numbers.interval)}
+    templates.globals |= {"plural": numbers.plural, "verdict": verdict}
+    return templates
 
 
 def _content(run: Run) -> Mapping[str, Any]:
     """What each section shows; None or empty where it is left out."""
+    scores = run.scores
     return {
-        "pipeline": {"flows": flows(run), "words": describe(run)},
+        "pipeline": pipeline(run),
         "scores": table(run),
         "weights": weights(run),
-        "search": search(run),
-        "pictures": histogram(run),
+        "search": {
+            "history": history_chart(scores.history.values),
+            "importances": bars(scores.importances),
+        },
+        "images": histogram(run),
         "agreement": agreement(run),
-        "cases": sheets(run),
-        "stages": stages(run),
-        "ablations": ablations(run),
-        "record": record(run),
+        "examples": contact_sheet(run),
+        "stages": stages(run.manifest.seconds),
+        "ablations": scores.ablations,
+        "record": record(run.manifest),
     }
 
 
-def _absent(content: Mapping[str, Any]) -> list[str]:
+def _absent(run: Run) -> list[str]:
     """What this run does not hold, in words, so that nobody looks for it."""
-    members, found = content["weights"], content["search"]
+    scores = run.scores
     lacking = {
-        "weights": not members,
-        "leave-one-out gains": not (members and members.gains),
-        "an optimisation history": not (found and found.history),
-        "parameter importances": not (found and found.importances),
-        "the test pictures' cosines": content["pictures"] is None,
-        "predictions of two members to compare": content["agreement"] is None,
-        "a contact sheet": not content["cases"],
-        "times of its stages": content["stages"] is None,
-        "an oracle": not any(row.role == "oracle" for row in content["scores"].frame),
-        "ablations": not content["ablations"],
+        "leave-one-out gains": not scores.leave_one_out,
+        "parameter importances": not scores.importances,
+        "predictions of two members to compare": len(scores.members) == 1,
+        "an oracle": scores.test.oracle is None,
+        "ablations": not scores.ablations,
     }
     return [what for what, missing in lacking.items() if missing]

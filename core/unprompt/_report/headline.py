@@ -2,151 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from unprompt._report.numbers import (
-    FEW_GROUPS,
-    Estimate,
-    estimate,
-    fixed,
-    interval,
-    mapping,
-    number,
-    plural,
-    signed,
-)
-from unprompt._report.source import Run
+from unprompt._report.numbers import fixed, interval, plural, signed
+from unprompt._runs.run import Run
+from unprompt._scoring.estimate import FEW_GROUPS, Estimate, Verdict, verdict
 
-ACROSS = {1: "beat", -1: "are worse than", 0: "cannot be told apart from"}
-WORDS = {1: "better", -1: "worse", 0: "no clear difference"}
-SIDES = {
-    "ensemble": "searched weights",
-    "searched": "best trial",
-    "equal": "equal weights",
-    "best_member": "best member",
-    "floor": "floor",
-    "oracle": "oracle",
+_CLAUSE = {
+    Verdict.BETTER: "beat",
+    Verdict.WORSE: "are worse than",
+    Verdict.UNCLEAR: "cannot be told apart from",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two predictions on the same test pictures.
-
-    Attributes:
-        label: Such as ``blend - equal weights``.
-        difference: Of their mean cosines.
-        words: What may be concluded.
-    """
-
-    label: str
-    difference: Estimate
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class Headline:
-    """What the run found out.
+    """What the run conclusion out.
 
     Attributes:
         verdict: One sentence.
         tone: ``better``, ``worse`` or ``unclear``.
-        score: The blend's mean cosine on test.
-        gap: The share of the gap between floor and oracle that it closes; None without oracle.
-        images: Test pictures.
-        groups: Groups of near-duplicate prompts among them.
-        comparisons: Every paired difference of the run.
+        comparisons: The blend minus another prediction of the test images, by the other's name.
     """
 
     verdict: str
     tone: str
-    score: Estimate | None
-    gap: Estimate | None
-    images: int
-    groups: int
-    comparisons: tuple[Comparison, ...]
+    comparisons: Mapping[str, Estimate]
 
 
 def headline(run: Run) -> Headline:
     """Read the verdict off the paired differences."""
-    blend = run.test.get("ensemble")
-    images, groups = size(run, "images"), size(run, "groups")
-    paired = mapping(run.test.get("paired"))
-    found = {name: one for name, entry in paired.items() if (one := estimate(entry))}
-    verdict, tone = _verdict(run, found, images, groups)
-    return Headline(
-        verdict=verdict,
-        tone=tone,
-        score=estimate(blend),
-        gap=gap_of(blend),
-        images=images,
-        groups=groups,
-        comparisons=tuple(
-            Comparison(compared(name), one, conclusion(one, groups)) for name, one in found.items()
-        ),
-    )
-
-
-def size(run: Run, key: str) -> int:
-    """How many ``images`` or ``groups`` the test split has; 0 where the run does not say."""
-    return int(number(run.test.get(key)) or 0)
-
-
-def gap_of(entry: object) -> Estimate | None:
-    """The gap closed of an entry of ``scores.json``; None where there is no oracle."""
-    return estimate(entry.get("gap_closed")) if isinstance(entry, dict) else None
-
-
-def conclusion(difference: Estimate, groups: int) -> str:
-    """What an interval allows to say, such as ``better``."""
-    if groups < FEW_GROUPS:
-        return f"{plural(groups, 'group')}: too few to tell"
-    return WORDS[difference.sign] if difference.known else "no interval"
-
-
-def compared(name: str) -> str:
-    """``ensemble_minus_best_member`` as ``blend - best member``."""
-    sides = name.split("_minus_")
-    return " \N{MINUS SIGN} ".join(SIDES.get(side, side.replace("_", " ")) for side in sides)
-
-
-def _verdict(run: Run, found: dict[str, Estimate], images: int, groups: int) -> tuple[str, str]:
-    on = f"On {plural(images, 'test picture')}"
-    if len(run.members) == 1:
-        return (
-            f"{on} there is one member, {run.members[0]}, so there is nothing to weigh.",
-            "unclear",
-        )
-    best = run.test.get("best_member")
-    targets = {
-        "ensemble_minus_equal": "equal weights",
-        "ensemble_minus_best_member": f"the best member, {best}," if best else "the best member",
+    sentence, tone = _sentence(run)
+    paired = run.scores.test.paired
+    comparisons = {
+        "best member": paired.ensemble_minus_best_member,
+        "equal weights": paired.ensemble_minus_equal,
+        "best trial": paired.ensemble_minus_best_trial,
+        "floor": paired.ensemble_minus_floor,
     }
-    pairs = [(found[key], target) for key, target in targets.items() if key in found]
-    if not pairs:
-        return "The run holds no comparison with equal weights or the best member.", "unclear"
-    if groups < FEW_GROUPS:
-        fall = "falls" if groups == 1 else "fall"
-        said = " and ".join(f"{_amount(one)} to {target.rstrip(',')}" for one, target in pairs)
-        few = f"{plural(images, 'test picture')} {'falls' if images == 1 else fall} into"
-        return f"{few} {plural(groups, 'group')}: too few to tell ({said}).", "unclear"
-    signs = [one.sign for one, _ in pairs]
-    clauses = [_clause(one, target) for one, target in pairs]
-    same = len(set(signs)) == 1
+    return Headline(sentence, tone, comparisons)
+
+
+def _sentence(run: Run) -> tuple[str, str]:
+    """The verdict and its tone."""
+    members, test = run.scores.members, run.scores.test
+    images = plural(test.images, "test image")
+    if len(members) == 1:
+        nothing = f"there is one member, {members[0]}, so there is nothing to weigh"
+        return f"On {images} {nothing}.", "unclear"
+    pairs = [
+        (test.paired.ensemble_minus_equal, "equal weights"),
+        (test.paired.ensemble_minus_best_member, f"the best member, {test.best_member}"),
+    ]
+    if test.groups < FEW_GROUPS:
+        fall = "falls" if test.images == 1 else "fall"
+        amounts = " and ".join(f"{_amount(value)} to {other}" for value, other in pairs)
+        groups = plural(test.groups, "group")
+        return f"{images} {fall} into {groups}: too few to tell ({amounts}).", "unclear"
+    verdicts = [verdict(value, test.groups) for value, _ in pairs]
+    clauses = [_clause(*pair, conclusion) for pair, conclusion in zip(pairs, verdicts, strict=True)]
+    same = verdicts[0] == verdicts[1]
     if same:  # one verb for both
-        clauses[1:] = [clause.removeprefix(f"{ACROSS[signs[0]]} ") for clause in clauses[1:]]
-    tone = "better" if min(signs) > 0 else "worse" if min(signs) < 0 else "unclear"
-    return f"{on} the searched weights {(' and ' if same else ', but ').join(clauses)}.", tone
+        clauses[1] = clauses[1].removeprefix(f"{_CLAUSE[verdicts[0]]} ")
+    sentence = f"On {images} the searched weights {(' and ' if same else ', but ').join(clauses)}."
+    if Verdict.WORSE in verdicts:
+        return sentence, "worse"
+    return sentence, "better" if same and Verdict.BETTER in verdicts else "unclear"
 
 
-def _clause(difference: Estimate, target: str) -> str:
-    if difference.sign == 0 or difference.low is None or difference.high is None:
-        return f"{ACROSS[0]} {target.rstrip(',')} ({_amount(difference)})"
-    far = difference
-    if difference.sign < 0:  # "worse by" says the direction already
-        far = Estimate(-difference.score, -difference.high, -difference.low)
-    return f"{ACROSS[difference.sign]} {target} by {fixed(far.score)} {interval(far)}"
+def _clause(difference: Estimate, other: str, conclusion: Verdict) -> str:
+    if conclusion == Verdict.UNCLEAR:
+        return f"{_CLAUSE[conclusion]} {other} ({_amount(difference)})"
+    # "worse by" says the direction already
+    lead = difference.negated() if conclusion == Verdict.WORSE else difference
+    by = ", by" if "," in other else " by"  # a comma also after the member's name
+    return f"{_CLAUSE[conclusion]} {other}{by} {fixed(lead.score)} {interval(lead)}"
 
 
 def _amount(difference: Estimate) -> str:
-    return f"{signed(difference.score)} {interval(difference, 'signed')}".rstrip()
+    return f"{signed(difference.score)} {interval(difference, 'signed')}"

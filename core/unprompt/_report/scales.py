@@ -1,7 +1,7 @@
 """Axes: where a value lies on a chart, and which round numbers to write beside it.
 
-Charts are as wide as the page, so places across are percentages and places down are pixels: text
-in a chart then keeps its size on a telephone and on a wide screen.
+Charts are as wide as the page, so positions across are percentages and positions down are pixels:
+text in a chart then keeps its size on a phone and on a wide screen.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A straight line from values to places.
+    """A straight line from values to positions.
 
     Attributes:
         low: The value at `start`.
         high: The value at `end`; above `low`.
-        start: A place, in percent of the width or in pixels from the top.
-        end: The place of `high`; may be smaller than `start`.
+        start: A position, in percent of the width or in pixels from the top.
+        end: The position of `high`; may be smaller than `start`.
     """
 
     low: float
@@ -46,14 +46,14 @@ class Scale:
     def over(
         cls, values: Iterable[float], start: float = 0.0, end: float = 100.0, *, pad: float = 0.04
     ) -> Scale:
-        """A scale that all values fit on, with ``pad`` of their range on both sides."""
-        found = list(values) or [0.0, 1.0]
-        low, high = min(found), max(found)
+        """A scale that all values (one or more) fit on, ``pad`` of their range on both sides."""
+        ordered = sorted(values)
+        low, high = ordered[0], ordered[-1]
         room = (high - low) * pad if high - low > 1e-9 else max(abs(high), 1.0) * 0.05
         return cls(low - room, high + room, start, end)
 
     def at(self, value: float) -> float:
-        """The place of ``value``, two digits; what is off the scale is put at its end."""
+        """The position of ``value``, two digits; what is off the scale is put at its end."""
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + min(max(share, 0.0), 1.0) * (self.end - self.start), 2)
 
@@ -75,3 +75,8 @@ def nice_step(rough: float) -> float:
         if times * power >= rough * (1 - 1e-9):
             return float(times * power)
     return 10 * power
+
+
+def anchor(x: float) -> str:
+    """The end of a text that stands at ``x`` percent of the width, so that it stays on the page."""
+    return "start" if x < 25 else "end" if x > 75 else "middle"

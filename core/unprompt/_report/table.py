@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from unprompt._report.headline import gap_of
-from unprompt._report.numbers import Estimate, estimate, mapping, number
-from unprompt._report.scales import Scale, Tick
-from unprompt._report.source import Run
-from unprompt.types import Json
+from unprompt._report.scales import Scale, Tick, anchor
+from unprompt._runs.run import Run
+from unprompt._runs.scores import MemberScore
+from unprompt._scoring.estimate import Estimate
 
 ROW = 42
 """Pixels from one line of the dot plot to the next."""
@@ -21,13 +22,16 @@ LEFT = 24.0
 RIGHT = 86.0
 """Percent of the width where the dots end; the scores as numbers stand behind it."""
 
+Limit = Literal["floor", "oracle"]
+LIMITS: tuple[Limit, ...] = ("floor", "oracle")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A line of the score table.
 
     Attributes:
-        label: A member's name, or what the blend is.
+        label: A member's name, or what else it is.
         role: ``member``, ``equal``, ``searched``, ``ensemble``, ``floor`` or ``oracle``.
         holdout: Mean cosine there.
         test: Mean cosine there.
@@ -37,19 +41,19 @@ class Row:
 
     label: str
     role: str
-    holdout: float | None
-    test: Estimate | None
-    gap: Estimate | None
+    holdout: float
+    test: Estimate
+    gap: Estimate | None = None
     best: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Dot:
-    """A row as a dot with its interval.
+class Mark:
+    """A row on the dot plot: a dot with its interval, or a line and a band over the whole height.
 
     Attributes:
         row: The row.
-        y: Pixels from the top.
+        y: Of the dot's row, or of the line's name; pixels from the top.
         x: Percent of the width.
         low: The interval's lower end, percent of the width.
         high: Its upper end.
@@ -61,19 +65,10 @@ class Dot:
     low: float
     high: float
 
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Floor or oracle: a line over the whole height with its interval as a band."""
-
-    label: str
-    role: str
-    x: float
-    low: float
-    high: float
-    y: int
-    anchor: str
-    value: float
+    @property
+    def anchor(self) -> str:
+        """Of the name."""
+        return anchor(self.x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +77,15 @@ class DotPlot:
 
     Attributes:
         dots: Members, best first, then the blends.
-        frames: Floor and oracle, where known.
+        limits: Floor, and oracle where known.
         ticks: Of the axis, percent of the width.
         right: Where the lines of the dots end, percent of the width.
         top: Where the lines begin, pixels.
         bottom: Where the axis lies, pixels.
     """
 
-    dots: tuple[Dot, ...]
-    frames: tuple[Frame, ...]
+    dots: tuple[Mark, ...]
+    limits: tuple[Mark, ...]
     ticks: tuple[Tick, ...]
     right: float
     top: int
@@ -99,79 +94,65 @@ class DotPlot:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The section: rows, plot, and how much better the holdout looked.
+    """The section.
 
     Attributes:
         rows: Members, best first, then the blends.
-        frame: Floor and oracle.
-        plot: The rows as dots.
-        optimism: The blend's score on holdout minus that on test; None where not known.
+        limits: Floor, and oracle where known.
+        plot: The same as dots.
     """
 
     rows: tuple[Row, ...]
-    frame: tuple[Row, ...]
+    limits: tuple[Row, ...]
     plot: DotPlot
-    optimism: float | None
 
 
 def table(run: Run) -> Table:
     """Lay out every score of the run."""
-    members = [_row(run, name, "member", "members", name) for name in run.members]
-    members.sort(key=lambda row: -(row.test.score if row.test else -2.0))
-    blends = [_row(run, "equal weights", "equal", "equal")]
-    if "searched" in run.test:
-        blends.append(_row(run, "best trial", "searched", "searched"))
-    blends.append(_row(run, "searched weights", "ensemble", "ensemble"))
-    rows = tuple(row for row in (*members, *blends) if row.test or row.role != "equal")
-    frame = tuple(row for role in ("floor", "oracle") if (row := _frame_row(run, role)))
-    optimism = number(run.part("optimism").get("score"))
-    return Table(rows, frame, dot_plot(rows, frame), optimism)
+    holdout, test = run.scores.holdout, run.scores.test
+    members = [
+        _row(name, "member", holdout.members[name], score, best=name == test.best_member)
+        for name, score in test.members.items()
+    ]
+    members.sort(key=lambda row: -row.test.score)
+    blends = [
+        _row("equal weights", "equal", holdout.equal, test.equal),
+        _row("best trial", "searched", holdout.searched, test.searched),
+        _row("searched weights", "ensemble", holdout.ensemble, test.ensemble),
+    ]
+    limits = [row for name in LIMITS if (row := _limit(run, name))]
+    rows = (*members, *blends)
+    return Table(rows, tuple(limits), dot_plot(rows, limits))
 
 
-def _row(run: Run, label: str, role: str, *path: str) -> Row:
-    holdout: Json = run.split("holdout")
-    test: Json = run.test
-    for key in path:
-        holdout, test = mapping(holdout).get(key), mapping(test).get(key)
-    best = role == "member" and label == run.test.get("best_member")
-    score = number(mapping(holdout).get("score"))
-    return Row(label, role, score, estimate(test), gap_of(test), best)
+def _row(
+    label: str, role: str, holdout: MemberScore, test: MemberScore, *, best: bool = False
+) -> Row:
+    return Row(label, role, holdout.score, test, test.gap_closed, best)
 
 
-def _frame_row(run: Run, role: str) -> Row | None:
-    test = estimate(run.test, role, f"{role}_ci95")
-    return Row(role, role, number(run.split("holdout").get(role)), test, None) if test else None
+def _limit(run: Run, name: Limit) -> Row | None:
+    holdout, test = run.scores.holdout.limit(name), run.scores.test.limit(name)
+    return Row(name, name, holdout.score, test) if holdout and test else None
 
 
-def dot_plot(rows: tuple[Row, ...], frame: tuple[Row, ...]) -> DotPlot:
-    """Place rows and frame; a row without a score is in the table only."""
-    shown = [row for row in rows if row.test]
-    values = [end for row in (*shown, *frame) if row.test for end in _ends(row.test)]
-    scale = Scale.over(values, LEFT, RIGHT)
-    dots = tuple(_dot(row, TOP + ROW * i, scale) for i, row in enumerate(shown))
-    places = [scale.at(row.test.score) for row in frame if row.test]
-    near = len(places) == 2 and abs(places[0] - places[1]) < NEAR
-    frames = tuple(
-        _frame(row, row.test, scale, 28 if near and row.role == "oracle" else 12)
-        for row in frame
-        if row.test
+def dot_plot(rows: Sequence[Row], limits: Sequence[Row]) -> DotPlot:
+    """Place rows and limits."""
+    ends = [end for row in (*rows, *limits) for end in (row.test.score, *row.test.ci95)]
+    scale = Scale.over(ends, LEFT, RIGHT)
+    xs = [scale.at(row.test.score) for row in limits]
+    near = max(xs) - min(xs) < NEAR
+    return DotPlot(
+        dots=tuple(_mark(row, TOP + ROW * i + 22, scale) for i, row in enumerate(rows)),
+        limits=tuple(
+            _mark(row, 28 if near and row.role == "oracle" else 12, scale) for row in limits
+        ),
+        ticks=tuple(scale.ticks()),
+        right=RIGHT,
+        top=TOP - 12,
+        bottom=TOP + ROW * len(rows) + 2,
     )
-    return DotPlot(dots, frames, tuple(scale.ticks()), RIGHT, TOP - 12, TOP + ROW * len(dots) + 2)
 
 
-def _dot(row: Row, top: int, scale: Scale) -> Dot:
-    low, mean, high = map(scale.at, _ends(row.test)) if row.test else (0.0, 0.0, 0.0)
-    return Dot(row, top + 22, mean, low, high)
-
-
-def _frame(row: Row, test: Estimate, scale: Scale, y: int) -> Frame:
-    low, mean, high = map(scale.at, _ends(test))
-    anchor = "start" if mean < 25 else "end" if mean > 75 else "middle"
-    return Frame(row.label, row.role, mean, low, high, y, anchor, test.score)
-
-
-def _ends(value: Estimate) -> tuple[float, float, float]:
-    """Lower end, mean and upper end; the mean three times where there is no interval."""
-    if value.low is None or value.high is None:
-        return value.score, value.score, value.score
-    return value.low, value.score, value.high
+def _mark(row: Row, y: int, scale: Scale) -> Mark:
+    return Mark(row, y, *map(scale.at, (row.test.score, row.test.low, row.test.high)))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from unprompt._report.numbers import Estimate, estimate, mapping, number
-from unprompt._report.source import Run
-from unprompt.types import Json
+from unprompt._runs.run import Run
+from unprompt._scoring.estimate import Verdict, verdict
+from unprompt._search.drop import Contribution
+
+_WORDS = {
+    Verdict.BETTER: "helps",
+    Verdict.WORSE: "hurts on test",
+    Verdict.UNCLEAR: "no clear difference on test",
+    Verdict.TOO_FEW: str(Verdict.TOO_FEW),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +23,16 @@ class Weight:
     Attributes:
         member: Its name.
         weight: Its weight; the largest is usually 1.
-        share: Percent of the sum of all weights.
-        test: The blend's score minus that of the blend without it; None where not known.
-        holdout: The same on the holdout.
-        words: What that means; empty where nothing is known.
-        flagged: Whether leaving it out does not hurt.
+        share: Of the sum of all weights, 0..1.
+        contribution: What the blend gains by it; None for a member that is not used, or alone.
+        words: What that means; empty for a member that is alone.
     """
 
     member: str
-    weight: float | None
+    weight: float
     share: float
-    test: Estimate | None
-    holdout: Estimate | None
+    contribution: Contribution | None
     words: str
-    flagged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,42 +41,33 @@ class Weights:
 
     Attributes:
         rows: Largest weight first.
-        gains: Whether the run knows what members are worth.
+        contributions: Whether there is more than one used member.
         spare: Members that could be left out.
     """
 
     rows: tuple[Weight, ...]
-    gains: bool
+    contributions: bool
     spare: tuple[str, ...]
 
 
-def weights(run: Run) -> Weights | None:
-    """Read weights and gains; None where the run has no weights."""
-    found = {str(name): number(weight) for name, weight in run.part("weights").items()}
-    if not found:
-        return None
-    total = sum(weight for weight in found.values() if weight) or 1.0
-    left_out = run.part("leave_one_out")
+def weights(run: Run) -> Weights:
+    """Weights and contributions of all members."""
+    total, contributions = sum(run.weights.values()), run.scores.leave_one_out
     rows = [
-        _weight(name, weight, total, mapping(left_out.get(name))) for name, weight in found.items()
+        Weight(name, weight, weight / total, contributions.get(name), _words(name, run))
+        for name, weight in run.weights.items()
     ]
-    rows.sort(key=lambda row: -(row.weight or 0.0))
-    gains = any(row.test or row.holdout for row in rows)
-    return Weights(tuple(rows), gains, tuple(row.member for row in rows if row.flagged))
+    rows.sort(key=lambda row: -row.weight)
+    spare = [row.member for row in rows if row.contribution and row.contribution.flagged]
+    return Weights(tuple(rows), bool(contributions), tuple(spare))
 
 
-def _weight(name: str, weight: float | None, total: float, entry: Mapping[str, Json]) -> Weight:
-    test, holdout = estimate(entry.get("test")), estimate(entry.get("holdout"))
-    flagged = entry.get("flagged") is True
-    share = round(100 * (weight or 0.0) / total, 2)
-    return Weight(name, weight, share, test, holdout, _words(weight, test, flagged), flagged)
-
-
-def _words(weight: float | None, test: Estimate | None, flagged: bool) -> str:
-    if weight == 0:
+def _words(name: str, run: Run) -> str:
+    if run.weights[name] == 0:
         return "not used"
-    if flagged:
-        return "removing it does not hurt"
-    if test is None:
+    contribution = run.scores.leave_one_out.get(name)
+    if contribution is None:
         return ""
-    return {1: "helps", -1: "hurts on test", 0: "no clear difference on test"}[test.sign]
+    if contribution.flagged:
+        return "removing it does not hurt"
+    return _WORDS[verdict(contribution.test, run.scores.test.groups)]

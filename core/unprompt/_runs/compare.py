@@ -10,7 +10,7 @@ import numpy as np
 from unprompt._config.models import ScoreConfig
 from unprompt._runs.run import Run, load_run
 from unprompt._runs.scores import ENSEMBLE
-from unprompt._scoring.estimate import Estimate, Number, Result, Verdict, verdict
+from unprompt._scoring.estimate import Estimate, Result, Verdict, verdict
 from unprompt._scoring.intervals import score
 from unprompt.errors import DataError, named
 from unprompt.types import DoubleArray
@@ -32,7 +32,7 @@ class Standing(Result):
     """
 
     name: str
-    score: Number
+    score: float
     minus_first: Difference | None
 
 

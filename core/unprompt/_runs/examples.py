@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from unprompt._data.tables import read_rows, texts
-from unprompt._scoring.estimate import Number, Result
+from unprompt._scoring.estimate import Result
 from unprompt.embeddings import check_distinct
 from unprompt.errors import DataError, named
 from unprompt.types import Json
@@ -20,7 +20,7 @@ class ExampleEvidence(Result):
     """One readable reason for a prediction; see `unprompt.Evidence`."""
 
     text: str
-    score: Number
+    score: float
     kind: str
 
 
@@ -43,8 +43,8 @@ class Example(Result):
     image: str
     prompt: str
     predicted: str | None
-    cosine: Number
-    members: Mapping[str, Number]
+    cosine: float
+    members: Mapping[str, float]
     evidence: Mapping[str, tuple[ExampleEvidence, ...]]
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from unprompt._scoring.estimate import Estimate, Number, Result
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from unprompt._scoring.estimate import Estimate, Result
 from unprompt._search.drop import Contribution
 from unprompt._search.summary import SearchSummary
 
@@ -68,12 +71,12 @@ class SplitScores(SplitSize):
     equal: MemberScore
     searched: MemberScore
     ensemble: MemberScore
-    floor: Number
-    floor_ci95: tuple[Number, Number]
-    oracle: Number | None = None
-    oracle_ci95: tuple[Number, Number] | None = None
-    gap_closed: Number | None = None
-    gap_closed_ci95: tuple[Number, Number] | None = None
+    floor: float
+    floor_ci95: tuple[float, float]
+    oracle: float | None = None
+    oracle_ci95: tuple[float, float] | None = None
+    gap_closed: float | None = None
+    gap_closed_ci95: tuple[float, float] | None = None
     best_member: str
     paired: Paired
 
@@ -94,14 +97,14 @@ class Leak(Result):
         train_test_max_cosine: To the test split.
     """
 
-    train_holdout_max_cosine: Number | None = None
-    train_test_max_cosine: Number
+    train_holdout_max_cosine: float | None = None
+    train_test_max_cosine: float
 
 
 class Optimism(Result):
     """The blend's score on the holdout, where its weights were chosen, minus that on test."""
 
-    score: Number
+    score: float
 
 
 class AblationScore(Estimate):
@@ -117,8 +120,8 @@ class AblationScore(Estimate):
 class History(Result):
     """The value of each finished trial, and the best so far."""
 
-    values: tuple[Number, ...]
-    best: tuple[Number, ...]
+    values: Annotated[tuple[float, ...], Field(min_length=1)]
+    best: tuple[float, ...]
 
 
 class Scores(Result):
@@ -142,8 +145,8 @@ class Scores(Result):
     """
 
     experiment: str
-    weights: Mapping[str, Number]
-    searched_weights: Mapping[str, Number]
+    weights: Mapping[str, float]
+    searched_weights: Mapping[str, float]
     options: Mapping[str, Mapping[str, Any]]
     search: SearchSummary
     train: SplitSize
@@ -154,7 +157,19 @@ class Scores(Result):
     leave_one_out: Mapping[str, Contribution]
     ablations: Mapping[str, AblationScore]
     history: History
-    importances: Mapping[str, Number]
+    importances: Mapping[str, float]
+
+    @model_validator(mode="after")
+    def _check_members(self) -> Scores:
+        """Every reader looks members up by name."""
+        for name in EVALUATED:
+            split = self.split(name)
+            if split.members.keys() != self.weights.keys() or split.best_member not in self.weights:
+                what = f"other members in `{name}` than in `weights`"
+                raise PydanticCustomError("members", "{what}", {"what": what})
+        if not any(self.weights.values()):
+            raise PydanticCustomError("weights", "every weight is 0")
+        return self
 
     def split(self, name: str) -> SplitScores:
         """The scores of ``holdout`` or ``test``."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 FEW_GROUPS = 10
 """With fewer groups a bootstrap interval is far too narrow to conclude anything from."""
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-
 
 class Result(BaseModel):
-    """The base of everything that a run writes as JSON: frozen, and closed to unknown keys."""
+    """The base of everything that a run writes as JSON: frozen, closed, and finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Estimate(Result):
@@ -27,8 +24,8 @@ class Estimate(Result):
         ci95: Lower and upper end of the interval.
     """
 
-    score: Number
-    ci95: tuple[Number, Number]
+    score: float
+    ci95: tuple[float, float]
 
     @property
     def low(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,29 @@ from unprompt.errors import DataError
 from unprompt.types import DoubleArray
 
 _BLOCK = 64  # resamples at a time: bounds memory to 64 x groups
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How means over a split's images get their 95 % intervals: the same draws for all of them.
+
+    Attributes:
+        groups: The group of each image.
+        samples: Bootstrap resamples.
+        seed: Of the bootstrap.
+    """
+
+    groups: Sequence[str]
+    samples: int
+    seed: int
+
+    def mean(self, values: DoubleArray) -> Estimate:
+        """The mean of one number per image, of shape (N,); see `score`."""
+        return score(values, self.groups, samples=self.samples, seed=self.seed)
+
+    def gap_closed(self, values: DoubleArray, floor: DoubleArray, oracle: DoubleArray) -> Estimate:
+        """The share of the gap between floor and oracle; see `gap_closed`."""
+        return gap_closed(values, floor, oracle, self.groups, samples=self.samples, seed=self.seed)
 
 
 def score(values: DoubleArray, groups: Sequence[str], *, samples: int, seed: int) -> Estimate:

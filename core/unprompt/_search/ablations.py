@@ -21,7 +21,7 @@ _STRENGTHS = (1e3, 1e2, 1e1, 1e0, 1e-1, 1e-2, 1e-3)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stacked:
-    """Predictions and targets of one split, rows in the same order of pictures.
+    """Predictions and targets of one split, rows in the same order of images.
 
     Attributes:
         members: float32 of shape (M, N, D): rows of any length, as the members gave them.
@@ -31,9 +31,9 @@ class Stacked:
     members: FloatArray
     targets: FloatArray
 
-    def rows(self, chosen: npt.NDArray[np.intp]) -> Stacked:
-        """Some pictures only."""
-        return Stacked(self.members[:, chosen], self.targets[chosen])
+    def rows(self, indices: npt.NDArray[np.intp]) -> Stacked:
+        """Some images only."""
+        return Stacked(self.members[:, indices], self.targets[indices])
 
     def unit(self) -> Stacked:
         """With every member's rows at length 1, as our own blend has them."""
@@ -46,14 +46,14 @@ def no_normalisation(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> 
     Args:
         holdout: To fit weights on.
         test: To score.
-        groups: Not used here; the group of each holdout picture.
+        groups: Not used here; the group of each holdout image.
 
     Returns:
-        Cosines of the test pictures, float64 of shape (N_test,).
+        Cosines of the test images, float64 of shape (N_test,).
     """
     # A length per member is only another unit for its weight; alike, the search is well scaled.
-    wide = np.linalg.norm(holdout.members, axis=2).mean(axis=1, dtype=np.float64)  # (M,)
-    scale = (1 / np.where(wide > 0, wide, 1.0)).astype(np.float32)[:, None, None]
+    length = np.linalg.norm(holdout.members, axis=2).mean(axis=1, dtype=np.float64)  # (M,)
+    scale = (1 / np.where(length > 0, length, 1.0)).astype(np.float32)[:, None, None]
     weights = _plain_weights(Stacked(holdout.members * scale, holdout.targets))
     return cosine(_blend(test.members * scale, weights[:, None]), test.targets)
 
@@ -68,10 +68,10 @@ def per_dimension(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> Dou
     Args:
         holdout: To fit weights on, and to choose the strength by.
         test: To score.
-        groups: The group of each holdout picture; never split between folds.
+        groups: The group of each holdout image; never split between folds.
 
     Returns:
-        Cosines of the test pictures, float64 of shape (N_test,).
+        Cosines of the test images, float64 of shape (N_test,).
 
     Raises:
         DataError: The holdout has fewer than two groups.
@@ -90,10 +90,10 @@ def ridge_stack(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> Doubl
     Args:
         holdout: To fit the map on, and to choose the penalty by.
         test: To score.
-        groups: The group of each holdout picture; never split between folds.
+        groups: The group of each holdout image; never split between folds.
 
     Returns:
-        Cosines of the test pictures, float64 of shape (N_test,).
+        Cosines of the test images, float64 of shape (N_test,).
 
     Raises:
         DataError: The holdout has fewer than two groups.
@@ -114,17 +114,17 @@ def _cross_validated(
 ) -> DoubleArray:
     """Choose a strength on the holdout's folds, fit on all of it, give the cosines on test."""
     sums = np.zeros(len(strengths))
-    for learn, judge in _folds(groups):
-        judged = holdout.rows(judge)
-        for place, model in enumerate(fit(holdout.rows(learn), strengths)):
-            sums[place] += cosine(predict(judged.members, model), judged.targets).sum()
+    for fitted, scored in _folds(groups):
+        fold = holdout.rows(scored)
+        for index, model in enumerate(fit(holdout.rows(fitted), strengths)):
+            sums[index] += cosine(predict(fold.members, model), fold.targets).sum()
     best = strengths[int(np.argmax(sums))]
     (model,) = fit(holdout, [best])
     return cosine(predict(test.members, model), test.targets)
 
 
 def _folds(groups: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """Rows to learn from and rows to judge by; each row is judged once."""
+    """Rows to fit on and rows to score; each row is scored once."""
     from sklearn.model_selection import GroupKFold
 
     count = len(set(groups))
@@ -138,7 +138,7 @@ def _folds(groups: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.intp], npt.ND
 
 def _plain_weights(stacked: Stacked) -> DoubleArray:
     """The best weight per member, float64 of shape (M,)."""
-    objective = GramObjective.of(stacked.members, stacked.targets)
+    objective = GramObjective.from_predictions(stacked.members, stacked.targets)
     return np.array(polish(objective, np.ones(len(stacked.members))).weights)
 
 
@@ -161,22 +161,22 @@ def _pulled_weights(stacked: Stacked, strengths: Sequence[float]) -> Iterator[Do
     )
     # Least squares shortens an unsure prediction; pulled to this length, only ratios differ.
     weights = weights * cosine(blended, stacked.targets).mean()
-    gram = np.array([[_by_dimension(one, two) for two in rows] for one in rows])  # (M, M, D)
-    right = np.array([_by_dimension(one, stacked.targets) for one in rows])  # (M, D)
+    gram = np.array([[_by_dimension(a, b) for b in rows] for a in rows])  # (M, M, D)
+    right = np.array([_by_dimension(a, stacked.targets) for a in rows])  # (M, D)
     unit_pull = float(np.einsum("mmd->", gram)) / right.size or 1.0
     for strength in strengths:
         if np.isinf(strength):
             yield np.repeat(weights[:, None], right.shape[1], axis=1)
             continue
         pull = strength * unit_pull
-        left = gram.transpose(2, 0, 1) + pull * np.eye(len(rows))  # (D, M, M)
-        solved = np.linalg.solve(left, (right + pull * weights[:, None]).T[:, :, None])
+        matrices = gram.transpose(2, 0, 1) + pull * np.eye(len(rows))  # (D, M, M)
+        solved = np.linalg.solve(matrices, (right + pull * weights[:, None]).T[:, :, None])
         yield solved[:, :, 0].T
 
 
-def _by_dimension(one: FloatArray, two: FloatArray) -> DoubleArray:
+def _by_dimension(a: FloatArray, b: FloatArray) -> DoubleArray:
     """The products of two arrays (N, D), summed over rows: float64 of shape (D,)."""
-    summed: DoubleArray = np.einsum("nd,nd->d", one, two, dtype=np.float64)
+    summed: DoubleArray = np.einsum("nd,nd->d", a, b, dtype=np.float64)
     return summed
 
 
@@ -189,9 +189,9 @@ def _linear_maps(stacked: Stacked, strengths: Sequence[float]) -> Iterator[Doubl
     gram, right = (x @ x.T, y) if dual else (x.T @ x, x.T @ y)
     unit_penalty = float(np.trace(gram)) / x.shape[1] or 1.0
     for strength in strengths:
-        left = gram.copy()
-        left.flat[:: len(left) + 1] += strength * unit_penalty
-        solved = cho_solve(cho_factor(left, overwrite_a=True, check_finite=False), right)
+        penalised = gram.copy()
+        penalised.flat[:: len(penalised) + 1] += strength * unit_penalty
+        solved = cho_solve(cho_factor(penalised, overwrite_a=True, check_finite=False), right)
         yield x.T @ solved if dual else solved
 
 

@@ -1,18 +1,50 @@
-"""What each member is worth to the blend, and the blend without those that are worth nothing."""
+"""What each member contributes to the blend, and the blend without those that contribute nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from unprompt._scoring.estimate import Estimate, Result
-from unprompt._scoring.intervals import score
+from unprompt._scoring.intervals import Bootstrap
 from unprompt._search.objective import GramObjective
 from unprompt._search.polish import Bounds, polish
-from unprompt.types import DoubleArray
 
-_NOTHING = 1e-9
+_ROUNDING = 1e-9
 """A gain below this is rounding: a member of weight 0 leaves such differences behind."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredSplit:
+    """M members on one split.
+
+    Attributes:
+        objective: The split's mean cosine as a function of M weights.
+        bootstrap: Gives the intervals of differences there.
+    """
+
+    objective: GramObjective
+    bootstrap: Bootstrap
+
+    def difference(self, weights: Sequence[float], others: Sequence[float]) -> Estimate:
+        """Mean cosine under M weights minus that under M others, image by image."""
+        return self.bootstrap.mean(self.objective.cosines(weights) - self.objective.cosines(others))
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedMembers:
+    """The members of a blend.
+
+    Attributes:
+        names: M names.
+        weights: M weights, best those that `polish` found on the holdout.
+        bounds: As in `polish`.
+    """
+
+    names: Sequence[str]
+    weights: Sequence[float]
+    bounds: Bounds | None = None
 
 
 class Contribution(Result):
@@ -31,151 +63,102 @@ class Contribution(Result):
     flagged: bool
 
 
-class Pruned(NamedTuple):
-    """The blend that is left.
+class Reduced(NamedTuple):
+    """A blend without the members that it does not need.
 
     Attributes:
-        kept: Names in their order.
-        weights: Theirs, re-fitted on the holdout; as `polish` gives them.
-        dropped: The other names, in the order in which they went.
+        weights: M weights, re-fitted on the holdout; 0 for members that were dropped.
+        dropped: Their names, in the order in which they went.
     """
 
-    kept: tuple[str, ...]
     weights: tuple[float, ...]
     dropped: tuple[str, ...]
 
 
-def subset(objective: GramObjective, keep: Sequence[int]) -> GramObjective:
-    """The objective over some members only, in the order of ``keep``."""
-    return objective.subset(keep)
-
-
 def leave_one_out(
-    holdout: GramObjective,
-    test: GramObjective,
-    weights: Sequence[float],
-    groups_holdout: Sequence[str],
-    groups_test: Sequence[str],
-    names: Sequence[str],
-    *,
-    samples: int,
-    seed: int,
-    bounds: Bounds | None = None,
+    members: WeightedMembers, holdout: ScoredSplit, test: ScoredSplit
 ) -> dict[str, Contribution]:
-    """The gain by each member: the full blend against the others, whose weights are fitted again.
+    """Compare the full blend with the others' for each member, whose weights are fitted again.
 
     A member is flagged by the holdout alone: where its interval there covers 0 or lies below.
     Whoever drops members by their test scores has fitted the blend to the test split, and what
     is then reported on it is too good. The gain on test is there to be read only.
 
     Args:
-        holdout: What weights are fitted on; M members.
+        members: The full blend.
+        holdout: What weights are fitted on.
         test: The same members on test.
-        weights: M weights, best those that `polish` found on the holdout.
-        groups_holdout: The group of each holdout picture.
-        groups_test: The group of each test picture.
-        names: M names.
-        samples: Bootstrap resamples behind each 95 % interval of the paired differences.
-        seed: Of the bootstrap.
-        bounds: As in `polish`.
 
     Returns:
-        A gain by name, in the order of ``names``; empty where there is but one member.
+        Contributions by name, in the order of the members; empty where there is but one.
 
     Raises:
         DataError: Weights that `polish` refuses.
     """
-    if len(names) == 1:
-        return {}
-    gains: dict[str, Contribution] = {}
-    for place, (name, weight) in enumerate(zip(names, weights, strict=True)):
-        keep = _others(place, len(names))
-        rest = _refit(holdout, weights, keep, bounds)
-        held = _lost(holdout, weights, keep, rest)
-        tested = _lost(test, weights, keep, rest)
-        gain = score(held, groups_holdout, samples=samples, seed=seed)
-        reported = score(tested, groups_test, samples=samples, seed=seed)
-        gains[name] = Contribution(
-            weight=weight, test=reported, holdout=gain, flagged=_flagged(gain)
+    contributions: dict[str, Contribution] = {}
+    count = len(members.names)
+    for index, (name, weight) in enumerate(zip(members.names, members.weights, strict=True)):
+        others = [other for other in range(count) if other != index]
+        if not others:
+            break
+        refitted = _refit(holdout.objective, members.weights, others, members.bounds)
+        on_holdout = holdout.difference(members.weights, refitted)
+        on_test = test.difference(members.weights, refitted)
+        contributions[name] = Contribution(
+            weight=weight,
+            test=on_test,
+            holdout=on_holdout,
+            flagged=_shows_no_gain(on_holdout),
         )
-    return gains
+    return contributions
 
 
-def prune(
-    holdout: GramObjective,
-    weights: Sequence[float],
-    groups: Sequence[str],
-    names: Sequence[str],
-    *,
-    samples: int,
-    seed: int,
-    bounds: Bounds | None = None,
-) -> Pruned:
-    """Drop members, the least useful first, until each one that is left shows a gain.
+def drop_members(members: WeightedMembers, holdout: ScoredSplit) -> Reduced:
+    """Drop members, the least useful first, until each one that is kept shows a gain.
 
     After each drop the weights are fitted again and all gains measured anew: two members that
     know the same are worth nothing beside each other, but one of them has to stay.
 
     Args:
+        members: The full blend.
         holdout: What weights are fitted on and gains measured on; test has no say here.
-        weights: M weights, best those that `polish` found.
-        groups: The group of each holdout picture.
-        names: M names.
-        samples: As in `leave_one_out`.
-        seed: As in `leave_one_out`.
-        bounds: As in `polish`.
 
     Returns:
-        At least one name is kept. Where none goes, the weights are those given.
+        At least one weight is above 0. Where no member goes, the weights are those given.
 
     Raises:
         DataError: Weights that `polish` refuses.
     """
-    left = list(range(len(names)))
-    now, dropped = tuple(weights), list[str]()
-    while len(left) > 1:
-        here, limits = holdout.subset(left), _at(bounds, left)
-        found: list[tuple[float, int, tuple[float, ...]]] = []
-        for place in range(len(left)):
-            keep = _others(place, len(left))
-            rest = _refit(here, now, keep, limits)
-            gain = score(_lost(here, now, keep, rest), groups, samples=samples, seed=seed)
-            if _flagged(gain):
-                found.append((gain.score, place, rest))
-        if not found:
+    kept = list(range(len(members.names)))
+    weights, dropped = tuple(members.weights), list[str]()
+    while len(kept) > 1:
+        candidates: list[tuple[float, int, tuple[float, ...]]] = []
+        for index in kept:
+            others = [other for other in kept if other != index]
+            refitted = _refit(holdout.objective, weights, others, members.bounds)
+            gain = holdout.difference(weights, refitted)
+            if _shows_no_gain(gain):
+                candidates.append((gain.score, index, refitted))
+        if not candidates:
             break
-        _, place, now = min(found)
-        dropped.append(names[left.pop(place)])
-    return Pruned(tuple(names[i] for i in left), now, tuple(dropped))
-
-
-def _others(place: int, count: int) -> list[int]:
-    return [other for other in range(count) if other != place]
-
-
-def _at(bounds: Bounds | None, keep: Sequence[int]) -> Bounds | None:
-    return None if bounds is None else [bounds[i] for i in keep]
+        _, index, weights = min(candidates)
+        kept.remove(index)
+        dropped.append(members.names[index])
+    return Reduced(weights, tuple(dropped))
 
 
 def _refit(
     holdout: GramObjective, weights: Sequence[float], keep: Sequence[int], bounds: Bounds | None
 ) -> tuple[float, ...]:
-    """The best weights of some members, from what they have in the full blend."""
-    start = [weights[i] for i in keep]
+    """M weights: the best ones of some members, from what they have now, and 0 for the others."""
+    start = [weights[index] for index in keep]
     if not any(start):
         start = [1.0] * len(keep)  # the member that goes had all the weight
-    return polish(subset(holdout, keep), start, bounds=_at(bounds, keep)).weights
+    kept_bounds = None if bounds is None else [bounds[index] for index in keep]
+    fitted = polish(holdout.subset(keep), start, bounds=kept_bounds).weights
+    by_index = dict(zip(keep, fitted, strict=True))
+    return tuple(by_index.get(index, 0.0) for index in range(len(weights)))
 
 
-def _lost(
-    objective: GramObjective,
-    weights: Sequence[float],
-    keep: Sequence[int],
-    rest: Sequence[float],
-) -> DoubleArray:
-    """Each picture's cosine under all weights, minus that under ``rest``: of shape (N,)."""
-    return objective.cosines(weights) - subset(objective, keep).cosines(rest)
-
-
-def _flagged(holdout: Estimate) -> bool:
-    return holdout.low <= _NOTHING
+def _shows_no_gain(on_holdout: Estimate) -> bool:
+    return on_holdout.low <= _ROUNDING

@@ -11,67 +11,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unprompt._search.drop import prune
-from unprompt._search.objective import GramObjective
-from unprompt._search.polish import polish
-from unprompt._search.problem import Point, Problem
+from unprompt._scoring.intervals import Bootstrap
+from unprompt._search.drop import ScoredSplit, WeightedMembers, drop_members
+from unprompt._search.polish import Bounds, polish
+from unprompt._search.problem import Problem
 from unprompt._search.storages import masked, open_storage
-from unprompt._search.study import enqueue, fill, open_study
+from unprompt._search.study import enqueue, open_study
 from unprompt._search.summary import Polish, SearchSummary
-from unprompt._search.workers import fill_together
+from unprompt._search.trials import fill
+from unprompt._search.workers import fill_with_workers
 from unprompt.errors import DataError
 from unprompt.types import Json
 
 if TYPE_CHECKING:
     import optuna
 
-Bounds = list[tuple[float, float]]
-
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """What decides whether a member helps.
-
-    Attributes:
-        groups: The group of each held-out picture.
-        samples: Bootstrap resamples.
-        seed: Of the bootstrap.
-    """
-
-    groups: Sequence[str]
-    samples: int
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a search found.
+class SearchResult:
+    """What a search gives.
 
     Attributes:
         weights: One per member, those of the blend: polished, and 0 where one was dropped. The
             largest is 1, unless the search block has bounds.
         searched: The best trial's weights, likewise scaled.
-        point: The best trial's variants and weights.
         options: For each member the options that the search chose; empty where none was searched.
-        score: The held-out cosine of `weights`.
-        best_value: That of the best trial.
-        best_trial: Its number.
-        trials: Finished trials of the study.
-        dropped: Members that were dropped, the least useful first.
-        summary: What ``scores.json`` says of the study.
+        summary: What ``scores.json`` says of the search.
         history: Each finished trial's value, in the order of their numbers.
         importances: How much each parameter tells good trials from others.
     """
 
     weights: tuple[float, ...]
     searched: tuple[float, ...]
-    point: Point
     options: tuple[Mapping[str, Json], ...]
-    score: float
-    best_value: float
-    best_trial: int
-    trials: int
-    dropped: tuple[str, ...]
     summary: SearchSummary
     history: tuple[float, ...]
     importances: Mapping[str, float]
@@ -81,17 +53,17 @@ def search(
     problem: Problem,
     ensemble: Sequence[float],
     fingerprint: Mapping[str, Json],
-    judge: Judge,
+    bootstrap: Bootstrap,
     journal: Path,
     name: str,
-) -> tuple[Found, optuna.Study]:
+) -> tuple[SearchResult, optuna.Study]:
     """Search weights (and cheap options); deterministic for a seed with one worker.
 
     Args:
         problem: What trials choose and are worth.
         ensemble: The weights that the ensemble says, M numbers.
         fingerprint: What a continued study has to agree with.
-        judge: For dropping members, where the search block says so.
+        bootstrap: Of the holdout; for dropping members, where the search block says so.
         journal: The study's file where the search block names no storage.
         name: The study's name where it names none.
 
@@ -100,69 +72,59 @@ def search(
         DataError: All workers ended early, or no trial was finished in time.
     """
     config = problem.config
-    where = config.storage or str(journal)
+    storage = config.storage or str(journal)
     deadline = time.monotonic() + (config.timeout or float("inf"))
-    storage = open_storage(where)
-    study = open_study(problem, storage, config.study or name, fingerprint, masked(where))
+    opened = open_storage(storage)
+    study = open_study(problem, opened, config.study or name, fingerprint, masked(storage))
     enqueue(study, problem, ensemble)
     if config.workers > 1:
-        fill_together(study, problem, where, deadline)
+        fill_with_workers(study, problem, storage, deadline)
     else:
         fill(study, problem, deadline=deadline, shared=config.storage is not None)
-    return read(study, problem, judge), study
+    return _result(study, problem, bootstrap), study
 
 
-def read(study: optuna.Study, problem: Problem, judge: Judge) -> Found:
-    """The best trial of a study, polished, and pruned where the search block says so.
+def _result(study: optuna.Study, problem: Problem, bootstrap: Bootstrap) -> SearchResult:
+    """The best trial of a study, polished, members dropped where the search block says so.
 
     Raises:
         DataError: The study has no finished trial.
     """
-    if not _complete(study):
+    history = _finished_values(study)
+    if not history:
         raise DataError("search: no trial was finished within search.timeout")
-    best = study.best_trial
+    config, best, best_value = problem.config, study.best_trial, float(study.best_value)
     point = problem.point(best.params)
-    objective = problem.at(point)
+    objective = problem.objective_at(point)
     bounds: Bounds | None = None
-    if problem.config.bounds:
-        bounds = [problem.range(name) for name in problem.members]
+    if config.bounds:
+        bounds = [problem.weight_range(name) for name in problem.members]
     searched = point.weights if bounds else _scaled(point.weights)
     polished = polish(objective, searched, bounds=bounds)
-    weights: tuple[float, ...] = polished.weights
-    dropped: tuple[str, ...] = ()
-    if problem.config.prune:
-        weights, dropped = _pruned(problem, objective, weights, judge, bounds)
-    values = [trial.value for trial in _complete(study) if trial.value is not None]
-    options = [
-        one.options()[number] for one, number in zip(problem.variants, point.variants, strict=True)
-    ]
+    weights, dropped = polished.weights, tuple[str, ...]()
+    if config.prune:
+        members = WeightedMembers(problem.members, weights, bounds)
+        weights, dropped = drop_members(members, ScoredSplit(objective, bootstrap))
     summary = SearchSummary(
-        trials=len(values),
+        trials=len(history),
         best_trial=best.number,
-        best_value=float(study.best_value),
-        sampler=problem.config.sampler,
+        best_value=best_value,
+        sampler=config.sampler,
         study=study.study_name,
-        storage=masked(problem.config.storage) if problem.config.storage else None,
+        storage=masked(config.storage) if config.storage else None,
         polish=Polish(
             score=polished.score,
-            gain=polished.score - float(study.best_value),
+            gain=polished.score - best_value,
             distance=_distance(searched, polished.weights),
         ),
         dropped=dropped,
     )
-    return Found(
-        # Six digits are far below what any holdout can tell apart, and can be read.
-        tuple(round(weight, 6) for weight in weights),
-        tuple(round(weight, 6) for weight in searched),
-        point,
-        tuple(options),
-        objective(weights),
-        float(study.best_value),
-        best.number,
-        len(values),
-        dropped,
+    return SearchResult(
+        _rounded(weights),
+        _rounded(searched),
+        problem.options_at(point),
         summary,
-        tuple(values),
+        history,
         importances(study),
     )
 
@@ -178,44 +140,29 @@ def importances(study: optuna.Study) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # says that all would come out equal
-            found = optuna.importance.get_param_importances(study)
+            shares = optuna.importance.get_param_importances(study)
     except (RuntimeError, ValueError, UserWarning):
         return {}
-    return {name: float(share) for name, share in found.items()}
+    return {name: float(share) for name, share in shares.items()}
 
 
-def _pruned(
-    problem: Problem,
-    objective: GramObjective,
-    weights: Sequence[float],
-    judge: Judge,
-    bounds: Bounds | None,
-) -> tuple[tuple[float, ...], tuple[str, ...]]:
-    """Weights with 0 for members that were dropped, and their names."""
-    kept, left, dropped = prune(
-        objective,
-        weights,
-        judge.groups,
-        problem.members,
-        samples=judge.samples,
-        seed=judge.seed,
-        bounds=bounds,
-    )
-    found = dict(zip(kept, left, strict=True))
-    return tuple(found.get(name, 0.0) for name in problem.members), tuple(dropped)
-
-
-def _complete(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+def _finished_values(study: optuna.Study) -> tuple[float, ...]:
     from optuna.trial import TrialState
 
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return tuple(trial.value for trial in trials if trial.value is not None)
 
 
 def _scaled(weights: Sequence[float]) -> tuple[float, ...]:
     return tuple(weight / max(weights) for weight in weights)
 
 
-def _distance(one: Sequence[float], other: Sequence[float]) -> float:
+def _rounded(weights: Sequence[float]) -> tuple[float, ...]:
+    """Six digits are far below what any holdout can tell apart, and can be read."""
+    return tuple(round(weight, 6) for weight in weights)
+
+
+def _distance(weights: Sequence[float], others: Sequence[float]) -> float:
     """Half the sum of differences between shares: the share of weight that would have to move."""
-    shares = [np.asarray(weights) / sum(weights) for weights in (one, other)]
+    shares = [np.asarray(values) / sum(values) for values in (weights, others)]
     return float(np.abs(shares[0] - shares[1]).sum() / 2)

@@ -33,20 +33,20 @@ def sketch(embeddings: Embeddings) -> list[float]:
 
 def differences(known: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]:
     """The keys whose values differ by more than roundings, those of a map with its own name in front."""
-    found: list[str] = []
+    changed: list[str] = []
     for key in sorted({*known, *now}):
-        one, other = known.get(key), now.get(key)
-        if _same(one, other):
+        before, after = known.get(key), now.get(key)
+        if _same(before, after):
             continue
-        if isinstance(one, dict) and isinstance(other, dict):
-            found += [f"{key} of {name}" for name in differences(one, other)]
+        if isinstance(before, dict) and isinstance(after, dict):
+            changed += [f"{key} of {name}" for name in differences(before, after)]
         else:
-            found.append(key)
-    return found
+            changed.append(key)
+    return changed
 
 
-def _same(one: Json, other: Json) -> bool:
+def _same(before: Json, after: Json) -> bool:
     """Equal, or lists of numbers that are as near as roundings leave them."""
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return all(abs(a - b) <= TOLERANCE for a, b in zip(one, other, strict=True))
-    return bool(one == other)
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return all(abs(a - b) <= TOLERANCE for a, b in zip(before, after, strict=True))
+    return bool(before == after)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from unprompt.types import DoubleArray, FloatArray
 
-Places = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 _ROWS = 1024  # at a time in float64: bounds memory where there are many members
 
 
@@ -35,7 +35,7 @@ class GramObjective:
     dots: DoubleArray
 
     @classmethod
-    def of(cls, members: FloatArray, targets: FloatArray) -> GramObjective:
+    def from_predictions(cls, members: FloatArray, targets: FloatArray) -> GramObjective:
         """Reduce predictions and targets.
 
         Args:
@@ -54,34 +54,34 @@ class GramObjective:
         return cls(gram, dots)
 
     @property
-    def members(self) -> int:
+    def member_count(self) -> int:
         """M."""
         return int(self.dots.shape[1])
 
     def subset(self, columns: Sequence[int]) -> GramObjective:
         """The same over some of the members, in the order given."""
         keep = np.asarray(columns, dtype=np.intp)
-        place = np.empty((self.members, self.members), dtype=np.intp)
-        first, second = pairs(self.members)
-        place[first, second] = place[second, first] = np.arange(len(first))
-        one, two = pairs(len(keep))
-        return GramObjective(self.gram[place[keep[one], keep[two]]], self.dots[:, keep])
+        row_of = np.empty((self.member_count, self.member_count), dtype=np.intp)
+        first, second = pairs(self.member_count)
+        row_of[first, second] = row_of[second, first] = np.arange(len(first))
+        a, b = pairs(len(keep))
+        return GramObjective(self.gram[row_of[keep[a], keep[b]]], self.dots[:, keep])
 
     def cosines(self, weights: npt.ArrayLike) -> DoubleArray:
-        """Each picture's cosine under ``weights`` (M,): float64 of shape (N,).
+        """Each image's cosine under ``weights`` (M,): float64 of shape (N,).
 
         A row that the members cancel out scores 0.
         """
         w = np.asarray(weights, dtype=np.float64)
         if np.count_nonzero(w) < len(w):  # options are searched with one member's variant of many
             used = np.flatnonzero(w)
-            return self.subset(used.tolist()).cosines(w[used]) if len(used) else self._nothing()
+            return self.subset(used.tolist()).cosines(w[used]) if len(used) else self._zeros()
         cosines, length = self.dots @ w, self.lengths(w)
         known = length > 0
         if known.all():  # nearly always, and faster than choosing
             cosines /= length
             return cosines
-        result: DoubleArray = np.divide(cosines, length, out=self._nothing(), where=known)
+        result: DoubleArray = np.divide(cosines, length, out=self._zeros(), where=known)
         return result
 
     def lengths(self, w: DoubleArray) -> DoubleArray:
@@ -89,7 +89,7 @@ class GramObjective:
 
         Rounding is left behind there, which would be blown up to a direction.
         """
-        first, second = pairs(self.members)
+        first, second = pairs(self.member_count)
         twice = np.where(first == second, 1.0, 2.0)
         squared = (twice * w[first] * w[second]) @ self.gram  # (N,)
         least = 1e-6 * float(np.abs(w).sum())
@@ -101,12 +101,12 @@ class GramObjective:
         """Mean cosine under ``weights`` (M,)."""
         return float(self.cosines(weights).mean())
 
-    def _nothing(self) -> DoubleArray:
+    def _zeros(self) -> DoubleArray:
         return np.zeros(len(self.dots))
 
 
 @cache
-def pairs(members: int) -> tuple[Places, Places]:
+def pairs(members: int) -> tuple[Indices, Indices]:
     """The first and the second member of each pair, 0 <= first <= second < M."""
     first, second = np.triu_indices(members)
     return first, second

@@ -37,11 +37,11 @@ def polish(
 ) -> Polished:
     """Climb from given weights to the nearest optimum of the mean cosine.
 
-    Each picture's cosine is quasi-concave in the weights where it is positive. Their mean need
+    Each image's cosine is quasi-concave in the weights where it is positive. Their mean need
     not be, but for members that all know something it has one optimum in practice.
 
     Args:
-        objective: Members and targets of the held-out pictures.
+        objective: Members and targets of the held-out images.
         weights: The start: M numbers >= 0, not all 0; only their ratios matter without bounds.
         bounds: Lowest and highest weight of each member, 0 <= lowest <= highest. A start outside
             is moved inside first. None: weights may be anything >= 0.
@@ -56,7 +56,7 @@ def polish(
     """
     from scipy.optimize import minimize
 
-    start, low, high = _start(weights, objective.members, bounds)
+    start, low, high = _start(weights, objective.member_count, bounds)
 
     def downhill(w: DoubleArray) -> tuple[float, DoubleArray]:
         if not w.any():  # counts 0, which would beat a start below 0, but is no blend
@@ -69,14 +69,14 @@ def polish(
     begin = np.clip(np.maximum(start, _LIFT * start.max()), low, high)
     options = {"maxiter": 500, "ftol": 1e-16, "gtol": 1e-11}
     limits = list(zip(low, high, strict=True))
-    done = minimize(downhill, begin, jac=True, method="L-BFGS-B", bounds=limits, options=options)
-    found = np.clip(np.asarray(done.x, dtype=np.float64), low, high)
-    if bounds is None and found.any():
-        found = found / found.max()
-    score, before = objective(found), objective(start)
-    if not found.any() or not score > before:
-        found, score = start, before
-    return Polished(tuple(found.tolist()), score, int(done.nit))
+    result = minimize(downhill, begin, jac=True, method="L-BFGS-B", bounds=limits, options=options)
+    optimum = np.clip(np.asarray(result.x, dtype=np.float64), low, high)
+    if bounds is None and optimum.any():
+        optimum = optimum / optimum.max()
+    score, before = objective(optimum), objective(start)
+    if not optimum.any() or not score > before:
+        optimum, score = start, before
+    return Polished(tuple(optimum.tolist()), score, int(result.nit))
 
 
 def value_and_gradient(
@@ -100,8 +100,8 @@ def value_and_gradient(
     inverse = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
     cosines = (objective.dots @ w) * inverse
     # The sum over rows comes before the product with w, so that no (N, M) is made.
-    first, second = pairs(objective.members)
-    pull = np.empty((objective.members, objective.members))
+    first, second = pairs(objective.member_count)
+    pull = np.empty((objective.member_count, objective.member_count))
     pull[first, second] = pull[second, first] = objective.gram @ (cosines * inverse * inverse)
     gradient: DoubleArray = (inverse @ objective.dots - pull @ w) / len(length)
     return float(cosines.mean()), gradient

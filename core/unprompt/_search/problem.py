@@ -37,8 +37,8 @@ class Variants:
 
     def options(self) -> list[dict[str, Json]]:
         """The chosen values of each variant, in the order of their numbers."""
-        found = itertools.product(*self.values.values())
-        return [dict(zip(self.values, choice, strict=True)) for choice in found]
+        choices = itertools.product(*self.values.values())
+        return [dict(zip(self.values, choice, strict=True)) for choice in choices]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,14 @@ class Problem:
         """The study's parameters: ``weight.<member>``, then ``<member>.<option>``."""
         from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-        found: dict[str, BaseDistribution] = {}
+        distributions: dict[str, BaseDistribution] = {}
         for name in self.members:
-            found[f"weight.{name}"] = FloatDistribution(*self.range(name))
-        for name, variants in zip(self.members, self.variants, strict=True):
-            for option, choices in variants.values.items():
-                found[f"{name}.{option}"] = CategoricalDistribution(_plain(choices))
-        return found
+            distributions[f"weight.{name}"] = FloatDistribution(*self.weight_range(name))
+        for option, choices in self._choices().items():
+            distributions[option] = CategoricalDistribution(choices)
+        return distributions
 
-    def range(self, member: str) -> tuple[float, float]:
+    def weight_range(self, member: str) -> tuple[float, float]:
         """Lowest and highest value of the parameter behind a member's weight."""
         if self.config.weights == "simplex":
             return LEAST, 1.0
@@ -94,14 +93,8 @@ class Problem:
 
     def value(self, trial: optuna.Trial) -> float:
         """The held-out score of what a trial suggests."""
-        chosen: dict[str, Json] = {}
-        for name in self.members:
-            chosen[f"weight.{name}"] = trial.suggest_float(f"weight.{name}", *self.range(name))
-        for name, variants in zip(self.members, self.variants, strict=True):
-            for option, choices in variants.values.items():
-                key = f"{name}.{option}"
-                chosen[key] = trial.suggest_categorical(key, _plain(choices))
-        return self.score(self.point(chosen))
+        params = {name: _suggest(trial, name, d) for name, d in self.distributions().items()}
+        return self.score(self.point(params))
 
     def point(self, params: Params) -> Point:
         """What parameters mean."""
@@ -118,35 +111,55 @@ class Problem:
 
     def params(self, weights: Sequence[float]) -> dict[str, Json]:
         """Parameters for given weights (M,), every member as the ensemble says it."""
-        found: dict[str, Json] = {}
+        params: dict[str, Json] = {}
         largest = max(weights)
         for name, weight in zip(self.members, weights, strict=True):
-            low, high = self.range(name)
-            share = weight / largest
-            raw = math.exp(-share) if self.config.weights == "simplex" else share
-            found[f"weight.{name}"] = min(max(raw, low), high)
-        for name, variants in zip(self.members, self.variants, strict=True):
-            for option, choices in variants.values.items():
-                found[f"{name}.{option}"] = _plain(choices)[0]
-        return found
+            low, high = self.weight_range(name)
+            scaled = weight / largest
+            raw = math.exp(-scaled) if self.config.weights == "simplex" else scaled
+            params[f"weight.{name}"] = min(max(raw, low), high)
+        return params | {option: choices[0] for option, choices in self._choices().items()}
 
     def score(self, point: Point) -> float:
         """Mean held-out cosine; -1 where all weights are 0, so that it can never be the best."""
         if not any(point.weights):
             return -1.0
-        full = [0.0] * self.objective.members
+        full = [0.0] * self.objective.member_count
         for column, weight in zip(self.columns(point), point.weights, strict=True):
             full[column] = weight
         return self.objective(full)
 
     def columns(self, point: Point) -> list[int]:
         """The objective's rows that a point uses, one per member."""
-        starts = itertools.accumulate((len(one) for one in self.variants), initial=0)
+        starts = itertools.accumulate(map(len, self.variants), initial=0)
         return [start + number for start, number in zip(starts, point.variants, strict=False)]
 
-    def at(self, point: Point) -> GramObjective:
+    def objective_at(self, point: Point) -> GramObjective:
         """The objective over weights alone, with a point's variants."""
         return self.objective.subset(self.columns(point))
+
+    def options_at(self, point: Point) -> tuple[dict[str, Json], ...]:
+        """The options of each member that a point chooses; empty where none is searched."""
+        chosen = zip(self.variants, point.variants, strict=True)
+        return tuple(variants.options()[number] for variants, number in chosen)
+
+    def _choices(self) -> dict[str, list[Json]]:
+        """The values of each searched option, by ``<member>.<option>``, as Optuna stores them."""
+        return {
+            f"{name}.{option}": _plain(choices)
+            for name, variants in zip(self.members, self.variants, strict=True)
+            for option, choices in variants.values.items()
+        }
+
+
+def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> Json:
+    """Let the sampler choose from a distribution."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    if isinstance(distribution, FloatDistribution):
+        return trial.suggest_float(name, distribution.low, distribution.high)
+    assert isinstance(distribution, CategoricalDistribution)  # a problem has no other
+    return trial.suggest_categorical(name, distribution.choices)
 
 
 def _number(member: str, variants: Variants, params: Params) -> int:

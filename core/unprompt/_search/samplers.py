@@ -50,16 +50,16 @@ def _grid(problem: Problem) -> dict[str, list[Json]]:
     """Every choice of options, and as many evenly spaced weights as the trials allow, at least 2."""
     from optuna.distributions import CategoricalDistribution
 
-    found: dict[str, list[Json]] = {}
-    left, weights = problem.config.trials, []
+    grid: dict[str, list[Json]] = {}
+    combinations, weights = problem.config.trials, []
     for name, distribution in problem.distributions().items():
         if isinstance(distribution, CategoricalDistribution):
-            found[name] = list(distribution.choices)
-            left //= max(1, len(found[name]))
+            grid[name] = list(distribution.choices)
+            combinations //= max(1, len(grid[name]))
         else:
             weights.append(name)
-    steps = max(2, int(left ** (1 / len(weights)) + 1e-9)) if weights else 0
+    steps = max(2, int(combinations ** (1 / len(weights)) + 1e-9)) if weights else 0
     for name in weights:
-        low, high = problem.range(name.removeprefix("weight."))
-        found[name] = [float(value) for value in np.unique(np.linspace(low, high, steps))]
-    return found
+        low, high = problem.weight_range(name.removeprefix("weight."))
+        grid[name] = [float(value) for value in np.unique(np.linspace(low, high, steps))]
+    return grid

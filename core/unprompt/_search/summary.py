@@ -1,17 +1,18 @@
-"""What ``scores.json`` says of the study behind the weights."""
+"""What ``scores.json`` says of a search."""
 
 from __future__ import annotations
 
+from unprompt._config.search import Sampler
 from unprompt._scoring.estimate import Result
 
 
 class Polish(Result):
-    """From the best trial to the optimum nearby.
+    """How far the best trial was from the optimum near by.
 
     Attributes:
-        score: The held-out cosine after it.
-        gain: What it added to the best trial's.
-        distance: The share of the weight that it moved.
+        score: Held-out mean cosine of the polished weights, in -1..1.
+        gain: Minus that of the best trial; at least 0.
+        distance: The share of the weight that polishing moved to other members, in 0..1.
     """
 
     score: float
@@ -20,23 +21,24 @@ class Polish(Result):
 
 
 class SearchSummary(Result):
-    """A study and what became of its best trial.
+    """The ``search`` block of ``scores.json``.
 
     Attributes:
-        trials: Finished trials.
-        best_trial: The best one's number.
-        best_value: Its held-out cosine.
-        sampler: As the search block names it.
+        trials: Finished trials of the study.
+        best_trial: The number of the best one.
+        best_value: Its held-out mean cosine, in -1..1.
+        sampler: As in the search block.
         study: The study's name.
-        storage: Where it lives, its password masked; None: in the run's folder.
-        polish: The local search from the best trial.
+        storage: The storage that the search block names, without its password; None where the
+            study is in the run's own folder.
+        polish: What polishing the best trial gained.
         dropped: Members that were dropped, the least useful first.
     """
 
     trials: int
     best_trial: int
     best_value: float
-    sampler: str
+    sampler: Sampler
     study: str
     storage: str | None
     polish: Polish

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import fcntl
 import multiprocessing
 import os
 import tempfile
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from threading import Thread
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from unprompt._search.problem import Problem
 from unprompt._search.samplers import make_sampler
 from unprompt._search.storages import open_storage
-from unprompt._search.study import bury, counts, fill, whoami
+from unprompt._search.trials import count_trials, fail_abandoned_trials, fill, worker_id
 from unprompt.errors import DataError
 
 if TYPE_CHECKING:
+    import filelock
     import optuna
 
+_POLL = 0.001
+"""Seconds between two looks at the lock; it is held for about as long."""
 
-def fill_together(study: optuna.Study, problem: Problem, where: str, deadline: float) -> None:
+
+def fill_with_workers(study: optuna.Study, problem: Problem, storage: str, deadline: float) -> None:
     """Fill a study with ``search.workers`` processes.
 
     A process that is killed loses the trial that it was running; the others go on to the full
@@ -30,7 +34,7 @@ def fill_together(study: optuna.Study, problem: Problem, where: str, deadline: f
     Args:
         study: Open in this process, which only watches.
         problem: What trials choose and are worth.
-        where: The study's storage, which each process opens itself.
+        storage: The study's, which each process opens itself.
         deadline: No trial begins after this `time.monotonic`.
 
     Raises:
@@ -39,48 +43,48 @@ def fill_together(study: optuna.Study, problem: Problem, where: str, deadline: f
     context = multiprocessing.get_context("spawn")  # a fork would share connections and threads
     with tempfile.TemporaryDirectory(prefix="unprompt-") as scratch:
         lock = Path(scratch) / "lock"
-        left = deadline - time.monotonic()
+        seconds = deadline - time.monotonic()
         begun = len(study.get_trials(deepcopy=False))
         workers = [
             context.Process(
-                target=_work, args=(problem, study.study_name, where, (i, begun), lock, left)
+                target=_work, args=(problem, study.study_name, storage, (i, begun), lock, seconds)
             )
             for i in range(problem.config.workers)
         ]
         try:
             for worker in workers:
                 worker.start()
-            ends = _watch(study, workers, FileLock(lock))
+            exit_codes = _watch(study, workers, _file_lock(lock))
         finally:
             for worker in workers:
                 worker.terminate()
             for worker in workers:
                 worker.join()
-    if all(ends) and counts(study)[0] < problem.config.trials:
+    if all(exit_codes) and count_trials(study).finished < problem.config.trials:
         raise DataError(
-            f"search: all {len(ends)} workers ended early (exit codes {sorted(set(ends))}); run "
-            "the same command again to go on"
+            f"search: all {len(exit_codes)} workers ended early (exit codes "
+            f"{sorted(set(exit_codes))}); run the same command again to go on"
         )
 
 
 def _watch(
-    study: optuna.Study, workers: list[multiprocessing.context.SpawnProcess], lock: FileLock
+    study: optuna.Study, workers: list[SpawnProcess], lock: filelock.BaseFileLock
 ) -> list[int]:
     """Wait for all; end the trials of those that are gone. Returns their exit codes."""
     from multiprocessing.connection import wait
 
-    left = list(workers)
-    while left:
-        wait([worker.sentinel for worker in left])
-        for worker in [one for one in left if not one.is_alive()]:
-            left.remove(worker)
+    alive = list(workers)
+    while alive:
+        wait([worker.sentinel for worker in alive])
+        for worker in [worker for worker in alive if not worker.is_alive()]:
+            alive.remove(worker)
             if worker.exitcode:
-                bury(study, whoami(worker.pid), lock)
+                fail_abandoned_trials(study, worker_id(worker.pid), lock)
     return [worker.exitcode or 0 for worker in workers]
 
 
 def _work(
-    problem: Problem, name: str, where: str, draws: tuple[int, int], lock: Path, seconds: float
+    problem: Problem, name: str, storage: str, draws: tuple[int, int], lock: Path, seconds: float
 ) -> None:
     """One process: its own connection, its own sampler.
 
@@ -93,11 +97,11 @@ def _work(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.load_study(
         study_name=name,
-        storage=open_storage(where),
+        storage=open_storage(storage),
         sampler=make_sampler(problem, *draws),
     )
     deadline = time.monotonic() + seconds
-    fill(study, problem, deadline=deadline, lock=FileLock(lock), shared=True)
+    fill(study, problem, deadline=deadline, lock=_file_lock(lock), shared=True)
 
 
 def _end_with_parent() -> None:
@@ -108,20 +112,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-class FileLock:
+def _file_lock(path: Path) -> filelock.BaseFileLock:
     """A lock between processes that the system opens again when its holder is killed."""
+    from filelock import FileLock
 
-    def __init__(self, path: Path) -> None:
-        """Name the file; it is made when it is first used."""
-        self._path = path
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> None:
-        """Wait for the lock."""
-        self._file = self._path.open("w")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(self, *error: object) -> None:
-        """Open it."""
-        if self._file is not None:
-            self._file.close()
+    return FileLock(path, poll_interval=_POLL)

@@ -1,4 +1,4 @@
-"""Which arithmetic the towers use, and that what comes of it are numbers."""
+"""Which device and arithmetic the towers use, and that what comes of it are numbers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,31 @@ import numpy as np
 
 from unprompt._config.models import RuntimeConfig
 from unprompt.contracts import Runtime
-from unprompt.errors import DataError
+from unprompt.errors import ConfigError, DataError, first_line
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
     import torch
+
+
+def check_device(device: str) -> None:
+    """Fail now rather than inside a library.
+
+    Args:
+        device: A torch device; torch is imported where it is not ``cpu``.
+
+    Raises:
+        ConfigError: It cannot be used here.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device).item()  # `meta` can be made, but never be read
+    except (AssertionError, RuntimeError) as error:  # not compiled in; no driver, no such device
+        why = first_line(error)
+        raise ConfigError(f"runtime.device: {device!r} cannot be used: {why}") from error
 
 
 def resolve_precision(precision: str, device: str) -> str:

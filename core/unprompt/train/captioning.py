@@ -1,4 +1,4 @@
-"""A small BLIP that learns to write the prompt of a picture."""
+"""A small BLIP that learns to write the prompt of an image."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unprompt.errors import ConfigError
-from unprompt.train.lessons import Curriculum, Lessons, Seen
-from unprompt.train.material import Material
-from unprompt.train.objective import save_half
-from unprompt.train.students import middle, read_json
-from unprompt.train.tokenizer import fitting_tokenizer, make_writing_tokenizer
+from unprompt.train.losses import EmbeddingLosses
+from unprompt.train.models import Features, read_json, read_preprocess, vit_features
+from unprompt.train.objective import Objective
+from unprompt.train.recipe import CaptioningConfig
+from unprompt.train.targets import Targets
+from unprompt.train.tokenizer import make_writing_tokenizer, tokenizer_of
 
 if TYPE_CHECKING:
     import torch
@@ -19,55 +20,43 @@ if TYPE_CHECKING:
 IGNORED = -100  # torch's cross-entropy leaves this label out
 
 
-class Captioning:
+class Captioning(Objective):
     """Cross-entropy of each token after the ones before it (Li et al. 2022, arXiv 2201.12086).
 
-    The image side is a vision transformer, which learns shapes slowly from captions alone, so it
-    takes the `Lessons` of a regression too.
+    The image side is a vision transformer, which learns shapes slowly from captions alone, so the
+    `EmbeddingLosses` of a regression are added.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        material: Material,
-        *,
-        vocabulary: int,
-        curriculum: Curriculum | None = None,
-        start: Path | None = None,
-    ) -> None:
-        """Build the BLIP of ``folder`` with random weights, and learn its tokenizer.
+    saved = "blip"
+
+    def __init__(self, config: CaptioningConfig, targets: Targets) -> None:
+        """Build the BLIP with random weights, and learn its tokenizer.
 
         Args:
-            folder: Holds ``config.json`` and ``preprocessor_config.json``.
-            material: N prompts and their rows.
-            vocabulary: Tokens of the tokenizer.
-            curriculum: What the image side is taught besides.
-            start: A folder whose tokenizer to go on with, instead of learning one.
+            config: The recipe. The tower's folder holds ``config.json`` and
+                ``preprocessor_config.json``.
+            targets: Of N images.
 
         Raises:
-            ConfigError: The folder or the teacher's does not fit.
+            ConfigError: The tower's folder or the teacher's does not fit.
         """
         import torch
         from transformers import BlipConfig, BlipForConditionalGeneration
 
-        if read_json(folder / "config.json").get("model_type") != "blip":
-            raise ConfigError(f"tower: {folder / 'config.json'}: `model_type` is not blip")
-        config = BlipConfig.from_pretrained(folder)
-        preprocess = read_json(folder / "preprocessor_config.json")
-        self.size = int(preprocess["size"]["height"])
-        self.mean = tuple(preprocess["image_mean"])
-        self.std = tuple(preprocess["image_std"])
-        text: Any = config.text_config
+        folder = config.tower.path
+        path = folder / "config.json"
+        if read_json(path).get("model_type") != "blip":
+            raise ConfigError(f"tower: {path}: `model_type` is not blip")
+        architecture = BlipConfig.from_pretrained(folder)
+        self.preprocess = read_preprocess(folder, "size")
+        text: Any = architecture.text_config
         context = text.max_position_embeddings
-        self._tokenizer = fitting_tokenizer(
-            lambda: make_writing_tokenizer(material.prompts, vocabulary, context),
-            start,
-            text.vocab_size,
-            folder / "config.json",
+        self.tokenizer = tokenizer_of(
+            config, make_writing_tokenizer, targets.prompts, context, text.vocab_size, path
         )
-        _check_tokens(text, self._tokenizer, folder / "config.json")
-        encoded = self._tokenizer(
-            list(material.prompts),
+        _check_tokens(text, self.tokenizer, path)
+        encoded = self.tokenizer(
+            list(targets.prompts),
             padding=True,
             truncation=True,
             max_length=context,
@@ -75,21 +64,21 @@ class Captioning:
         )
         self._tokens: torch.Tensor = encoded.input_ids  # (N, longest)
         self._mask: torch.Tensor = encoded.attention_mask  # (N, longest)
-        blip = BlipForConditionalGeneration(config)
-        self._lessons = Lessons(material, curriculum or Curriculum(), self.mean, self.std)
-        vision: Any = config.vision_config
-        heads = self._lessons.heads(vision.hidden_size, patches=True)
+        blip = BlipForConditionalGeneration(architecture)
+        self._losses = EmbeddingLosses(config, targets, self.preprocess)
+        vision: Any = architecture.vision_config
+        heads = self._losses.heads(vision.hidden_size, patches=True)
         self.model = torch.nn.ModuleDict({"blip": blip, **heads})
 
     def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """The captions' cross-entropy plus `Lessons.loss` of the image side."""
+        """The captions' cross-entropy plus `EmbeddingLosses.loss` of the image side."""
         import torch
 
-        seen, logits, labels = self._read_out(self.model, pixels, rows)
+        features, logits, labels = self._forward(self.model, pixels, rows)
         caption = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED
         )
-        return caption + self._lessons.loss(self.model, seen, pixels, rows)
+        return caption + self._losses.loss(self.model, features, pixels, rows)
 
     def score(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
@@ -97,44 +86,34 @@ class Captioning:
         """Per token, given the true ones before it; and the head's mean cosine to the target."""
         import torch
 
-        seen, logits, labels = self._read_out(model, pixels, rows)
+        features, logits, labels = self._forward(model, pixels, rows)
         real = labels != IGNORED
         caption = torch.nn.functional.cross_entropy(logits[real].float(), labels[real])
         exact = (logits[real].argmax(1) == labels[real]).float().mean()
         return {
             "caption cross-entropy": float(caption),
             "exact tokens": float(exact),
-            "cosine": self._lessons.cosine(model, seen, rows),
+            "cosine": self._losses.cosine(model, features, rows),
         }
 
-    def _read_out(
+    def _forward(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
-    ) -> tuple[Seen, torch.Tensor, torch.Tensor]:
-        """What the image side sees, logits (n, length, vocabulary) and labels (n, length)."""
+    ) -> tuple[Features, torch.Tensor, torch.Tensor]:
+        """The image side's features, logits (n, length, vocabulary) and labels (n, length)."""
         longest = int(self._mask[rows].sum(1).max())  # the padding of other batches costs time
-        tokens, mask = self._tokens[rows, :longest], self._mask[rows, :longest]
-        seen = model.get_submodule("blip.vision_model")(
+        tokens = self._tokens[rows, :longest].to(pixels.device)
+        mask = self._mask[rows, :longest].to(pixels.device)
+        image = model.get_submodule("blip.vision_model")(
             pixel_values=pixels, output_hidden_states=True
         )
-        written = model.get_submodule("blip.text_decoder")(
+        text = model.get_submodule("blip.text_decoder")(
             input_ids=tokens[:, :-1],
             attention_mask=mask[:, :-1],
-            encoder_hidden_states=seen.last_hidden_state,
+            encoder_hidden_states=image.last_hidden_state,
             use_cache=False,
         )
         labels = tokens[:, 1:].masked_fill(mask[:, 1:] == 0, IGNORED)
-        return Seen(seen.pooler_output, middle(seen.hidden_states)), written.logits, labels
-
-    def read(self, state: dict[str, torch.Tensor]) -> None:
-        """Only the BLIP: the heads start from random weights again."""
-        blip = self.model.get_submodule("blip")
-        tied = getattr(blip, "all_tied_weights_keys", {})
-        blip.load_state_dict(state | {name: state[of] for name, of in tied.items()})
-
-    def save(self, model: torch.nn.Module, folder: Path) -> None:
-        """The BLIP without the heads, and its tokenizer."""
-        save_half(model.get_submodule("blip"), folder / "model.safetensors")
-        self._tokenizer.save_pretrained(folder)
+        return vit_features(image), text.logits, labels
 
 
 def _check_tokens(text: Any, tokenizer: PreTrainedTokenizerBase, path: Path) -> None:

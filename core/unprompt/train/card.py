@@ -7,24 +7,25 @@ import platform
 
 import yaml
 
-from unprompt._files.hashing import file_hash
-from unprompt.train.loop import Trained
+from unprompt.train.loop import TrainingResult
 from unprompt.train.recipe import Recipe
 
 
-def card(recipe: Recipe, trained: Trained, *, start: str, weights_hash: str, seconds: float) -> str:
+def card(
+    recipe: Recipe, result: TrainingResult, *, start: str, weights_hash: str, seconds: float
+) -> str:
     """A Markdown card: what it is, the command, data, seeds, steps, time and score.
 
     Args:
         recipe: What was trained.
-        trained: What came of it.
-        start: See `start_hash`; taken before training, because the result may replace them.
+        result: What came of it.
+        start: SHA-256 of the weights that training started from; empty for random ones.
         weights_hash: SHA-256 of the weights written.
-        seconds: All of the training, pictures included.
+        seconds: All of the training, opening the images included.
     """
     config = recipe.config
-    parameters = sum(parameter.numel() for parameter in trained.model.parameters())
-    scores = ", ".join(f"{name} {value:.4f}" for name, value in trained.scores.items())
+    parameters = sum(parameter.numel() for parameter in result.model.parameters())
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in result.scores.items())
     data = yaml.safe_dump(recipe.dataset.plain(), sort_keys=False, default_flow_style=True)
     rows = {
         "command": f"`python -m unprompt.train {recipe.path}`",
@@ -33,20 +34,13 @@ def card(recipe: Recipe, trained: Trained, *, start: str, weights_hash: str, sec
         "data": f"`{' '.join(data.split())}`, of which the last {config.validation} held out",
         "start": f"weights with SHA-256 `{start}`" if start else "",
         "seed": str(config.seed),
-        "steps": f"{trained.steps:,} of {config.batch_size} pictures, {config.epochs} epochs",
+        "steps": f"{result.steps:,} of {config.batch_size} images, {config.epochs} epochs",
         "time": f"{seconds / 60:.0f} minutes on {os.cpu_count()} cores ({platform.machine()})",
-        "score on the held-out pictures": scores,
+        "score on the held-out images": scores,
         "SHA-256 of the weights": f"`{weights_hash}`",
     }
-    rows = {name: value for name, value in rows.items() if value}
-    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items() if value)
     return (
         f"# {config.name}\n\nA small tower for the painter world, written by its recipe; "
-        f"not for real pictures.\n\n| | |\n|---|---|\n{table}\n"
+        f"not for real images.\n\n| | |\n|---|---|\n{table}\n"
     )
-
-
-def start_hash(recipe: Recipe) -> str:
-    """SHA-256 of the weights that training starts from; empty for random ones."""
-    start = recipe.config.start
-    return file_hash(next(start.path.glob("*.safetensors"))) if start else ""

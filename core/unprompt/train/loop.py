@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unprompt.contracts import Progress
+from unprompt.errors import ConfigError
+from unprompt.train.models import Preprocess
 from unprompt.train.objective import Objective
 from unprompt.train.recipe import RecipeConfig
 
@@ -19,13 +21,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainingResult:
     """What a training gives.
 
     Attributes:
-        model: The weights to keep: the moving average where there is one.
+        model: The moving average of the weights; without one, the last weights.
         steps: Optimiser steps taken.
-        scores: The objective's score of `model` on the held-out pictures.
+        scores: Of `model` on the held-out images, by name; see the objective.
     """
 
     model: torch.nn.Module
@@ -34,28 +36,77 @@ class Trained:
 
 
 def train(
-    objective: Objective, pictures: torch.Tensor, config: RecipeConfig, progress: Progress
-) -> Trained:
-    """Train the objective's model.
+    objective: Objective, images: torch.Tensor, config: RecipeConfig, progress: Progress
+) -> TrainingResult:
+    """Train the objective's model on the recipe's device.
 
     Args:
         objective: Model and loss.
-        pictures: uint8 of shape (N, 3, H, W); the last `config.validation` are held out.
+        images: uint8 of shape (N, 3, size, size); the last `config.validation` are held out.
         config: The recipe.
-        progress: Shows epochs and steps.
+        progress: Shows steps.
     """
     import torch
-    from timm.scheduler.cosine_lr import CosineLRScheduler
     from timm.utils.model_ema import ModelEmaV3
 
-    objective.model.to(memory_format=torch.channels_last)
+    device, model = torch.device(config.runtime.device), objective.model
+    per_epoch = steps_per_epoch(len(images), config)
+    steps = config.epochs * per_epoch
+    model.to(device).to(memory_format=torch.channels_last)
+    optimizer, scheduler = _optimizer(model, config, steps)
+    average = ModelEmaV3(model, decay=config.ema, use_warmup=True)  # a decay of 0: a copy
     generator = torch.Generator().manual_seed(config.seed)
-    count = len(pictures) - config.validation
-    steps = config.epochs * (count // config.batch_size)
-    optimizer = torch.optim.AdamW(
-        _parameter_groups(objective.model, config.weight_decay), lr=config.learning_rate
-    )
-    schedule = CosineLRScheduler(
+    batches = _batches(len(images) - config.validation, config, generator)
+    half = config.runtime.precision == "bfloat16"
+    precision = torch.autocast(device.type, torch.bfloat16) if half else nullcontext()
+    scores: dict[str, float] = {}
+    for step, rows in enumerate(progress(batches, what="train", total=steps)):
+        scheduler.step_update(step)
+        pixels = _normalised(images[rows].to(device), objective.preprocess)
+        pixels = _shifted(pixels, config.shift, generator)
+        with precision:
+            loss = objective.loss(pixels, rows)
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        average.update(model, step=step)
+        if (step + 1) % per_epoch == 0:
+            scores = _validate(objective, average.module, images, config)
+            log.info("step %d of %d: loss %.4f, %s", step + 1, steps, loss.item(), scores)
+    return TrainingResult(average.module, steps, scores)
+
+
+def steps_per_epoch(count: int, config: RecipeConfig) -> int:
+    """Whole batches of ``count`` images, less the held-out ones.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    steps = max(0, count - config.validation) // config.batch_size
+    if not steps:
+        raise ConfigError(
+            f"batch_size: {count} images, of which {config.validation} are held out for "
+            f"validation, leave no batch of {config.batch_size}"
+        )
+    return steps
+
+
+def _optimizer(
+    model: torch.nn.Module, config: RecipeConfig, steps: int
+) -> tuple[torch.optim.Optimizer, Any]:
+    """AdamW and its schedule: up to the learning rate, and down to a hundredth of it."""
+    import torch
+    from timm.scheduler.cosine_lr import CosineLRScheduler
+
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    # Weight decay on matrices and kernels only: on biases, norms and scales it only hurts.
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
+    scheduler = CosineLRScheduler(
         optimizer,
         t_initial=steps,
         lr_min=config.learning_rate * 1e-2,
@@ -63,74 +114,35 @@ def train(
         warmup_lr_init=config.learning_rate * 1e-2,
         t_in_epochs=False,
     )
-    average = ModelEmaV3(objective.model, decay=config.ema, use_warmup=True)
-    normalise = Normalise(objective, config)
-    batches = _batches(count, config, generator)
-    for step, rows in enumerate(progress(batches, what="train", total=steps)):
-        schedule.step_update(step)
-        pixels = _shifted(normalise(pictures[rows]), config.shift, generator)
-        with normalise.autocast():
-            loss = objective.loss(pixels, rows)
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(objective.model.parameters(), 1.0)
-        optimizer.step()
-        average.update(objective.model, step=step)
-        if (step + 1) % (steps // config.epochs) == 0:
-            scores = _held_out(objective, average.module, pictures, count, normalise)
-            log.info("step %d of %d: loss %.4f, %s", step + 1, steps, loss.item(), scores)
-    model = average.module if config.ema else copy.deepcopy(objective.model)
-    return Trained(model, steps, _held_out(objective, model, pictures, count, normalise))
+    return optimizer, scheduler
 
 
-def _held_out(
-    objective: Objective,
-    model: torch.nn.Module,
-    pictures: torch.Tensor,
-    count: int,
-    normalise: Normalise,
+def _validate(
+    objective: Objective, model: torch.nn.Module, images: torch.Tensor, config: RecipeConfig
 ) -> dict[str, float]:
-    """The objective's score on the pictures from ``count`` on."""
+    """The objective's scores on the held-out images."""
     import torch
 
-    rows = torch.arange(count, len(pictures))
+    rows = torch.arange(len(images) - config.validation, len(images))
+    pixels = _normalised(images[rows].to(config.runtime.device), objective.preprocess)
     model.eval()
     with torch.inference_mode():
-        return objective.score(model, normalise(pictures[rows]), rows)
+        return objective.score(model, pixels, rows)
 
 
-class Normalise:
-    """uint8 pictures -> what the tower wants, on its device and in its precision."""
+def _normalised(images: torch.Tensor, preprocess: Preprocess) -> torch.Tensor:
+    """uint8 images as pixels: float32 of the same shape on the same device.
 
-    def __init__(self, objective: Objective, config: RecipeConfig) -> None:
-        """Take mean, std, device and precision."""
-        import torch
+    Channels come last in memory: the layout in which CPU convolutions are fast.
+    """
+    import torch
 
-        self._mean = torch.tensor(objective.mean)[:, None, None]
-        self._std = torch.tensor(objective.std)[:, None, None]
-        self._half = config.runtime.precision == "bfloat16"
-
-    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
-        """float32 of the same shape, channels last: the layout in which CPU convolutions are fast."""
-        import torch
-
-        scaled: torch.Tensor = (pictures.float() / 255 - self._mean) / self._std
-        return scaled.contiguous(memory_format=torch.channels_last)
-
-    def autocast(self) -> torch.autocast:
-        """The recipe's precision for the forward pass."""
-        import torch
-
-        return torch.autocast("cpu", torch.bfloat16, enabled=self._half)
-
-
-def _parameter_groups(model: torch.nn.Module, decay: float) -> list[dict[str, object]]:
-    """Weight decay on matrices and kernels only: on biases, norms and scales it only hurts."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    mean, std = (
+        torch.tensor(values, device=images.device)[:, None, None]
+        for values in (preprocess.mean, preprocess.std)
+    )
+    scaled: torch.Tensor = (images.float() / 255 - mean) / std
+    return scaled.contiguous(memory_format=torch.channels_last)
 
 
 def _batches(
@@ -139,9 +151,9 @@ def _batches(
     """Rows of each step: every epoch in its own order, the last short batch left out."""
     import torch
 
+    full = count // config.batch_size * config.batch_size
     for _ in range(config.epochs):
         order = torch.randperm(count, generator=generator)
-        full = count // config.batch_size * config.batch_size
         yield from torch.split(order[:full], config.batch_size)
 
 

@@ -1,49 +1,63 @@
-"""What the training loop asks of an objective, and how every objective writes weights."""
+"""What the training loop asks of an objective, and how its weights are read and written."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar
+
+from unprompt.train.models import Preprocess
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedTokenizerBase
 
 
-class Objective(Protocol):
-    """A tower to train, its loss on a batch, its score, and how it is saved.
+class Objective(ABC):
+    """A model to train, its loss on a batch, and its scores.
+
+    ``rows`` say which of the N images a batch holds. They are in the processor's memory, like
+    everything that there is of each image; only a batch's part of it goes to the pixels' device.
 
     Attributes:
-        size: Side of the pictures in pixels.
-        mean: Of each colour channel, in [0, 1]; pixels are normalised with it.
-        std: Likewise.
+        saved: Name of the module inside `model` that is kept; heads beside it are not.
+        file: Name of its file of weights.
+        model: What is trained.
+        preprocess: How images become its pixels.
+        tokenizer: Of its text side, if it has one.
     """
 
-    @property
-    def model(self) -> torch.nn.Module:
-        """What is trained."""
-        ...
+    saved: ClassVar[str]
+    file: ClassVar[str] = "model.safetensors"
+    model: torch.nn.Module
+    preprocess: Preprocess
+    tokenizer: PreTrainedTokenizerBase | None = None
 
-    size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
+    @abstractmethod
     def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Of one batch: pixels (n, 3, size, size), and which of the N pictures they are, (n,)."""
-        ...
+        """Of a batch: pixels of shape (n, 3, size, size), rows of shape (n,)."""
 
+    @abstractmethod
     def score(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
     ) -> dict[str, float]:
-        """Of a held-out batch under other weights, such as the moving average."""
-        ...
+        """Of a held-out batch, under the weights of ``model``, such as the moving average."""
 
-    def read(self, state: dict[str, torch.Tensor]) -> None:
-        """Start from weights that `save` wrote. Raises RuntimeError where they do not fit."""
-        ...
+    def load(self, state: dict[str, torch.Tensor]) -> None:
+        """Start from weights that `save` wrote; heads start from random weights again.
+
+        Raises:
+            RuntimeError: They do not fit.
+        """
+        module = self.model.get_submodule(self.saved)
+        tied = {name: state[of] for name, of in _tied(module).items() if of in state}
+        module.load_state_dict(state | tied)
 
     def save(self, model: torch.nn.Module, folder: Path) -> None:
-        """Write weights (float16) and everything else that loading needs."""
-        ...
+        """Write weights (float16), without heads, and the tokenizer."""
+        save_half(model.get_submodule(self.saved), folder / self.file)
+        if self.tokenizer is not None:
+            self.tokenizer.save_pretrained(folder)
 
 
 def save_half(model: torch.nn.Module, path: Path) -> None:
@@ -53,10 +67,16 @@ def save_half(model: torch.nn.Module, path: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    tied = getattr(model, "all_tied_weights_keys", {})  # transformers knows them by this name
+    tied = _tied(model)
     state = {
         name: value.detach().half().contiguous() if value.is_floating_point() else value
         for name, value in model.state_dict().items()
         if name not in tied
     }
     save_file(state, path, metadata={"format": "pt"})
+
+
+def _tied(model: torch.nn.Module) -> dict[str, str]:
+    """Parameters that are another one under a second name; transformers lists them."""
+    tied: dict[str, str] = getattr(model, "all_tied_weights_keys", {})
+    return tied

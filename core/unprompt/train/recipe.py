@@ -1,7 +1,8 @@
-"""What a training recipe's YAML may say."""
+"""What a training recipe's YAML may say: a model of its options for each objective."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from unprompt._config.check import finish, validate
 from unprompt._config.compose import compose
 from unprompt._config.location import Location
 from unprompt._config.models import PartConfig, RuntimeConfig
+from unprompt._config.source import Source
 from unprompt._registry.loading import TEXT_ENCODER, Part, part_at
 from unprompt._registry.plugins import Registry
 from unprompt.contracts.specs import DatasetSpec, TextEncoderSpec
@@ -20,63 +22,44 @@ from unprompt.types import Json
 
 
 class RecipeConfig(Model):
-    """One training run."""
+    """One training run: what every objective reads."""
 
     name: Name = Field(description="Shown in the model card.")
     objective: Literal["contrastive", "regression", "captioning"] = Field(
         description="contrastive: an open_clip image and text tower, CLIP's loss. "
         "regression: an image tower, of timm or transformers' CLIP, with a linear head to the "
         "target space, 1 - cosine; only the tower is kept. "
-        "captioning: a transformers BLIP that writes the prompt, cross-entropy, its image side "
-        "taught as in a regression."
+        "captioning: a transformers BLIP that writes the prompt, cross-entropy, with the losses "
+        "of a regression on its image tower."
     )
     tower: Location = Field(
         description="A folder with the tower's configuration (open_clip_config.json or "
         "config.json); weights, tokenizer and card are written there."
     )
-    data: PartConfig = Field(description="Pictures and prompts; all of them are used.")
+    data: PartConfig = Field(description="Images and prompts; all of them are used.")
     text_encoder: PartConfig = Field(
-        default=PartConfig(plugin="minilm"), description="The target space."
+        default=PartConfig(plugin="minilm"),
+        description="The target space; a contrastive recipe has one only with `semantics`.",
     )
     start: Location | None = Field(
         default=None,
         description="A folder with weights of the same architecture to start from; default: "
         "random weights. Its tokenizer is kept; the data may be other.",
     )
-    semantics: float = Field(
+    words: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of drawing both towers to the prompt's row in the target space; "
-        "embed_dim is then that space's (contrastive only).",
-    )
-    vocabulary: int = Field(
-        default=2048, ge=512, description="Tokens of the tokenizer (not for regression)."
-    )
-    words: float = Field(
-        default=0.0, ge=0, description="Weight of naming the prompt's words from the picture."
+        description="Weight of the cross-entropy with the prompt's words, predicted from the "
+        "image.",
     )
     wordings: int = Field(
         default=1,
         ge=1,
-        description="Prompts per picture behind `words`: its own and, where the dataset knows "
+        description="Prompts per image behind `words`: its own and, where the dataset knows "
         "them, others that could have made it.",
     )
-    contrast: float = Field(
-        default=0.0, ge=0, description="Weight of the batch cross-entropy (not for contrastive)."
-    )
-    teacher: Location | None = Field(
-        default=None,
-        description="A folder with a trained CLIP; a vision transformer's patches learn its "
-        "feature map (not for contrastive).",
-    )
-    distill: float = Field(
-        default=0.0,
-        ge=0,
-        description="Weight of 1 - cosine with the teacher's image embedding, which has to be as "
-        "wide as the target space (not for contrastive).",
-    )
-    epochs: int = Field(default=10, ge=1, description="Passes over the pictures.")
-    batch_size: int = Field(default=256, ge=2, description="Pictures per step.")
+    epochs: int = Field(default=10, ge=1, description="Passes over the images.")
+    batch_size: int = Field(default=256, ge=2, description="Images per step.")
     learning_rate: float = Field(default=1e-3, gt=0, description="Peak, after the warm-up.")
     weight_decay: float = Field(default=0.05, ge=0, description="AdamW's, on matrices only.")
     warmup: float = Field(default=0.05, ge=0, lt=1, description="Share of all steps.")
@@ -87,10 +70,74 @@ class RecipeConfig(Model):
         default=4, ge=0, description="Random shift of each batch, in pixels each way."
     )
     validation: int = Field(
-        default=1000, ge=2, description="The last pictures, held out for the card's score."
+        default=1000, ge=2, description="The last images, held out for the card's score."
     )
     seed: int = Field(default=0, ge=0, description="Of weights, order and shifts.")
     runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="Device and precision.")
+
+
+class TokenizerConfig(RecipeConfig):
+    """An objective with a text side."""
+
+    vocabulary: int | None = Field(
+        default=None,
+        ge=512,
+        description="Tokens of the tokenizer that is learned from the prompts; default: 2048. "
+        "Not with `start`, whose tokenizer is kept.",
+    )
+
+
+class EmbeddingConfig(RecipeConfig):
+    """An objective whose image tower predicts the embedding of the prompt."""
+
+    contrast: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of a cross-entropy that asks which target of the batch is the image's "
+        "own. The cosine alone stays long at the mean target; this term pulls it away.",
+    )
+    teacher: Location | None = Field(
+        default=None,
+        description="A folder with a trained CLIP; a vision transformer's patches learn its "
+        "feature map.",
+    )
+    distill: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of 1 - cosine with the teacher's image embedding, which has to be as "
+        "wide as the target space.",
+    )
+
+
+class ContrastiveConfig(TokenizerConfig):
+    """``objective: contrastive``."""
+
+    objective: Literal["contrastive"]
+    semantics: float = Field(
+        default=0.0,
+        ge=0,
+        description="Weight of drawing both towers to the prompt's embedding in the target space; "
+        "embed_dim is then that space's.",
+    )
+
+
+class RegressionConfig(EmbeddingConfig):
+    """``objective: regression``."""
+
+    objective: Literal["regression"]
+
+
+class CaptioningConfig(EmbeddingConfig, TokenizerConfig):
+    """``objective: captioning``."""
+
+    objective: Literal["captioning"]
+
+
+OBJECTIVES: dict[str, type[RecipeConfig]] = {
+    "contrastive": ContrastiveConfig,
+    "regression": RegressionConfig,
+    "captioning": CaptioningConfig,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +146,23 @@ class Recipe:
 
     Attributes:
         path: The YAML file, as it was named.
-        config: What it says.
+        config: What it says, a model of `OBJECTIVES`.
         dataset: The dataset's plugin and options.
-        text_encoder: The text encoder's.
+        text_encoder: The text encoder's; None where nothing is trained towards its space.
     """
 
     path: Path
     config: RecipeConfig
     dataset: Part
-    text_encoder: Part
+    text_encoder: Part | None
 
     def plain(self) -> dict[str, Json]:
         """As YAML would write it, every default spelled out."""
-        parts = {"data": self.dataset.plain(), "text_encoder": self.text_encoder.plain()}
-        return self.config.model_dump(mode="json") | parts
+        plain = self.config.model_dump(mode="json") | {"data": self.dataset.plain()}
+        if self.text_encoder is None:
+            del plain["text_encoder"]
+            return plain
+        return plain | {"text_encoder": self.text_encoder.plain()}
 
 
 def load_recipe(path: Path, registry: Registry, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -122,9 +172,47 @@ def load_recipe(path: Path, registry: Registry, overrides: tuple[str, ...] = ())
         ConfigError: With one line for each mistake.
     """
     source = compose(path, overrides)
-    config = validate(source, RecipeConfig)
+    if source.data is None:
+        finish(source)  # could not be read: every key would count as missing
+    config = _validated(source)
     dataset = part_at(source, ("data",), registry, DatasetSpec)
     encoder = part_at(source, ("text_encoder",), registry, TextEncoderSpec, default=TEXT_ENCODER)
+    for option, why in _idle(config) if config else ():
+        source.problem((option,), why)
     finish(source)
     assert config and dataset and encoder  # finish() raised otherwise
-    return Recipe(path, config, dataset, encoder)
+    return Recipe(path, config, dataset, encoder if _has_target_space(config) else None)
+
+
+def _validated(source: Source) -> RecipeConfig | None:
+    """The model of the recipe's objective, noting options that belong to another objective.
+
+    A pydantic union would choose the same, but put its tag into the path of each mistake.
+    """
+    data = source.data
+    if not isinstance(data, dict):
+        return validate(source, RecipeConfig)
+    model = OBJECTIVES.get(str(data.get("objective")), RecipeConfig)
+    own = dict(data)
+    for option in data.keys() - model.model_fields.keys():
+        owners = [name for name, other in OBJECTIVES.items() if option in other.model_fields]
+        if owners:
+            source.problem((option,), f"belongs to objective {' or '.join(owners)}")
+            del own[option]
+    return validate(source, model, data=own)
+
+
+def _idle(config: RecipeConfig) -> Iterator[tuple[str, str]]:
+    """Options that are given though nothing would read them, and why."""
+    if config.wordings > 1 and not config.words:
+        yield "wordings", "does nothing without `words`"
+    if isinstance(config, EmbeddingConfig) and config.distill and not config.teacher:
+        yield "distill", "does nothing without `teacher`"
+    if isinstance(config, TokenizerConfig) and config.start and config.vocabulary:
+        yield "vocabulary", "does nothing with `start`, whose tokenizer is kept"
+    if "text_encoder" in config.model_fields_set and not _has_target_space(config):
+        yield "text_encoder", "does nothing without `semantics`"
+
+
+def _has_target_space(config: RecipeConfig) -> bool:
+    return not isinstance(config, ContrastiveConfig) or config.semantics > 0

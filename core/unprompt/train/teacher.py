@@ -1,19 +1,19 @@
 """A trained CLIP image tower as a teacher.
 
-Convolutions learn shapes from far fewer pictures than a transformer from scratch, and what they
-have learned can be handed on: Touvron et al., DeiT, arXiv 2012.12877. A transformer's patch tokens
-follow the teacher's feature map, place by place. A teacher that was itself drawn to the target
-space also hands on its image embedding: what can be told of the prompt from the picture, without
+Convolutions learn shapes from far fewer images than a transformer from scratch, and what they have
+learned can be distilled: Touvron et al., DeiT, arXiv 2012.12877. A transformer's patch tokens are
+fitted to the teacher's feature map at the same place. A teacher that was itself trained towards the
+target space also gives its image embedding: what can be known of the prompt from the image, without
 the words that leave no trace in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unprompt.errors import ConfigError, first_line
+from unprompt.train.models import Preprocess
 
 if TYPE_CHECKING:
     import torch
@@ -23,43 +23,44 @@ class Teacher:
     """A frozen open_clip ResNet.
 
     Attributes:
-        channels: Of its feature map at a sixteenth of the picture's side.
+        channels: Of its feature map at a sixteenth of the image's side.
         dim: Width of its image embedding.
     """
 
-    def __init__(self, folder: Path, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, folder: Path, preprocess: Preprocess, device: str = "cpu") -> None:
         """Load the tower of a folder that `Contrastive` has written.
 
         Args:
             folder: Holds ``open_clip_config.json`` and weights.
-            mean: What the pixels that it will be given are normalised with.
-            std: Likewise.
+            preprocess: What the pixels that it will be given are normalised with.
+            device: Where they will be.
 
         Raises:
             ConfigError: The folder holds no such tower.
         """
         import torch
 
-        self._tower = _load(folder)
+        self._tower = _load(folder).to(device)
         self.channels = int(list(self._tower.layer3.parameters())[-1].shape[0])
         self.dim = int(self._tower.output_dim)
         own = self._tower.preprocess_cfg
         size = own["size"]
         self._size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)
-        given = torch.tensor([mean, std])[:, :, None, None]
+        given = torch.tensor([preprocess.mean, preprocess.std])[:, :, None, None]
         wanted = torch.tensor([own["mean"], own["std"]])[:, :, None, None]
+        self._same = bool((given == wanted).all())
         # (given * std + mean - own mean) / own std, as one product and one sum.
-        self._scale = given[1] / wanted[1]
-        self._offset = (given[0] - wanted[0]) / wanted[1]
+        self._scale = (given[1] / wanted[1]).to(device)
+        self._offset = ((given[0] - wanted[0]) / wanted[1]).to(device)
 
-    def look(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The feature map that `tokens` and `rows` go on from.
+    def features(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The feature map that `tokens` and `embeddings` go on from.
 
         Args:
-            pixels: Of shape (n, 3, H, W), normalised as the constructor was told.
+            pixels: Of shape (n, 3, H, W), normalised as the constructor says.
 
         Returns:
-            Of shape (n, channels, h, w), a sixteenth of the teacher's own picture size.
+            Of shape (n, channels, h, w), a sixteenth of the teacher's own image size.
         """
         import torch
 
@@ -70,11 +71,11 @@ class Teacher:
             return features
 
     def tokens(self, features: torch.Tensor, side: int) -> torch.Tensor:
-        """What a student's patches should see.
+        """Targets for the patch tokens of a transformer.
 
         Args:
-            features: From `look`.
-            side: Patches along a side of the student's picture.
+            features: From `features`.
+            side: Patches along a side of the transformer's image.
 
         Returns:
             Standardised features of shape (n, side * side, channels), row by row.
@@ -87,7 +88,7 @@ class Teacher:
             tokens = pooled.flatten(2).transpose(1, 2)  # (n, side * side, channels)
             return functional.layer_norm(tokens, tokens.shape[-1:])
 
-    def rows(self, features: torch.Tensor) -> torch.Tensor:
+    def embeddings(self, features: torch.Tensor) -> torch.Tensor:
         """The image embeddings: unit rows of shape (n, dim)."""
         import torch
 
@@ -103,7 +104,7 @@ class Teacher:
             pixels = torch.nn.functional.interpolate(
                 pixels, self._size, mode="bicubic", antialias=True, align_corners=False
             ).contiguous(memory_format=torch.channels_last)
-        if (self._scale == 1).all() and (self._offset == 0).all():
+        if self._same:
             return pixels
         return pixels * self._scale + self._offset
 

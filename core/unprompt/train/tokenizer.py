@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unprompt.errors import ConfigError
+from unprompt.train.recipe import TokenizerConfig
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerBase
 
 PAD, START, END = "<pad>", "<start>", "<end>"
+VOCABULARY = 2048
+"""Tokens where a recipe says nothing."""
 
 
 def make_tokenizer(
@@ -71,28 +74,40 @@ def make_writing_tokenizer(
     )
 
 
-def fitting_tokenizer(
-    make: Callable[[], PreTrainedTokenizerBase], start: Path | None, room: int, path: Path
+def tokenizer_of(
+    config: TokenizerConfig,
+    make: Callable[[Sequence[str], int, int], PreTrainedTokenizerBase],
+    prompts: Sequence[str],
+    context: int,
+    vocab_size: int,
+    path: Path,
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer of a training, with no more tokens than its tower has room for.
+    """The tokenizer of a training: that of the weights it starts from, or a new one.
 
     Args:
-        make: Learns one from the prompts.
-        start: A folder that an earlier training wrote: its weights know no other tokenizer.
-        room: The tower's ``vocab_size``.
+        config: Says how many tokens to learn, or whose weights to start from: they fit no other
+            tokenizer.
+        make: Learns one: `make_tokenizer` or `make_writing_tokenizer`.
+        prompts: What to learn from.
+        context: Most tokens of a text.
+        vocab_size: Most tokens that the tower takes.
         path: The configuration that says so, for the error line.
 
     Raises:
-        ConfigError: It has more tokens.
+        ConfigError: It has more tokens, or there is none beside the weights.
     """
     from transformers import PreTrainedTokenizerFast
 
-    found: PreTrainedTokenizerBase = (
-        PreTrainedTokenizerFast.from_pretrained(str(start)) if start else make()
-    )
-    if len(found) > room:
-        raise ConfigError(f"tower: {path}: {len(found)} tokens, vocab_size {room}")
-    return found
+    if config.start is None:
+        tokenizer = make(prompts, config.vocabulary or VOCABULARY, context)
+    else:
+        folder = config.start.path
+        if not (folder / "tokenizer.json").is_file():
+            raise ConfigError(f"start: no tokenizer.json in {folder}")
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder))
+    if len(tokenizer) > vocab_size:
+        raise ConfigError(f"tower: {path}: {len(tokenizer)} tokens, vocab_size {vocab_size}")
+    return tokenizer
 
 
 def _learn(prompts: Sequence[str], vocabulary: int, special: list[str]) -> Tokenizer:

@@ -1,7 +1,7 @@
-"""Which words a picture calls for: a classification lesson taken straight from the prompts.
+"""The words of the prompts as classes of the images.
 
 Source: SuperClass, Huang et al. 2024, arXiv 2411.03313: the words of a caption as the classes of its
-picture, one softmax over all of them. An image tower learns shapes, colours and styles from it in
+image, one softmax over all of them. An image tower learns shapes, colours and styles from it in
 far fewer steps than from a distance in an embedding space.
 """
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import torch
 
 RARE = 10
-"""A word in fewer prompts than this teaches nothing that can be learned."""
+"""A word in the prompts of fewer images than this is no class: it cannot be learned."""
 
 
 class Words:
-    """The words of N pictures' prompts as one distribution each.
+    """The words of N images' prompts as one distribution each.
 
     Attributes:
         vocabulary: W words, in the order of their classes.
@@ -31,22 +31,22 @@ class Words:
         """Count words.
 
         Args:
-            wordings: For each of N pictures the prompts that could have made it.
+            wordings: For each of N images the prompts that could have made it.
         """
         import torch
 
-        found = [[_words(prompt) for prompt in prompts] for prompts in wordings]
-        spread = Counter(word for prompts in found for word in set().union(*prompts))
-        self.vocabulary = tuple(sorted(word for word, count in spread.items() if count >= RARE))
-        number = {word: place for place, word in enumerate(self.vocabulary)}
-        self.labels = torch.zeros(len(found), len(self.vocabulary))
-        for row, prompts in zip(self.labels, found, strict=True):
-            for word in (word for prompt in prompts for word in prompt if word in number):
-                row[number[word]] += 1
+        words = [[_words(prompt) for prompt in prompts] for prompts in wordings]
+        counts = Counter(word for prompts in words for word in set().union(*prompts))
+        self.vocabulary = tuple(sorted(word for word, count in counts.items() if count >= RARE))
+        classes = {word: i for i, word in enumerate(self.vocabulary)}
+        self.labels = torch.zeros(len(words), len(self.vocabulary))
+        for label, prompts in zip(self.labels, words, strict=True):
+            for word in (word for prompt in prompts for word in prompt if word in classes):
+                label[classes[word]] += 1
         self.labels /= self.labels.sum(1, keepdim=True).clamp(min=1)
 
     def head(self, width: int) -> torch.nn.Linear:
-        """A classifier that knows how frequent words are, and nothing else yet."""
+        """A classifier that gives each word its frequency, whatever the image."""
         import torch
 
         head = torch.nn.Linear(width, len(self.vocabulary))
@@ -56,10 +56,11 @@ class Words:
         return head
 
     def loss(self, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Cross-entropy with the words of pictures ``rows``; logits of shape (n, W)."""
+        """Cross-entropy of logits (n, W) with the words of the images ``rows``."""
         import torch
 
-        return torch.nn.functional.cross_entropy(logits.float(), self.labels[rows])
+        labels = self.labels[rows].to(logits.device)
+        return torch.nn.functional.cross_entropy(logits.float(), labels)
 
 
 def _words(prompt: str) -> set[str]:

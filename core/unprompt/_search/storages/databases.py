@@ -10,12 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unprompt._search.storages.answer import PATIENCE, answer
 from unprompt._search.storages.journals import check_file
-from unprompt._search.storages.trouble import unusable, why
+from unprompt._search.storages.messages import reason_of, unusable
+from unprompt._search.storages.timeout import TIMEOUT, within_timeout
 
 if TYPE_CHECKING:
     import optuna
+    import sqlalchemy
 
 # Of a database: SQLAlchemy's name of a driver -> its module, and what to install for it.
 DRIVERS = {
@@ -29,65 +30,78 @@ DRIVERS = {
 
 
 def open_database(
-    where: str, kind: str, driver: str | None, existing: bool
+    url: str, kind: str, driver: str | None, existing: bool
 ) -> optuna.storages.BaseStorage:
     """Connect, and make Optuna's tables where there are none.
 
     Args:
-        where: The URL, as it was said.
+        url: As the user wrote it.
         kind: One of `DRIVERS`.
-        driver: Of SQLAlchemy, where the URL names one.
+        driver: SQLAlchemy's name of it, where the URL names one.
         existing: Only to look at it: make nothing.
 
     Raises:
-        ConfigError: The URL is none, its driver is missing, nobody answers in time or says no.
+        ConfigError: The URL is malformed, its driver is missing, nobody answers in time or says no.
+    """
+    parts = _parse(url, kind)
+    if kind == "sqlite" and not str(parts.database).startswith("file:"):  # SQLite's own URI
+        check_file(Path(str(parts.database)).absolute(), url, existing)
+    parts = parts.set(drivername=f"{kind}+{_driver(url, kind, driver)}")
+    full_url = parts.render_as_string(hide_password=False)
+    try:
+        holds_studies = within_timeout(lambda: _holds_studies(full_url))
+    except TimeoutError as error:
+        raise unusable(url, f"no answer within {TIMEOUT:.0f} seconds") from error
+    except Exception as error:  # drivers raise what they like when they cannot connect
+        raise unusable(url, reason_of(error)) from error
+    if existing and not holds_studies:
+        raise unusable(url, "it holds no studies of Optuna")
+    return _make_tables(full_url, url)
+
+
+def _parse(url: str, kind: str) -> sqlalchemy.URL:
+    """The URL's parts.
+
+    Raises:
+        ConfigError: It is malformed, or names no database that lasts.
     """
     from sqlalchemy import exc, make_url
 
     try:
-        url = make_url(where)
+        parts = make_url(url)
     except (exc.ArgumentError, ValueError) as error:
-        wanted = "sqlite:///FILE" if kind == "sqlite" else f"{kind}://USER:PASSWORD@HOST/DATABASE"
-        raise unusable(where, f"not a URL such as {wanted}") from error
-    if "@" in (url.host or ""):
-        raise unusable(where, "an @ in a user's name or password is written %40")
-    if kind == "sqlite" and url.database in (None, "", ":memory:"):
-        raise unusable(where, "kept in memory only; name a file, as in sqlite:///FILE")
-    if kind == "sqlite" and not str(url.database).startswith("file:"):  # that is SQLite's own URI
-        check_file(Path(str(url.database)).absolute(), where, existing)
-    url = url.set(drivername=f"{kind}+{_driver(where, kind, driver)}")
-    text = url.render_as_string(hide_password=False)
-    try:
-        holds_studies = answer(lambda: _ask(text))
-    except TimeoutError as error:
-        raise unusable(where, f"no answer within {PATIENCE:.0f} seconds") from error
-    except Exception as error:  # drivers raise what they like when they cannot connect
-        raise unusable(where, why(error)) from error
-    if existing and not holds_studies:
-        raise unusable(where, "it holds no studies of Optuna")
-    return _make_tables(text, where)
+        form = "sqlite:///FILE" if kind == "sqlite" else f"{kind}://USER:PASSWORD@HOST/DATABASE"
+        raise unusable(url, f"not a URL such as {form}") from error
+    if "@" in (parts.host or ""):
+        raise unusable(url, "an @ in a user's name or password is written %40")
+    if kind == "sqlite" and parts.database in (None, "", ":memory:"):
+        raise unusable(url, "kept in memory only; name a file, as in sqlite:///FILE")
+    return parts
 
 
-def _driver(where: str, kind: str, said: str | None) -> str:
-    """The driver that the URL names or, as SQLAlchemy's default depends on its version, one here.
+def _driver(url: str, kind: str, named: str | None) -> str:
+    """The driver that the URL names or, where it names none, the first that is installed.
+
+    SQLAlchemy's own default depends on its version.
 
     Raises:
         ConfigError: It is not installed; the line says what to install.
     """
     known = DRIVERS[kind]
-    if said not in (None, *known):
-        return str(said)
-    here = [name for name in ([said] if said else known) if find_spec(known[name][0])]
-    name = here[0] if here else said or next(iter(known))
-    module, package = known[name]
+    if named not in (None, *known):
+        return str(named)
+    candidates = [named] if named else list(known)
+    installed = [name for name in candidates if find_spec(known[name][0])]
+    driver = (installed or candidates)[0]
+    module, package = known[driver]
     try:
         import_module(module)
     except ImportError as error:
-        raise unusable(where, f'its driver is missing: pip install "{package}"') from error
-    return name
+        raise unusable(url, f'its driver is missing: pip install "{package}"') from error
+    return driver
 
 
-def _ask(url: str) -> bool:
+def _holds_studies(url: str) -> bool:
     """Connect once; whether the database holds studies."""
     import sqlalchemy
 
@@ -96,19 +110,19 @@ def _ask(url: str) -> bool:
         return sqlalchemy.inspect(connection).has_table("studies")
 
 
-def _make_tables(url: str, where: str) -> optuna.storages.BaseStorage:
+def _make_tables(full_url: str, url: str) -> optuna.storages.BaseStorage:
     """Optuna's storage, which makes tables where there are none."""
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    for left in reversed(range(5)):
+    for retries in reversed(range(5)):
         try:
             # Optuna fills in its schema's version; braces in a password are no template.
-            storage = optuna.storages.RDBStorage(url.replace("{", "{{").replace("}", "}}"))
+            storage = optuna.storages.RDBStorage(full_url.replace("{", "{{").replace("}", "}}"))
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError) as error:
             # Processes that find an empty database all make its tables; all but one fail.
-            if not left or not re.search("exist|duplicate|unique", str(error), re.IGNORECASE):
-                raise unusable(where, why(error)) from error
+            if not retries or not re.search("exist|duplicate|unique", str(error), re.IGNORECASE):
+                raise unusable(url, reason_of(error)) from error
             time.sleep(0.2)
         else:
             break

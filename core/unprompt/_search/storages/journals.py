@@ -7,18 +7,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unprompt._search.storages.trouble import unusable, why
+from unprompt._search.storages.messages import reason_of, unusable
 
 if TYPE_CHECKING:
     import optuna
 
 
-def open_journal(path: Path, where: str, existing: bool) -> optuna.storages.BaseStorage:
+def open_journal(path: Path, url: str, existing: bool) -> optuna.storages.BaseStorage:
     """Open a journal, or begin one.
 
     Args:
         path: The file.
-        where: How it was said.
+        url: The path as the user wrote it, for error lines.
         existing: Only to look at it: make nothing.
 
     Raises:
@@ -27,19 +27,19 @@ def open_journal(path: Path, where: str, existing: bool) -> optuna.storages.Base
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    check_file(path, where, existing)
+    check_file(path, url, existing)
     try:
         # A file of one broken line would be taken, and fail when it is read the next time.
-        if path.exists() and (reason := _no_journal(path)):
-            raise unusable(where, reason)
+        if path.exists() and (reason := _not_a_journal(path)):
+            raise unusable(url, reason)
         return JournalStorage(JournalFileBackend(str(path)))
     except OSError as error:
-        raise unusable(where, why(error)) from error
+        raise unusable(url, reason_of(error)) from error
     except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise unusable(where, f"a damaged journal: {why(error)}") from error
+        raise unusable(url, f"a damaged journal: {reason_of(error)}") from error
 
 
-def check_file(path: Path, where: str, existing: bool) -> None:
+def check_file(path: Path, url: str, existing: bool) -> None:
     """Say what is wrong with a storage's file before a library opens it.
 
     Raises:
@@ -47,21 +47,21 @@ def check_file(path: Path, where: str, existing: bool) -> None:
     """
     try:
         if path.is_dir():
-            raise unusable(where, "a folder, not a file")
+            raise unusable(url, "a folder, not a file")
         if not path.parent.is_dir():
-            raise unusable(where, f"the folder {path.parent} does not exist")
-        there = path.exists()
+            raise unusable(url, f"the folder {path.parent} does not exist")
+        exists = path.exists()
     except OSError as error:
-        raise unusable(where, why(error)) from error
-    if existing and not there:
-        raise unusable(where, "there is no such file")
-    touched = [path.parent, *([path] if there else [])]  # the lock lies beside the file
-    if not existing and not all(os.access(one, os.W_OK) for one in touched):
-        raise unusable(where, "it cannot be written")
+        raise unusable(url, reason_of(error)) from error
+    if existing and not exists:
+        raise unusable(url, "there is no such file")
+    written = [path.parent, *([path] if exists else [])]  # the lock lies beside the file
+    if not existing and not all(os.access(target, os.W_OK) for target in written):
+        raise unusable(url, "it cannot be written")
 
 
-def _no_journal(path: Path) -> str | None:
-    """Why a file is none, by its first line; None where it may be one."""
+def _not_a_journal(path: Path) -> str | None:
+    """Why a file is no journal, by its first line; None where it may be one."""
     with path.open("rb") as file:
         line = file.readline(1 << 20)
     # Somebody may be writing the very first line.

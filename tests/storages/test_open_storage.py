@@ -42,7 +42,7 @@ def write(where: str | Path, trials: int = 3) -> str:
 
 
 def read(where: str | Path) -> str:
-    """What another process finds there."""
+    """What another process reads there."""
     command = [sys.executable, "-W", "error", "-c", READ, str(where)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.stderr == ""
@@ -50,17 +50,17 @@ def read(where: str | Path) -> str:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 def listens(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Relative paths are below the test's folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -73,42 +73,42 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("form", "file"),
     [
         ("study.journal", "study.journal"),
-        ("HERE/study.journal", "study.journal"),
+        ("FOLDER/study.journal", "study.journal"),
         ("journal://study.journal", "study.journal"),
-        ("journal://HERE/study.journal", "study.journal"),
+        ("journal://FOLDER/study.journal", "study.journal"),
         ("sqlite:///study.db", "study.db"),
-        ("sqlite:///HERE/study.db", "study.db"),
+        ("sqlite:///FOLDER/study.db", "study.db"),
         ("sqlite+pysqlite:///study.db", "study.db"),
     ],
 )
-def test_files_keep_a_study(here: Path, form: str, file: str) -> None:
-    where = form.replace("HERE", str(here))
-    assert not (here / file).exists()
+def test_files_keep_a_study(folder: Path, form: str, file: str) -> None:
+    where = form.replace("FOLDER", str(folder))
+    assert not (folder / file).exists()
     assert write(where) == read(where)
-    assert [path.name for path in here.iterdir()] == [file]
+    assert [path.name for path in folder.iterdir()] == [file]
 
 
-def test_a_path_may_be_a_path(here: Path) -> None:
-    assert write(here / "study.journal") == read(here / "study.journal")
+def test_a_path_may_be_a_path(folder: Path) -> None:
+    assert write(folder / "study.journal") == read(folder / "study.journal")
 
 
-def test_a_journal_stays_where_it_was_opened(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_stays_where_it_was_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import optuna
 
     storage = open_storage("study.journal")
-    (here / "elsewhere").mkdir()
-    monkeypatch.chdir(here / "elsewhere")
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
     optuna.create_study(study_name="s", storage=storage)
-    assert list((here / "elsewhere").iterdir()) == []
+    assert list((folder / "elsewhere").iterdir()) == []
 
 
 @pytest.fixture
-def proxy(here: Path) -> Iterator[str]:
+def proxy(folder: Path) -> Iterator[str]:
     """Optuna's gRPC proxy of a SQLite file, in a process."""
     for name in ("grpc", "google.protobuf"):
         pytest.importorskip(name, reason="grpcio and protobuf are not installed")
     port = free_port()
-    url = f"sqlite:///{here / 'behind.db'}"
+    url = f"sqlite:///{folder / 'behind.db'}"
     process = subprocess.Popen([sys.executable, "-c", SERVE, url, str(port)])
     try:
         deadline = time.monotonic() + 60
@@ -121,9 +121,9 @@ def proxy(here: Path) -> Iterator[str]:
         process.wait()
 
 
-def test_a_grpc_proxy_keeps_a_study(here: Path, proxy: str) -> None:
-    found = write(proxy)
-    assert found == read(proxy) == read(f"sqlite:///{here / 'behind.db'}")
+def test_a_grpc_proxy_keeps_a_study(folder: Path, proxy: str) -> None:
+    written = write(proxy)
+    assert written == read(proxy) == read(f"sqlite:///{folder / 'behind.db'}")
 
 
 # Names
@@ -153,18 +153,18 @@ def test_passwords_are_masked(where: str, shown: str | None) -> None:
 
 
 @pytest.fixture
-def mistake(here: Path) -> Callable[..., str]:
+def mistake(folder: Path) -> Callable[..., str]:
     """Open a storage that cannot be opened; gives the one line."""
 
     def fail(where: str | Path, *, existing: bool = False) -> str:
-        before, started = sorted(here.rglob("*")), time.monotonic()
+        before, started = sorted(folder.rglob("*")), time.monotonic()
         with pytest.raises(ConfigError) as caught:
             open_storage(where, existing=existing)
         (line,) = caught.value.problems
         assert time.monotonic() - started < 10
         assert line.startswith(f"{masked(where)}: ")
         assert "\n" not in line and "secret" not in line
-        assert sorted(here.rglob("*")) == before
+        assert sorted(folder.rglob("*")) == before
         return line
 
     return fail
@@ -173,15 +173,15 @@ def mistake(here: Path) -> Callable[..., str]:
 def test_unknown_kinds_list_the_known_ones(mistake: Callable[..., str]) -> None:
     line = mistake("postgres://me:secret@host/db")
     assert line.startswith("postgres://me:***@host/db: unknown kind of storage 'postgres'; known")
-    for one in ("a path", "journal://PATH", "sqlite:///FILE", "postgresql://", "grpc://HOST:PORT"):
-        assert one in line
+    for kind in ("a path", "journal://PATH", "sqlite:///FILE", "postgresql://", "grpc://HOST:PORT"):
+        assert kind in line
     assert "unknown kind of storage 'redis'" in mistake("redis://host")
 
 
 @pytest.mark.parametrize("prefix", ["", "journal://", "sqlite:///"])
-def test_files_that_cannot_be(here: Path, prefix: str, mistake: Callable[..., str]) -> None:
-    assert mistake(f"{prefix}no/study").endswith(f"the folder {here / 'no'} does not exist")
-    (here / "folder").mkdir()
+def test_files_that_cannot_be(folder: Path, prefix: str, mistake: Callable[..., str]) -> None:
+    assert mistake(f"{prefix}no/study").endswith(f"the folder {folder / 'no'} does not exist")
+    (folder / "folder").mkdir()
     assert mistake(f"{prefix}folder").endswith(": a folder, not a file")
     assert mistake(f"{prefix}{'x' * 300}").endswith(": file name too long")
     assert mistake(f"{prefix}study", existing=True).endswith(": there is no such file")
@@ -192,52 +192,52 @@ def test_files_that_cannot_be(here: Path, prefix: str, mistake: Callable[..., st
     [b"hello", b"hello\n", b"[1]\n", b'{"a": 1}\n', b"1\n", b"\n", bytes(range(256)), b"{"],
 )
 def test_other_files_are_no_journals(
-    here: Path, content: bytes, mistake: Callable[..., str]
+    folder: Path, content: bytes, mistake: Callable[..., str]
 ) -> None:
-    (here / "file").write_bytes(content)
+    (folder / "file").write_bytes(content)
     assert mistake("file") == "file: cannot be a study's storage: not a journal of Optuna"
-    assert (here / "file").read_bytes() == content
+    assert (folder / "file").read_bytes() == content
 
 
 @pytest.mark.parametrize(
     "damage", [b"x\n", b"\0" * 50 + b"\n", b'{"op_code": 77}\n', b'{"op_code": 2}\n']
 )
-def test_a_damaged_journal(here: Path, damage: bytes, mistake: Callable[..., str]) -> None:
+def test_a_damaged_journal(folder: Path, damage: bytes, mistake: Callable[..., str]) -> None:
     write("study.journal", 1)
-    lines = (here / "study.journal").read_bytes().splitlines(keepends=True)
-    (here / "study.journal").write_bytes(b"".join([*lines[:2], damage, *lines[2:]]))
+    lines = (folder / "study.journal").read_bytes().splitlines(keepends=True)
+    (folder / "study.journal").write_bytes(b"".join([*lines[:2], damage, *lines[2:]]))
     assert "study.journal: cannot be a study's storage: a damaged journal: " in mistake(
         "study.journal"
     )
 
 
 def test_a_database_is_no_journal_and_a_journal_no_database(
-    here: Path, mistake: Callable[..., str]
+    folder: Path, mistake: Callable[..., str]
 ) -> None:
     write("study.journal", 1)
     write("sqlite:///study.db", 1)
     line = mistake("study.db")
-    assert line.endswith(f"not a journal of Optuna; it is a database: sqlite:///{here}/study.db")
+    assert line.endswith(f"not a journal of Optuna; it is a database: sqlite:///{folder}/study.db")
     assert mistake("sqlite:///study.journal").endswith(": file is not a database")
 
 
 @pytest.mark.parametrize("content", [b"hello", b"hello\n" * 1000])
 def test_other_files_are_no_databases(
-    here: Path, content: bytes, mistake: Callable[..., str]
+    folder: Path, content: bytes, mistake: Callable[..., str]
 ) -> None:
-    (here / "file").write_bytes(content)
+    (folder / "file").write_bytes(content)
     assert mistake("sqlite:///file").endswith(": file is not a database")
 
 
 def test_somebody_elses_database_is_left_alone_by_those_who_look(
-    here: Path, mistake: Callable[..., str]
+    folder: Path, mistake: Callable[..., str]
 ) -> None:
     connection = sqlite3.connect("other.db")
     connection.execute("create table things (name text)")
     connection.close()
-    content = (here / "other.db").read_bytes()
+    content = (folder / "other.db").read_bytes()
     assert mistake("sqlite:///other.db", existing=True).endswith("it holds no studies of Optuna")
-    assert (here / "other.db").read_bytes() == content
+    assert (folder / "other.db").read_bytes() == content
 
 
 @pytest.mark.parametrize("where", ["sqlite://", "sqlite:///:memory:"])
@@ -245,7 +245,7 @@ def test_memory_is_no_storage(where: str, mistake: Callable[..., str]) -> None:
     assert "kept in memory only; name a file" in mistake(where)
 
 
-def test_a_schema_of_another_optuna(here: Path, mistake: Callable[..., str]) -> None:
+def test_a_schema_of_another_optuna(folder: Path, mistake: Callable[..., str]) -> None:
     write("sqlite:///study.db", 1)
     connection = sqlite3.connect("study.db")
     connection.execute("update alembic_version set version_num = 'v2.6.0.a'")

@@ -9,12 +9,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 """Seconds in which a server has to answer."""
 
 
-def answer(ask: Callable[[], T]) -> T:
-    """What ``ask`` returns or raises, but not later than `PATIENCE`.
+def within_timeout(call: Callable[[], T]) -> T:
+    """Give what ``call`` returns or raises, but not later than `TIMEOUT`.
 
     Not every driver has a timeout, and those that have call it differently.
 
@@ -25,9 +25,9 @@ def answer(ask: Callable[[], T]) -> T:
 
     def wait() -> None:
         try:
-            future.set_result(ask())
+            future.set_result(call())
         except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
             future.set_exception(error)
 
     Thread(target=wait, daemon=True).start()
-    return future.result(timeout=PATIENCE)
+    return future.result(timeout=TIMEOUT)

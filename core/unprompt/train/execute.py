@@ -1,0 +1,112 @@
+"""Train what a recipe says, and write the weights with their card into the tower's folder."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from unprompt._files.cache import Cache
+from unprompt._files.hashing import file_hash
+from unprompt._files.writing import replacing, write_text
+from unprompt._members.cached_text import CachedTextEncoder
+from unprompt._registry.plugins import Registry
+from unprompt.contracts import Dataset, Progress, Runtime, silent
+from unprompt.errors import ConfigError, first_line
+from unprompt.towers.precision import check_device, resolved
+from unprompt.train.captioning import Captioning
+from unprompt.train.card import card
+from unprompt.train.contrastive import Contrastive
+from unprompt.train.images import image_tensor
+from unprompt.train.loop import TrainingResult, steps_per_epoch, train
+from unprompt.train.objective import Objective
+from unprompt.train.recipe import (
+    CaptioningConfig,
+    ContrastiveConfig,
+    Recipe,
+    RecipeConfig,
+    RegressionConfig,
+)
+from unprompt.train.regression import Regression
+from unprompt.train.targets import Targets
+
+CARD = "README.md"
+
+
+def execute(recipe: Recipe, registry: Registry, progress: Progress = silent) -> TrainingResult:
+    """Train, and write weights, tokenizer and card.
+
+    Raises:
+        ConfigError: The device cannot be used, or folders or data do not fit the recipe.
+    """
+    import torch
+
+    check_device(recipe.config.runtime.device)
+    config = recipe.config.model_copy(update={"runtime": resolved(recipe.config.runtime)})
+    torch.manual_seed(config.seed)
+    runtime = Runtime(**config.runtime.model_dump(), progress=progress)
+    started = time.monotonic()
+    dataset: Dataset = registry.build(recipe.dataset.spec, recipe.dataset.options)
+    ids = [record.image_id for record in dataset.records()]
+    steps_per_epoch(len(ids), config)  # fail now rather than after opening all images
+    objective = make_objective(config, _targets(recipe, dataset, registry, runtime))
+    start = _load(objective, config.start.path) if config.start else ""
+    images = image_tensor(dataset.images().select(ids), objective.preprocess.size, runtime)
+    result = train(objective, images, config, runtime.progress)
+    _save(recipe, objective, result, start, time.monotonic() - started)
+    return result
+
+
+def make_objective(config: RecipeConfig, targets: Targets) -> Objective:
+    """The recipe's objective, its model with random weights.
+
+    Raises:
+        ConfigError: The tower's folder or the teacher's does not fit the recipe.
+    """
+    if isinstance(config, ContrastiveConfig):
+        return Contrastive(config, targets)
+    if isinstance(config, RegressionConfig):
+        return Regression(config, targets)
+    assert isinstance(config, CaptioningConfig)  # there are no other objectives
+    return Captioning(config, targets)
+
+
+def _targets(recipe: Recipe, dataset: Dataset, registry: Registry, runtime: Runtime) -> Targets:
+    encoder = None
+    if part := recipe.text_encoder:
+        plain = registry.build(part.spec, part.options, runtime)
+        encoder = CachedTextEncoder(plain, Cache.default())
+    return Targets.of(dataset, encoder, recipe.config.wordings)
+
+
+def _load(objective: Objective, folder: Path) -> str:
+    """Fill the objective's model from a folder that a training wrote.
+
+    Returns:
+        SHA-256 of the weights; the result of this training may replace them.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = folder / objective.file
+    try:
+        objective.load(load_file(path))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise ConfigError(f"start: {path}: {first_line(error)}") from error
+    return file_hash(path)
+
+
+def _save(
+    recipe: Recipe, objective: Objective, result: TrainingResult, start: str, seconds: float
+) -> None:
+    """Write weights, tokenizer and card, each file by rename; the card comes last."""
+    folder = recipe.config.tower.path
+    with tempfile.TemporaryDirectory() as scratch:
+        objective.save(result.model, Path(scratch))
+        for written in sorted(Path(scratch).iterdir()):
+            with replacing(folder / written.name) as part:
+                shutil.copyfile(written, part)
+        weights_hash = file_hash(Path(scratch) / objective.file)
+    text = card(recipe, result, start=start, weights_hash=weights_hash, seconds=seconds)
+    write_text(folder / CARD, text)

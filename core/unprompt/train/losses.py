@@ -1,0 +1,155 @@
+"""Losses of an image tower that predicts the embedding and the words of the prompt."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from unprompt.errors import ConfigError
+from unprompt.train.models import Features, Preprocess
+from unprompt.train.recipe import EmbeddingConfig
+from unprompt.train.targets import Targets
+from unprompt.train.teacher import Teacher
+
+if TYPE_CHECKING:
+    import torch
+
+
+class EmbeddingLosses:
+    """Linear heads on an image tower and their losses; the heads are not saved."""
+
+    def __init__(self, config: EmbeddingConfig, targets: Targets, preprocess: Preprocess) -> None:
+        """Load the teacher, where there is one.
+
+        Args:
+            config: The weights of the losses, the teacher's folder and its device.
+            targets: Of N images.
+            preprocess: How the tower's images become pixels.
+
+        Raises:
+            ConfigError: The teacher cannot be loaded, or its embedding has another width than the
+                target space.
+        """
+        import torch
+
+        self._config = config
+        self._targets = torch.from_numpy(targets.embeddings)
+        self._words = targets.words if config.words else None
+        self._teacher = None
+        if config.teacher:
+            folder, dim = config.teacher.path, self._targets.shape[1]
+            self._teacher = Teacher(folder, preprocess, config.runtime.device)
+            if config.distill and self._teacher.dim != dim:
+                raise ConfigError(
+                    f"distill: the teacher's embedding has {self._teacher.dim} numbers, "
+                    f"the target space {dim}: {folder}"
+                )
+        # The teacher's, of the images that it was given so far; see `_embedded`.
+        self._embeddings = torch.zeros(self._targets.shape if config.distill else (0, 0))
+
+    def heads(self, width: int, *, patches: bool) -> dict[str, torch.nn.Module]:
+        """The heads to train beside an image tower.
+
+        Args:
+            width: Of its pooled output and its tokens.
+            patches: Whether it has patch tokens.
+
+        Raises:
+            ConfigError: There is a teacher, but nothing that it could teach.
+        """
+        import torch
+
+        heads: dict[str, torch.nn.Module] = {"fc": torch.nn.Linear(width, self._targets.shape[1])}
+        if self._words is not None:
+            heads["words"] = self._words.head(width)
+        if self._teacher is not None and patches:
+            heads["tokens"] = torch.nn.Linear(width, self._teacher.channels)
+        elif self._teacher is not None and not self._config.distill:
+            raise ConfigError("teacher: does nothing for a tower without patches, unless `distill`")
+        return heads
+
+    def loss(
+        self,
+        model: torch.nn.Module,
+        features: Features,
+        pixels: torch.Tensor,
+        rows: torch.Tensor,
+    ) -> torch.Tensor:
+        """Mean of 1 - cosine, plus the weighted cross-entropies and the teacher's terms.
+
+        Args:
+            model: Holds the `heads` under their names.
+            features: Of the image tower, for the batch.
+            pixels: The batch, of shape (n, 3, H, W).
+            rows: Which of the N images they are, (n,).
+        """
+        import torch
+
+        predicted = self.predicted(model, features)
+        cosines = predicted @ self._targets[rows].to(predicted.device).T  # (n, n)
+        loss = 1 - cosines.diagonal().mean()
+        if self._config.contrast:
+            own = torch.arange(len(rows), device=cosines.device)
+            contrast = torch.nn.functional.cross_entropy(20 * cosines, own)
+            loss = loss + self._config.contrast * contrast
+        if self._words is not None:
+            logits = model.get_submodule("words")(features.pooled)
+            loss = loss + self._config.words * self._words.loss(logits, rows)
+        if self._teacher is not None:
+            tokens = features.tokens
+            if tokens is not None:
+                tokens = model.get_submodule("tokens")(tokens)
+            loss = loss + self._distillation(self._teacher, tokens, predicted, pixels, rows)
+        return loss
+
+    def cosine(self, model: torch.nn.Module, features: Features, rows: torch.Tensor) -> float:
+        """Mean cosine of the predicted embeddings with the targets."""
+        predicted = self.predicted(model, features)
+        return float((predicted * self._targets[rows].to(predicted.device)).sum(1).mean())
+
+    def predicted(self, model: torch.nn.Module, features: Features) -> torch.Tensor:
+        """Embeddings: unit rows of shape (n, D)."""
+        import torch
+
+        predicted = model.get_submodule("fc")(features.pooled)
+        return torch.nn.functional.normalize(predicted.float(), dim=1)
+
+    def _distillation(
+        self,
+        teacher: Teacher,
+        tokens: torch.Tensor | None,
+        predicted: torch.Tensor,
+        pixels: torch.Tensor,
+        rows: torch.Tensor,
+    ) -> torch.Tensor:
+        """The teacher's terms: its feature map for the tokens, its embedding for the predicted."""
+        import torch
+
+        loss = predicted.new_zeros(())
+        features = None
+        if tokens is not None:
+            features = teacher.features(pixels)
+            wanted = teacher.tokens(features, math.isqrt(tokens.shape[1]))
+            loss = loss + torch.nn.functional.mse_loss(tokens, wanted)
+        if self._config.distill:
+            embedded = self._embedded(teacher, features, pixels, rows)
+            loss = loss + self._config.distill * (1 - (predicted * embedded).sum(1).mean())
+        return loss
+
+    def _embedded(
+        self,
+        teacher: Teacher,
+        features: torch.Tensor | None,
+        pixels: torch.Tensor,
+        rows: torch.Tensor,
+    ) -> torch.Tensor:
+        """The teacher's unit rows (n, D).
+
+        Without a feature map to go on from, an image's row is kept from its first time: a shift by
+        a few pixels hardly moves it, and the teacher would cost a quarter of the time.
+        """
+        if features is not None:
+            return teacher.embeddings(features)
+        if not self._embeddings[rows].any(1).all():
+            self._embeddings[rows] = teacher.embeddings(teacher.features(pixels)).cpu()
+        return self._embeddings[rows].to(pixels.device)

@@ -1,0 +1,122 @@
+"""Models, losses and batches are on the recipe's device.
+
+Torch's device ``meta`` stands for a GPU: it computes shapes only, so every machine has it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from unprompt._registry.plugins import Registry
+from unprompt.contracts import silent
+from unprompt.train.execute import make_objective
+from unprompt.train.loop import train
+from unprompt.train.models import Preprocess
+from unprompt.train.objective import Objective
+from unprompt.train.recipe import RegressionConfig, load_recipe
+from unprompt.train.targets import Targets
+
+if TYPE_CHECKING:
+    import torch
+
+Make = Callable[..., Path]
+RECIPES = Path(__file__).parents[2] / "experiments" / "train"
+PROMPTS = ["a red fox on a hill", "a blue heron"] * 20
+
+
+@pytest.mark.parametrize(
+    ("recipe", "tower", "options"),
+    [
+        ("clip-b", "clip-b", ("vocabulary=600",)),
+        ("vision-a-2", "vision-a", ("words=1", "distill=0.5")),
+        ("vision-b", "vision-b", ("contrast=0.5",)),
+        ("blip-a", "blip-a", ("vocabulary=600", "contrast=0.5")),
+    ],
+)
+def test_losses_and_scores_are_computed_on_the_device_of_the_pixels(
+    recipe: str, tower: str, options: tuple[str, ...], toy_tower: Make, toy_teacher: Make
+) -> None:
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class OneDevice(TorchDispatchMode):
+        """Refuses what a GPU refuses: an operation on tensors of two devices."""
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            leaves = tree_leaves((args, kwargs or {}))
+            tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.dim()]
+            assert len({tensor.device for tensor in tensors}) < 2, func
+            return func(*args, **(kwargs or {}))
+
+    folder = toy_tower(tower)
+    if recipe in ("vision-a-2", "blip-a"):
+        options = (*options, f"teacher={toy_teacher(384)}")
+        path = folder / "preprocessor_config.json"  # not the teacher's: it has to convert pixels
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"image_mean": [0.5] * 3}))
+    sets = (f"tower={folder}", "start=null", "runtime.device=meta", *options)
+    config = load_recipe(RECIPES / f"{recipe}.yaml", Registry(), sets).config
+    embeddings = np.eye(len(PROMPTS), 384, dtype=np.float32)
+    objective = make_objective(config, Targets(PROMPTS, embeddings))
+    objective.model.to("meta")
+    rows = torch.tensor([3, 1, 38, 7, 11])
+    pixels = torch.zeros(5, 3, 32, 32, device="meta")
+    with OneDevice():
+        loss = objective.loss(pixels, rows)
+        torch.autograd.backward(loss)
+        with pytest.raises(RuntimeError, match="meta"):  # until it reads a number
+            objective.score(objective.model, pixels, rows)
+    assert loss.device.type == "meta"
+    gradients = [parameter.grad for parameter in objective.model.parameters()]
+    assert {g.device.type for g in gradients if g is not None} == {"meta"}
+
+
+class Reached(Exception):
+    """The loop has come to the loss."""
+
+
+class Probe(Objective):
+    """Notes where the loop moves the model and the pixels.
+
+    The model itself stays: timm's moving average wants a device that has random numbers.
+    """
+
+    preprocess = Preprocess(8, (0.5,) * 3, (0.5,) * 3)
+
+    def __init__(self) -> None:
+        import torch
+
+        self.devices: list[str] = []
+
+        class Model(torch.nn.Linear):
+            def to(model, *where: object, **layout: object) -> Model:
+                self.devices += [str(device) for device in where]
+                return model
+
+        self.model = Model(3, 1)
+
+    def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        self.devices.append(str(pixels.device))
+        raise Reached
+
+    def score(
+        self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
+    ) -> dict[str, float]:
+        raise AssertionError("there was no loss")
+
+
+def test_the_loop_moves_model_and_batches(regression: Callable[..., RegressionConfig]) -> None:
+    import torch
+
+    images = torch.zeros(8, 3, 8, 8, dtype=torch.uint8)
+    probe = Probe()
+    config = regression(batch_size=2, validation=2, runtime={"device": "meta"})
+    with pytest.raises(Reached):
+        train(probe, images, config, silent)
+    assert probe.devices == ["meta", "meta"]

@@ -1,0 +1,63 @@
+"""Every option that an objective takes changes what it trains."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from unprompt.train.loop import TrainingResult
+
+Make = Callable[..., Path]
+COMMON = (
+    ("words=1",),
+    ("words=1", "wordings=3"),
+    ("epochs=2",),
+    ("batch_size=32",),
+    ("learning_rate=0.1",),
+    ("weight_decay=0.9",),
+    ("warmup=0.5",),
+    ("ema=0.1",),
+    ("shift=0",),
+    ("validation=20",),
+    ("seed=77",),
+    ("runtime.precision=bfloat16",),
+    ("data.options.seed=77",),
+)
+FOUR_STEPS = ("epochs=1", "batch_size=16")  # the moving average starts at the third
+TEACHER = "teacher={teacher}"
+PREDICTS = (("contrast=0.7",), (TEACHER,), (TEACHER, "distill=0.3"))
+OPTIONS = {
+    "clip-a": (*COMMON, ("vocabulary=550",), ("semantics=0.3",)),
+    "vision-a-1": (*COMMON, *PREDICTS),
+    "vision-b": (*COMMON, PREDICTS[0], PREDICTS[2]),
+    "blip-a": (*COMMON, *PREDICTS, ("vocabulary=550",)),
+}
+PLAIN = {  # without the options that the recipe of the packaged tower gives
+    "vision-b": ("words=0", "wordings=1"),
+    "blip-a": ("words=0", "wordings=1", "distill=0", "teacher=null"),
+}
+
+
+@pytest.mark.parametrize("recipe", OPTIONS)
+def test_every_option_changes_what_is_trained(
+    recipe: str, train: Callable[..., TrainingResult], toy_tower: Make, toy_teacher: Make
+) -> None:
+    folder, teacher = toy_tower(recipe.removesuffix("-1")), toy_teacher(384)
+
+    def trained(*options: str) -> str:
+        given = (option.format(teacher=teacher) for option in options)
+        result = train(f"{recipe}.yaml", folder, *FOUR_STEPS, *PLAIN.get(recipe, ()), *given)
+        digest = hashlib.sha256(repr(result.scores).encode())
+        for name, value in result.model.state_dict().items():
+            digest.update(name.encode() + value.float().numpy().tobytes())
+        return digest.hexdigest()
+
+    digests: dict[str, tuple[str, ...]] = {trained(): ()}
+    for options in OPTIONS[recipe]:
+        digest = trained(*options)
+        assert digest not in digests, f"{options} gives what {digests[digest]} gives"
+        digests[digest] = options
+    assert trained() in digests
