@@ -25,6 +25,10 @@ YAML = [
 KINDS = {"ensembles": "ensemble", "experiments": "experiment", "train": "training recipe"}
 
 PUBLIC = [
+    "unread_option",
+    "refuse_options",
+    "choice_by_name",
+    "choice",
     "Batch",
     "Comparison",
     "ConfigError",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         search,
     )
     from unprompt._config.base import Model
+    from unprompt._config.choice import choice, choice_by_name, refuse_options, unread_option
     from unprompt._config.location import Location
     from unprompt._runs.compare import Comparison, compare
     from unprompt._runs.manifest import Manifest
@@ -84,15 +85,19 @@ __all__ = [
     "TrainSet",
     "UnpromptError",
     "Verdict",
+    "choice",
+    "choice_by_name",
     "compare",
     "cosine",
     "hookimpl",
     "load_ensemble",
     "load_run",
+    "refuse_options",
     "run",
     "score",
     "search",
     "unit",
+    "unread_option",
 ]
 
 _HOMES = {
@@ -106,6 +111,7 @@ _HOMES = {
         "search",
     ],
     "_config.base": ["Model"],
+    "_config.choice": ["choice", "choice_by_name", "refuse_options", "unread_option"],
     "_config.location": ["Location"],
     "_runs.compare": ["Comparison", "compare"],
     "_runs.manifest": ["Manifest"],

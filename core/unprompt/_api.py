@@ -6,16 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from unprompt._config.models import RuntimeConfig, ScoreConfig, SplitConfig
 from unprompt._data.image_input import ImageInput, as_images
-from unprompt._data.images import Files, unreadable
+from unprompt._data.images import unreadable
 from unprompt._data.predictions import format_of, read_predictions, write_predictions
 from unprompt._data.prompts import join, read_prompts
 from unprompt._data.splits import near_duplicate_groups
 from unprompt._members.context import Context
-from unprompt._members.ensemble import predict_ensemble
+from unprompt._members.ensemble import empty_train_set, predict_ensemble
 from unprompt._pipeline.run import run_experiment
 from unprompt._pipeline.search import FilledStudy, run_search
 from unprompt._pipeline.setup import make_context
@@ -27,7 +25,7 @@ from unprompt._runs import files
 from unprompt._runs.run import Run
 from unprompt._scoring.estimate import Estimate
 from unprompt._scoring.intervals import score as mean_with_interval
-from unprompt.contracts import Batch, Evidence, Images, Progress, TrainSet, silent
+from unprompt.contracts import Batch, Evidence, Images, Progress, silent
 from unprompt.contracts.specs import TextEncoderSpec
 from unprompt.embeddings import Embeddings, cosine
 from unprompt.errors import DataError
@@ -104,7 +102,7 @@ class LoadedEnsemble:
             UnpromptError: A path, an image or a member's file is not there or broken.
         """
         readable, skipped = self._readable(as_images(images), skip=skip_unreadable)
-        train = self._no_train_set()
+        train = empty_train_set(self._context.text_encoder(self._ensemble.text_encoder))
         batch = predict_ensemble(self._ensemble, readable, train, self._context, prompts=prompts)
         ids = batch.embeddings.ids
         return Predictions(
@@ -124,12 +122,6 @@ class LoadedEnsemble:
             skipped = [f"skipped: {line}" for line in problems.values()]
             raise DataError([*skipped, "no image that can be read is left"])
         return readable, problems
-
-    def _no_train_set(self) -> TrainSet:
-        """An empty train set: members either bring their artifact or need no training."""
-        encoder = self._context.text_encoder(self._ensemble.text_encoder)
-        nothing = Embeddings((), np.empty((0, encoder.dim), np.float32))
-        return TrainSet((), Images((), Files({})), nothing, encoder)
 
 
 class PredictionScore(Estimate):

@@ -1,1 +1,1 @@
-"""The interrogator: a caption, and the phrases that CLIP finds nearest to the picture."""
+"""The interrogator: a caption, and the phrases that CLIP finds nearest to the image."""

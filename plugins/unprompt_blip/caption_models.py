@@ -1,22 +1,27 @@
-"""Loading captioners: from a folder, from the hub's cache, or with random weights."""
+"""Loading captioners: from a folder, from the hub's cache, or with random parameters."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from unprompt import MissingFileError, Need, Runtime
-from unprompt.towers import check_folder, hub_folder, hub_need
-from unprompt_blip.options import CaptionerConfig
+from unprompt import Need, Runtime
+from unprompt.towers import (
+    CHECKPOINT,
+    check_complete,
+    check_folder,
+    folder_needs,
+    hub_folder,
+    hub_need,
+    loading,
+)
+from unprompt_blip.sources import FolderCaptioner, HubCaptioner
 
 OWNER = "captioner"
 CONFIG = ("config.json",)
 PROCESSOR = ("preprocessor_config.json", "processor_config.json")
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 _LARGE = {
     "hidden_size": 1024,
@@ -36,7 +41,7 @@ decoder is the same: 12 layers of 768 with 12 heads.
 
 
 class StandIn:
-    """A processor's place in a rehearsal without files: BLIP's pixels, numbers for words."""
+    """Takes a processor's place in a dry run without files: BLIP's pixels, numbers for words."""
 
     chat_template = None
 
@@ -52,29 +57,26 @@ class StandIn:
         return [" ".join(str(token) for token in row) for row in tokens.tolist()]
 
 
-def model_needs(config: CaptionerConfig) -> list[Need]:
+def model_needs(config: HubCaptioner | FolderCaptioner) -> list[Need]:
     """The files of `load`; touches no network."""
-    groups = (CONFIG, PROCESSOR, TOKENIZER, WEIGHTS)
-    if config.folder is None:
-        return [hub_need(config.hub_id, names) for names in groups]
-    folder = config.folder.path
-    return [
-        Need(" or ".join(names), str(folder), any((folder / name).is_file() for name in names))
-        for names in groups
-    ]
+    groups = (CONFIG, PROCESSOR, TOKENIZER, CHECKPOINT)
+    if isinstance(config, FolderCaptioner):
+        return folder_needs(config.folder.path, *groups)
+    return [hub_need(config.hub_id, names) for names in groups]
 
 
-def folder_of(config: CaptionerConfig, runtime: Runtime) -> Path | None:
+def folder_of(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> Path | None:
     """The model's folder, checked, downloaded where it may be.
 
     Returns:
-        None in a rehearsal of a model whose architecture is known, where its files are not here.
+        None in a dry run of a model whose architecture is known, where its files are not here.
 
     Raises:
-        MissingFileError: A file is neither here nor on the hub, or it is broken.
+        MissingFileError: A file is neither here nor on the hub.
+        DataError: A file in the folder is damaged.
     """
-    needed = [CONFIG, PROCESSOR, TOKENIZER] + [WEIGHTS] * (not runtime.rehearsal)
-    if config.folder is not None:
+    needed = [CONFIG, PROCESSOR, TOKENIZER] + [CHECKPOINT] * (not runtime.rehearsal)
+    if isinstance(config, FolderCaptioner):
         check_folder(config.folder.path, OWNER, *needed)
         return config.folder.path
     known = runtime.rehearsal and config.hub_id in BLIP
@@ -83,8 +85,13 @@ def folder_of(config: CaptionerConfig, runtime: Runtime) -> Path | None:
     return hub_folder(config.hub_id, needed, runtime, OWNER)
 
 
-def load(config: CaptionerConfig, runtime: Runtime) -> tuple[Any, Any]:
-    """Model, in evaluation mode on its device, and processor. Raises as `folder_of` does."""
+def load(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> tuple[Any, Any]:
+    """Model, in evaluation mode on its device, and processor.
+
+    Raises:
+        MissingFileError: As `folder_of` does.
+        DataError: A file is damaged or holds something else.
+    """
     if runtime.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
     folder = folder_of(config, runtime)
@@ -94,28 +101,30 @@ def load(config: CaptionerConfig, runtime: Runtime) -> tuple[Any, Any]:
     return _trained(folder, config).to(runtime.device).eval(), processor
 
 
-def random_model(config: CaptionerConfig, runtime: Runtime) -> Any:
-    """The architecture with random weights, on the runtime's device."""
+def random_model(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> Any:
+    """The architecture with random parameters, on the runtime's device."""
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText, BlipConfig
 
     folder = folder_of(config, runtime)
     if folder is None:
+        assert isinstance(config, HubCaptioner)  # a folder is there, or `folder_of` raised
         architecture: Any = BlipConfig(
             text_config={"num_attention_heads": 12}, vision_config=BLIP[config.hub_id]
         )
     else:
-        architecture = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-    with _complaining(config), torch.device(runtime.device):
+        with loading(config.describe(), OWNER):
+            architecture = AutoConfig.from_pretrained(str(folder), local_files_only=True)
+    with loading(config.describe(), OWNER), torch.device(runtime.device):
         auto: Any = AutoModelForImageTextToText
         return auto.from_config(architecture)
 
 
-def _trained(folder: Path, config: CaptionerConfig) -> Any:
+def _trained(folder: Path, config: HubCaptioner | FolderCaptioner) -> Any:
     import torch
     from transformers import AutoModelForImageTextToText
 
-    with _complaining(config):
+    with loading(config.describe(), OWNER):
         loaded: Any = AutoModelForImageTextToText.from_pretrained(
             str(folder),
             local_files_only=True,
@@ -123,26 +132,14 @@ def _trained(folder: Path, config: CaptionerConfig) -> Any:
             dtype=torch.float32,
             output_loading_info=True,
         )
-    model, found = loaded
-    if found["missing_keys"]:  # transformers would make them up at random
-        lacks = ", ".join(sorted(found["missing_keys"])[:5])
-        raise MissingFileError(f"{OWNER}: {config.describe()} lacks {lacks}")
+    model, report = loaded
+    check_complete(report["missing_keys"], config.describe(), OWNER)
     return model
 
 
-def _processor(folder: Path, config: CaptionerConfig) -> Any:
+def _processor(folder: Path, config: HubCaptioner | FolderCaptioner) -> Any:
     from transformers import AutoProcessor
 
-    with _complaining(config):
+    with loading(config.describe(), OWNER):
         auto: Any = AutoProcessor
         return auto.from_pretrained(str(folder), local_files_only=True)
-
-
-@contextmanager
-def _complaining(config: CaptionerConfig) -> Iterator[None]:
-    """Turn what transformers says of files that it cannot use into one line."""
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        what = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MissingFileError(f"{OWNER}: cannot load {config.describe()}: {what}") from error

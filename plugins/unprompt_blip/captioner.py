@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from unprompt import Images, Need, Runtime
-from unprompt.towers import folder_files, inference, pixel_batches, weights_hash
+from unprompt.towers import folder_files, hub_file_hash, inference, pixel_batches
 from unprompt_blip.caption_models import StandIn, folder_of, load, model_needs, random_model
-from unprompt_blip.options import CaptionerConfig
+from unprompt_blip.sources import FolderCaptioner, HubCaptioner
 
 if TYPE_CHECKING:
     import torch
@@ -24,9 +24,9 @@ _STUTTER = re.compile(r"\b(\w+)(?: \1\b){2,}")
 
 
 class Captioner:
-    """A captioning model in evaluation mode. Greedy or beam search: nothing is left to chance."""
+    """A captioning model in evaluation mode. Greedy or beam search: nothing is random."""
 
-    def __init__(self, config: CaptionerConfig, runtime: Runtime) -> None:
+    def __init__(self, config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> None:
         """Load model and processor.
 
         Args:
@@ -34,8 +34,8 @@ class Captioner:
             runtime: Device, precision, batch size, and whether the network may be used.
 
         Raises:
-            MissingFileError: A file is neither here nor, without `offline`, on the hub, or it is
-                broken.
+            MissingFileError: A file is neither here nor, without `offline`, on the hub.
+            DataError: A file is damaged or holds something else.
         """
         self._model, self._processor = load(config, runtime)
         self._config = config
@@ -45,46 +45,49 @@ class Captioner:
         self._prompt = config.prompt or (INSTRUCTION if self._chats else task)
 
     @classmethod
-    def identity(cls, config: CaptionerConfig, runtime: Runtime) -> str | list[Any]:
+    def identity(cls, config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> str | list[Any]:
         """What the model is, by content, for cache keys. Raises as `__init__` does."""
         folder = folder_of(config, runtime)
         if folder is None:
-            return f"random weights of {config.describe()}"
-        return [(path.name, weights_hash(path)) for path in folder_files(folder)]
+            return f"random parameters of {config.describe()}"
+        return [(path.name, hub_file_hash(path)) for path in folder_files(folder)]
 
     @classmethod
-    def needs(cls, config: CaptionerConfig) -> list[Need]:
+    def needs(cls, config: HubCaptioner | FolderCaptioner) -> list[Need]:
         """The files that loading reads, here or not; touches no network."""
         return model_needs(config)
 
     @classmethod
-    def parameters(cls, config: CaptionerConfig) -> int:
-        """How many numbers the model holds, found without weights. Raises as `__init__` does."""
-        model = random_model(config, Runtime(device="meta", offline=True, rehearsal=True))
+    def parameters(cls, config: HubCaptioner | FolderCaptioner) -> int:
+        """How many numbers the model holds, found without its files. Raises as `__init__` does."""
+        dry_run = Runtime(device="meta", offline=True, rehearsal=True)
+        model = random_model(config, dry_run)
         return sum(parameter.numel() for parameter in model.parameters())
 
     def captions(self, images: Images) -> dict[str, str]:
-        """Each picture's caption, by id; empty where the model had nothing to say.
+        """Each image's caption, by id; empty where the model had nothing to say.
 
-        Chat models see one picture at a time: how many tokens a picture is depends on its size.
+        Chat models see one image at a time: how many tokens an image is depends on its size.
         """
-        found: dict[str, str] = {}
-        for ids, inputs in self._questions(images) if self._chats else self._batches(images):
-            found.update(zip(ids, self.write(inputs), strict=True))
-        return found
+        captions: dict[str, str] = {}
+        for ids, inputs in self._conversations(images) if self._chats else self._batches(images):
+            captions.update(zip(ids, self.write(inputs), strict=True))
+        return captions
 
     def _batches(self, images: Images) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-        """Pixels of one size, and the same prompt for each picture."""
+        """Pixels of one size, and the same prompt for each image."""
         text = self._text_inputs()
         for ids, pixels in pixel_batches(images, self.pixels, self._runtime, what="caption"):
             rows = {name: value.repeat(len(ids), 1) for name, value in text.items()}
             yield ids, {"pixel_values": pixels, **rows}
 
-    def _questions(self, images: Images) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-        """Pictures as parts of a conversation."""
+    def _conversations(self, images: Images) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+        """Images as parts of a conversation."""
         for name in self._runtime.progress(images.ids, what="caption", total=len(images)):
-            picture = {"type": "image", "image": images.open(name)}
-            content = [picture, {"type": "text", "text": self._prompt}]
+            content = [
+                {"type": "image", "image": images.open(name)},
+                {"type": "text", "text": self._prompt},
+            ]
             inputs = self._processor.apply_chat_template(
                 [[{"role": "user", "content": content}]],
                 add_generation_prompt=True,
@@ -94,14 +97,14 @@ class Captioner:
             )
             yield (name,), dict(inputs)
 
-    def pixels(self, picture: Image) -> torch.Tensor:
-        """One picture as the model wants it, float32 of shape (3, H, W)."""
-        processed = self._processor.image_processor(images=picture, return_tensors="pt")
+    def pixels(self, image: Image) -> torch.Tensor:
+        """One image as the model wants it, float32 of shape (3, H, W)."""
+        processed = self._processor.image_processor(images=image, return_tensors="pt")
         pixels: torch.Tensor = processed.pixel_values[0]
         return pixels
 
     def _text_inputs(self) -> dict[str, Any]:
-        """The prompt's tokens, of shape (1, L), with the places that the picture takes."""
+        """The prompt's tokens, of shape (1, L), with those that stand for the image."""
         if not self._prompt or isinstance(self._processor, StandIn):
             return {}
         from PIL.Image import new
@@ -113,7 +116,7 @@ class Captioner:
         return text
 
     def write(self, inputs: dict[str, Any]) -> list[str]:
-        """A caption for each picture of a batch; the processor's tensors are the input."""
+        """A caption for each image of a batch; the processor's tensors are the input."""
         device = self._runtime.device
         with inference(self._runtime):
             tokens = self._model.generate(

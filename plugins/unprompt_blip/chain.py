@@ -24,7 +24,7 @@ def first_best(cosines: npt.NDArray[np.float32]) -> int:
 
 
 class Chain:
-    """Grows texts towards pictures.
+    """Grows texts towards images.
 
     Source: clip-interrogator's ``interrogate``; here it ends at the first step that brings
     nothing, and phrases that would not fit are not tried.
@@ -48,30 +48,30 @@ class Chain:
 
         Args:
             start: The caption, not cut; where it is empty the first phrase starts.
-            phrases: Candidates, the nearest to the picture first.
-            image: The picture's unit row of shape (C,).
+            phrases: Candidates, the nearest to the image first.
+            image: The image's unit row of shape (C,).
         """
-        left = list(phrases)
-        text = start or (left.pop(0) if left else "")
+        remaining = list(phrases)
+        text = start or (remaining.pop(0) if remaining else "")
         if not text:
             return ""
         reached = float(self.cosines([text], image)[0])
         for _ in range(self._max_phrases - (not start)):
-            tokens, places = self._joiner.rows(text, left)
-            if not places:
+            tokens, numbers = self._joiner.rows(text, remaining)
+            if not numbers:
                 break
-            found = self._encoded(tokens, image)
-            best = first_best(found)
-            if found[best] <= reached + TIE:
+            cosines = self._encoded(tokens, image)
+            best = first_best(cosines)
+            if cosines[best] <= reached + TIE:
                 break
-            reached = float(found[best])
-            text = f"{text}, {left.pop(places[best])}"
+            reached = float(cosines[best])
+            text = f"{text}, {remaining.pop(numbers[best])}"
         return text
 
     def cosines(
         self, texts: Sequence[str], image: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
-        """Each text's cosine with a picture, float32 of shape (len(texts),)."""
+        """Each text's cosine with an image, float32 of shape (len(texts),)."""
         return self._encoded(self._towers.tokens(texts), image)
 
     def _encoded(
@@ -79,5 +79,5 @@ class Chain:
     ) -> npt.NDArray[np.float32]:
         starts = range(0, len(tokens), self._chunk)
         parts = [self._towers.encode_tokens(tokens[i : i + self._chunk]) @ image for i in starts]
-        found: npt.NDArray[np.float32] = np.concatenate(parts)
-        return found
+        cosines: npt.NDArray[np.float32] = np.concatenate(parts)
+        return cosines

@@ -1,4 +1,4 @@
-"""The interrogator: pictures -> captions and phrases -> text -> embeddings."""
+"""The interrogator: images -> captions and phrases -> text -> embeddings."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ from unprompt_blip.phrases import Phrases
 from unprompt_blip.tables import read_tables, table_needs
 
 OWNER = "interrogator backbone"
-REHEARSED = 8
-"""Phrases of each table in a rehearsal: 111,867 would keep a ViT-H busy for hours on a CPU."""
+DRY_RUN = 8
+"""Phrases of each table in a dry run: 111,867 would keep a ViT-H busy for hours on a CPU."""
 
 
 class Interrogator(Predictor):
-    """A caption, and the phrases nearest to the picture by CLIP; their text's embedding.
+    """A caption, and the phrases nearest to the image by CLIP; their text's embedding.
 
-    Captions of all pictures are written first and the captioner is freed before CLIP is loaded, so
-    that memory holds one of them.
+    The captions of a call's images are written first, then CLIP sees the images.
 
     Evidence is of kind ``phrase``: the caption and phrases, each with the cosine of its own CLIP
-    text embedding with the picture's image embedding (-1..1).
+    text embedding with the image's CLIP embedding (-1..1).
 
-    Source: the seed solution's CLIP+BLIP member, DESIGN section 7 item 4, and the modes of
-    clip-interrogator.
+    Source: the CLIP+BLIP member of the 68th-place solution, plugins/kaggle-68th.md, and the modes
+    of clip-interrogator.
     """
 
     options: InterrogatorOptions
@@ -41,43 +40,46 @@ class Interrogator(Predictor):
         super().__init__(options, runtime)
         self._phrases: Phrases | None = None
         self._clip: ClipTowers | None = None
+        self._captioner: Captioner | None = None
 
     def identity(self) -> Mapping[str, Any]:
         """The content of backbone, captioner and tables."""
         tables = json.dumps(self._tables(), ensure_ascii=False)
-        captioner = self.options.captioner
+        captioner = self.options.writes_captions
         return {
             "backbone": ClipTowers.identity(self.options.backbone, self.runtime, OWNER),
-            "captioner": Captioner.identity(captioner, self.runtime)
-            if self.options.captions
-            else None,
+            "captioner": captioner and Captioner.identity(captioner, self.runtime),
             "tables": hashlib.sha256(tables.encode()).hexdigest(),
         }
 
     def needs(self) -> Sequence[Need]:
         """Files of backbone, captioner and tables."""
-        found = [*ClipTowers.needs(self.options.backbone), *table_needs(self.options)]
-        return found + (Captioner.needs(self.options.captioner) if self.options.captions else [])
+        captioner = self.options.writes_captions
+        return [
+            *ClipTowers.needs(self.options.backbone),
+            *table_needs(self.options),
+            *(Captioner.needs(captioner) if captioner else ()),
+        ]
 
     def towers(self) -> Mapping[str, int]:
         """CLIP, and the captioner where there is one."""
-        found = {"CLIP": ClipTowers.parameters(self.options.backbone, OWNER)}
-        if self.options.captions:
-            found["captioner"] = Captioner.parameters(self.options.captioner)
-        return found
+        towers = {"CLIP": ClipTowers.parameters(self.options.backbone, OWNER)}
+        if self.options.writes_captions:
+            towers["captioner"] = Captioner.parameters(self.options.writes_captions)
+        return towers
 
     def prepare(self, train: TrainSet, artifact: Path) -> None:
         """Embed the phrases; the train split is not looked at.
 
         Raises:
-            MissingFileError: A table, or CLIP's weights, are not there.
+            MissingFileError: A table, or a file of CLIP, is not there.
             DataError: No phrase is left.
         """
         tables = self._tables()
         Phrases.of(tables, self.clip, self.runtime).save(artifact)
 
     def load(self, artifact: Path) -> None:
-        """Read the phrases; models follow one after the other in `predict`."""
+        """Read the phrases; models are loaded when `predict` first uses them."""
         self._phrases = Phrases.read(artifact)
 
     def predict(self, images: Images) -> Iterator[Batch]:
@@ -90,11 +92,11 @@ class Interrogator(Predictor):
             yield from self.interrogate(images, self._captions(images))
 
     def interrogate(self, images: Images, captions: Mapping[str, str]) -> Iterator[Batch]:
-        """`predict` for pictures whose captions are known.
+        """`predict` for images whose captions are known.
 
         Args:
-            images: N pictures.
-            captions: By id; a picture may have none.
+            images: N images.
+            captions: By id; an image may have none.
 
         Raises:
             DataError: The runtime has no text encoder.
@@ -105,31 +107,34 @@ class Interrogator(Predictor):
         phrases, clip = self._phrases, self.clip
         assert phrases is not None  # load() comes first, by contract
         writer = Writer(self.options, phrases, clip, self.runtime)
-        found = pixel_batches(images, clip.preprocess, self.runtime, what="interrogate")
-        for ids, pixels in found:
+        batches = pixel_batches(images, clip.preprocess, self.runtime, what="interrogate")
+        for ids, pixels in batches:
             rows = clip.images(pixels, self.options.views)
             written = writer.write(rows, [captions.get(name, "") for name in ids])
-            texts = tuple(one.text for one in written)
-            evidence = tuple(one.evidence for one in written)
+            texts = tuple(item.text for item in written)
+            evidence = tuple(item.evidence for item in written)
             yield Batch(Embeddings(ids, encoder.encode(texts)), texts, evidence)
 
     def close(self) -> None:
         """Drop towers and phrases."""
-        self._clip = self._phrases = None
+        self._clip = self._captioner = self._phrases = None
 
     def _tables(self) -> dict[str, tuple[str, ...]]:
-        """The tables; in a rehearsal a few phrases of each, our own where others are not here."""
+        """The tables; in a dry run a few phrases of each, our own where others are not here."""
         if not self.runtime.rehearsal:
             return read_tables(self.options)
         here = all(need.here for need in table_needs(self.options))
         options = self.options if here else InterrogatorOptions(backbone=self.options.backbone)
-        return {name: lines[:REHEARSED] for name, lines in read_tables(options).items()}
+        return {name: lines[:DRY_RUN] for name, lines in read_tables(options).items()}
 
     def _captions(self, images: Images) -> dict[str, str]:
-        """A caption for each picture; none where the text has no place for one."""
-        if not self.options.captions:
+        """A caption for each image; none where the text does not use one."""
+        config = self.options.writes_captions
+        if config is None:
             return {}
-        return Captioner(self.options.captioner, self.runtime).captions(images)
+        if self._captioner is None:
+            self._captioner = Captioner(config, self.runtime)
+        return self._captioner.captions(images)
 
     @property
     def clip(self) -> ClipTowers:

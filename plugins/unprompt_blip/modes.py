@@ -1,4 +1,4 @@
-"""The modes: from a picture's caption and its cosines with all phrases to a text."""
+"""The modes: from an image's caption and its cosines with all phrases to a text."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ KIND = "phrase"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written for one picture.
+    """What was written for one image.
 
     Attributes:
         text: The predicted prompt.
-        evidence: The caption and phrases with their cosines to the picture, of kind ``phrase``:
+        evidence: The caption and phrases with their cosines to the image, of kind ``phrase``:
             those of the text first to be chosen, then the nearest others; sorted by cosine.
     """
 
@@ -40,13 +40,13 @@ class Written:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sheet:
-    """One picture: its unit row (C,), its cosines (P,), its caption, and the phrases found."""
+    """One image: its unit row (C,), its cosines (P,), its caption, and the phrases of each field."""
 
     image: FloatArray
     cosines: FloatArray
     caption: str
     ranked: Numbers
-    found: dict[str, Numbers]
+    chosen: dict[str, Numbers]
     candidates: Numbers
 
 
@@ -70,7 +70,7 @@ class Writer:
         )
 
     def write(self, images: FloatArray, captions: Sequence[str]) -> list[Written]:
-        """A text for each picture of a batch.
+        """A text for each image of a batch.
 
         Args:
             images: Unit rows of shape (n, C).
@@ -78,13 +78,13 @@ class Writer:
         """
         cosines = self._phrases.cosines(images, self._device)  # (n, P)
         ranked = self._phrases.top(cosines, MERGED, self._depth())  # (n, K)
-        found = {
+        chosen = {
             name: self._phrases.top(cosines, tables, count, lowest=name == "negative")
             for name, (tables, count) in self._wanted().items()
         }
         candidates = self._candidates(cosines, ranked)
         rows = cosines.cpu().numpy()
-        said = self._caption_cosines(images, captions)
+        caption_cosines = self._caption_cosines(images, captions)
         return [
             self._written(
                 _Sheet(
@@ -92,10 +92,10 @@ class Writer:
                     rows[i],
                     captions[i],
                     ranked[i],
-                    {name: numbers[i] for name, numbers in found.items()},
+                    {name: numbers[i] for name, numbers in chosen.items()},
                     candidates[i],
                 ),
-                said[i],
+                caption_cosines[i],
             )
             for i in range(len(images))
         ]
@@ -110,7 +110,7 @@ class Writer:
         return max(options.evidence, depths.get(options.mode, 1))
 
     def _candidates(self, cosines: torch.Tensor, ranked: Numbers) -> list[Numbers]:
-        """What mode best tries to add to each picture's text, the nearest to it first.
+        """What mode best tries to add to each image's text, the nearest to it first.
 
         An eighth of them comes from each table but the largest kind, if it has as many: the
         nearest phrases of all are often one thing in many words, and none says the medium.
@@ -123,15 +123,17 @@ class Writer:
             self._phrases.top(cosines, (table,), max(1, count // 8))
             for table in ("mediums", "movements", "artists", "trendings")
         ]
-        found = []
+        candidates = []
         for i in range(len(ranked)):
             numbers = dict.fromkeys(int(n) for table in own for n in table[i])
             for number in ranked[i].tolist():
                 if len(numbers) >= count:
                     break
                 numbers[number] = None
-            found.append(np.array(sorted(numbers, key=lambda n: -rows[i, n])[:count], np.int64))
-        return found
+            candidates.append(
+                np.array(sorted(numbers, key=lambda n: -rows[i, n])[:count], np.int64)
+            )
+        return candidates
 
     def _wanted(self) -> dict[str, tuple[tuple[str, ...], int]]:
         """The fields to be filled in: the tables of each, and how many phrases."""
@@ -149,24 +151,24 @@ class Writer:
         return wanted
 
     def _caption_cosines(self, images: FloatArray, captions: Sequence[str]) -> list[float | None]:
-        """Of each caption with its own picture, in one forward pass."""
+        """Of each caption with its own image, in one forward pass."""
         if not any(captions):
             return [None] * len(captions)
         rows = self._towers.encode_tokens(self._towers.tokens(captions))  # (n, C)
         cosines = np.einsum("nc,nc->n", rows, images)
         return [float(c) if text else None for c, text in zip(cosines, captions, strict=True)]
 
-    def _written(self, sheet: _Sheet, said: float | None) -> Written:
-        text = self._text(sheet, said) or self._phrases.texts[int(sheet.cosines.argmax())]
-        return Written(text, self._evidence(sheet, said))
+    def _written(self, sheet: _Sheet, caption_cosine: float | None) -> Written:
+        text = self._text(sheet, caption_cosine) or self._phrases.texts[int(sheet.cosines.argmax())]
+        return Written(text, self._evidence(sheet, caption_cosine))
 
-    def _text(self, sheet: _Sheet, said: float | None) -> str:
+    def _text(self, sheet: _Sheet, caption_cosine: float | None) -> str:
         """The text, cut at the text tower's limit; empty where there is nothing to say."""
         mode = self._options.mode
         if mode == "best":
-            return self._best(sheet, said)
+            return self._best(sheet, caption_cosine)
         if mode == "negative":
-            return self._fit(self._texts(sheet.found["negative"]))
+            return self._fit(self._texts(sheet.chosen["negative"]))
         if mode == "fast":
             return self._fast(sheet)
         if mode == "caption":
@@ -174,7 +176,7 @@ class Writer:
         return self._filled(sheet, CLASSIC if mode == "classic" else self._options.template)
 
     def _filled(self, sheet: _Sheet, template: str) -> str:
-        words = {name: self._texts(numbers) for name, numbers in sheet.found.items()}
+        words = {name: self._texts(numbers) for name, numbers in sheet.chosen.items()}
         words["caption"] = [sheet.caption] if sheet.caption else []
         medium = words.get("medium")
         if medium and sheet.caption.lower().startswith(medium[0].lower()):
@@ -185,29 +187,30 @@ class Writer:
         nearest = self._texts(sheet.ranked[: self._options.max_phrases])
         return self._fit(distinct([sheet.caption, *nearest]))
 
-    def _best(self, sheet: _Sheet, said: float | None) -> str:
-        """The best of the chain, fast, classic and the caption, by cosine with the picture."""
+    def _best(self, sheet: _Sheet, caption_cosine: float | None) -> str:
+        """The best of the chain, fast, classic and the caption, by cosine with the image."""
         assert self._chain is not None  # made for this mode
         start = self._fit([sheet.caption] if sheet.caption else [])
         candidates = self._texts(sheet.candidates)
-        # A caption that fits less than a single phrase would lead the chain astray.
+        # A caption that is less near than a single phrase would lead the chain astray.
         nearest = float(sheet.cosines[sheet.candidates].max(initial=-1.0))
-        worth = said is not None and said >= nearest
+        worth = caption_cosine is not None and caption_cosine >= nearest
         grown = self._chain.grow(start if worth else "", candidates, sheet.image)
         texts = distinct([grown, self._fast(sheet), self._filled(sheet, CLASSIC), start])
         if not texts:
             return ""
         return texts[first_best(self._chain.cosines(texts, sheet.image))]
 
-    def _evidence(self, sheet: _Sheet, said: float | None) -> tuple[Evidence, ...]:
-        used = [number for numbers in sheet.found.values() for number in numbers]
+    def _evidence(self, sheet: _Sheet, caption_cosine: float | None) -> tuple[Evidence, ...]:
+        used = [number for numbers in sheet.chosen.values() for number in numbers]
         numbers = list(dict.fromkeys([*used, *sheet.ranked]))
         pieces = [
             Evidence(self._phrases.texts[number], float(sheet.cosines[number]), KIND)
             for number in numbers[: self._options.evidence]
         ]
-        if said is not None:
-            pieces = [Evidence(sheet.caption, said, KIND), *pieces[: self._options.evidence - 1]]
+        if caption_cosine is not None:
+            caption = Evidence(sheet.caption, caption_cosine, KIND)
+            pieces = [caption, *pieces[: self._options.evidence - 1]]
         return tuple(sorted(pieces, key=lambda piece: -piece.weight))
 
     def _texts(self, numbers: Numbers) -> list[str]:

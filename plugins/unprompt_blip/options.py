@@ -3,126 +3,56 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from unprompt import Location, Model
-from unprompt.towers import BackboneConfig, Views
-from unprompt_blip.template import FIELDS, SEED, fields
+from unprompt import Model, refuse_options, unread_option
+from unprompt.towers import NamedBackbone, OpenClipBackbone, Views
+from unprompt_blip.sources import (
+    NAMES,
+    CaptionerChoice,
+    FolderCaptioner,
+    HubCaptioner,
+    NoCaptioner,
+    SourceTables,
+    Table,
+    TablesChoice,
+    TablesConfig,
+)
+from unprompt_blip.template import DEFAULT, FIELDS, fields
 
 Mode = Literal["caption", "classic", "fast", "best", "negative", "template"]
-Table = Literal["mediums", "movements", "artists", "flavors", "trendings", "negative"]
-Source = Literal["unprompt", "clip-interrogator"]
 
-CAPTIONERS = {
-    "blip-base": "Salesforce/blip-image-captioning-base",
-    "blip-large": "Salesforce/blip-image-captioning-large",
-    "blip2-opt-2.7b": "Salesforce/blip2-opt-2.7b",
-    "florence-2-base": "florence-community/Florence-2-base",
+READS: Mapping[Mode, frozenset[str]] = {
+    "caption": frozenset({"captioner"}),
+    "classic": frozenset({"captioner", "flavors"}),
+    "fast": frozenset({"captioner", "max_phrases"}),
+    "best": frozenset({"captioner", "flavors", "max_phrases", "candidates", "chunk"}),
+    "negative": frozenset({"max_phrases"}),
+    "template": frozenset({"template", "captioner", "flavors"}),
 }
-"""Short names of captioners, and their hub ids."""
+"""Of the options that not every mode reads, those that a mode does."""
 
-NONE = "none"
-CLIP_INTERROGATOR: Source = "clip-interrogator"
-
-
-class CaptionerConfig(Model):
-    """A model that describes a picture in a sentence; a name alone stands for its `model`."""
-
-    model: str | None = Field(
-        default=None,
-        description="`blip-large` (default), `blip-base`, `blip2-opt-2.7b`, `florence-2-base`, "
-        "another hub id of a transformers image-to-text model, or `none`: no caption.",
-    )
-    folder: Location | None = Field(
-        default=None, description="Such a model on this machine: configuration and safetensors."
-    )
-    beams: int = Field(default=1, ge=1, description="Of the beam search; 1 is greedy.")
-    max_tokens: int = Field(default=32, ge=1, description="New tokens at most.")
-    min_tokens: int = Field(default=0, ge=0, description="New tokens at least.")
-    prompt: str = Field(
-        default="",
-        description="Text that the caption continues, or the instruction for models that take "
-        "one; no part of the caption.",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_name(cls, raw: object) -> object:
-        if isinstance(raw, str):
-            return {"model": raw}
-        if isinstance(raw, dict) and raw.get("model") is None and raw.get("folder") is None:
-            return {**raw, "model": "blip-large"}
-        return raw
-
-    @model_validator(mode="after")
-    def _check(self) -> CaptionerConfig:
-        if self.model is not None and self.folder is not None:
-            raise PydanticCustomError("captioner", "should have either `model` or `folder`")
-        if self.min_tokens > self.max_tokens:
-            raise PydanticCustomError("captioner", "`min_tokens` is more than `max_tokens`")
-        return self
-
-    @property
-    def hub_id(self) -> str:
-        """The model's repository, its short name resolved."""
-        return CAPTIONERS.get(str(self.model), str(self.model))
-
-    def describe(self) -> str:
-        """For error lines."""
-        return self.folder.text if self.folder else self.hub_id
-
-
-class TablesConfig(Model):
-    """Where phrases come from; a text alone stands for `source` or `folder`."""
-
-    source: Source = Field(
-        default="unprompt",
-        description="`unprompt`: small tables that come with this plugin. `clip-interrogator`: "
-        "the lists of that package, which has to be installed.",
-    )
-    folder: Location | None = Field(
-        default=None, description="Text files called mediums.txt and so on instead of `source`."
-    )
-    mediums: Location | None = Field(default=None, description="One phrase a line.")
-    movements: Location | None = Field(default=None, description="One phrase a line.")
-    artists: Location | None = Field(
-        default=None, description="One name a line, used as `by NAME` and `inspired by NAME`."
-    )
-    flavors: Location | None = Field(default=None, description="One phrase a line.")
-    trendings: Location | None = Field(default=None, description="One phrase a line.")
-    negative: Location | None = Field(default=None, description="One phrase a line.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_text(cls, raw: object) -> object:
-        if not isinstance(raw, str):
-            return raw
-        return {"source" if raw in get_args(Source) else "folder": raw}
+NAMED = {"captioner": ("caption",), "flavors": ("flavors", "negative")}
+"""Options that mode template reads only where its template names one of these fields."""
 
 
 class InterrogatorOptions(Model):
-    """Options of ``clip-blip``."""
+    """Options of ``clip-blip``; those that the mode does not read may not be given."""
 
-    backbone: BackboneConfig = Field(
-        default=BackboneConfig(model="ViT-H-14", pretrained="laion2b_s32b_b79k"),
+    backbone: OpenClipBackbone = Field(
+        default=NamedBackbone(model="ViT-H-14", pretrained="laion2b_s32b_b79k"),
         description="An open_clip model, to rank phrases with.",
-    )
-    captioner: CaptionerConfig = Field(
-        default=CaptionerConfig(model="blip-large"),
-        description="Writes the caption; `none`: the text starts with the phrases.",
-    )
-    tables: TablesConfig = Field(default=TablesConfig(), description="Where phrases come from.")
-    use: tuple[Table, ...] | None = Field(
-        default=None, strict=False, min_length=1, description="Tables to use. Default: all."
-    )
-    exclude: tuple[str, ...] = Field(
-        default=(),
-        strict=False,
-        description="Regular expressions; phrases in which one is found, whatever the case, are "
-        "not used.",
     )
     mode: Mode = Field(
         default="template",
@@ -132,11 +62,31 @@ class InterrogatorOptions(Model):
         "negative: the phrases that fit least.",
     )
     template: str = Field(
-        default=SEED,
-        description="Of mode `template`: {caption} {medium} {movement} {artist} {trending} "
+        default=DEFAULT,
+        description="Of mode template: {caption} {medium} {movement} {artist} {trending} "
         "{flavors} {negative}; what is empty is left out with its comma.",
     )
-    flavors: int = Field(default=3, ge=1, description="Phrases that {flavors} stands for.")
+    captioner: CaptionerChoice = Field(
+        default=HubCaptioner(model="blip-large"),
+        description="Writes the caption; `none`: the text starts with the phrases. Of every mode "
+        "but negative.",
+    )
+    use: tuple[Table, ...] | None = Field(
+        default=None, strict=False, min_length=1, description="Tables to use. Default: all."
+    )
+    tables: TablesChoice = Field(default=SourceTables(), description="Where phrases come from.")
+    exclude: tuple[str, ...] = Field(
+        default=(),
+        strict=False,
+        description="Regular expressions; phrases in which one is found, whatever the case, are "
+        "not used.",
+    )
+    flavors: int = Field(
+        default=3,
+        ge=1,
+        description="Phrases that {flavors} and {negative} stand for, in modes template, classic "
+        "and best.",
+    )
     max_phrases: int = Field(
         default=32, ge=1, description="Phrases at most in modes fast, best and negative."
     )
@@ -150,7 +100,15 @@ class InterrogatorOptions(Model):
         default=512, ge=1, description="Texts per forward pass in mode best; only costs memory."
     )
     views: Views = ("identity",)
-    evidence: int = Field(default=8, ge=1, description="Phrases to show per picture.")
+    evidence: int = Field(default=8, ge=1, description="Phrases to show per image.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, raw: object) -> object:
+        """Null takes back what an included file says."""
+        if not isinstance(raw, dict):
+            return raw
+        return {key: value for key, value in raw.items() if value is not None}
 
     @field_validator("exclude")
     @classmethod
@@ -170,29 +128,84 @@ class InterrogatorOptions(Model):
         except ValueError as error:
             raise _mistake(str(error)) from error
         if not named:
-            raise _mistake("names no field: every picture would get the same text")
+            raise _mistake("names no field: every image would get the same text")
         return template
+
+    @field_validator("tables")
+    @classmethod
+    def _check_tables(cls, tables: TablesConfig, info: ValidationInfo) -> TablesConfig:
+        """Refuse files of tables that are not used, and a place where none is looked for."""
+        used = info.data.get("use") or NAMES
+        mistakes = [
+            unread_option(f"beside `use: [{', '.join(used)}]`", name)
+            for name in tables.files
+            if name not in used
+        ]
+        if set(used) <= set(tables.files) and tables.place:
+            mistakes.append(
+                unread_option("where every table that is used has a file", tables.place)
+            )
+        if mistakes:
+            refuse_options(mistakes)
+        return tables
+
+    @field_validator(*sorted(frozenset().union(*READS.values())))
+    @classmethod
+    def _check_read(cls, value: Any, info: ValidationInfo) -> Any:
+        why = _unread(str(info.field_name), value, info.data)
+        if why:
+            refuse_options([unread_option(why)])
+        return value
 
     @model_validator(mode="after")
     def _check_together(self) -> InterrogatorOptions:
-        if self.mode == "caption" and self.captioner.model == NONE:
+        if self.mode == "caption" and isinstance(self.captioner, NoCaptioner):
             raise _mistake("mode `caption` needs a `captioner`")
         if self.use and self.mode == "negative" and not {"flavors", "negative"} & set(self.use):
             raise _mistake("mode `negative` needs `flavors` or `negative` in `use`")
         if self.use == ("negative",) and self.mode != "negative":
             raise _mistake(f"mode `{self.mode}` needs another table than `negative` in `use`")
-        if self.mode == "template" and self.use is not None and self.template != SEED:
+        if self.mode == "template" and self.use is not None and self.template != DEFAULT:
             for name in fields(self.template):
                 table = FIELDS[name]
                 if table is not None and table not in self.use:
                     raise _mistake(f"`template` names {{{name}}}, but `use` leaves out `{table}`")
         return self
 
+    @model_serializer(mode="wrap")
+    def _write(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Only what is read, so that what is written can be read again."""
+        values = vars(self)
+        written: dict[str, Any] = handler(self)
+        return {k: v for k, v in written.items() if not _unread(k, values[k], values)}
+
     @property
-    def captions(self) -> bool:
-        """Whether captions are written at all."""
-        named = self.mode != "template" or "caption" in fields(self.template)
-        return self.captioner.model != NONE and self.mode != "negative" and named
+    def writes_captions(self) -> HubCaptioner | FolderCaptioner | None:
+        """The captioner; None where no captions are written."""
+        if isinstance(self.captioner, NoCaptioner):
+            return None
+        return None if _unread("captioner", self.captioner, vars(self)) else self.captioner
+
+
+def _unread(name: str, value: Any, options: Mapping[str, Any]) -> str | None:
+    """Why an option is not read, if so.
+
+    Args:
+        name: The option.
+        value: Its value.
+        options: The others, without those that are wrong themselves.
+    """
+    mode = options.get("mode")
+    if mode is None or not any(name in read for read in READS.values()):
+        return None
+    if isinstance(value, NoCaptioner):  # which says what happens anyway
+        return None
+    if name not in READS[mode]:
+        return f"with `mode: {mode}`"
+    wanted = NAMED.get(name, ())
+    if mode != "template" or not wanted or {*wanted} & {*fields(options.get("template", DEFAULT))}:
+        return None
+    return f"with a `template` that does not name {' or '.join(f'{{{field}}}' for field in wanted)}"
 
 
 def _mistake(what: str) -> PydanticCustomError:

@@ -1,4 +1,4 @@
-"""Phrases with their CLIP embeddings, and which of them lie nearest to pictures."""
+"""Phrases with their CLIP embeddings, and which of them lie nearest to images."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Phrases:
         """
         spelled = list(dict.fromkeys(text for texts in tables.values() for text in texts))
         number: dict[str, int] = {}
-        seen: dict[bytes, int] = {}
+        first: dict[bytes, int] = {}
         kept: list[str] = []
         rows: list[npt.NDArray[np.float32]] = []
         starts = range(0, len(spelled), runtime.batch_size)
@@ -65,11 +65,11 @@ class Phrases:
             new = []
             for i, text in enumerate(batch):
                 key = tokens[i].numpy().tobytes()
-                if key not in seen:
-                    seen[key] = len(kept)
+                if key not in first:
+                    first[key] = len(kept)
                     kept.append(text)
                     new.append(i)
-                number[text] = seen[key]
+                number[text] = first[key]
             if new:
                 rows.append(towers.encode_tokens(tokens[new]))
         stacked = np.concatenate(rows) if rows else np.empty((0, towers.dim), np.float32)
@@ -101,9 +101,9 @@ class Phrases:
 
         try:
             rows = unit(load_file(folder / ROWS)["embeds"])
-            said = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
-            tables = {name: np.array(line, np.int64) for name, line in said["tables"].items()}
-            texts = tuple(said["phrases"])
+            written = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
+            tables = {name: np.array(line, np.int64) for name, line in written["tables"].items()}
+            texts = tuple(written["phrases"])
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise DataError(f"{folder}: not a table of phrases: {error}") from error
         if len(texts) != len(rows):
@@ -111,7 +111,7 @@ class Phrases:
         return cls(texts, rows, tables)
 
     def cosines(self, images: npt.NDArray[np.float32], device: str) -> torch.Tensor:
-        """Each picture's cosine with each phrase: one product for a whole batch.
+        """Each image's cosine with each phrase: one product for a whole batch.
 
         Args:
             images: Unit rows of shape (n, C).
@@ -128,7 +128,7 @@ class Phrases:
     def top(
         self, cosines: torch.Tensor, tables: Sequence[str], count: int, *, lowest: bool = False
     ) -> Numbers:
-        """The phrases nearest to each picture, exactly.
+        """The phrases nearest to each image, exactly.
 
         Args:
             cosines: Of shape (n, P); see `cosines`.
@@ -144,11 +144,11 @@ class Phrases:
         numbers = self._members(tuple(tables))  # (T,)
         everything = len(numbers) == len(self)
         part = cosines if everything else cosines[:, torch.from_numpy(numbers).to(cosines.device)]
-        values, places = part.topk(min(count, len(numbers)), dim=1, largest=not lowest)
-        found: Numbers = numbers[places.cpu().numpy()]  # (n, K)
+        values, positions = part.topk(min(count, len(numbers)), dim=1, largest=not lowest)
+        nearest: Numbers = numbers[positions.cpu().numpy()]  # (n, K)
         key = values.cpu().numpy() if lowest else -values.cpu().numpy()
-        order = np.lexsort((found, key))  # topk leaves equal values in no order
-        return np.take_along_axis(found, order, axis=1)
+        order = np.lexsort((nearest, key))  # topk gives equal values in any order
+        return np.take_along_axis(nearest, order, axis=1)
 
     def _members(self, tables: tuple[str, ...]) -> Numbers:
         """Phrases of several tables, each once, in the order of `texts`."""
@@ -161,16 +161,16 @@ class Phrases:
     def _columns(self, device: str) -> torch.Tensor:
         import torch
 
-        if device not in self._placed:
-            self._placed[device] = torch.from_numpy(self.rows).to(device).T
-        return self._placed[device]
+        if device not in self._on_device:
+            self._on_device[device] = torch.from_numpy(self.rows).to(device).T
+        return self._on_device[device]
 
     @cached_property
     def _known(self) -> dict[tuple[str, ...], Numbers]:
         return {}
 
     @cached_property
-    def _placed(self) -> dict[str, torch.Tensor]:
+    def _on_device(self) -> dict[str, torch.Tensor]:
         return {}
 
 

@@ -6,17 +6,16 @@ import importlib.util
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 from unprompt import DataError, MissingFileError, Need
-from unprompt_blip.options import CLIP_INTERROGATOR, InterrogatorOptions, Table, TablesConfig
+from unprompt_blip.options import InterrogatorOptions
+from unprompt_blip.sources import CLIP_INTERROGATOR, NAMES, FolderTables, Table, TablesChoice
 
-NAMES: tuple[Table, ...] = get_args(Table)
 MERGED: tuple[Table, ...] = tuple(name for name in NAMES if name != "negative")
-"""Tables that are ranked together; ``negative`` says what a picture should not show."""
+"""Tables that are ranked together; ``negative`` says what an image should not show."""
 
 LEAST: tuple[Table, ...] = ("flavors", "negative")
-"""Tables whose farthest phrases say what a picture does not show."""
+"""Tables whose farthest phrases say what an image does not show."""
 
 INSTALL = 'pip install "unprompt[interrogator]"'
 
@@ -40,7 +39,7 @@ SITES = (
     "unsplash",
     "zbrush central",
 )
-"""Where pictures are shown: clip-interrogator has no list of trendings, it builds them from these."""
+"""Where images are shown: clip-interrogator has no list of trendings, it builds them from these."""
 
 
 def read_tables(options: InterrogatorOptions) -> dict[str, tuple[str, ...]]:
@@ -57,31 +56,31 @@ def read_tables(options: InterrogatorOptions) -> dict[str, tuple[str, ...]]:
     if missing:
         raise MissingFileError([_missing_line(need) for need in missing])
     excluded = [re.compile(pattern, re.IGNORECASE) for pattern in options.exclude]
-    found: dict[str, tuple[str, ...]] = {}
+    tables: dict[str, tuple[str, ...]] = {}
     for name in options.use or NAMES:
         path = _path(options.tables, name)
         phrases = _written(name, _lines(path)) if path.is_file() else _built(options.tables, name)
-        found[name] = tuple(
-            phrase for phrase in phrases if not any(one.search(phrase) for one in excluded)
+        tables[name] = tuple(
+            phrase for phrase in phrases if not any(pattern.search(phrase) for pattern in excluded)
         )
     wanted = LEAST if options.mode == "negative" else MERGED
-    ranked = [name for name in found if name in wanted]
-    if not any(found[name] for name in ranked):
+    ranked = [name for name in tables if name in wanted]
+    if not any(tables[name] for name in ranked):
         raise DataError(f"no phrase is left in {', '.join(ranked)}: see `exclude` and `tables`")
-    return found
+    return tables
 
 
 def table_needs(options: InterrogatorOptions) -> list[Need]:
     """The files of `read_tables`, but those that come with this package."""
     config = options.tables
-    if config.source == CLIP_INTERROGATOR and config.folder is None and _installed() is None:
+    if _from_clip_interrogator(config) and _installed() is None:
         return [Need("phrase lists of clip-interrogator", "the installed packages", False, INSTALL)]
     named = [name for name in options.use or () if not _built(config, name)]
-    named += [name for name in NAMES if getattr(config, name) is not None and name not in named]
+    named += [name for name in config.files if name not in named]
     needs = [_need(name, _path(config, name)) for name in named]
     if not any(named or _path(config, name).is_file() for name in NAMES):
         files = ", ".join(f"{name}.txt" for name in NAMES)
-        needs = [Need(f"table (one of {files})", str(config.folder and config.folder.path), False)]
+        needs = [Need(f"table (one of {files})", str(_path(config, NAMES[0]).parent), False)]
     return needs
 
 
@@ -94,17 +93,19 @@ def _missing_line(need: Need) -> str:
     return f"{line}; fetch it with: {need.fetch}" if need.fetch else line
 
 
-def _path(config: TablesConfig, name: Table) -> Path:
+def _path(config: TablesChoice, name: Table) -> Path:
     """Where a table is, or would be."""
-    own = getattr(config, name)
-    if own is not None:
-        path: Path = own.path
-        return path
-    if config.folder is not None:
+    if name in config.files:
+        return config.files[name].path
+    if isinstance(config, FolderTables):
         return config.folder.path / f"{name}.txt"
-    if config.source == CLIP_INTERROGATOR:
+    if _from_clip_interrogator(config):
         return (_installed() or Path()) / "data" / f"{name}.txt"
     return Path(__file__).parent / "tables" / f"{name}.txt"
+
+
+def _from_clip_interrogator(config: TablesChoice) -> bool:
+    return not isinstance(config, FolderTables) and config.source == CLIP_INTERROGATOR
 
 
 def _installed() -> Path | None:
@@ -131,9 +132,9 @@ def _written(name: Table, lines: Sequence[str]) -> list[str]:
     return [f"{how} {line}" for how in ("by", "inspired by") for line in lines]
 
 
-def _built(config: TablesConfig, name: Table) -> list[str]:
+def _built(config: TablesChoice, name: Table) -> list[str]:
     """What stands in for a table that has no file."""
-    if config.source != CLIP_INTERROGATOR or config.folder is not None or name != "trendings":
+    if not _from_clip_interrogator(config) or name != "trendings":
         return []
     forms = ("{}", "trending on {}", "featured on {}", "{} contest winner")
     return [form.format(site) for form in forms for site in SITES]

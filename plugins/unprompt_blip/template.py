@@ -16,8 +16,8 @@ FIELDS = {
 }
 """What a template may name, and the table that it comes from."""
 
-SEED = "{caption}, {medium}, {movement}, {flavors}"
-"""The seed solution's text, DESIGN section 7 item 4."""
+DEFAULT = "{caption}, {medium}, {movement}, {flavors}"
+"""The text of the 68th-place solution, plugins/kaggle-68th.md."""
 
 CLASSIC = "{caption}, {medium} {artist}, {trending}, {movement}, {flavors}"
 """What clip-interrogator's ``classic`` mode writes."""
@@ -29,7 +29,7 @@ def fields(template: str) -> list[str]:
     Raises:
         ValueError: It is no template, or names something else than `FIELDS`; the text says what.
     """
-    found = []
+    names = []
     try:
         pieces = list(Formatter().parse(template))
     except ValueError as error:
@@ -42,8 +42,8 @@ def fields(template: str) -> list[str]:
             raise ValueError(f"unknown field {{{name}}}: there are {known}")
         if form or conversion:
             raise ValueError(f"field {{{name}}} takes no format")
-        found.append(name)
-    return found
+        names.append(name)
+    return names
 
 
 def render(template: str, words: Mapping[str, Sequence[str]]) -> list[str]:
@@ -59,18 +59,18 @@ def render(template: str, words: Mapping[str, Sequence[str]]) -> list[str]:
     Returns:
         The text's phrases, none of them empty and none repeated.
     """
-    found: list[str] = []
+    phrases: list[str] = []
     for part in _split(template):
         names = [name for _, name in part if name]
         if names and not any(words.get(name) for name in names):
             continue
         if len(part) == 1 and names:
-            found += words[names[0]]
+            phrases += words[names[0]]
         else:
-            found.append(
+            phrases.append(
                 "".join(text + ", ".join(words.get(name or "", ())) for text, name in part)
             )
-    return distinct(" ".join(phrase.split()) for phrase in found)
+    return distinct(" ".join(phrase.split()) for phrase in phrases)
 
 
 def distinct(phrases: Iterable[str]) -> list[str]:

@@ -49,18 +49,18 @@ class Joiner:
         import torch
 
         start = self._before + self._content(f"{head},") if self._joins(head) else None
-        found: list[list[int]] = []
-        places: list[int] = []
-        for place, phrase in enumerate(phrases):
+        rows: list[list[int]] = []
+        numbers: list[int] = []
+        for number, phrase in enumerate(phrases):
             if start is None or not self._joins(phrase):
                 row = self._whole(f"{head}, {phrase}")
             else:
                 row = self._framed(start + self._piece(phrase))
             if row is not None:
-                found.append(row)
-                places.append(place)
+                rows.append(row)
+                numbers.append(number)
         width = len(self._before) + len(self._after)
-        return torch.tensor(found, dtype=torch.int64).reshape(-1, width), places
+        return torch.tensor(rows, dtype=torch.int64).reshape(-1, width), numbers
 
     def _framed(self, tokens: list[int]) -> list[int] | None:
         """Tokens with the end and the padding; None where there is no room for an end."""

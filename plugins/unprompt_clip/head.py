@@ -49,7 +49,7 @@ class Head:
 
         wide = features.astype(np.float64)
         mean, scale = wide.mean(axis=0), wide.std(axis=0)
-        scale[scale == 0] = 1.0  # a feature that never moves teaches nothing
+        scale[scale == 0] = 1.0  # a feature that never moves adds nothing
         model = RidgeCV(alphas=[penalty * len(wide) for penalty in penalties])
         model.fit((wide - mean) / scale, targets.astype(np.float64))
         weight = model.coef_.T / scale[:, None]  # (F, D), for features as they come

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pydantic import Field
 
 from unprompt import PredictorSpec, hookimpl
-from unprompt.towers import BackboneConfig
+from unprompt.towers import HubBackbone, TransformersBackbone
 from unprompt_clip.options import RegressorOptions
 
 
 class L14Options(RegressorOptions):
     """Options of ``clip-l14``."""
 
-    backbone: BackboneConfig = Field(
-        default=BackboneConfig(model="openai/clip-vit-large-patch14"),
-        description="A transformers CLIP vision tower; `weights` may hold `vision.*` and `fc.*`.",
+    backbone: TransformersBackbone = Field(
+        default=HubBackbone(model="openai/clip-vit-large-patch14"),
+        description="A transformers CLIP vision tower; `checkpoint` may hold `vision.*` and `fc.*`.",
     )
 
 

@@ -21,7 +21,7 @@ class RegressorOptions(Model):
         strict=False,
         min_length=1,
         description="Ridge penalties to choose from, on standardised features; the choice is by "
-        "leave-one-out error on the train split. Not used where the weights bring a head.",
+        "leave-one-out error on the train split. Not used where the checkpoint brings a head.",
     )
     views: Views = IDENTITY
-    evidence: int = Field(default=5, ge=1, description="Nearest train prompts to show per picture.")
+    evidence: int = Field(default=5, ge=1, description="Nearest train prompts to show per image.")

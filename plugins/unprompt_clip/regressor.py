@@ -21,17 +21,17 @@ OWNER = "image tower"
 class Regressor(Predictor):
     """Tower -> pooled features -> linear head -> unit rows, averaged over views.
 
-    The head is the one in the weights, where there is one; otherwise it is fitted to the train
+    The head is the one in the checkpoint, where there is one; otherwise it is fitted to the train
     split.
     """
 
     options: RegressorOptions
-    family: ClassVar[type[ImageTower]]
+    family: ClassVar[type[ImageTower[Any]]]
 
     def __init__(self, options: RegressorOptions, runtime: Runtime) -> None:
         """Store both."""
         super().__init__(options, runtime)
-        self._tower: ImageTower | None = None
+        self._tower: ImageTower[Any] | None = None
         self._head: Head | None = None
         self._bank: PromptBank | None = None
 
@@ -51,8 +51,8 @@ class Regressor(Predictor):
         """Find the head, and keep the train prompts, to find words for predictions.
 
         Raises:
-            DataError: The weights have no head, and there are fewer than two pictures to learn
-                one from; or their head is not for this text encoder.
+            DataError: The checkpoint has no head, and there are fewer than two images to learn
+                one from; or its head is not for this text encoder.
         """
         tower = self.tower
         if tower.head is not None:
@@ -92,21 +92,21 @@ class Regressor(Predictor):
         """Drop tower, head and prompts."""
         self._tower = self._head = self._bank = None
 
-    def _fit(self, tower: ImageTower, train: TrainSet) -> Head:
-        """Ridge regression from the pictures as they are; views are for prediction."""
+    def _fit(self, tower: ImageTower[Any], train: TrainSet) -> Head:
+        """Ridge regression from the images as they are; views are for prediction."""
         if len(train) < 2:
             raise DataError(
                 "the head has nothing to learn from: use the ensemble through an experiment's "
-                "run, or weights with a head"
+                "run, or a checkpoint with a head"
             )
-        found = pixel_batches(train.images, tower.preprocess, self.runtime, what="fit the head")
-        parts = [(ids, tower.features(pixels)) for ids, pixels in found]
+        batches = pixel_batches(train.images, tower.preprocess, self.runtime, what="fit the head")
+        parts = [(ids, tower.features(pixels)) for ids, pixels in batches]
         features = np.concatenate([rows for _, rows in parts])
         targets = train.targets.align([name for names, _ in parts for name in names]).rows
         return Head.fit(features, targets, self.options.penalties)
 
     @property
-    def tower(self) -> ImageTower:
+    def tower(self) -> ImageTower[Any]:
         """The image tower, loaded when first used."""
         if self._tower is None:
             self._tower = self.family(self.options.backbone, self.runtime, OWNER)
@@ -116,8 +116,8 @@ class Regressor(Predictor):
 class ClipRegressor(Regressor):
     """A CLIP vision tower and its ``pooler_output``.
 
-    Source: the seed solution's CLIP-L14 member, DESIGN section 7 item 2; there the head was
-    trained together with the last layers.
+    Source: the CLIP-L14 member of the 68th-place solution, plugins/kaggle-68th.md; there the head
+    was trained together with the last layers.
     """
 
     family = VisionTower
@@ -126,7 +126,7 @@ class ClipRegressor(Regressor):
 class TimmRegressor(Regressor):
     """A timm tower without its classifier.
 
-    Source: the seed solution's CLIP-L16-384 member, DESIGN section 7 item 3.
+    Source: the CLIP-L16-384 member of the 68th-place solution, plugins/kaggle-68th.md.
     """
 
     family = TimmTower

@@ -24,18 +24,18 @@ from unprompt import (
 )
 from unprompt.bank import PromptBank
 from unprompt.towers import ClipTowers, pixel_batches
-from unprompt_knn.fit import fit, shares
-from unprompt_knn.kernel import KernelOptions
+from unprompt_knn.fit import fit
+from unprompt_knn.kernel import DoubleArray, FloatArray, Kernel, Numbers, Power, Ridge, Softmax
 from unprompt_knn.options import KnnOptions
 
 OWNER = "kNN backbone"
-KERNEL = "kernel.json"
+FITTED = "kernel.json"
 
 
 class Knn(Predictor):
     """CLIP image embedding -> K nearest bank prompts by CLIP text embedding -> weighted sum.
 
-    Source: the seed solution's kNN regression, DESIGN section 7 item 1.
+    Source: the kNN regression of the 68th-place solution, plugins/kaggle-68th.md.
     """
 
     options: KnnOptions
@@ -45,7 +45,7 @@ class Knn(Predictor):
         super().__init__(options, runtime)
         self._clip: ClipTowers | None = None
         self._bank: PromptBank | None = None
-        self._kernel = options.kernel
+        self._kernel: Kernel = options.kernel
 
     def identity(self) -> Mapping[str, Any]:
         """The backbone's and the bank table's content."""
@@ -64,22 +64,22 @@ class Knn(Predictor):
         """Embed the bank's prompts with the CLIP text tower and the text encoder; fit the kernel.
 
         Raises:
-            DataError: There are no prompts, or no pictures to fit the kernel on.
+            DataError: There are no prompts, or no images to fit the kernel on.
         """
         prompts = self.options.bank.texts(train, self.runtime)
         keys = self.clip.texts(prompts)
         bank = PromptBank.of(prompts, train.text_encoder.encode(prompts), keys)
         bank.save(artifact)
-        if self.options.kernel.fit:
-            fitted = self._fit(bank, train)
-            (artifact / KERNEL).write_text(json.dumps(fitted), encoding="utf-8")
+        if (kernel := self._kernel_to_fit()) is not None:
+            fitted = self._fit(kernel, bank, train)
+            (artifact / FITTED).write_text(json.dumps(fitted), encoding="utf-8")
 
     def load(self, artifact: Path) -> None:
         """Read the bank, the kernel and the towers."""
         self._bank, self._clip = PromptBank.read(artifact), self.clip
-        if self.options.kernel.fit:
-            fitted = json.loads((artifact / KERNEL).read_text(encoding="utf-8"))
-            self._kernel = self.options.kernel.model_copy(update=fitted)
+        if (kernel := self._kernel_to_fit()) is not None:
+            fitted = json.loads((artifact / FITTED).read_text(encoding="utf-8"))
+            self._kernel = kernel.model_copy(update=fitted)
 
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows, the best neighbour's prompt, and the neighbours with their shares."""
@@ -102,31 +102,32 @@ class Knn(Predictor):
         most = max(options.neighbours for options in variants)
         for ids, pixels in pixel_batches(images, clip.preprocess, self.runtime, what="kNN"):
             cosines, rows = bank.search_keys(clip.images(pixels, self.options.views), most)
-            found = [
-                self._summed(bank, cosines[:, :k], rows[:, :k], options.kernel)
-                for options in variants
-                for k in [options.neighbours]
+            yield [
+                Embeddings(ids, self._variant(bank, cosines, rows, options)) for options in variants
             ]
-            yield [Embeddings(ids, unit(summed)) for summed in found]
 
     def close(self) -> None:
         """Drop towers and bank."""
         self._clip = self._bank = None
 
-    def _fit(self, bank: PromptBank, train: TrainSet) -> dict[str, float]:
-        """The kernel's number, on pictures spread evenly over the train split."""
+    def _kernel_to_fit(self) -> Softmax | Ridge | None:
+        """The kernel, where its number is to be chosen."""
+        kernel = self.options.kernel
+        return None if isinstance(kernel, Power) or not kernel.fit else kernel
+
+    def _fit(self, kernel: Softmax | Ridge, bank: PromptBank, train: TrainSet) -> dict[str, float]:
+        """The kernel's number, on images spread evenly over the train split."""
         if not len(train):
             raise DataError(
-                "the kernel has no pictures to fit on: use the ensemble through an experiment's "
+                "the kernel has no images to fit on: use the ensemble through an experiment's "
                 "run, or leave out `fit`"
             )
-        step = max(1, len(train) // self.options.kernel.fit)
-        images = train.images.select(train.images.ids[::step][: self.options.kernel.fit])
-        found = pixel_batches(images, self.clip.preprocess, self.runtime, what="fit the kernel")
-        parts = [(ids, self.clip.images(pixels, self.options.views)) for ids, pixels in found]
+        step = max(1, len(train) // kernel.fit)
+        images = train.images.select(train.images.ids[::step][: kernel.fit])
+        batches = pixel_batches(images, self.clip.preprocess, self.runtime, what="fit the kernel")
+        parts = [(ids, self.clip.images(pixels, self.options.views)) for ids, pixels in batches]
         queries = np.concatenate([rows for _, rows in parts])
         targets = train.targets.select([name for names, _ in parts for name in names]).rows
-        kernel = self.options.kernel
         return fit(bank, queries, targets, self.options.neighbours, kernel)
 
     def _check_variant(self, options: KnnOptions) -> None:
@@ -134,31 +135,38 @@ class Knn(Predictor):
         changed = {"neighbours": options.neighbours, "kernel": options.kernel}
         if self.options.model_copy(update=changed) != options:
             raise ConfigError("only `neighbours` and `kernel` can be searched")
-        if options.kernel.fit:
+        if getattr(options.kernel, "fit", 0):
             raise ConfigError("`kernel.fit` has to be 0 where options are searched")
 
-    def _summed(self, bank: PromptBank, cosines: Any, rows: Any, kernel: KernelOptions) -> Any:
-        return np.einsum("nk,nkd->nd", shares(bank, cosines, rows, kernel), bank.targets[rows])
+    @staticmethod
+    def _variant(
+        bank: PromptBank, cosines: FloatArray, rows: Numbers, options: KnnOptions
+    ) -> FloatArray:
+        """Unit rows (n, D) from the nearest K of at least K neighbours."""
+        cosines, rows = cosines[:, : options.neighbours], rows[:, : options.neighbours]
+        return _summed(bank, rows, options.kernel.shares(cosines, rows, bank.keys))
 
-    def _batch(self, ids: tuple[str, ...], queries: Any) -> Batch:
+    def _batch(self, ids: tuple[str, ...], queries: FloatArray) -> Batch:
         bank = self._bank
         assert bank is not None  # load() comes first, by contract
         cosines, rows = bank.search_keys(queries, self.options.neighbours)  # (n, K)
-        counts = shares(bank, cosines, rows, self._kernel)  # (n, K)
-        embeddings = unit(np.einsum("nk,nkd->nd", counts, bank.targets[rows]))  # (n, D)
+        shares = self._kernel.shares(cosines, rows, bank.keys)  # (n, K)
+        embeddings = _summed(bank, rows, shares)  # (n, D)
         evidence = tuple(
-            self._evidence(bank, numbers, line) for numbers, line in zip(rows, counts, strict=True)
+            self._evidence(bank, numbers, line) for numbers, line in zip(rows, shares, strict=True)
         )
         best = tuple(near[0].text for near in bank.nearest(embeddings, 1))
         return Batch(Embeddings(ids, embeddings), best, evidence)
 
-    def _evidence(self, bank: PromptBank, rows: Any, counts: Any) -> tuple[Evidence, ...]:
+    def _evidence(
+        self, bank: PromptBank, rows: Numbers, shares: DoubleArray
+    ) -> tuple[Evidence, ...]:
         """The neighbours that count most; what ridge takes away is no evidence for a prompt."""
-        most = np.argsort(-counts, kind="stable")[: self.options.evidence]
+        most = np.argsort(-shares, kind="stable")[: self.options.evidence]
         return tuple(
-            Evidence(bank.prompts[rows[place]], float(counts[place]), "neighbour")
-            for place in most
-            if counts[place] > 0
+            Evidence(bank.prompts[rows[i]], float(shares[i]), "neighbour")
+            for i in most
+            if shares[i] > 0
         )
 
     @property
@@ -167,3 +175,8 @@ class Knn(Predictor):
         if self._clip is None:
             self._clip = ClipTowers(self.options.backbone, self.runtime, OWNER)
         return self._clip
+
+
+def _summed(bank: PromptBank, rows: Numbers, shares: DoubleArray) -> FloatArray:
+    """The neighbours' targets by their shares, unit rows of shape (n, D)."""
+    return unit(np.einsum("nk,nkd->nd", shares, bank.targets[rows]))

@@ -6,18 +6,16 @@ from pydantic import Field
 
 from unprompt import Model
 from unprompt.bank import BankConfig
-from unprompt.towers import IDENTITY, BackboneConfig, Views
-from unprompt_knn.kernel import KernelOptions
+from unprompt.towers import IDENTITY, OpenClipBackbone, Views
+from unprompt_knn.kernel import Kernel, Softmax
 
 
 class KnnOptions(Model):
     """Options that every ``knn-*`` family shares."""
 
-    backbone: BackboneConfig = Field(description="An open_clip model: image and text tower.")
+    backbone: OpenClipBackbone = Field(description="An open_clip model: image and text tower.")
     bank: BankConfig = Field(default=BankConfig(), description="The prompts to search.")
     neighbours: int = Field(default=100, ge=1, description="K, the nearest bank rows to use.")
-    kernel: KernelOptions = Field(
-        default=KernelOptions(), description="How much a neighbour counts."
-    )
+    kernel: Kernel = Field(default=Softmax(), description="How much a neighbour counts.")
     views: Views = IDENTITY
-    evidence: int = Field(default=5, ge=1, description="Neighbours to show per picture.")
+    evidence: int = Field(default=5, ge=1, description="Neighbours to show per image.")

@@ -1,1 +1,1 @@
-"""An embedded world of pictures drawn from prompts."""
+"""An embedded world of images drawn from prompts."""

@@ -2,7 +2,7 @@
 
 Writes ``phrases/*.txt`` beside this file: one phrase a line, under the names that clip-interrogator
 gave its tables. A world has no art movements, so the places stand there, and weather and light
-take the place of the sites that pictures are shown on.
+take the place of the sites that images are shown on.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from unprompt_painter.words import COLOURS, COUNTS, LIGHTS, SETTINGS, STYLES, WEATHER
-from unprompt_painter.words_subjects import SUBJECTS
+from unprompt_painter.grammar import with_article
+from unprompt_painter.words import COLOURS, COUNTS, LIGHTS, SETTINGS, STYLES, SUBJECTS, WEATHER
 
 FOLDER = Path(__file__).parent / "phrases"
 
 
 def tables() -> dict[str, list[str]]:
-    """Phrases by table, in the order of the vocabulary."""
+    """Returns the phrases by table, in the order of the vocabulary."""
     outside = (*WEATHER.values(), *LIGHTS.values())
     return {
         "mediums": [phrase for style in STYLES.values() for phrase in style.phrases],
@@ -28,16 +28,13 @@ def tables() -> dict[str, list[str]]:
 
 
 def _subjects() -> Iterator[str]:
-    """Each noun alone, in each colour, and two and three of it."""
+    """Yields each noun alone, in each colour, and two and three of it."""
     for subject in SUBJECTS.values():
         for singular, plural in subject.nouns:
-            yield _one(singular)
-            yield from (_one(f"{colour.words[0]} {singular}") for colour in COLOURS.values())
+            yield with_article(singular)
+            for colour in COLOURS.values():
+                yield with_article(f"{colour.words[0]} {singular}")
             yield from (f"{COUNTS[number][0]} {plural}" for number in (2, 3))
-
-
-def _one(words: str) -> str:
-    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 if __name__ == "__main__":

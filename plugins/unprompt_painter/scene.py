@@ -1,12 +1,12 @@
-"""Scenes: what a prompt says, how scenes are distributed, and what a picture still shows."""
+"""Scenes: what a prompt says, how scenes are distributed, and what an image still shows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from unprompt_painter.words import COLOURS, LIGHTS_IN, RELATIONS, SETTINGS, STYLES, WEATHER
-from unprompt_painter.words_subjects import SUBJECTS
+from unprompt_painter import words
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Scene:
         setting: Key of the place, None for a plain backdrop.
         weather: Key of the weather.
         light: Key of the light.
-        style: Key of the medium, None for a plain picture.
+        style: Key of the medium, None for a plain image.
     """
 
     subjects: tuple[Actor, ...]
@@ -57,61 +57,43 @@ COUNT_WEIGHTS_RELATED = (80, 14, 6)
 
 
 def sample_scene(rng: Random) -> Scene:
-    """Draws a scene from the prior distribution.
-
-    Args:
-        rng: Source of all randomness.
-
-    Returns:
-        A scene whose parts can all occur together.
-    """
+    """Draws a scene from the prior distribution; its parts can all occur together."""
     two = rng.random() < TWO_ACTORS
-    keys = rng.sample(list(SUBJECTS), 2 if two else 1)
+    keys = rng.sample(list(words.SUBJECTS), 2 if two else 1)
     weights = COUNT_WEIGHTS_RELATED if two else COUNT_WEIGHTS_ALONE
     count = rng.choices(range(1, len(weights) + 1), weights)[0]
     counts = (count, 1)[: len(keys)]
     subjects = tuple(
-        Actor(key, _sample_colour(rng), number) for key, number in zip(keys, counts, strict=True)
+        Actor(key, _sample(words.COLOURS, STATED_COLOUR, rng), number)
+        for key, number in zip(keys, counts, strict=True)
     )
-    setting = rng.choice(list(SETTINGS)) if rng.random() < STATED_SETTING else None
-    weather = None
-    if has_sky(setting) and rng.random() < STATED_WEATHER:
-        weather = rng.choice(list(WEATHER))
+    setting = _sample(words.SETTINGS, STATED_SETTING, rng)
+    weather = _sample(words.WEATHER, STATED_WEATHER, rng) if has_sky(setting) else None
     return Scene(
         subjects,
-        relation=rng.choice(relations_of(subjects)) if two else None,
+        relation=rng.choice(_relations(subjects)) if two else None,
         setting=setting,
         weather=weather,
         light=_sample_light(setting, weather, rng),
-        style=rng.choice(list(STYLES)) if rng.random() < STATED_STYLE else None,
+        style=_sample(words.STYLES, STATED_STYLE, rng),
     )
 
 
 def has_sky(setting: str | None) -> bool:
     """Returns whether weather and light can be seen in this setting."""
-    return setting is not None and SETTINGS[setting].sky
+    return setting is not None and words.SETTINGS[setting].sky
 
 
-def relations_of(subjects: tuple[Actor, ...]) -> list[str]:
-    """Returns the relations that two actors can have: only those with a front can face."""
-    face = all(SUBJECTS[actor.key].faces for actor in subjects)
-    return [key for key in RELATIONS if face or key != "facing"]
-
-
-def hidden(style: str | None) -> frozenset[str]:
+def hidden(style: str | None) -> Sequence[str]:
     """Returns the attributes that a style does not show (``colour``, ``light``)."""
-    return STYLES[style].hides if style is not None else frozenset()
+    return words.STYLES[style].hides if style is not None else ()
 
 
 def seen(scene: Scene) -> Scene:
-    """Returns what the picture of a scene still shows.
+    """Returns what the image of a scene still shows; that of a seen scene is the scene itself.
 
-    Args:
-        scene: A scene of the prior distribution (or a seen one, which is returned unchanged).
-
-    Returns:
-        The scene with the attributes that its style hides set to None. Where the colour shows,
-        an unstated colour becomes the one that is painted, since the two look the same.
+    The attributes that its style hides become None. Where the colour shows, an unstated colour
+    becomes the one that is painted, since the two look the same.
     """
     hides = hidden(scene.style)
     subjects = tuple(
@@ -123,19 +105,14 @@ def seen(scene: Scene) -> Scene:
 
 def painted(actor: Actor) -> str:
     """Returns the key of the colour an actor is painted in."""
-    return actor.colour or SUBJECTS[actor.key].colour
+    return actor.colour or words.SUBJECTS[actor.key].colour
 
 
 def fill(seen_scene: Scene, rng: Random) -> Scene:
-    """Draws a scene of the prior distribution given what its picture shows.
+    """Draws a scene of the prior distribution given what its image shows, the result of ``seen``.
 
-    Args:
-        seen_scene: Result of ``seen``.
-        rng: Source of all randomness.
-
-    Returns:
-        The scene with hidden attributes drawn again; a colour that is the subject's own is
-        left unstated as often as prompts leave it unstated.
+    Hidden attributes are drawn again; a colour that is the subject's own is left unstated as often
+    as prompts leave it unstated.
     """
     hides = hidden(seen_scene.style)
     subjects = tuple(
@@ -148,20 +125,26 @@ def fill(seen_scene: Scene, rng: Random) -> Scene:
     return replace(seen_scene, subjects=subjects, light=light)
 
 
-def _sample_colour(rng: Random) -> str | None:
-    return rng.choice(list(COLOURS)) if rng.random() < STATED_COLOUR else None
+def _sample(keys: Iterable[str], stated: float, rng: Random) -> str | None:
+    return rng.choice(list(keys)) if rng.random() < stated else None
 
 
 def _sample_light(setting: str | None, weather: str | None, rng: Random) -> str | None:
-    possible = LIGHTS_IN[weather] if has_sky(setting) else ()
-    return rng.choice(possible) if possible and rng.random() < STATED_LIGHT else None
+    possible = words.LIGHTS_IN[weather] if has_sky(setting) else ()
+    return _sample(possible, STATED_LIGHT, rng) if possible else None
+
+
+def _relations(subjects: tuple[Actor, ...]) -> list[str]:
+    """Returns the relations that two actors can have: only those with a front can face."""
+    face = all(words.SUBJECTS[actor.key].faces for actor in subjects)
+    return [key for key in words.RELATIONS if face or key != "facing"]
 
 
 def _fill_colour(actor: Actor, is_hidden: bool, rng: Random) -> str | None:
     if is_hidden:
-        return _sample_colour(rng)
-    if actor.colour != SUBJECTS[actor.key].colour:
+        return _sample(words.COLOURS, STATED_COLOUR, rng)
+    if actor.colour != words.SUBJECTS[actor.key].colour:
         return actor.colour
     # Bayes: the own colour is painted when it is stated and when nothing is stated.
-    stated = STATED_COLOUR / len(COLOURS)
+    stated = STATED_COLOUR / len(words.COLOURS)
     return actor.colour if rng.random() < stated / (stated + 1 - STATED_COLOUR) else None

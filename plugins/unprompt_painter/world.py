@@ -1,4 +1,4 @@
-"""The embedded world: numbered prompts and the pictures that they make."""
+"""The embedded world: numbered prompts and the images that they make."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class World:
-    """Prompts and pictures as functions of ``(seed, index)``.
+    """Prompts and images as functions of the seed and their number.
 
     Two worlds with different seeds share the vocabulary and the drawing, nothing else.
 
     Attributes:
         seed: Names the world.
-        size: Width and height of the pictures in pixels.
+        size: Width and height of the images in pixels.
     """
 
     seed: int
@@ -32,25 +32,23 @@ class World:
         return sample_scene(self._rng(index, "scene"))
 
     def prompt(self, index: int) -> str:
-        """Returns the prompt of a picture."""
+        """Returns the prompt of an image."""
         return phrase(self.scene(index), self._rng(index, "prompt"))
 
-    def picture(self, index: int) -> Image.Image:
-        """Returns the picture of a prompt: RGB, ``size`` by ``size`` pixels."""
+    def image(self, index: int) -> Image.Image:
+        """Returns the image of a prompt: RGB, ``size`` by ``size`` pixels."""
         from unprompt_painter.draw import draw
 
+        # Another word here would make another image of every prompt.
         return draw(self.scene(index), self._rng(index, "picture"), self.size)
 
     def wordings(self, index: int, count: int) -> list[str]:
-        """Returns prompts that could have made this very picture.
+        """Returns prompts that could have made this very image.
 
         Args:
-            index: Number of the picture.
-            count: How many to draw.
-
-        Returns:
-            ``count`` independent draws from the distribution of prompts given what the picture
-            shows.
+            index: Number of the image.
+            count: How many independent draws to make from the distribution of prompts given what
+                the image shows.
         """
         rng = self._rng(index, "wordings")
         visible = seen(self.scene(index))

@@ -12,23 +12,28 @@ from pydantic import ValidationError
 
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError, MissingFileError
-from unprompt.towers import BackboneConfig, ClipTowers, TimmTower, VisionTower
+from unprompt.towers import ClipTowers, TimmTower, VisionTower
+from unprompt_clip.l14 import L14Options
+from unprompt_clip.l16_384 import L16Options
+from unprompt_knn.options import KnnOptions
 
 MakeFolder = Callable[..., Path]
 OFFLINE = Runtime(offline=True)
-REHEARSAL = Runtime(device="meta", offline=True, rehearsal=True)
+OPTIONS = {ClipTowers: KnnOptions, VisionTower: L14Options, TimmTower: L16Options}
+DRY_RUN = Runtime(device="meta", offline=True, rehearsal=True)
 """Nothing is looked for on disk, so what is left to complain about is the name and the tag."""
 
 
-def read(**said: Any) -> BackboneConfig:
-    return BackboneConfig.model_validate(said)
+def read(tower: Any, **said: Any) -> Any:
+    """What YAML says of a tower's backbone, checked."""
+    return OPTIONS[tower].model_validate({"backbone": said}).backbone
 
 
-def problem(tower: type, config: BackboneConfig, runtime: Runtime = OFFLINE) -> str:
+def problem(tower: type, runtime: Runtime = OFFLINE, **said: Any) -> str:
     """The one line of the ConfigError that building the tower ends in."""
-    with pytest.raises(ConfigError) as found:
-        tower(config, runtime, "own")
-    (line,) = found.value.problems
+    with pytest.raises(ConfigError) as caught:
+        tower(read(tower, **said), runtime, "own")
+    (line,) = caught.value.problems
     assert line.startswith("own: ")
     assert "\n" not in line
     return line.removeprefix("own: ")
@@ -48,23 +53,23 @@ def problem(tower: type, config: BackboneConfig, runtime: Runtime = OFFLINE) -> 
         ("RN50", "openai", "RN50-quickgelu"),
     ],
 )
-def test_gelu_for_quickgelu_weights_is_an_error_with_the_right_name(
+def test_gelu_for_a_quickgelu_checkpoint_is_an_error_with_the_right_name(
     model: str, tag: str, right: str
 ) -> None:
-    line = problem(ClipTowers, read(model=model, pretrained=tag))
+    line = problem(ClipTowers, model=model, pretrained=tag)
     assert line == (
         f"{model} is built with GELU, and {tag!r} was trained with QuickGELU: use model {right!r}"
     )
 
 
-def test_the_activation_is_checked_before_files_and_for_local_weights(tmp_path: Path) -> None:
-    weights = tmp_path / "ViT-L-14.safetensors"
-    weights.write_bytes(b"")
-    said = {"model": "ViT-L-14", "pretrained": "openai"}
-    for config in (read(**said), read(**said, weights=str(weights))):
+def test_the_activation_is_checked_before_files_and_for_checkpoints(tmp_path: Path) -> None:
+    path = tmp_path / "ViT-L-14.safetensors"
+    path.write_bytes(b"")
+    named = {"model": "ViT-L-14", "pretrained": "openai"}
+    for said in (named, {**named, "checkpoint": str(path)}):
         with pytest.raises(ConfigError, match="use model 'ViT-L-14-quickgelu'"):
-            ClipTowers.identity(config, OFFLINE, "own")
-        assert "use model 'ViT-L-14-quickgelu'" in problem(ClipTowers, config, REHEARSAL)
+            ClipTowers.identity(read(ClipTowers, **said), OFFLINE, "own")
+        assert "use model 'ViT-L-14-quickgelu'" in problem(ClipTowers, DRY_RUN, **said)
 
 
 def test_of_all_pairs_that_open_clip_offers_exactly_those_are_refused() -> None:
@@ -72,17 +77,19 @@ def test_of_all_pairs_that_open_clip_offers_exactly_those_are_refused() -> None:
 
     refused = set()
     for name, tag in open_clip.list_pretrained():
-        config = read(model=name, pretrained=tag)
+        config = read(ClipTowers, model=name, pretrained=tag)
         trained = bool(open_clip.get_pretrained_cfg(name, tag).get("quick_gelu"))
         built = bool(open_clip.get_model_config(name).get("quick_gelu"))
         if built or not trained:  # a tag need not repeat what its architecture says
-            assert ClipTowers.identity(config, REHEARSAL, "own")["architecture"]
+            assert ClipTowers.identity(config, DRY_RUN, "own")["architecture"]
             continue
-        with pytest.raises(ConfigError) as found:
-            ClipTowers.identity(config, REHEARSAL, "own")
-        right = re.search(r"use model '(.+)'$", str(found.value))
+        with pytest.raises(ConfigError) as caught:
+            ClipTowers.identity(config, DRY_RUN, "own")
+        right = re.search(r"use model '(.+)'$", str(caught.value))
         assert right, (name, tag)
-        identity = ClipTowers.identity(read(model=right[1], pretrained=tag), REHEARSAL, "own")
+        identity = ClipTowers.identity(
+            read(ClipTowers, model=right[1], pretrained=tag), DRY_RUN, "own"
+        )
         assert identity["architecture"]["quick_gelu"] is True
         refused.add((name, tag))
     assert ("ViT-L-14", "openai") in refused
@@ -90,40 +97,39 @@ def test_of_all_pairs_that_open_clip_offers_exactly_those_are_refused() -> None:
     assert len(refused) > 10
 
 
-# Weights of which nobody knows what they want to see
+# Checkpoints of which nobody knows how images become pixels
 
 
-def test_bare_open_clip_weights_without_a_preprocess(small_clip: str, tmp_path: Path) -> None:
-    weights = tmp_path / "bare.safetensors"
-    weights.write_bytes(b"")
-    line = problem(ClipTowers, read(model="ViT-B-32", weights=str(weights)))
-    assert line.startswith(f"{weights}: nothing says how pictures become pixels")
+def test_a_bare_open_clip_checkpoint_without_a_preprocess(small_clip: str, tmp_path: Path) -> None:
+    path = tmp_path / "bare.safetensors"
+    path.write_bytes(b"")
+    line = problem(ClipTowers, model="ViT-B-32", checkpoint=str(path))
+    assert line.startswith(f"ViT-B-32 / {path}: nothing says how images become pixels")
     assert "`pretrained` (" in line
     assert "laion2b_s34b_b79k" in line
     assert line.endswith("or give `preprocess`")
-    line = problem(ClipTowers, read(model=small_clip, weights=str(weights)))
+    line = problem(ClipTowers, model=small_clip, checkpoint=str(path))
     assert "`pretrained` (it has none) or give `preprocess`" in line
 
 
-def test_bare_timm_weights_without_a_preprocess(tmp_path: Path) -> None:
-    import timm
-    import torch
-
-    weights = tmp_path / "bare.pth"
-    torch.save(timm.create_model("test_vit", num_classes=0).state_dict(), weights)
-    line = problem(TimmTower, read(model="test_vit", weights=str(weights)))
-    assert line.startswith(f"{weights}: nothing says how pictures become pixels")
-    assert line.endswith("give `preprocess`, as they were trained")
+def test_a_bare_timm_checkpoint_without_a_preprocess(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError) as caught:
+        read(TimmTower, model="test_vit", checkpoint=str(tmp_path / "bare.pth"))
+    (error,) = caught.value.errors()
+    assert error["loc"] == ("backbone",)
+    assert error["msg"].startswith("nothing says how images become pixels for this checkpoint: ")
 
 
-def test_bare_transformers_weights_of_an_unknown_model(hub: Any, vision_folder: MakeFolder) -> None:
-    weights = vision_folder() / "model.safetensors"
-    config = read(model="somebody/unheard-of", weights=str(weights))
-    with pytest.raises(MissingFileError) as found:
+def test_a_bare_transformers_checkpoint_of_an_unknown_model(
+    hub: Any, vision_folder: MakeFolder
+) -> None:
+    path = vision_folder() / "model.safetensors"
+    config = read(VisionTower, model="somebody/unheard-of", checkpoint=str(path))
+    with pytest.raises(MissingFileError) as caught:
         VisionTower(config, OFFLINE, "own")
     place = hub.of("somebody/unheard-of")
     fetch = "hf download somebody/unheard-of"
-    assert found.value.problems == tuple(
+    assert caught.value.problems == tuple(
         f"own: no {name} of somebody/unheard-of: looked in {place}; fetch it with: {fetch} {name}"
         for name in ("config.json", "preprocessor_config.json")
     )
@@ -135,11 +141,11 @@ def test_bare_transformers_weights_of_an_unknown_model(hub: Any, vision_folder: 
     ]
 
 
-def test_weights_for_the_wrong_architecture(hub: Any, vision_folder: MakeFolder) -> None:
-    weights = vision_folder("deep", num_hidden_layers=3) / "model.safetensors"
+def test_a_checkpoint_for_the_wrong_architecture(hub: Any, vision_folder: MakeFolder) -> None:
+    path = vision_folder("deep", num_hidden_layers=3) / "model.safetensors"
     hub.add("somebody/shallow", vision_folder("shallow"))
-    line = problem(VisionTower, read(model="somebody/shallow", weights=str(weights)))
-    assert line.startswith(f"{weights}: not the weights of somebody/shallow: '+")
+    line = problem(VisionTower, model="somebody/shallow", checkpoint=str(path))
+    assert line.startswith(f"{path}: not a checkpoint of somebody/shallow / {path}: '+")
     assert "layers.2." in line
 
 
@@ -147,21 +153,21 @@ def test_weights_for_the_wrong_architecture(hub: Any, vision_folder: MakeFolder)
 
 
 def test_unknown_names_and_tags_get_suggestions() -> None:
-    line = problem(ClipTowers, read(model="ViT-L-41", pretrained="openai"))
+    line = problem(ClipTowers, model="ViT-L-41", pretrained="openai")
     assert line == "open_clip has no model 'ViT-L-41'; did you mean 'ViT-L-16'?"
-    line = problem(ClipTowers, read(model="ViT-H-14", pretrained="laion2b_s32b_b79"))
-    assert line.startswith("ViT-H-14 has no weights 'laion2b_s32b_b79'")
+    line = problem(ClipTowers, model="ViT-H-14", pretrained="laion2b_s32b_b79")
+    assert line.startswith("ViT-H-14 has no tag 'laion2b_s32b_b79'")
     assert "'laion2b_s32b_b79k'" in line
-    line = problem(ClipTowers, read(model="ViT-H-14"))
+    line = problem(ClipTowers, model="ViT-H-14")
     assert line.startswith("ViT-H-14 needs `pretrained`: ")
     assert "laion2b_s32b_b79k" in line
-    line = problem(TimmTower, read(model="test_vitt"))
+    line = problem(TimmTower, model="test_vitt")
     assert line.startswith("timm has no model 'test_vitt'")
     assert "'test_vit'" in line
-    line = problem(TimmTower, read(model="test_vit", pretrained="nobodys"))
-    assert line == "test_vit has no weights 'nobodys': r160_in1k"
-    with pytest.raises(ConfigError, match=r"^timm: test_vit has no weights 'nobodys'"):
-        TimmTower.needs(read(model="test_vit", pretrained="nobodys"))
+    line = problem(TimmTower, model="test_vit", pretrained="nobodys")
+    assert line == "test_vit has no tag 'nobodys': r160_in1k"
+    with pytest.raises(ConfigError, match=r"^timm: test_vit has no tag 'nobodys'"):
+        TimmTower.needs(read(TimmTower, model="test_vit", pretrained="nobodys"))
 
 
 @pytest.mark.parametrize(
@@ -169,14 +175,19 @@ def test_unknown_names_and_tags_get_suggestions() -> None:
     [
         ({}, "should have either `model` or `folder`"),
         ({"model": "ViT-H-14", "folder": "x"}, "should have either `model` or `folder`"),
-        ({"folder": "x", "pretrained": "openai"}, "belong to `model`, not `folder`"),
-        ({"model": "local-dir:x", "weights": "y.pt"}, "belong to `model`, not `folder`"),
         ({"folder": "package:no_such_package/x"}, "no installed package 'no_such_package'"),
         ({"model": "ViT-H-14", "pretraind": "openai"}, "pretraind"),
         ({"model": "m", "preprocess": {"size": 0, "mean": [0, 0, 0], "std": [1, 1, 1]}}, "size"),
     ],
 )
 def test_what_yaml_cannot_mean(said: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValidationError) as found:
-        read(**said)
-    assert message in str(found.value)
+    with pytest.raises(ValidationError) as caught:
+        read(ClipTowers, **said)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("tower", [ClipTowers, VisionTower])
+def test_what_no_repository_can_be_called(tower: Any) -> None:
+    name = "hf-hub:a/b/c" if tower is ClipTowers else "a/b/c"
+    with pytest.raises(ConfigError, match=r"^'a/b/c' is no hub id: "):
+        tower.needs(read(tower, model=name))

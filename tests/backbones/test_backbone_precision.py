@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,25 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from unprompt._cli.setup import workshop
 from unprompt._config.models import RuntimeConfig
 from unprompt._files.cache import Cache
-from unprompt._members.member import Workshop, predict, prepare
+from unprompt._members.context import Context
+from unprompt._members.member import LiveMember
+from unprompt._pipeline.setup import make_context
 from unprompt._registry.loading import load_ensemble
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Runtime
 from unprompt.embeddings import cosine
 from unprompt.testing import example_images, example_train_set
-from unprompt.towers import BackboneConfig, ClipTowers, VisionTower
+from unprompt.towers import ClipTowers, FolderBackbone, VisionTower
 from unprompt.towers.precision import inference, resolve_precision
 
 Rows = npt.NDArray[np.float32]
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def backbone(tower: str) -> BackboneConfig:
-    return BackboneConfig.model_validate({"folder": f"package:unprompt_painter/weights/{tower}"})
+def backbone(tower: str) -> FolderBackbone:
+    return FolderBackbone.model_validate({"folder": f"package:unprompt_painter/weights/{tower}"})
 
 
 @pytest.mark.skipif(not CPUINFO.is_file(), reason="the system does not say what its processor can")
@@ -36,7 +38,7 @@ def test_auto_is_bfloat16_where_the_system_says_that_the_processor_has_it() -> N
     wanted = "bfloat16" if "avx512_bf16" in flags else "float32"
     assert resolve_precision("auto", "cpu") == wanted
     settings = RuntimeConfig(precision="auto")
-    assert workshop(Registry(), settings, quiet=True).runtime.precision == wanted
+    assert make_context(Registry(), settings).runtime.precision == wanted
 
 
 @pytest.mark.parametrize(("native", "wanted"), [(True, "bfloat16"), (False, "float32")])
@@ -122,9 +124,10 @@ def test_precisions_do_not_share_what_is_cached(which: int, tmp_path: Path) -> N
     rows: dict[str, Rows] = {}
     kept: dict[str, tuple[set[Path], set[Path]]] = {}
     for precision in ("float32", "bfloat16", "float32"):
-        shop = Workshop(registry, Runtime(precision=precision, offline=True), cache)
+        context = Context(registry, Runtime(precision=precision, offline=True), cache)
         before = folders(cache, "artifacts"), folders(cache, "predictions")
-        batch = predict(prepare(member, train, shop), images, shop)
+        with closing(LiveMember(member, context, train.text_encoder)) as live:
+            batch = live.predict(live.prepare(train), images)
         if precision in rows:  # again: nothing new is computed
             assert (folders(cache, "artifacts"), folders(cache, "predictions")) == before
             np.testing.assert_array_equal(batch.embeddings.rows, rows[precision])

@@ -14,11 +14,15 @@ from PIL import Image
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
 from unprompt.testing import example_images
-from unprompt.towers import BackboneConfig, ClipTowers, TimmTower, VisionTower
+from unprompt.towers import ClipTowers, TimmTower, VisionTower
+from unprompt_clip.l14 import L14Options
+from unprompt_clip.l16_384 import L16Options
+from unprompt_knn.options import KnnOptions
 
 Rows = npt.NDArray[np.float32]
 MakeFolder = Callable[..., Path]
 OFFLINE = Runtime(offline=True)
+OPTIONS = {ClipTowers: KnnOptions, VisionTower: L14Options, TimmTower: L16Options}
 TEXTS = ["a red wall", "a lighthouse at night, oil painting"]
 PREPROCESS = {
     "size": 32,
@@ -27,12 +31,12 @@ PREPROCESS = {
 }
 
 
-def read(**said: Any) -> BackboneConfig:
-    """What YAML says."""
-    return BackboneConfig.model_validate(said)
+def read(tower: Any, **said: Any) -> Any:
+    """What YAML says of a tower's backbone, checked."""
+    return OPTIONS[tower].model_validate({"backbone": said}).backbone
 
 
-def pictures() -> list[Image.Image]:
+def pil_images() -> list[Image.Image]:
     images = example_images()
     return [images.open(name) for name in ("square", "large", "tall")]
 
@@ -40,7 +44,7 @@ def pictures() -> list[Image.Image]:
 def pixels_of(tower: Any) -> Any:
     import torch
 
-    return torch.stack([tower.preprocess(picture) for picture in pictures()])
+    return torch.stack([tower.preprocess(image) for image in pil_images()])
 
 
 def unit(rows: Any) -> Rows:
@@ -63,12 +67,12 @@ def clip_rows(clip_folder: MakeFolder) -> tuple[Path, Rows, Rows]:
     name = f"local-dir:{folder}"
     model, preprocess = open_clip.create_model_from_pretrained(name)
     with torch.inference_mode():
-        images = model.eval().encode_image(torch.stack([preprocess(one) for one in pictures()]))
+        images = model.eval().encode_image(torch.stack([preprocess(one) for one in pil_images()]))
         texts = model.encode_text(open_clip.get_tokenizer(name)(TEXTS))
     return folder, unit(images), unit(texts)
 
 
-def check_clip(config: BackboneConfig, images: Rows, texts: Rows) -> None:
+def check_clip(config: Any, images: Rows, texts: Rows) -> None:
     towers = ClipTowers(config, OFFLINE, "own")
     assert (towers.dim, towers.context) == (24, 16)
     np.testing.assert_allclose(towers.images(pixels_of(towers)), images, atol=1e-5)
@@ -77,17 +81,17 @@ def check_clip(config: BackboneConfig, images: Rows, texts: Rows) -> None:
 
 def test_an_open_clip_folder(clip_rows: tuple[Path, Rows, Rows]) -> None:
     folder, images, texts = clip_rows
-    for config in (read(folder=str(folder)), read(model=f"local-dir:{folder}")):
-        check_clip(config, images, texts)
+    for said in ({"folder": str(folder)}, {"model": f"local-dir:{folder}"}):
+        check_clip(read(ClipTowers, **said), images, texts)
 
 
 def test_an_open_clip_repository_of_the_hub(hub: Any, clip_rows: tuple[Path, Rows, Rows]) -> None:
     folder, images, texts = clip_rows
     hub.add("somebody/small-clip", folder)
-    check_clip(read(model="hf-hub:somebody/small-clip"), images, texts)
+    check_clip(read(ClipTowers, model="hf-hub:somebody/small-clip"), images, texts)
 
 
-def test_an_open_clip_name_with_a_file_of_weights(
+def test_an_open_clip_name_with_a_checkpoint(
     small_clip: str, clip_rows: tuple[Path, Rows, Rows], tmp_path: Path
 ) -> None:
     import torch
@@ -97,19 +101,23 @@ def test_an_open_clip_name_with_a_file_of_weights(
     safe = folder / "open_clip_model.safetensors"
     saved = tmp_path / "saved.pt"
     torch.save({"state_dict": load_file(safe)}, saved)
-    for weights in (safe, saved):
-        config = read(model=small_clip, weights=str(weights), preprocess=PREPROCESS)
+    for path in (safe, saved):
+        config = read(ClipTowers, model=small_clip, checkpoint=str(path), preprocess=PREPROCESS)
         check_clip(config, images, texts)
 
 
-def test_the_tag_says_how_pictures_become_pixels() -> None:
+def test_the_tag_says_how_images_become_pixels() -> None:
     import torch
 
-    rehearsal = Runtime(device="meta", offline=True, rehearsal=True)
+    dry_run = Runtime(device="meta", offline=True, rehearsal=True)
     grey = Image.new("RGB", (300, 200), (51, 51, 51))  # 0.2 in every channel
-    with torch.device("meta"):  # the architecture only: no weights and no memory
-        clip = ClipTowers(read(model="ViT-L-14", pretrained="laion400m_e32"), rehearsal, "own")
-        other = ClipTowers(read(model="ViT-L-14", pretrained="laion2b_s32b_b82k"), rehearsal, "own")
+    with torch.device("meta"):  # the architecture only: no checkpoint and no memory
+        clip = ClipTowers(
+            read(ClipTowers, model="ViT-L-14", pretrained="laion400m_e32"), dry_run, "own"
+        )
+        other = ClipTowers(
+            read(ClipTowers, model="ViT-L-14", pretrained="laion2b_s32b_b82k"), dry_run, "own"
+        )
     with torch.device("cpu"):
         found = [tower.preprocess(grey) for tower in (clip, other)]
     assert [tuple(pixels.shape) for pixels in found] == [(3, 224, 224)] * 2
@@ -121,12 +129,12 @@ def test_the_tag_says_how_pictures_become_pixels() -> None:
 # transformers
 
 
-def check_vision(config: BackboneConfig, folder: Path) -> None:
+def check_vision(config: Any, folder: Path) -> None:
     """The tower gives what transformers gives with the model and processor in ``folder``."""
     import torch
     from transformers import CLIPImageProcessor, CLIPVisionModel
 
-    inputs = CLIPImageProcessor.from_pretrained(folder)(pictures(), return_tensors="pt")
+    inputs = CLIPImageProcessor.from_pretrained(folder)(pil_images(), return_tensors="pt")
     model: Any = CLIPVisionModel.from_pretrained(folder, dtype=torch.float32)
     with torch.inference_mode():
         wanted = model.eval()(**inputs).pooler_output.numpy()
@@ -138,13 +146,13 @@ def check_vision(config: BackboneConfig, folder: Path) -> None:
 
 def test_a_transformers_folder(vision_folder: MakeFolder) -> None:
     folder = vision_folder()
-    check_vision(read(folder=str(folder)), folder)
+    check_vision(read(VisionTower, folder=str(folder)), folder)
 
 
 def test_a_transformers_hub_id(hub: Any, vision_folder: MakeFolder) -> None:
     folder = vision_folder()
     hub.add("somebody/small-vision", folder)
-    check_vision(read(model="somebody/small-vision"), folder)
+    check_vision(read(VisionTower, model="somebody/small-vision"), folder)
 
 
 def test_a_folder_in_an_installed_package() -> None:
@@ -152,13 +160,13 @@ def test_a_folder_in_an_installed_package() -> None:
 
     place = "unprompt_painter/weights/vision-a"
     folder = Path(unprompt_painter.__file__).parent / "weights" / "vision-a"
-    check_vision(read(folder=f"package:{place}"), folder)
+    check_vision(read(VisionTower, folder=f"package:{place}"), folder)
 
 
 # timm
 
 
-def check_timm(config: BackboneConfig, state: dict[str, Any], wanted_pixels: Any) -> None:
+def check_timm(config: Any, state: dict[str, Any], wanted_pixels: Any) -> None:
     """The tower's pixels, and its features: timm's before the classifier."""
     import timm
     import torch
@@ -184,12 +192,12 @@ def timm_model() -> Any:
 
 
 def timm_pixels(model: Any) -> Any:
-    """As timm prepares pictures for the model's tag."""
+    """As timm prepares images for the model's tag."""
     import torch
     from timm.data import create_transform, resolve_model_data_config
 
     transform = create_transform(**resolve_model_data_config(model), is_training=False)
-    return torch.stack([transform(picture) for picture in pictures()])
+    return torch.stack([transform(image) for image in pil_images()])
 
 
 def test_a_timm_name_and_tag(hub: Any, timm_model: Any, tmp_path: Path) -> None:
@@ -200,7 +208,9 @@ def test_a_timm_name_and_tag(hub: Any, timm_model: Any, tmp_path: Path) -> None:
     hub.add("timm/test_vit.r160_in1k", tmp_path / "download")
     pixels = timm_pixels(timm_model)
     assert pixels.shape[1:] == (3, 160, 160)
-    check_timm(read(model="test_vit", pretrained="r160_in1k"), timm_model.state_dict(), pixels)
+    check_timm(
+        read(TimmTower, model="test_vit", pretrained="r160_in1k"), timm_model.state_dict(), pixels
+    )
 
 
 def test_a_timm_name_with_a_checkpoint(timm_model: Any, tmp_path: Path) -> None:
@@ -215,8 +225,8 @@ def test_a_timm_name_with_a_checkpoint(timm_model: Any, tmp_path: Path) -> None:
     squash = Compose(
         [Resize((160, 160), InterpolationMode.BICUBIC), ToTensor(), Normalize(mean, std)]
     )
-    config = read(model="test_vit", weights=str(path), preprocess=said)
-    wanted = torch.stack([squash(picture) for picture in pictures()])
+    config = read(TimmTower, model="test_vit", checkpoint=str(path), preprocess=said)
+    wanted = torch.stack([squash(image) for image in pil_images()])
     check_timm(config, timm_model.state_dict(), wanted)
 
 
@@ -225,16 +235,18 @@ def test_a_timm_folder(timm_model: Any, tmp_path: Path) -> None:
 
     folder = tmp_path / "timm-folder"
     save_for_hf(timm_model, folder, safe_serialization=True)
-    check_timm(read(folder=str(folder)), timm_model.state_dict(), timm_pixels(timm_model))
+    check_timm(
+        read(TimmTower, folder=str(folder)), timm_model.state_dict(), timm_pixels(timm_model)
+    )
 
 
-def test_weights_of_another_architecture_are_refused(timm_model: Any, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_architecture_are_refused(timm_model: Any, tmp_path: Path) -> None:
     import torch
 
     path = tmp_path / "half.pth"
     torch.save({"blocks.0.norm1.weight": torch.zeros(64)}, path)
-    config = read(model="test_vit", weights=str(path), preprocess=PREPROCESS)
+    config = read(TimmTower, model="test_vit", checkpoint=str(path), preprocess=PREPROCESS)
     with pytest.raises(
-        ConfigError, match=r"^own: .*half\.pth: not the weights of test_vit.*'cls_t"
+        ConfigError, match=r"^own: .*half\.pth: not a checkpoint of test_vit.*'cls_t"
     ):
         TimmTower(config, OFFLINE, "own")

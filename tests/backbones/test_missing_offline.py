@@ -166,8 +166,8 @@ def test_a_network_that_is_down_adds_only_its_reason(case: str, tmp_path: Path) 
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "picture.png"
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "image.png"
     Image.new("RGB", (40, 30), "red").save(path)
     return path
 
@@ -182,10 +182,10 @@ def ensemble(case: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("case", [*WANTED])
 def test_predict_offline(
-    case: str, hub: Any, unprompt: Command, picture: Path, tmp_path: Path
+    case: str, hub: Any, unprompt: Command, image: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "out.csv"
-    done = unprompt("predict", ensemble(case, tmp_path), picture, "-o", output, "--offline", "-q")
+    done = unprompt("predict", ensemble(case, tmp_path), image, "-o", output, "--offline", "-q")
     assert done.returncode == 2
     assert done.stdout == ""
     plugin = "clip-blip" if case == "captioner" else case
@@ -194,9 +194,9 @@ def test_predict_offline(
     assert not output.exists()
 
 
-def test_predict_offline_as_a_user_starts_it(picture: Path, tmp_path: Path) -> None:
+def test_predict_offline_as_a_user_starts_it(image: Path, tmp_path: Path) -> None:
     home, output = tmp_path / "home", tmp_path / "out.csv"
-    words = ["predict", str(ensemble("clip-l14", tmp_path)), str(picture), "-o", str(output)]
+    words = ["predict", str(ensemble("clip-l14", tmp_path)), str(image), "-o", str(output)]
     done = subprocess.run(
         [sys.executable, "-c", "from unprompt._cli.app import main; main()", *words, "--offline"],
         env=cache_at(home),

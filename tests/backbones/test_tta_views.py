@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from unprompt.contracts import Images, Runtime
 from unprompt.embeddings import unit
 from unprompt.testing import MemoryImages, example_images, make_prepared, rows_of
-from unprompt.towers import IDENTITY, BackboneConfig, ClipTowers, averaged
+from unprompt.towers import IDENTITY, ClipTowers, FolderBackbone, averaged
 from unprompt_clip.l14 import L14Options
 from unprompt_clip.regressor import ClipRegressor
 from unprompt_knn.knn import Knn
@@ -24,8 +24,8 @@ from unprompt_knn.options import KnnOptions
 
 Rows = npt.NDArray[np.float32]
 ALL = ["identity", "hflip", {"scale": 1.1}, "five-crop"]
-CLIP = BackboneConfig.model_validate({"folder": "package:unprompt_painter/weights/clip-a"})
-VISION = BackboneConfig.model_validate({"folder": "package:unprompt_painter/weights/vision-a"})
+CLIP = FolderBackbone.model_validate({"folder": "package:unprompt_painter/weights/clip-a"})
+VISION = FolderBackbone.model_validate({"folder": "package:unprompt_painter/weights/vision-a"})
 
 
 def views(*said: Any) -> Any:
@@ -35,7 +35,7 @@ def views(*said: Any) -> Any:
 
 @dataclass
 class Flat:
-    """An encoder that keeps what it was shown; a picture's row is its pixels as a direction."""
+    """An encoder that keeps what it was shown; an image's row is its pixels as a direction."""
 
     seen: list[Any] = field(default_factory=list)
 
@@ -56,7 +56,7 @@ def enlarged(crop: Any, side: int) -> Any:
     return interpolate(crop, (side, side), mode="bicubic", align_corners=False)
 
 
-def test_each_view_is_the_part_of_the_picture_that_it_says() -> None:
+def test_each_view_is_the_part_of_the_image_that_it_says() -> None:
     import torch
 
     pixels, encode = noise(90), Flat()
@@ -99,7 +99,7 @@ def test_the_same_pixels_give_the_same_rows() -> None:
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_picture_and_its_mirror_image_are_one_with_both_flips() -> None:
+def test_an_image_and_its_mirror_image_are_one_with_both_flips() -> None:
     towers = ClipTowers(CLIP, Runtime(), "own")
     pixels, both = noise(96), views("identity", "hflip")
     rows, mirrored = (towers.images(seen, both) for seen in (pixels, pixels.flip(-1)))
@@ -117,7 +117,7 @@ def test_clip_averages_what_it_gives_for_each_view() -> None:
 
 @dataclass(frozen=True)
 class Counted(MemoryImages):
-    """Pictures that count how often they are opened."""
+    """Images that count how often they are opened."""
 
     opened: Counter[str] = field(default_factory=Counter)
 
@@ -127,7 +127,7 @@ class Counted(MemoryImages):
 
 
 @pytest.mark.parametrize("family", ["knn", "regressor"])
-def test_families_open_a_picture_once_whatever_its_views(family: str, tmp_path: Path) -> None:
+def test_families_open_an_image_once_whatever_its_views(family: str, tmp_path: Path) -> None:
     said = {"views": ALL}
     options: Any = (
         KnnOptions.model_validate({"backbone": CLIP, **said})

@@ -355,7 +355,7 @@ def test_an_ensemble_that_has_learned_nothing_says_what_to_do(
     (line,) = mistake("predict", ensemble, images, "-o", "out.csv", "--set", only)
     assert line == (
         "member 'clip-l14': the head has nothing to learn from: "
-        "use the ensemble through an experiment's run, or weights with a head"
+        "use the ensemble through an experiment's run, or a checkpoint with a head"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import product
+from itertools import combinations, product
 from random import Random
 
 import pytest
@@ -11,16 +11,15 @@ from PIL import Image, ImageChops, ImageStat
 
 from unprompt_painter.draw import draw
 from unprompt_painter.scene import Actor, Scene, fill, sample_scene, seen
-from unprompt_painter.words import COLOURS, LIGHTS_IN, SETTINGS, STYLES, WEATHER
-from unprompt_painter.words_subjects import SUBJECTS
+from unprompt_painter.words import COLOURS, LIGHTS_IN, SETTINGS, STYLES, SUBJECTS, WEATHER
 
 FOX = Scene((Actor("fox", "red"),), setting="meadow")
 
 
-def _difference(one: Scene, other: Scene, seed: int = 0) -> float:
-    """Returns the mean difference of two scenes' pictures, 0..255, drawn with equal seeds."""
-    pictures = [draw(scene, Random(seed), 128) for scene in (one, other)]
-    means = ImageStat.Stat(ImageChops.difference(*pictures)).mean
+def _difference(first: Scene, second: Scene, seed: int = 0) -> float:
+    """Returns the mean difference of two scenes' images, 0..255, drawn with equal seeds."""
+    images = [draw(scene, Random(seed), 128) for scene in (first, second)]
+    means = ImageStat.Stat(ImageChops.difference(*images)).mean
     return sum(means) / len(means)
 
 
@@ -43,14 +42,14 @@ def test_every_style_draws_every_kind_of_scene_and_changes_it(style: str) -> Non
 
 
 @pytest.mark.parametrize("setting", list(SETTINGS))
-def test_every_setting_changes_the_picture(setting: str) -> None:
+def test_every_setting_changes_the_image(setting: str) -> None:
     for other in (None, *SETTINGS):
         if other != setting:
             assert _difference(replace(FOX, setting=other), replace(FOX, setting=setting)) > 6
 
 
 @pytest.mark.parametrize("weather", [None, *WEATHER])
-def test_every_weather_and_light_changes_the_picture(weather: str | None) -> None:
+def test_every_weather_and_light_changes_the_image(weather: str | None) -> None:
     scene = replace(FOX, weather=weather)
     if weather is not None:
         assert _difference(FOX, scene) > 1
@@ -75,13 +74,13 @@ def test_hidden_attributes_leave_no_trace(style: str) -> None:
         assert _difference(scene, other) == 0
 
 
-def test_a_picture_depends_on_what_is_seen_alone() -> None:
+def test_an_image_depends_on_what_is_seen_alone() -> None:
     rng = Random(2)
     for seed in range(60):
         scene = sample_scene(rng)
-        picture = draw(scene, Random(seed), 64).tobytes()
-        assert picture == draw(seen(scene), Random(seed), 64).tobytes()
-        assert picture == draw(fill(seen(scene), rng), Random(seed), 64).tobytes()
+        image = draw(scene, Random(seed), 64).tobytes()
+        assert image == draw(seen(scene), Random(seed), 64).tobytes()
+        assert image == draw(fill(seen(scene), rng), Random(seed), 64).tobytes()
 
 
 @pytest.mark.parametrize("colour", list(COLOURS))
@@ -102,20 +101,20 @@ def test_counts_and_relations_move_things() -> None:
         assert _difference(*scenes) > 4
     pair = (Actor("fox", "red"), Actor("duck", "blue"))
     relations = ("beside", "on", "in_front", "under", "above", "facing")
-    for one, other in product(relations, relations):
-        if one != other:
-            assert _difference(Scene(pair, one), Scene(pair, other)) > 2
+    for first, second in combinations(relations, 2):
+        assert _difference(Scene(pair, first), Scene(pair, second)) > 2
 
 
 @pytest.mark.parametrize("size", [32, 64, 128, 200])
 def test_sizes(size: int) -> None:
-    picture = draw(replace(FOX, style="oil"), Random(0), size)
-    assert picture.size == (size, size)
-    assert picture.mode == "RGB"
+    image = draw(replace(FOX, style="oil"), Random(0), size)
+    assert image.size == (size, size)
+    assert image.mode == "RGB"
 
 
-def test_subjects_stay_in_the_picture() -> None:
-    from unprompt_painter.draw.canvas import SIDE, figure, scale_of
+def test_subjects_stay_in_the_image() -> None:
+    from unprompt_painter.draw.canvas import SIDE
+    from unprompt_painter.draw.figures import figure, scale_of
     from unprompt_painter.draw.layout import arrange
 
     rng = Random(3)
@@ -131,6 +130,6 @@ def test_subjects_stay_in_the_picture() -> None:
             assert place.base < SIDE
 
 
-def test_a_new_seed_gives_another_picture_of_the_scene() -> None:
+def test_a_new_seed_gives_another_image_of_the_scene() -> None:
     assert isinstance(draw(FOX, Random(0)), Image.Image)
     assert draw(FOX, Random(0)).tobytes() != draw(FOX, Random(1)).tobytes()

@@ -13,11 +13,12 @@ from random import Random
 
 import pytest
 
-from unprompt_painter import grammar, words
+from unprompt_painter import words
 from unprompt_painter.contact import contact_sheet, main
-from unprompt_painter.grammar import FORMS
+from unprompt_painter.data import FOLDER
+from unprompt_painter.grammar import fill_form, word_parts
 from unprompt_painter.scene import Actor, Scene, fill, hidden, painted, sample_scene, seen
-from unprompt_painter.words_subjects import SUBJECTS
+from unprompt_painter.words import FORMS, SUBJECTS
 from unprompt_painter.world import World
 
 PLUGINS = Path(sys.modules["unprompt_painter"].__file__ or "").parents[1]
@@ -50,9 +51,7 @@ def test_no_wording_means_two_things() -> None:
 
 
 def test_every_subject_has_a_drawing_and_a_colour_of_the_table() -> None:
-    from unprompt_painter.draw.canvas import DRAWINGS
-
-    assert set(DRAWINGS) == set(SUBJECTS)
+    assert {path.stem for path in (FOLDER / "figures").iterdir()} == set(SUBJECTS)
     assert {subject.colour for subject in SUBJECTS.values()} <= set(words.COLOURS)
 
 
@@ -64,14 +63,14 @@ def test_prompts_are_as_long_as_short_image_prompts() -> None:
 
 def test_modifiers_occur_about_seven_times_in_ten_prompts() -> None:
     prompts = [World(2).prompt(index) for index in range(2000)]
-    found = sum(part in words.MODIFIERS for text in prompts for part in text.split(", "))
-    assert found / len(prompts) == pytest.approx(0.7, abs=0.06)
+    modifiers = sum(part in words.MODIFIERS for text in prompts for part in text.split(", "))
+    assert modifiers / len(prompts) == pytest.approx(0.7, abs=0.06)
 
 
 def test_calls_do_not_depend_on_each_other() -> None:
-    forwards = [(World(3).prompt(i), World(3).picture(i).tobytes()) for i in range(6)]
+    forwards = [(World(3).prompt(i), World(3).image(i).tobytes()) for i in range(6)]
     world = World(3)
-    backwards = [(world.prompt(i), world.picture(i).tobytes()) for i in reversed(range(6))]
+    backwards = [(world.prompt(i), world.image(i).tobytes()) for i in reversed(range(6))]
     assert forwards == backwards[::-1]
     assert World(4).prompt(0) != World(3).prompt(0)
 
@@ -83,7 +82,7 @@ world = World(5)
 digest = hashlib.sha256()
 for index in range(8):
     digest.update(repr((world.prompt(index), world.wordings(index, 4))).encode())
-    digest.update(world.picture(index).tobytes())
+    digest.update(world.image(index).tobytes())
 """
 
 
@@ -98,7 +97,7 @@ def test_another_process_makes_the_same_world(hash_seed: str) -> None:
     digest = hashlib.sha256()
     for index in range(8):
         digest.update(repr((world.prompt(index), world.wordings(index, 4))).encode())
-        digest.update(world.picture(index).tobytes())
+        digest.update(world.image(index).tobytes())
     assert other == digest.hexdigest()
 
 
@@ -136,7 +135,7 @@ def _mentions(text: str, key: str) -> bool:
     return any(noun in text for pair in SUBJECTS[key].nouns for noun in pair)
 
 
-def test_wordings_share_what_the_picture_shows() -> None:
+def test_wordings_share_what_the_image_shows() -> None:
     world = World(7)
     for index in range(40):
         scene = world.scene(index)
@@ -163,7 +162,7 @@ def test_wordings_differ_and_cover_the_sentence_forms() -> None:
     assert texts == World(8).wordings(0, 64)
     scene = World(8).scene(0)
     # Equal words in every form, so that only the form can make a difference.
-    forms = {grammar._list(form(grammar._parts(scene, Random(1)))) for _, form in FORMS}
+    forms = {fill_form(form, word_parts(scene, Random(1))) for _, form in FORMS}
     assert len(forms) >= 6
 
 

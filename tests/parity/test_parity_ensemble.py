@@ -1,7 +1,7 @@
-"""``seed-68th.yaml`` itself, with small towers, against DESIGN section 7 in float64.
+"""``seed-68th.yaml`` itself, with small towers, against the 68th-place solution in float64.
 
 The shipped file is used as it is but for the names of towers, captioner and tables; members, bank,
-head, views, text, blend and submission are then computed a second time, from the formulas, with the
+head, views, text, blend and submission are then computed a second time, from the formulas of plugins/kaggle-68th.md, with the
 towers of open_clip, transformers and timm in float64, and compared row by row.
 """
 
@@ -11,6 +11,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,10 +26,11 @@ from PIL import Image
 
 import unprompt_blip
 import unprompt_painter
-from unprompt._cli.predict import no_train_set
 from unprompt._data.images import folder_images
 from unprompt._files.cache import Cache
-from unprompt._members.member import Workshop, predict, prepare
+from unprompt._members.context import Context
+from unprompt._members.ensemble import empty_train_set
+from unprompt._members.member import LiveMember
 from unprompt._registry.loading import Ensemble, load_ensemble
 from unprompt._registry.plugins import Registry
 from unprompt._scoring.blend import blend
@@ -62,19 +64,19 @@ def least_cosine(found: npt.ArrayLike, wanted: Rows) -> float:
     return float((normalised(rows) * normalised(wanted)).sum(axis=1).min())
 
 
-# The small seed: what stands in ensembles/seed/ and on the hub, at toy size
+# The solution at toy size: what stands in ensembles/seed/ and on the hub
 
 
-def pictures() -> dict[str, Image.Image]:
+def example_images() -> dict[str, Image.Image]:
     """Square, wide, tall and grey ones."""
-    whole = [World(9, size=160).picture(i) for i in range(6)]
+    whole = [World(9, size=160).image(i) for i in range(6)]
     cut = [whole[0], whole[1].crop((0, 40, 160, 160)), whole[2].crop((0, 0, 120, 160)), *whole[3:]]
     cut[5] = cut[5].convert("L")
-    return {f"pic_{i}": picture for i, picture in enumerate(cut)}
+    return {f"pic_{i}": image for i, image in enumerate(cut)}
 
 
 def save_clip(folder: Path) -> Path:
-    """A CLIP with the seed's text side (77 tokens, OpenAI's tokenizer) and random weights."""
+    """A CLIP with the solution's text side (77 tokens, OpenAI's tokenizer) and random weights."""
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -96,7 +98,7 @@ def save_clip(folder: Path) -> Path:
 
 
 def save_blip(folder: Path) -> Path:
-    """A BLIP of the shipped configuration's shape, shrunk, whose random weights see the picture."""
+    """A BLIP of the shipped configuration's shape, shrunk, whose random weights see the image."""
     import torch
     from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor
 
@@ -119,7 +121,7 @@ def save_blip(folder: Path) -> Path:
 
 
 def save_vision_state(path: Path) -> None:
-    """A state dict as the seed wrote it: ``vision.*`` of CLIP's vision transformer, and ``fc``."""
+    """A state dict as the solution wrote it: ``vision.*`` of CLIP's vision transformer, and ``fc``."""
     import torch
     from transformers import CLIPVisionModel
 
@@ -138,7 +140,7 @@ def save_timm_state(path: Path) -> None:
 
     torch.manual_seed(2)
     model: Any = timm.create_model(VIT, pretrained=False, num_classes=384)
-    model.patch_embed.proj.weight.data.normal_(std=0.2)  # else all pictures are alike
+    model.patch_embed.proj.weight.data.normal_(std=0.2)  # else all images are alike
     model.head.weight.data.normal_(std=1.0)
     model.head.bias.data.normal_(std=1.0)
     torch.save(model.state_dict(), path)
@@ -155,8 +157,8 @@ def save_hub(folder: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Seed:
-    """A folder with ``seed-68th.yaml``, its ``seed/`` files, small towers and pictures."""
+class Solution:
+    """A folder with ``seed-68th.yaml``, its ``seed/`` files, small towers and images."""
 
     folder: Path
 
@@ -170,7 +172,7 @@ class Seed:
 
 
 @pytest.fixture(scope="module")
-def seed(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Seed]:
+def solution(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Solution]:
     import pyarrow as pa
     import pyarrow.parquet
     from huggingface_hub import constants
@@ -192,20 +194,20 @@ def seed(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Seed]
     options["clip-blip"]["captioner"] = {"folder": str(blip), "max_tokens": 2}
     options["clip-blip"]["tables"] = "unprompt"
     (folder / "seed-68th.yaml").write_text(yaml.safe_dump(said))
-    (folder / "pictures").mkdir()
-    for name, picture in pictures().items():
-        picture.save(folder / "pictures" / f"{name}.png")
+    (folder / "images").mkdir()
+    for name, image in example_images().items():
+        image.save(folder / "images" / f"{name}.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
         patch.setenv("HF_HUB_OFFLINE", "1")
-        yield Seed(folder)
+        yield Solution(folder)
 
 
 # The expected side: nothing below calls unprompt
 
 
 def pixels(
-    picture: Image.Image,
+    image: Image.Image,
     size: int,
     mean: Sequence[float],
     std: Sequence[float],
@@ -213,18 +215,20 @@ def pixels(
     squash: bool = False,
 ) -> Rows:
     """Bicubic resize of the shorter side (or both), centre crop, standardised channels."""
-    scale = size / min(picture.size)
-    width, height = (size, size) if squash else (int(side * scale) for side in picture.size)
+    scale = size / min(image.size)
+    width, height = (size, size) if squash else (int(side * scale) for side in image.size)
     left, top = (width - size) // 2, (height - size) // 2
-    resized = picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    resized = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
     raw = np.asarray(resized.crop((left, top, left + size, top + size)), np.float64) / 255
     standard: Rows = ((raw - mean) / std).transpose(2, 0, 1)
     return standard
 
 
 def stacked(size: int, *colours: Sequence[float], squash: bool = False) -> Rows:
-    """Of every picture: (N, 3, size, size)."""
-    return np.stack([pixels(one, size, *colours, squash=squash) for one in pictures().values()])
+    """Of every image: (N, 3, size, size)."""
+    return np.stack(
+        [pixels(one, size, *colours, squash=squash) for one in example_images().values()]
+    )
 
 
 class Clip:
@@ -292,7 +296,7 @@ def clip_l14(path: Path) -> Rows:
 
 
 def l16_views(path: Path) -> tuple[Rows, Rows]:
-    """The pictures as they are and mirrored: (N, 384) each, as the classifier gives them."""
+    """The images as they are and mirrored: (N, 384) each, as the classifier gives them."""
     import timm
     import torch
 
@@ -308,15 +312,15 @@ def l16_views(path: Path) -> tuple[Rows, Rows]:
 
 
 def captions(folder: Path) -> list[str]:
-    """BLIP's, picture by picture, greedy, in float64."""
+    """BLIP's, image by image, greedy, in float64."""
     import torch
     from transformers import AutoTokenizer, BlipForConditionalGeneration
 
     model: Any = BlipForConditionalGeneration.from_pretrained(folder).double().eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     found = []
-    for picture in pictures().values():
-        inputs = torch.from_numpy(pixels(picture, 32, CLIP_MEAN, CLIP_STD, squash=True)[None])
+    for image in example_images().values():
+        inputs = torch.from_numpy(pixels(image, 32, CLIP_MEAN, CLIP_STD, squash=True)[None])
         with torch.inference_mode():
             tokens = model.generate(pixel_values=inputs, max_new_tokens=2, do_sample=False)
         found.append(tokenizer.decode(tokens[0], skip_special_tokens=True).strip())
@@ -327,7 +331,7 @@ def table(name: str) -> list[str]:
     return (TABLES / f"{name}.txt").read_text().strip().split("\n")
 
 
-def seed_texts(clip: Clip, said: Sequence[str]) -> list[str]:
+def solution_texts(clip: Clip, said: Sequence[str]) -> list[str]:
     """``"{caption}, {medium}, {movement}, {flavors}"`` with top-1, top-1 and top-3 by cosine."""
     images = clip.images()
 
@@ -349,7 +353,7 @@ def seed_texts(clip: Clip, said: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the formulas give for every picture."""
+    """What the formulas give for every image."""
 
     rows: dict[str, Rows]
     texts: list[str]
@@ -367,26 +371,26 @@ class Expected:
 
 
 @pytest.fixture(scope="module")
-def small_clip(seed: Seed) -> Clip:
-    return Clip(seed.folder / "clip", 32)
+def small_clip(solution: Solution) -> Clip:
+    return Clip(solution.folder / "clip", 32)
 
 
 @pytest.fixture(scope="module")
-def views(seed: Seed) -> tuple[Rows, Rows]:
-    return l16_views(seed.folder / "seed" / "vit-l16-384.pth")
+def views(solution: Solution) -> tuple[Rows, Rows]:
+    return l16_views(solution.folder / "seed" / "vit-l16-384.pth")
 
 
 @pytest.fixture(scope="module")
-def expected(seed: Seed, small_clip: Clip, views: tuple[Rows, Rows]) -> Expected:
+def expected(solution: Solution, small_clip: Clip, views: tuple[Rows, Rows]) -> Expected:
     small, large = small_clip, Clip(WEIGHTS / "clip-a", 96)
     prompts = list(dict.fromkeys(PROMPTS))
     targets = minilm(prompts)
     plain, flipped = views
-    texts = seed_texts(small, captions(seed.folder / "blip"))
+    texts = solution_texts(small, captions(solution.folder / "blip"))
     rows = {
         "knn-vit-g": knn(small.images(), small.texts(prompts), targets),
         "knn-vit-h": knn(large.images(), large.texts(prompts), targets),
-        "clip-l14": clip_l14(seed.folder / "seed" / "clip-l14.pth"),
+        "clip-l14": clip_l14(solution.folder / "seed" / "clip-l14.pth"),
         "clip-l16-384": normalised(normalised(plain) + normalised(flipped)),
         "clip-blip": minilm(texts),
     }
@@ -394,13 +398,17 @@ def expected(seed: Seed, small_clip: Clip, views: tuple[Rows, Rows]) -> Expected
 
 
 @pytest.fixture(scope="module")
-def found(seed: Seed) -> dict[str, Batch]:
-    """What the ensemble's members predict, in the order of `pictures`."""
-    shop = Workshop(Registry(), Runtime(offline=True, batch_size=4), Cache.default())
-    train = no_train_set(seed.ensemble, shop)
-    images = folder_images([seed.folder / "pictures"]).select(tuple(pictures()))
-    members = seed.ensemble.members
-    return {one.name: predict(prepare(one, train, shop), images, shop) for one in members}
+def found(solution: Solution) -> dict[str, Batch]:
+    """What the ensemble's members predict, in the order of `images`."""
+    context = Context(Registry(), Runtime(offline=True, batch_size=4), Cache.default())
+    encoder = context.text_encoder(solution.ensemble.text_encoder)
+    train = empty_train_set(encoder)
+    images = folder_images([solution.folder / "images"]).select(tuple(example_images()))
+    batches = {}
+    for member in solution.ensemble.members:
+        with closing(LiveMember(member, context, encoder)) as live:
+            batches[member.name] = live.predict(live.prepare(train), images)
+    return batches
 
 
 # The comparison
@@ -409,7 +417,7 @@ def found(seed: Seed) -> dict[str, Batch]:
 def test_the_expected_side_can_tell_mistakes_apart(
     expected: Expected, views: tuple[Rows, Rows]
 ) -> None:
-    for name, rows in expected.rows.items():  # pictures differ
+    for name, rows in expected.rows.items():  # images differ
         cosines = rows @ rows.T - 2 * np.eye(len(rows))
         assert cosines.max() < 0.9999, name
     plain, flipped = views
@@ -423,7 +431,7 @@ def test_the_expected_side_can_tell_mistakes_apart(
 def test_the_mean_of_unit_rows_is_nearly_that_of_raw_outputs(
     expected: Expected, views: tuple[Rows, Rows]
 ) -> None:
-    # The seed averaged what the classifier gave; here every view counts the same.
+    # The solution averaged what the classifier gave; here every view counts the same.
     plain, flipped = views
     assert least_cosine(plain + flipped, expected.rows["clip-l16-384"]) > 0.999
 
@@ -437,35 +445,41 @@ def test_each_member_is_its_formula(
     assert least_cosine(rows, expected.rows[member]) >= 0.99999
 
 
-def test_the_interrogators_texts_are_the_seeds(expected: Expected, found: dict[str, Batch]) -> None:
+def test_the_interrogators_texts_are_the_solutions(
+    expected: Expected, found: dict[str, Batch]
+) -> None:
     assert not any(re.search(r"\b(\w+)(?: \1\b){2,}", text) for text in expected.texts)
     assert list(found["clip-blip"].prompts) == expected.texts
     assert len(set(expected.texts)) == len(expected.texts)
 
 
-def test_the_blend_is_the_seeds(expected: Expected, found: dict[str, Batch], seed: Seed) -> None:
-    members = seed.ensemble.members
+def test_the_blend_is_the_solutions(
+    expected: Expected, found: dict[str, Batch], solution: Solution
+) -> None:
+    members = solution.ensemble.members
     assert {one.name: one.weight for one in members} == dict(
         zip(MEMBERS, (0.4, 0.4, 0.5, 0.2, 0.2), strict=True)
     )
     blended = blend([found[one.name].embeddings for one in members], [m.weight for m in members])
-    assert blended.ids == tuple(pictures())
+    assert blended.ids == tuple(example_images())
     assert least_cosine(blended.rows, expected.blended) >= 0.99999
 
 
-def test_the_commands_submission_is_the_seeds(
+def test_the_commands_submission_is_the_solutions(
     expected: Expected,
-    seed: Seed,
+    solution: Solution,
     unprompt: Callable[..., CompletedProcess[str]],
     tmp_path: Path,
 ) -> None:
     output = tmp_path / "submission.csv"
-    done = unprompt("predict", seed.yaml, seed.folder / "pictures", "-o", output, "--offline")
+    done = unprompt("predict", solution.yaml, solution.folder / "images", "-o", output, "--offline")
     assert done.returncode == 0, done.stderr
     with output.open(newline="") as file:
         header, *lines = csv.reader(file)
     assert header == ["imgId_eId", "val"]
-    assert [key for key, _ in lines] == [f"{name}_{e}" for name in pictures() for e in range(384)]
+    assert [key for key, _ in lines] == [
+        f"{name}_{e}" for name in example_images() for e in range(384)
+    ]
     rows = np.array([float(value) for _, value in lines]).reshape(-1, 384)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
     assert least_cosine(rows, expected.blended) >= 0.99999
@@ -488,7 +502,7 @@ PHRASES = {"short": {6}, "medium": {5}, "long": {2, 3, 4}, "longer": {1}}
 
 @pytest.mark.parametrize("kind", list(CAPTIONS))
 def test_the_text_is_the_template_cut_at_77_tokens(
-    kind: str, seed: Seed, small_clip: Clip, tmp_path: Path
+    kind: str, solution: Solution, small_clip: Clip, tmp_path: Path
 ) -> None:
     from open_clip.tokenizer import SimpleTokenizer
 
@@ -501,7 +515,7 @@ def test_the_text_is_the_template_cut_at_77_tokens(
     nearest = (small_clip.images() @ small_clip.texts(lines).T).argmax(axis=1)
     said = [CAPTIONS[kind].format(medium=lines[number]).strip() for number in nearest]
     wanted = []
-    for caption, text in zip(said, seed_texts(small_clip, said), strict=True):
+    for caption, text in zip(said, solution_texts(small_clip, said), strict=True):
         phrases = [caption, *text.removeprefix(f"{caption}, ").split(", ")]
         while len(phrases) > 1 and tokens(", ".join(phrases)) > 77:
             phrases.pop()  # as clip-interrogator cuts: whole phrases
@@ -510,11 +524,11 @@ def test_the_text_is_the_template_cut_at_77_tokens(
             words.pop()
         wanted.append(" ".join(words))
 
-    (member,) = (one for one in seed.ensemble.members if one.name == "clip-blip")
+    (member,) = (one for one in solution.ensemble.members if one.name == "clip-blip")
     predictor = Interrogator(member.part.options, Runtime(text_encoder=HashedWords()))
     predictor.prepare(example_train_set(), tmp_path)
     predictor.load(tmp_path)
-    images = folder_images([seed.folder / "pictures"]).select(tuple(pictures()))
+    images = folder_images([solution.folder / "images"]).select(tuple(example_images()))
     (batch,) = predictor.interrogate(images, dict(zip(images.ids, said, strict=True)))
     predictor.close()
     assert list(batch.prompts) == wanted

@@ -1,4 +1,4 @@
-"""The seed solution's formulas (DESIGN section 7) one by one, written out again in float64.
+"""The formulas of the 68th-place solution (plugins/kaggle-68th.md), written out in float64.
 
 The expected side is plain numpy and calls nothing of unprompt.
 """
@@ -24,13 +24,13 @@ from unprompt.embeddings import Embeddings, unit
 from unprompt.testing import MemoryImages
 from unprompt.towers import PreprocessConfig, averaged
 from unprompt.towers.preprocess import transform
-from unprompt_knn.kernel import KernelOptions, weights
+from unprompt_knn.kernel import Power
 from unprompt_knn.knn import Knn
 from unprompt_knn.options import KnnOptions
 from unprompt_painter.world import World
 
 CLIP_A = Path(unprompt_painter.__file__).parent / "weights" / "clip-a"
-POWER = KernelOptions(name="power", power=6, epsilon=1e-4)
+POWER = Power(power=6, epsilon=1e-4)
 WEIGHTS = (0.4, 0.4, 0.5, 0.2, 0.2)
 
 Rows = npt.NDArray[np.float64]
@@ -70,31 +70,32 @@ def test_the_power_kernel(spread: tuple[float, float]) -> None:
     rows = np.random.default_rng(0).uniform(*spread, size=(50, 100)).astype(np.float32)
     raw = 1 / ((1 - rows.astype(np.float64)) ** 6 + 1e-4)
     wanted = raw / raw.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(weights(rows, POWER), wanted, rtol=1e-12)
+    numbers, keys = np.zeros(rows.shape, np.int64), np.empty((0, 0), np.float32)  # not looked at
+    np.testing.assert_allclose(POWER.shares(rows, numbers, keys), wanted, rtol=1e-12)
 
 
 @pytest.fixture(scope="module")
 def queries() -> Rows:
-    """CLIP image embeddings of six painter pictures, by open_clip alone, in float64."""
+    """CLIP image embeddings of six painter images, by open_clip alone, in float64."""
     import open_clip
     import torch
 
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{CLIP_A}")
-    pixels = torch.stack([preprocess(picture) for picture in pictures().values()])
+    pixels = torch.stack([preprocess(image) for image in example_images().values()])
     with torch.inference_mode():
         rows = model.eval().double().encode_image(pixels.double()).numpy()
     return normalised(rows)
 
 
-def pictures() -> dict[str, Image.Image]:
-    return {f"picture-{i}": World(5, size=128).picture(i) for i in range(6)}
+def example_images() -> dict[str, Image.Image]:
+    return {f"image-{i}": World(5, size=128).image(i) for i in range(6)}
 
 
 def random_bank(queries: Rows, size: int) -> PromptBank:
     """Random rows around the queries, as near as an exact match and as far as the other side."""
     rng = np.random.default_rng(size)
     share = rng.uniform(-0.5, 1.0, size=(size, 1)) ** 3
-    share[:3] = 1.0  # exact matches of the first picture
+    share[:3] = 1.0  # exact matches of the first image
     noise = normalised(rng.normal(size=(size, queries.shape[1])))
     keys = unit(share * queries[rng.integers(0, len(queries), size)] + (1 - abs(share)) * noise)
     keys[:3] = unit(queries[:1])
@@ -109,7 +110,7 @@ def test_knn_over_a_bank_of_random_rows(queries: Rows, size: int, tmp_path: Path
     said = {"backbone": {"folder": str(CLIP_A)}, "neighbours": 100, "kernel": POWER.model_dump()}
     predictor = Knn(KnnOptions.model_validate(said), Runtime(batch_size=4))
     predictor.load(tmp_path)
-    sources = pictures()
+    sources = example_images()
     batches = list(predictor.predict(Images(tuple(sources), MemoryImages(sources))))
     predictor.close()
     keys, targets = bank.keys.astype(np.float64), bank.targets.astype(np.float64)
@@ -138,14 +139,14 @@ def test_the_neighbours_are_the_hundred_nearest(queries: Rows) -> None:
 @pytest.mark.parametrize("shape", [(160, 160), (160, 120), (120, 160), (40, 30)])
 def test_pixels_are_bicubic_224_centre_cropped_and_standardised(shape: tuple[int, int]) -> None:
     mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-    picture = World(6, size=160).picture(0).crop((0, 0, *shape))
+    image = World(6, size=160).image(0).crop((0, 0, *shape))
     scale = 224 / min(shape)
     width, height = (int(side * scale) for side in shape)
     left, top = (width - 224) // 2, (height - 224) // 2
-    resized = picture.resize((width, height), Image.Resampling.BICUBIC)
+    resized = image.resize((width, height), Image.Resampling.BICUBIC)
     raw = np.asarray(resized.crop((left, top, left + 224, top + 224)), np.float64) / 255
     wanted = ((raw - mean) / std).transpose(2, 0, 1)
-    found = transform(PreprocessConfig(size=224, mean=mean, std=std))(picture)
+    found = transform(PreprocessConfig(size=224, mean=mean, std=std))(image)
     np.testing.assert_allclose(found.numpy(), wanted, atol=1e-5)
 
 
@@ -179,7 +180,7 @@ def test_the_blend_is_the_normalised_weighted_sum() -> None:
     rng = np.random.default_rng(2)
     centre = rng.normal(size=(40, 384))
     members = [unit(centre + rng.normal(size=(40, 384))) for _ in WEIGHTS]
-    ids = tuple(f"picture-{i}" for i in range(40))
+    ids = tuple(f"image-{i}" for i in range(40))
     wanted = normalised(
         0.4 * members[0].astype(np.float64)
         + 0.4 * members[1]

@@ -55,7 +55,7 @@ def _blip(folder: Path) -> None:
     model = BlipForConditionalGeneration(config)
     for name, parameter in model.named_parameters():
         if "norm" not in name.lower() and parameter.ndim > 1:
-            parameter.data.normal_(std=0.3)  # smaller weights do not see the picture
+            parameter.data.normal_(std=0.3)  # smaller weights do not see the image
     words = model.text_decoder.cls.predictions.bias.data
     words[:260] = words[len(tokenizer) :] = -100  # no single bytes, and nothing without a text
     model.save_pretrained(folder)

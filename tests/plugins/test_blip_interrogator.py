@@ -23,7 +23,8 @@ from unprompt.testing import (
 from unprompt.towers import ClipTowers
 from unprompt_blip.captioner import Captioner, tidy
 from unprompt_blip.interrogator import Interrogator
-from unprompt_blip.options import CaptionerConfig, InterrogatorOptions
+from unprompt_blip.options import InterrogatorOptions
+from unprompt_blip.sources import FolderCaptioner
 
 WORDS = [
     "a",
@@ -37,7 +38,7 @@ WORDS = [
     "sky",
     "on",
     "of",
-    "picture",
+    "image",
     "photo",
     "with",
     "big",
@@ -109,7 +110,7 @@ def save_blip(folder: Path) -> Path:
     model = BlipForConditionalGeneration(config)
     for name, parameter in model.named_parameters():
         if "norm" not in name.lower() and parameter.ndim > 1:
-            parameter.data.normal_(std=0.5)  # smaller weights do not see the picture
+            parameter.data.normal_(std=0.5)  # smaller weights do not see the image
     model.text_decoder.cls.predictions.bias.data[: len(SPECIAL)] = -100  # words only
     model.save_pretrained(folder)
     return folder
@@ -130,7 +131,7 @@ def options(clip: Path, **said: Any) -> InterrogatorOptions:
 
 
 def captioner(blip: Path, **said: Any) -> Captioner:
-    config = CaptionerConfig.model_validate({"folder": str(blip), "max_tokens": 6, **said})
+    config = FolderCaptioner.model_validate({"folder": str(blip), "max_tokens": 6, **said})
     return Captioner(config, Runtime(batch_size=3))
 
 
@@ -185,15 +186,20 @@ class TestPhrasesAlone(PredictorContract):
             assert text == ", ".join(piece.text for piece in pieces[:4])
 
 
-@pytest.mark.parametrize("mode", ["caption", "classic", "best", "negative"])
-def test_the_other_modes(clip: Path, blip: Path, mode: str, tmp_path: Path) -> None:
-    said = options(
-        clip,
-        captioner={"folder": str(blip), "max_tokens": 6},
-        mode=mode,
-        max_phrases=3,
-        candidates=24,
-    )
+@pytest.mark.parametrize(
+    ("mode", "own"),
+    [
+        ("caption", {}),
+        ("classic", {}),
+        ("best", {"max_phrases": 3, "candidates": 24}),
+        ("negative", {"max_phrases": 3, "captioner": "none"}),
+    ],
+)
+def test_the_other_modes(
+    clip: Path, blip: Path, mode: str, own: dict[str, Any], tmp_path: Path
+) -> None:
+    captioner = {"folder": str(blip), "max_tokens": 6}
+    said = options(clip, **{"captioner": captioner, "mode": mode, **own})
     prepared = make_prepared(Interrogator, said, tmp_path)
     images = example_images().select(("large", "grey", "black"))
     (batch,) = predicted(prepared, images)
@@ -207,7 +213,7 @@ def test_the_other_modes(clip: Path, blip: Path, mode: str, tmp_path: Path) -> N
 
 def test_captions_do_not_depend_on_batch_or_order(blip: Path) -> None:
     images = example_images()
-    config = CaptionerConfig.model_validate({"folder": str(blip), "max_tokens": 8})
+    config = FolderCaptioner.model_validate({"folder": str(blip), "max_tokens": 8})
     found = [
         Captioner(config, Runtime(batch_size=size)).captions(some)
         for size, some in ((1, images), (3, images.select(images.ids[::-1])), (64, images))
@@ -237,8 +243,8 @@ def test_a_caption_that_wants_to_end_at_once(blip: Path, least: int) -> None:
 
 def test_a_prompt_leads_the_caption_and_is_no_part_of_it(blip: Path) -> None:
     images = example_images()
-    led = captioner(blip, prompt="A picture of").captions(images)
-    assert not any(text.startswith("a picture of") for text in led.values())
+    led = captioner(blip, prompt="An image of").captions(images)
+    assert not any(text.startswith("an image of") for text in led.values())
     assert led != captioner(blip).captions(images)
 
 
@@ -247,7 +253,7 @@ def test_a_chat_model_captions_too(tmp_path: Path) -> None:
     images = example_images().select(("large", "grey"))
     found = captioner(tmp_path / "chat", min_tokens=3).captions(images)
     assert set(found) == {"large", "grey"}
-    assert not any("picture" in text and "assistant" in text for text in found.values())
+    assert not any("image" in text and "assistant" in text for text in found.values())
 
 
 def save_chat(folder: Path) -> None:
@@ -332,7 +338,7 @@ def test_a_captioner_that_lacks_a_file(blip: Path, tmp_path: Path, file: str, na
         captioner(folder)
 
 
-def test_a_captioner_that_lacks_weights_is_not_filled_with_random_ones(
+def test_a_captioner_that_lacks_parameters_is_not_filled_with_random_ones(
     blip: Path, tmp_path: Path
 ) -> None:
     from safetensors.numpy import load_file, save_file
@@ -343,7 +349,7 @@ def test_a_captioner_that_lacks_weights_is_not_filled_with_random_ones(
     name = next(key for key in state if key.endswith("query.weight"))
     del state[name]
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(MissingFileError, match=r"^captioner: .*/blip lacks .*query\.weight"):
+    with pytest.raises(DataError, match=r"^captioner: .*/blip lacks .*query\.weight"):
         captioner(folder)
 
 
@@ -351,7 +357,7 @@ def test_another_architecture_is_one_line(blip: Path, tmp_path: Path) -> None:
     folder = tmp_path / "blip"
     shutil.copytree(blip, folder)
     (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(MissingFileError, match=r"^captioner: cannot load .*/blip: ") as caught:
+    with pytest.raises(DataError, match=r"^captioner: cannot load .*/blip: ") as caught:
         captioner(folder)
     assert len(caught.value.problems) == 1
 
@@ -375,7 +381,7 @@ def test_without_a_text_encoder_there_is_no_prediction(clip: Path, tmp_path: Pat
         list(predictor.predict(example_images()))
 
 
-# Identity, needs and rehearsals
+# Identity, needs and dry runs
 
 
 def test_identity_is_the_content(clip: Path, blip: Path, tmp_path: Path) -> None:
@@ -403,27 +409,27 @@ def test_needs_and_towers(clip: Path, blip: Path) -> None:
     assert all(need.here for need in predictor.needs())
     assert len(predictor.needs()) == 6
     towers = predictor.towers()
-    loaded = Captioner(CaptionerConfig.model_validate({"folder": str(blip)}), Runtime())
+    loaded = Captioner(FolderCaptioner.model_validate({"folder": str(blip)}), Runtime())
     assert set(towers) == {"CLIP", "captioner"}
     assert towers["captioner"] == sum(p.numel() for p in loaded._model.parameters())
     assert towers["CLIP"] == ClipTowers.parameters(options(clip).backbone, "test")
     assert set(Interrogator(options(clip, mode="negative"), Runtime()).towers()) == {"CLIP"}
 
 
-def test_a_rehearsal_needs_no_weights(clip: Path, blip: Path, tmp_path: Path) -> None:
+def test_a_dry_run_needs_no_checkpoint(clip: Path, blip: Path, tmp_path: Path) -> None:
     for original in (clip, blip):
         shutil.copytree(original, tmp_path / original.name)
     (tmp_path / "clip" / "open_clip_model.safetensors").unlink()
     (tmp_path / "blip" / "model.safetensors").unlink()
     said = options(tmp_path / "clip", captioner={"folder": str(tmp_path / "blip")})
     runtime = Runtime(offline=True, rehearsal=True, text_encoder=HashedWords())
-    assert rehearsed(said, runtime, tmp_path / "artifact", ("large", "grey")) == 2
+    assert texts_of_dry_run(said, runtime, tmp_path / "artifact", ("large", "grey")) == 2
 
 
-def rehearsed(
+def texts_of_dry_run(
     said: InterrogatorOptions, runtime: Runtime, artifact: Path, ids: Sequence[str]
 ) -> int:
-    """How many pictures a rehearsal gives texts for."""
+    """How many images a dry run gives texts for."""
     from unprompt.testing import example_train_set
 
     artifact.mkdir()

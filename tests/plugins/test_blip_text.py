@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from unprompt._registry.plugins import Registry
 from unprompt.errors import DataError, MissingFileError
 from unprompt_blip.options import InterrogatorOptions
-from unprompt_blip.tables import MERGED, NAMES, read_tables, table_needs
-from unprompt_blip.template import CLASSIC, SEED, fields, fit, render
+from unprompt_blip.sources import NAMES, FolderTables, HubCaptioner, SourceTables
+from unprompt_blip.tables import MERGED, read_tables, table_needs
+from unprompt_blip.template import CLASSIC, DEFAULT, fields, fit, render
 
 WORDS = {
     "caption": ["a cat on a mat"],
@@ -41,8 +42,8 @@ def mistake(**said: Any) -> str:
 # Templates
 
 
-def test_the_seeds_text() -> None:
-    assert ", ".join(render(SEED, WORDS)) == (
+def test_the_text_of_the_68th_place_solution() -> None:
+    assert ", ".join(render(DEFAULT, WORDS)) == (
         "a cat on a mat, a watercolor, cubism, 4k, misty, gold leaf"
     )
 
@@ -77,7 +78,7 @@ def test_words_around_fields_and_literal_braces() -> None:
 
 
 def test_repeated_phrases_are_written_once() -> None:
-    assert render(SEED, {"caption": ["Misty"], "flavors": ["misty", "4k"]}) == ["Misty", "4k"]
+    assert render(DEFAULT, {"caption": ["Misty"], "flavors": ["misty", "4k"]}) == ["Misty", "4k"]
 
 
 def test_fields_in_order() -> None:
@@ -119,21 +120,21 @@ def test_one_word_is_always_left() -> None:
 # Options
 
 
-def test_the_defaults_are_the_seeds() -> None:
+def test_the_defaults_are_those_of_the_68th_place_solution() -> None:
     said = options()
-    assert (said.backbone.model, said.backbone.pretrained) == ("ViT-H-14", "laion2b_s32b_b79k")
-    assert said.captioner.hub_id == "Salesforce/blip-image-captioning-large"
-    assert (said.mode, said.template, said.flavors) == ("template", SEED, 3)
+    assert said.backbone.describe() == "ViT-H-14 / laion2b_s32b_b79k"
+    assert said.captioner.describe() == "Salesforce/blip-image-captioning-large"
+    assert (said.mode, said.template, said.flavors) == ("template", DEFAULT, 3)
 
 
 def test_short_forms(tmp_path: Path) -> None:
     said = options(captioner="none", tables=str(tmp_path), use=["flavors"])
-    assert not said.captions
-    assert said.tables.folder is not None and said.tables.folder.path == tmp_path
-    assert options(captioner="blip-base").captioner.model == "blip-base"
-    assert options(captioner={"beams": 3}).captioner.model == "blip-large"
-    assert options(captioner="me/mine").captioner.hub_id == "me/mine"
-    assert options(tables="clip-interrogator").tables.source == "clip-interrogator"
+    assert said.writes_captions is None
+    assert isinstance(said.tables, FolderTables) and said.tables.folder.path == tmp_path
+    assert options(captioner="blip-base").captioner == HubCaptioner(model="blip-base")
+    assert options(captioner={"beams": 3}).captioner == HubCaptioner(model="blip-large", beams=3)
+    assert options(captioner="me/mine").captioner.describe() == "me/mine"
+    assert options(tables="clip-interrogator").tables == SourceTables(source="clip-interrogator")
 
 
 def test_options_survive_being_written_and_read() -> None:
@@ -145,7 +146,7 @@ def test_options_survive_being_written_and_read() -> None:
     ("said", "message"),
     [
         ({"template": "{style}"}, "unknown field {style}"),
-        ({"template": "a picture"}, "names no field"),
+        ({"template": "an image"}, "names no field"),
         ({"exclude": ["("]}, "'(' is no regular expression"),
         ({"mode": "caption", "captioner": "none"}, "mode `caption` needs a `captioner`"),
         ({"use": ["negative"]}, "needs another table than `negative`"),
@@ -180,13 +181,13 @@ def test_a_mistake_in_yaml_is_one_line(tmp_path: Path, unprompt: Callable[..., A
         ({"captioner": "none"}, False),
         ({"mode": "negative"}, False),
         ({"template": "{movement}, {flavors}"}, False),
-        ({"mode": "fast", "template": "{movement}"}, True),
+        ({"mode": "fast"}, True),
     ],
 )
 def test_captions_are_written_only_where_they_are_used(
     said: dict[str, Any], captions: bool
 ) -> None:
-    assert options(**said).captions == captions
+    assert (options(**said).writes_captions is not None) == captions
 
 
 def test_listing_the_plugin_imports_no_model_library() -> None:

@@ -53,8 +53,8 @@ def example_batch(prepared: Prepared) -> Batch:
     return batch
 
 
-def assert_pictures_matter(batch: Batch) -> None:
-    """A predictor that gives every picture the same row keeps every other promise."""
+def assert_images_matter(batch: Batch) -> None:
+    """A predictor that gives every image the same row keeps every other promise."""
     rows = dict(zip(batch.embeddings.ids, batch.embeddings.rows, strict=True))
     assert np.abs(rows["square"] - rows["grey"]).max() > 10 * TOLERANCE
 
@@ -85,7 +85,7 @@ class TestKnnVitG(PredictorContract):
     def test_evidence_is_the_shares_of_bank_prompts(self, prepared: Prepared) -> None:
         batch = example_batch(prepared)
         assert_evidence_is_shares(batch)
-        assert_pictures_matter(batch)
+        assert_images_matter(batch)
 
 
 class TestKnnVitH(PredictorContract):
@@ -97,7 +97,7 @@ class TestKnnVitH(PredictorContract):
     def test_evidence_is_the_shares_of_bank_prompts(self, prepared: Prepared) -> None:
         batch = example_batch(prepared)
         assert_evidence_is_shares(batch)
-        assert_pictures_matter(batch)
+        assert_images_matter(batch)
 
 
 class TestClipL14(PredictorContract):
@@ -109,7 +109,7 @@ class TestClipL14(PredictorContract):
     def test_evidence_is_the_nearest_train_prompts(self, prepared: Prepared) -> None:
         batch = example_batch(prepared)
         assert_evidence_is_nearest(batch)
-        assert_pictures_matter(batch)
+        assert_images_matter(batch)
 
 
 class TestClipL16At384(PredictorContract):
@@ -123,7 +123,7 @@ class TestClipL16At384(PredictorContract):
     def test_evidence_is_the_nearest_train_prompts(self, prepared: Prepared) -> None:
         batch = example_batch(prepared)
         assert_evidence_is_nearest(batch)
-        assert_pictures_matter(batch)
+        assert_images_matter(batch)
 
 
 class TestClipBlip(PredictorContract):
@@ -139,7 +139,7 @@ class TestClipBlip(PredictorContract):
         texts = [text or "" for text in batch.prompts]
         np.testing.assert_allclose(batch.embeddings.rows, HashedWords().encode(texts), atol=1e-6)
         assert {piece.kind for pieces in batch.evidence for piece in pieces} == {"phrase"}
-        assert_pictures_matter(batch)
+        assert_images_matter(batch)
 
 
 def test_every_predictor_of_this_project_is_tested_here() -> None:
@@ -153,11 +153,11 @@ def test_every_predictor_of_this_project_is_tested_here() -> None:
     assert offered == set(FAMILIES)
 
 
-def test_the_examples_hold_the_pictures_that_break_predictors() -> None:
+def test_the_examples_hold_the_images_that_break_predictors() -> None:
     source = example_images()
     sizes = {name: source.open(name).size for name in source.ids}
     assert sizes["one-pixel"] == (1, 1)
     assert sizes["narrow"] == (4000, 10)
-    modes = {name: picture.mode for name, picture in source.source.pictures.items()}  # type: ignore[attr-defined]
+    modes = {name: image.mode for name, image in source.source.images.items()}  # type: ignore[attr-defined]
     assert (modes["grey"], modes["transparent"]) == ("L", "RGBA")
     assert len(example_train_set()) > 5

@@ -68,7 +68,7 @@ def test_the_penalty_is_the_one_with_the_least_leave_one_out_error(noise: float,
     assert all(np.abs(found - (standard @ w + b)).max() > 1e-3 for w, b in others)
 
 
-def test_a_feature_that_never_moves_teaches_nothing() -> None:
+def test_a_feature_that_never_moves_adds_nothing() -> None:
     rng = np.random.default_rng(4)
     moving = rng.normal(size=(30, 3)).astype(np.float32)
     targets = unit(rng.normal(size=(30, 5)))
@@ -108,7 +108,9 @@ def test_saved_and_read_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.weight, head.weight)
     np.testing.assert_array_equal(again.bias, head.bias)
     np.testing.assert_array_equal(again.predict(features), head.predict(features))
-    state = load_file(tmp_path / FILE)  # the names and shapes of the seed solution's state dict
+    state = load_file(
+        tmp_path / FILE
+    )  # the names and shapes of the 68th-place solution's state dict
     assert {name: value.shape for name, value in state.items()} == {
         "fc.weight": (6, 4),
         "fc.bias": (6,),

@@ -11,8 +11,8 @@ import pytest
 from unprompt import DataError, Embeddings, Images, Runtime, TrainSet, unit
 from unprompt.bank import PromptBank
 from unprompt.types import FloatArray
-from unprompt_knn.fit import PENALTIES, TEMPERATURES, fit, shares
-from unprompt_knn.kernel import KernelOptions, weights
+from unprompt_knn.fit import fit
+from unprompt_knn.kernel import Ridge, Softmax
 from unprompt_knn.knn import Knn
 from unprompt_knn.vit_h import VitHOptions
 from unprompt_painter.painter import Painter, PainterOptions
@@ -28,44 +28,44 @@ def problem(sharp: float) -> tuple[PromptBank, FloatArray, FloatArray]:
     bank = PromptBank.of([f"prompt {i}" for i in range(200)], rows, keys)
     queries = unit(rng.standard_normal((50, 16), dtype=np.float32))
     cosines, near = bank.search_keys(queries, 200)
-    shares = weights(cosines, KernelOptions(temperature=sharp))
+    shares = Softmax(temperature=sharp).shares(cosines, near, keys)
     return bank, queries, unit(np.einsum("nk,nkd->nd", shares, bank.targets[near]))
 
 
 @pytest.mark.parametrize("sharp", [4.0, 8.0, 16.0])
 def test_it_finds_the_temperature_that_made_the_targets(sharp: float) -> None:
     bank, queries, targets = problem(sharp)
-    found = fit(bank, queries, targets, 200, KernelOptions(fit=50))
+    found = fit(bank, queries, targets, 200, Softmax(fit=50))
     assert found == {"temperature": pytest.approx(sharp, rel=0.25)}
 
 
-@pytest.mark.parametrize("penalty", PENALTIES[1::2])
+@pytest.mark.parametrize("penalty", Ridge.tried[1::2])
 def test_it_finds_the_penalty_that_made_the_targets(penalty: float) -> None:
     bank, queries, _ = problem(8.0)
-    made = KernelOptions(name="ridge", penalty=penalty)
+    made = Ridge(penalty=penalty)
     cosines, near = bank.search_keys(queries, 60)
-    summed = np.einsum("nk,nkd->nd", shares(bank, cosines, near, made), bank.targets[near])
-    found = fit(bank, queries, unit(summed), 60, KernelOptions(name="ridge", fit=50))
+    summed = np.einsum("nk,nkd->nd", made.shares(cosines, near, bank.keys), bank.targets[near])
+    found = fit(bank, queries, unit(summed), 60, Ridge(fit=50))
     assert found == {"penalty": penalty}
 
 
-def test_a_picture_s_own_prompt_in_the_bank_does_not_sharpen_the_kernel() -> None:
+def test_an_images_own_prompt_in_the_bank_does_not_sharpen_the_kernel() -> None:
     bank, queries, targets = problem(8.0)
-    seen = PromptBank.of(
+    with_own = PromptBank.of(
         [*bank.prompts, *(f"own {i}" for i in range(50))],
         np.concatenate([bank.targets, targets]),
         np.concatenate([bank.keys, queries]),  # at cosine 1: any sharp kernel would take it
     )
-    alone = fit(bank, queries, targets, 60, KernelOptions(fit=50))["temperature"]
-    found = fit(seen, queries, targets, 60, KernelOptions(fit=50))["temperature"]
+    alone = fit(bank, queries, targets, 60, Softmax(fit=50))["temperature"]
+    found = fit(with_own, queries, targets, 60, Softmax(fit=50))["temperature"]
     assert found == pytest.approx(alone, rel=0.5)
-    assert found < max(TEMPERATURES) / 10
+    assert found < max(Softmax.tried) / 10
 
 
 def test_without_any_other_prompt_the_given_temperature_stays() -> None:
     _, queries, targets = problem(8.0)
     own = PromptBank.of([f"own {i}" for i in range(50)], targets[:1].repeat(50, 0), queries)
-    kernel = KernelOptions(temperature=33.0, fit=50)
+    kernel = Softmax(temperature=33.0, fit=50)
     assert fit(own, queries[:1], targets[:1], 10, kernel) == {"temperature": 33.0}
 
 
@@ -96,9 +96,9 @@ def test_a_fitted_kernel_is_kept_with_the_bank(tmp_path: Path) -> None:
     predictor = Knn(options, Runtime())
     predictor.prepare(_train(20, _Rows()), tmp_path)
     kept = json.loads((tmp_path / "kernel.json").read_text())
-    assert kept["temperature"] in TEMPERATURES
+    assert kept["temperature"] in Softmax.tried
     predictor.load(tmp_path)
-    assert predictor._kernel.temperature == kept["temperature"]
+    assert predictor._kernel == Softmax(temperature=kept["temperature"], fit=8)
     predictor.close()
 
 
@@ -108,10 +108,5 @@ def test_nothing_to_fit_on_is_one_clear_line(tmp_path: Path) -> None:
     options = VitHOptions.model_validate(
         {"backbone": CLIP_A, "bank": {"prompts": str(table)}, "kernel": {"fit": 8}}
     )
-    with pytest.raises(DataError, match=r"^the kernel has no pictures to fit on: "):
+    with pytest.raises(DataError, match=r"^the kernel has no images to fit on: "):
         Knn(options, Runtime()).prepare(_train(0, _Rows()), tmp_path)
-
-
-def test_the_seed_s_kernel_has_nothing_to_fit() -> None:
-    with pytest.raises(ValueError, match="`fit` belongs to the kernels softmax and ridge"):
-        KernelOptions(name="power", fit=3)

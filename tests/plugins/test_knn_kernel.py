@@ -9,21 +9,34 @@ from hypothesis import strategies as st
 
 from unprompt.bank import PromptBank
 from unprompt.embeddings import unit
-from unprompt_knn.kernel import KernelOptions, ridge_weights, weights
+from unprompt.types import FloatArray
+from unprompt_knn.kernel import DoubleArray, Power, Ridge, Softmax
+from unprompt_knn.options import KnnOptions
 
-SOFTMAX, POWER = KernelOptions(), KernelOptions(name="power")
-KERNELS = [SOFTMAX, POWER, KernelOptions(temperature=500.0), KernelOptions(name="power", power=1)]
+SOFTMAX, POWER = Softmax(), Power()
+KERNELS = [SOFTMAX, POWER, Softmax(temperature=500.0), Power(power=1)]
+
+
+def shares_of(cosines: FloatArray, kernel: Softmax | Power) -> DoubleArray:
+    """Shares by cosines alone: softmax and power look at no key."""
+    return kernel.shares(cosines, np.zeros(cosines.shape, np.int64), np.empty((0, 0), np.float32))
+
+
+def ridge_shares(cosines: FloatArray, keys: FloatArray, penalty: float) -> DoubleArray:
+    """Of one query (K,) whose neighbours are all ``keys`` (K, C)."""
+    return Ridge(penalty=penalty).shares(cosines[None], np.arange(len(keys))[None], keys)[0]
+
 
 cosines = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=50)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @given(values=cosines)
-def test_shares_add_up_and_a_nearer_neighbour_never_weighs_less(
-    kernel: KernelOptions, values: list[float]
+def test_shares_add_up_and_a_nearer_neighbour_never_has_less(
+    kernel: Softmax | Power, values: list[float]
 ) -> None:
     row = np.array([sorted(values, reverse=True)], np.float32)
-    shares = weights(row, kernel)
+    shares = shares_of(row, kernel)
     assert shares.dtype == np.float64
     assert shares.shape == row.shape
     assert np.isfinite(shares).all()
@@ -34,35 +47,37 @@ def test_shares_add_up_and_a_nearer_neighbour_never_weighs_less(
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("exact", [1.0, np.nextafter(np.float32(1), np.float32(2)), 1.00001])
-def test_an_exact_match_is_never_punished(kernel: KernelOptions, exact: float) -> None:
+def test_an_exact_match_is_never_punished(kernel: Softmax | Power, exact: float) -> None:
     row = np.array([[exact, 0.9, 0.5]], np.float32)
-    shares = weights(row, kernel)[0]
+    shares = shares_of(row, kernel)[0]
     assert shares[0] > shares[1] > shares[2] >= 0
-    np.testing.assert_array_equal(shares, weights(np.array([[1, 0.9, 0.5]], np.float32), kernel)[0])
+    np.testing.assert_array_equal(
+        shares, shares_of(np.array([[1, 0.9, 0.5]], np.float32), kernel)[0]
+    )
 
 
-def test_power_is_the_seed_solutions_kernel() -> None:
+def test_power_is_the_kernel_of_the_68th_place_solution() -> None:
     rng = np.random.default_rng(0)
     row = rng.uniform(0.2, 0.4, size=(7, 100)).astype(np.float32)
     wanted = np.empty((7, 100))
     for i in range(7):  # written out number by number, in Python's float64
         raw = [1.0 / ((1.0 - float(value)) ** 6 + 1e-4) for value in row[i]]
         wanted[i] = [value / sum(raw) for value in raw]
-    np.testing.assert_allclose(weights(row, POWER), wanted, rtol=1e-12)
+    np.testing.assert_allclose(shares_of(row, POWER), wanted, rtol=1e-12)
 
 
 def test_softmax_is_the_exponential_of_the_cosine() -> None:
     row = np.array([[0.31, 0.3, 0.25, -0.1]], np.float32)
     raw = np.exp(20.0 * row.astype(np.float64))
-    np.testing.assert_allclose(weights(row, SOFTMAX), raw / raw.sum(), rtol=1e-12)
+    np.testing.assert_allclose(shares_of(row, SOFTMAX), raw / raw.sum(), rtol=1e-12)
 
 
 def test_each_row_is_its_own() -> None:
     rows = np.random.default_rng(1).uniform(-1, 1, size=(5, 9)).astype(np.float32)
     for kernel in KERNELS:
-        together = weights(rows, kernel)
+        together = shares_of(rows, kernel)
         for i in range(5):
-            np.testing.assert_array_equal(together[i : i + 1], weights(rows[i : i + 1], kernel))
+            np.testing.assert_array_equal(together[i : i + 1], shares_of(rows[i : i + 1], kernel))
 
 
 def test_ridge_finds_the_combination_that_made_the_query() -> None:
@@ -70,7 +85,7 @@ def test_ridge_finds_the_combination_that_made_the_query() -> None:
     keys = unit(rng.standard_normal((5, 12), dtype=np.float32))
     made = np.array([0.7, 0.0, -0.2, 0.4, 0.0])
     query = unit((made @ keys)[None].astype(np.float32))[0]
-    found = ridge_weights((keys @ query)[None], keys[None], 1e-6)[0]
+    found = ridge_shares(keys @ query, keys, 1e-6)
     np.testing.assert_allclose(found, made / np.abs(made).sum(), atol=1e-4)
 
 
@@ -78,18 +93,18 @@ def test_ridge_is_the_penalised_least_squares_solution() -> None:
     rng = np.random.default_rng(4)
     keys = unit(rng.standard_normal((9, 6), dtype=np.float32))  # more neighbours than dimensions
     query = unit(rng.standard_normal((1, 6), dtype=np.float32))[0]
-    found = ridge_weights((keys @ query)[None], keys[None], 0.3)[0]
+    found = ridge_shares(keys @ query, keys, 0.3)
     # The same problem as one of ordinary least squares, solved by another road.
     tall = np.vstack([keys.T.astype(np.float64), np.sqrt(0.3) * np.eye(9)])
     plain = np.linalg.lstsq(tall, np.concatenate([query, np.zeros(9)]), rcond=None)[0]
     np.testing.assert_allclose(found, plain / np.abs(plain).sum(), rtol=1e-5, atol=1e-7)
 
 
-def test_ridge_shares_a_weight_among_neighbours_that_say_the_same() -> None:
+def test_ridge_divides_a_share_among_neighbours_that_say_the_same() -> None:
     keys = unit(np.array([[1, 0.2, 0], [1, 0.2, 0], [0.5, -1, 0.3]], np.float32))
     query = unit(np.array([[1, 0, 0]], np.float32))[0]
-    twice = ridge_weights((keys @ query)[None], keys[None], 0.1)[0]
-    once = ridge_weights((keys[1:] @ query)[None], keys[None, 1:], 0.05)[0]
+    twice = ridge_shares(keys @ query, keys, 0.1)
+    once = ridge_shares(keys[1:] @ query, keys[1:], 0.05)
     assert twice[0] == pytest.approx(twice[1])
     assert (twice[0] + twice[1]) / twice[2] == pytest.approx(once[0] / once[1], rel=0.2)
 
@@ -99,13 +114,13 @@ def test_ridge_gives_nothing_to_neighbours_that_are_left_out() -> None:
     keys = unit(rng.standard_normal((7, 6), dtype=np.float32))
     query = unit(rng.standard_normal((1, 6), dtype=np.float32))[0]
     cosines = keys @ query
-    some = np.array([0, 2, 3, 6])
-    left = np.full(7, -np.inf, np.float32)
-    left[some] = cosines[some]
-    found = ridge_weights(left[None], keys[None], 0.1)[0]
-    alone = ridge_weights(cosines[None, some], keys[None, some], 0.1)[0]
-    np.testing.assert_allclose(found[some], alone, atol=1e-12)
-    np.testing.assert_array_equal(np.delete(found, some), 0)
+    inside = np.array([0, 2, 3, 6])
+    masked = np.full(7, -np.inf, np.float32)
+    masked[inside] = cosines[inside]
+    found = ridge_shares(masked, keys, 0.1)
+    alone = ridge_shares(cosines[inside], keys[inside], 0.1)
+    np.testing.assert_allclose(found[inside], alone, atol=1e-12)
+    np.testing.assert_array_equal(np.delete(found, inside), 0)
 
 
 def test_a_bank_smaller_than_k_gives_all_of_its_rows() -> None:
@@ -116,15 +131,24 @@ def test_a_bank_smaller_than_k_gives_all_of_its_rows() -> None:
     assert found.shape == rows.shape == (2, 3)
     assert [sorted(line) for line in rows.tolist()] == [[0, 1, 2], [0, 1, 2]]
     assert (np.diff(found, axis=1) <= 0).all()
-    np.testing.assert_allclose(weights(found, SOFTMAX).sum(axis=1), 1)
+    np.testing.assert_allclose(shares_of(found, SOFTMAX).sum(axis=1), 1)
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"name": "gauss"}, {"temperature": 0}, {"epsilon": 0}, {"power": -1}, {"k": 3}]
-    + [{"penalty": 0}, {"name": "power", "fit": 10}]
-    + [{name: float("inf")} for name in ("temperature", "epsilon", "power", "penalty")],
+    "kernel",
+    [
+        {"name": "gauss"},
+        {"k": 3},
+        {"temperature": 0},
+        {"temperature": float("inf")},
+        {"name": "power", "power": -1},
+        {"name": "power", "power": float("inf")},
+        {"name": "power", "epsilon": 0},
+        {"name": "power", "epsilon": float("inf")},
+        {"name": "ridge", "penalty": 0},
+        {"name": "ridge", "penalty": float("inf")},
+    ],
 )
-def test_options_that_make_no_kernel_are_refused(options: dict[str, object]) -> None:
+def test_options_that_make_no_kernel_are_refused(kernel: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="1 validation error"):
-        KernelOptions.model_validate(options)
+        KnnOptions.model_validate({"backbone": {"folder": "x"}, "kernel": kernel})

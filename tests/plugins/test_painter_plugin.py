@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
+import unprompt_painter
 from unprompt._data.prompts import prompt_id
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Dataset
@@ -26,7 +33,7 @@ def test_it_is_what_its_spec_names() -> None:
     assert len(dataset.images()) == 6000
 
 
-def test_records_and_pictures_have_the_same_ids() -> None:
+def test_records_and_images_have_the_same_ids() -> None:
     world = painter()
     records, images = world.records(), world.images()
     assert tuple(record.image_id for record in records) == images.ids
@@ -49,16 +56,16 @@ def test_a_larger_world_begins_as_the_smaller_one() -> None:
     assert small.images().digest(name) == large.images().digest(name)
 
 
-def test_pictures_are_rgb_of_the_asked_size_and_always_the_same() -> None:
+def test_images_are_rgb_of_the_asked_size_and_always_the_same() -> None:
     images = painter(size=48).images()
     for name in images.ids[:5]:
-        picture = images.open(name)
-        assert (picture.mode, picture.size) == ("RGB", (48, 48))
-        assert picture.tobytes() == painter(size=48).images().open(name).tobytes()
+        image = images.open(name)
+        assert (image.mode, image.size) == ("RGB", (48, 48))
+        assert image.tobytes() == painter(size=48).images().open(name).tobytes()
     assert len({images.open(name).tobytes() for name in images.ids}) == len(images)
 
 
-def test_the_digest_changes_with_whatever_changes_the_picture() -> None:
+def test_the_digest_changes_with_whatever_changes_the_image() -> None:
     digests = {
         painter(seed=seed, size=size).images().digest(name)
         for seed in (7, 8)
@@ -68,14 +75,35 @@ def test_the_digest_changes_with_whatever_changes_the_picture() -> None:
     assert len(digests) == 8
 
 
+def test_the_digest_changes_with_a_figure(tmp_path: Path) -> None:
+    package = tmp_path / "unprompt_painter"
+    shutil.copytree(
+        Path(unprompt_painter.__file__).parent, package, ignore=shutil.ignore_patterns("weights")
+    )
+    code = (
+        "from unprompt_painter.painter import Painter, PainterOptions\n"
+        "print(Painter(PainterOptions()).images().digest('000000'))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    digests = []
+    for line in ("", "- oval ink  50,50 5\n"):
+        with (package / "data" / "figures" / "fox.yaml").open("a", encoding="utf-8") as file:
+            file.write(line)
+        command = [sys.executable, "-c", code]
+        digests.append(subprocess.check_output(command, env=environment, text=True))
+    assert digests[0] != digests[1]
+
+
 def test_other_seeds_are_other_worlds() -> None:
-    one, two = ([record.prompt for record in painter(seed=seed).records()] for seed in (7, 8))
-    assert len(set(one) & set(two)) < 4
-    first = [painter(seed=seed).images().open("000000").tobytes() for seed in (7, 8)]
-    assert first[0] != first[1]
+    first_prompts, second_prompts = (
+        [record.prompt for record in painter(seed=seed).records()] for seed in (7, 8)
+    )
+    assert len(set(first_prompts) & set(second_prompts)) < 4
+    pixels = [painter(seed=seed).images().open("000000").tobytes() for seed in (7, 8)]
+    assert pixels[0] != pixels[1]
 
 
-def test_wordings_are_drawn_for_each_picture() -> None:
+def test_wordings_are_drawn_for_each_image() -> None:
     world = painter()
     ids = world.images().ids[5:10]
     wordings = world.wordings(ids, 6)
@@ -86,8 +114,8 @@ def test_wordings_are_drawn_for_each_picture() -> None:
     assert any(len(set(texts)) > 1 for texts in wordings.values())
 
 
-def test_a_picture_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(DataError, match="no picture for '000099'"):
+def test_an_image_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(DataError, match="no image for '000099'"):
         painter().images().select(["000001", "000099"])
 
 

@@ -9,41 +9,43 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from unprompt.contracts import Runtime
-from unprompt.errors import MissingFileError
-from unprompt.towers import BackboneConfig, ClipTowers, VisionTower
+from unprompt.errors import DataError, MissingFileError
+from unprompt.towers import ClipTowers, FolderBackbone, VisionTower
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "weights"
 
 
-def copied(tower: str, folder: Path) -> BackboneConfig:
+def copied(tower: str, folder: Path) -> FolderBackbone:
     shutil.copytree(WEIGHTS / tower, folder)
-    return BackboneConfig.model_validate({"folder": str(folder)})
+    return FolderBackbone.model_validate({"folder": str(folder)})
 
 
-def drop_one(weights: Path, name: str) -> None:
-    state = load_file(weights)
+def drop_one(path: Path, name: str) -> None:
+    state = load_file(path)
     del state[name]
-    save_file(state, weights, metadata={"format": "pt"})
+    save_file(state, path, metadata={"format": "pt"})
 
 
-def test_a_vision_tower_that_lacks_weights_is_not_filled_with_random_ones(tmp_path: Path) -> None:
+def test_a_vision_tower_that_lacks_parameters_is_not_filled_with_random_ones(
+    tmp_path: Path,
+) -> None:
     config = copied("vision-a", tmp_path / "tower")
-    weights = tmp_path / "tower" / "model.safetensors"
-    name = next(key for key in load_file(weights) if key.endswith("layers.2.mlp.fc1.weight"))
-    drop_one(weights, name)
-    with pytest.raises(MissingFileError, match=r"^own: .*tower lacks '.*layers\.2\.mlp\.fc1"):
+    path = tmp_path / "tower" / "model.safetensors"
+    name = next(key for key in load_file(path) if key.endswith("layers.2.mlp.fc1.weight"))
+    drop_one(path, name)
+    with pytest.raises(DataError, match=r"^own: .*tower lacks '.*layers\.2\.mlp\.fc1"):
         VisionTower(config, Runtime(), "own")
 
 
-def test_a_clip_that_lacks_weights_is_an_error(tmp_path: Path) -> None:
+def test_a_clip_that_lacks_parameters_is_an_error(tmp_path: Path) -> None:
     config = copied("clip-a", tmp_path / "tower")
     drop_one(tmp_path / "tower" / "open_clip_model.safetensors", "logit_scale")
-    with pytest.raises(MissingFileError, match=r"^own: cannot load .*tower: "):
+    with pytest.raises(DataError, match=r"^own: cannot load .*tower: "):
         ClipTowers(config, Runtime(), "own")
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    config = BackboneConfig.model_validate({"folder": str(tmp_path / "none")})
+    config = FolderBackbone.model_validate({"folder": str(tmp_path / "none")})
     for tower in (ClipTowers, VisionTower):
         for ask in (tower.identity, lambda *given, of=tower: of(*given)):
             with pytest.raises(MissingFileError, match=r"own: no folder .*/none"):
@@ -51,7 +53,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_identity_is_the_content_and_not_the_place(tmp_path: Path) -> None:
-    def identity(config: BackboneConfig) -> object:
+    def identity(config: FolderBackbone) -> object:
         return ClipTowers.identity(config, Runtime(), "own")
 
     one, two = (copied("clip-a", tmp_path / name) for name in ("one", "two"))

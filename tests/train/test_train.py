@@ -16,7 +16,7 @@ from unprompt._config.location import Location
 from unprompt._files.hashing import file_hash
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
-from unprompt.towers import BackboneConfig, ClipTowers, VisionTower
+from unprompt.towers import ClipTowers, FolderBackbone, VisionTower
 from unprompt.train import __main__ as command
 from unprompt.train.loop import TrainingResult
 from unprompt_painter.world import World
@@ -39,7 +39,7 @@ def pixels(count: int = 4) -> torch.Tensor:
     """Painted images of 32 pixels, as a tower might want them."""
     import torch
 
-    stack = np.stack([np.asarray(World(1, 32).picture(i)) for i in range(count)])
+    stack = np.stack([np.asarray(World(1, 32).image(i)) for i in range(count)])
     return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -80,8 +80,8 @@ def test_a_contrastive_recipe_writes_a_clip_and_can_go_on(train: Train, toy_towe
         images = read.encode_image(pixels()), clip.encode_image(pixels())
     assert torch.allclose(*images, atol=1e-2)
 
-    towers = ClipTowers(BackboneConfig(folder=Location.of(str(folder))), Runtime(), "test")
-    image = towers.images(towers.preprocess(World(1, 32).picture(0))[None])
+    towers = ClipTowers(FolderBackbone(folder=Location.of(str(folder))), Runtime(), "test")
+    image = towers.images(towers.preprocess(World(1, 32).image(0))[None])
     text = towers.texts(
         ["a red fox", "a text with letters that no prompt has: \u017c\u00f3\u0142w"]
     )
@@ -106,8 +106,8 @@ def test_a_regression_recipe_writes_a_vision_tower_and_can_go_on(
     with torch.no_grad():
         own = trained.model.get_submodule("vision")(pixel_values=pixels()).pooler_output
         assert torch.allclose(read(pixel_values=pixels()).pooler_output, own, atol=1e-2)
-    tower = VisionTower(BackboneConfig(folder=Location.of(str(folder))), Runtime(), "test")
-    features = tower.features(tower.preprocess(World(1, 50).picture(0))[None])
+    tower = VisionTower(FolderBackbone(folder=Location.of(str(folder))), Runtime(), "test")
+    features = tower.features(tower.preprocess(World(1, 50).image(0))[None])
     assert features.shape == (1, 32)
     assert np.isfinite(features).all()
 
@@ -156,7 +156,7 @@ def test_a_captioning_recipe_writes_a_blip_and_can_go_on(
         assert torch.allclose(read(**inputs).logits, own(**inputs).logits, atol=1e-2)
 
     processor = BlipImageProcessor.from_pretrained(folder)
-    inputs = processor(images=[World(1, 50).picture(i) for i in (0, 1)], return_tensors="pt")
+    inputs = processor(images=[World(1, 50).image(i) for i in (0, 1)], return_tensors="pt")
     written = read.generate(**inputs)  # type: ignore[misc]  # the mixin's is untyped
     assert written.shape[0] == 2 and written.shape[1] <= 41
     captions = tokenizer.batch_decode(written, skip_special_tokens=True)

@@ -1,13 +1,20 @@
-"""Options of a member with some values changed, by their paths."""
+"""Options of a member with some values changed, by their paths.
+
+Where one option chooses which others are read, as ``kernel.name`` does, a change of it leaves
+behind what only the old choice reads.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from unprompt.types import Json
+
+UNREAD = "unread_option"
+"""The type of pydantic's error for an option that the choice beside it does not read."""
 
 
 def with_changes(options: BaseModel, changes: Mapping[str, Json]) -> dict[str, Json]:
@@ -15,15 +22,63 @@ def with_changes(options: BaseModel, changes: Mapping[str, Json]) -> dict[str, J
 
     Args:
         options: A member's options.
-        changes: Path, such as ``kernel.temperature``, -> value.
+        changes: Path, such as ``kernel.temperature``, -> value. What is not read beside another
+            change of the same map is left out: it belongs to other variants.
     """
     plain: dict[str, Json] = copy.deepcopy(options.model_dump(mode="json"))
     for path, value in changes.items():
         *outer, last = path.split(".")
-        place = plain
-        for step in outer:
-            if not isinstance(place.get(step), dict):
-                place[step] = {}
-            place = place[step]
-        place[last] = value
+        _map_at(plain, outer)[last] = value
+    for path in _unread(type(options), plain):
+        if any(_beside(other, path) for other in changes):
+            *outer, last = path.split(".")
+            del _map_at(plain, outer)[last]
+    return plain
+
+
+def variant_with(
+    options: BaseModel, searched: Mapping[str, Sequence[Json]], path: str, value: Json
+) -> dict[str, Json]:
+    """`with_changes` with one searched value, and with what is searched beside it if it needs that.
+
+    Args:
+        options: A member's options.
+        searched: Every path that is searched -> its values.
+        path: One of them.
+        value: One of its values.
+    """
+    alone = with_changes(options, {path: value})
+    if path not in _unread(type(options), alone):
+        return alone
+    beside = [(other, v) for other, values in searched.items() for v in values]
+    together = (
+        with_changes(options, {path: value, other: v})
+        for other, v in beside
+        if _beside(other, path)
+    )
+    *outer, last = path.split(".")
+    return next((plain for plain in together if last in _map_at(plain, outer)), alone)
+
+
+def _unread(model: type[BaseModel], plain: Mapping[str, Json]) -> list[str]:
+    """The paths of options that have no effect."""
+    try:
+        model.model_validate(plain)
+    except ValidationError as error:
+        mistakes = [detail for detail in error.errors() if detail["type"] == UNREAD]
+        return [".".join(map(str, detail["loc"])) for detail in mistakes]
+    return []
+
+
+def _beside(one: str, other: str) -> bool:
+    """Whether two paths are different keys of one map."""
+    return one != other and one.rpartition(".")[0] == other.rpartition(".")[0]
+
+
+def _map_at(plain: dict[str, Json], path: Sequence[str]) -> dict[str, Json]:
+    """The map at a path, made where there is none."""
+    for step in path:
+        if not isinstance(plain.get(step), dict):
+            plain[step] = {}
+        plain = plain[step]
     return plain

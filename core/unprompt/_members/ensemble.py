@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+import numpy as np
+
+from unprompt._data.memory import MemoryImages
 from unprompt._members.context import Context
 from unprompt._members.member import LiveMember
 from unprompt._registry.loading import Ensemble
 from unprompt._scoring.blend import blend
 from unprompt.contracts import Batch, Evidence, Images, TextEncoder, TrainSet
+from unprompt.embeddings import Embeddings
 from unprompt.types import FloatArray
 
 
@@ -37,6 +41,12 @@ def predict_ensemble(
             live.close()
     weights = [member.weight for member in members]
     return combine(batches, weights, train.text_encoder if prompts else None)
+
+
+def empty_train_set(encoder: TextEncoder) -> TrainSet:
+    """For an ensemble without an experiment: its members bring an artifact or need no training."""
+    no_rows = Embeddings((), np.empty((0, encoder.dim), np.float32))
+    return TrainSet((), Images((), MemoryImages({})), no_rows, encoder)
 
 
 def combine(

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from unprompt._config.check import did_you_mean, finish, validate
 from unprompt._config.compose import compose
 from unprompt._config.models import EnsembleConfig, ExperimentConfig, MemberConfig
-from unprompt._config.options import with_changes
+from unprompt._config.options import variant_with
 from unprompt._config.search import SearchConfig
 from unprompt._config.source import Key, Source
 from unprompt._registry.plugins import Registry, Spec
@@ -183,9 +183,8 @@ def _check_search(source: Source, search: SearchConfig, ensemble: Ensemble) -> N
             part = members[name].part
             for i, value in enumerate(values):
                 key = ("search", "space", name, option, i)
-                validate(
-                    source, part.spec.options, key, with_changes(part.options, {option: value})
-                )
+                changed = variant_with(part.options, options, option, value)
+                validate(source, part.spec.options, key, changed)
 
 
 def _member(line: MemberConfig, part: Part) -> Member:

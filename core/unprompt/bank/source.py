@@ -43,19 +43,19 @@ class BankConfig(Model):
     def texts(self, train: TrainSet, runtime: Runtime) -> list[str]:
         """The distinct prompts, in the order of the table or the train split.
 
-        A rehearsal takes the train split's where the table is not there.
+        A dry run takes the train split's where the table is not there.
 
         Raises:
             DataError: There are none, or the table is broken.
         """
         if self.prompts is None or self._does_without(runtime):
-            found = [record.prompt for record in train.records]
+            texts = [record.prompt for record in train.records]
         else:
             from unprompt._data.prompts import prompt_texts
             from unprompt._data.tables import read_rows
 
-            found = prompt_texts(read_rows(self.prompts.path), self.prompts.path)
-        distinct = [text for text in dict.fromkeys(found) if text]
+            texts = prompt_texts(read_rows(self.prompts.path), self.prompts.path)
+        distinct = [text for text in dict.fromkeys(texts) if text]
         if not distinct:
             raise DataError(
                 "the prompt bank is empty: use the ensemble through an experiment's run, or name "
@@ -64,5 +64,5 @@ class BankConfig(Model):
         return distinct
 
     def _does_without(self, runtime: Runtime) -> bool:
-        """Whether this is a rehearsal, and the table is not here."""
+        """Whether this is a dry run, and the table is not here."""
         return runtime.rehearsal and not all(need.here for need in self.needs())

@@ -4,8 +4,27 @@ Public: families are built on this. Importing it loads no tower library.
 """
 
 from unprompt.towers.clip import ClipTowers
-from unprompt.towers.config import BackboneConfig, PreprocessConfig
-from unprompt.towers.files import check_folder, folder_files, hub_folder, hub_need, weights_hash
+from unprompt.towers.config import (
+    BackboneConfig,
+    FolderBackbone,
+    HubBackbone,
+    NamedBackbone,
+    OpenClipBackbone,
+    PreprocessConfig,
+    TimmBackbone,
+    TransformersBackbone,
+)
+from unprompt.towers.files import (
+    CHECKPOINT,
+    check_complete,
+    check_folder,
+    folder_files,
+    folder_needs,
+    hub_file_hash,
+    hub_folder,
+    hub_need,
+    loading,
+)
 from unprompt.towers.precision import inference
 from unprompt.towers.stream import pixel_batches
 from unprompt.towers.timm_tower import TimmTower
@@ -14,21 +33,31 @@ from unprompt.towers.views import IDENTITY, View, Views, averaged
 from unprompt.towers.vision import VisionTower
 
 __all__ = [
+    "CHECKPOINT",
     "IDENTITY",
     "BackboneConfig",
     "ClipTowers",
+    "FolderBackbone",
+    "HubBackbone",
     "ImageTower",
+    "NamedBackbone",
+    "OpenClipBackbone",
     "PreprocessConfig",
+    "TimmBackbone",
     "TimmTower",
+    "TransformersBackbone",
     "View",
     "Views",
     "VisionTower",
     "averaged",
+    "check_complete",
     "check_folder",
     "folder_files",
+    "folder_needs",
+    "hub_file_hash",
     "hub_folder",
     "hub_need",
     "inference",
+    "loading",
     "pixel_batches",
-    "weights_hash",
 ]

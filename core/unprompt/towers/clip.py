@@ -1,4 +1,4 @@
-"""open_clip's image and text towers as unit rows of one space."""
+"""open_clip's image and text towers as unit rows of one CLIP's dimensions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
-from unprompt.errors import MissingFileError, first_line
-from unprompt.towers.config import BackboneConfig
-from unprompt.towers.open_clip_files import Resolved, check_weights, identity, needs, resolve
+from unprompt.towers.config import OpenClipBackbone
+from unprompt.towers.files import loading
+from unprompt.towers.open_clip_files import Resolved, check_checkpoint, identity, needs, resolve
 from unprompt.towers.precision import finite, inference
 from unprompt.towers.preprocess import transform
 from unprompt.towers.views import IDENTITY, View, averaged
@@ -26,11 +26,11 @@ class ClipTowers:
     """An open_clip model in evaluation mode.
 
     Attributes:
-        dim: C, the width of the shared space.
+        dim: C, the width that images and texts share.
         context: Tokens that a text may have, start and end included; the rest is cut.
     """
 
-    def __init__(self, config: BackboneConfig, runtime: Runtime, owner: str) -> None:
+    def __init__(self, config: OpenClipBackbone, runtime: Runtime, owner: str) -> None:
         """Load model, preprocess and tokenizer.
 
         Args:
@@ -39,53 +39,50 @@ class ClipTowers:
             owner: Who needs it, for error lines.
 
         Raises:
-            MissingFileError: Weights are neither here nor, without `offline`, on the hub.
+            MissingFileError: A file is neither here nor, without `offline`, on the hub.
             ConfigError: There is no such model or tag, or they do not belong together.
-            DataError: A file of weights holds something else.
+            DataError: A file is damaged or holds something else.
         """
         import open_clip
 
-        found = resolve(config, runtime, owner)
-        try:
-            self._model, self._preprocess = _build(found, runtime)
-            self._tokenizer: Any = open_clip.get_tokenizer(found.name)
-        except Exception as error:
-            if not runtime.rehearsal:
-                check_weights(found, owner)  # a broken file can end in any error
-            if not isinstance(error, (OSError, RuntimeError, ValueError)):
+        resolved = resolve(config, runtime, owner)
+        with loading(config.describe(), owner):
+            try:
+                self._model, self._preprocess = _build(resolved, runtime)
+                self._tokenizer: Any = open_clip.get_tokenizer(resolved.name)
+            except Exception:
+                if not runtime.rehearsal:
+                    check_checkpoint(resolved, owner)  # a damaged file can end in any error
                 raise
-            raise MissingFileError(
-                f"{owner}: cannot load {config.describe()}: {first_line(error)}"
-            ) from error
         if config.preprocess is not None:
             self._preprocess = transform(config.preprocess)
         self._runtime, self._owner = runtime, owner
-        self.dim = int(found.architecture["embed_dim"])
+        self.dim = int(resolved.architecture["embed_dim"])
         self.context = int(getattr(self._tokenizer, "context_length", None) or 77)
 
     @classmethod
-    def needs(cls, config: BackboneConfig) -> list[Need]:
+    def needs(cls, config: OpenClipBackbone) -> list[Need]:
         """The files that loading reads, here or not; touches no network."""
         return needs(config)
 
     @classmethod
-    def identity(cls, config: BackboneConfig, runtime: Runtime, owner: str) -> dict[str, Json]:
+    def identity(cls, config: OpenClipBackbone, runtime: Runtime, owner: str) -> dict[str, Json]:
         """What the model is, by content, for cache keys. Raises as `__init__` does."""
         return identity(config, runtime, owner)
 
     @classmethod
-    def parameters(cls, config: BackboneConfig, owner: str) -> int:
-        """How many numbers both towers hold, found without weights. Raises as `__init__` does."""
+    def parameters(cls, config: OpenClipBackbone, owner: str) -> int:
+        """How many numbers both towers hold, found without their files. Raises as `__init__` does."""
         import torch
 
-        rehearsal = Runtime(device="meta", offline=True, rehearsal=True)
+        dry_run = Runtime(device="meta", offline=True, rehearsal=True)
         with torch.device("meta"):
-            model, _ = _build(resolve(config, rehearsal, owner), rehearsal)
+            model, _ = _build(resolve(config, dry_run, owner), dry_run)
         return sum(parameter.numel() for parameter in model.parameters())
 
-    def preprocess(self, picture: Image) -> torch.Tensor:
-        """One picture as float32 of shape (3, H, W)."""
-        pixels: torch.Tensor = self._preprocess(picture)
+    def preprocess(self, image: Image) -> torch.Tensor:
+        """One image as float32 of shape (3, H, W)."""
+        pixels: torch.Tensor = self._preprocess(image)
         return pixels
 
     def images(self, pixels: torch.Tensor, views: tuple[View, ...] = IDENTITY) -> FloatArray:
@@ -96,8 +93,8 @@ class ClipTowers:
         """Texts -> unit rows (len(texts), C), in batches; text is cut at `context` tokens."""
         size = self._runtime.batch_size
         starts = range(0, len(texts), size)
-        shown = self._runtime.progress(starts, what=what, total=len(starts))
-        parts = [self.encode_tokens(self.tokens(texts[i : i + size])) for i in shown]
+        batches = self._runtime.progress(starts, what=what, total=len(starts))
+        parts = [self.encode_tokens(self.tokens(texts[i : i + size])) for i in batches]
         return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
 
     def tokens(self, texts: Sequence[str]) -> torch.Tensor:
@@ -126,18 +123,18 @@ class ClipTowers:
         return unit(finite(rows, self._owner))
 
 
-def _build(found: Resolved, runtime: Runtime) -> tuple[Any, Any]:
-    """Model and preprocess; random weights in a rehearsal."""
+def _build(resolved: Resolved, runtime: Runtime) -> tuple[Any, Any]:
+    """Model and preprocess; random parameters in a dry run."""
     import open_clip
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     model = open_clip.create_model(
-        found.name,
-        pretrained=None if found.weights is None else str(found.weights),
+        resolved.name,
+        pretrained=None if resolved.checkpoint is None else str(resolved.checkpoint),
         load_weights=not runtime.rehearsal,
         device=runtime.device,
         weights_only=True,
-        force_preprocess_cfg=found.preprocess,
+        force_preprocess_cfg=resolved.preprocess,
     )
     preprocess = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
     return model.eval(), preprocess

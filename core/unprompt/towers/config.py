@@ -1,20 +1,26 @@
-"""What a member's ``backbone`` may say in YAML."""
+"""What a member's ``backbone`` may say in YAML: one model per kind of source, one union per library.
+
+A key that the source does not read, such as a tag beside a folder, is a mistake; see `choice`.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from unprompt._config.base import Model
-from unprompt._config.location import Location
+from unprompt._config.choice import choice
+from unprompt._config.location import Location, PlacedText
 
 LOCAL = "local-dir:"
+HUB = "hf-hub:"
 
 
 class PreprocessConfig(Model):
-    """How a picture becomes pixels, where the backbone's own files do not say."""
+    """How an image becomes pixels, where the backbone's own files do not say."""
 
     size: int = Field(ge=1, description="Side of the square input in pixels.")
     mean: tuple[float, float, float] = Field(
@@ -31,56 +37,137 @@ class PreprocessConfig(Model):
 
 
 class BackboneConfig(Model):
-    """A pretrained tower: a name with a tag from a hub, a file, or a folder on this machine."""
+    """A pretrained tower, wherever it comes from."""
 
-    model: str | None = Field(
-        default=None,
-        description="A name that open_clip or timm knows, or a hub id; `hf-hub:ID` for an "
-        "open_clip model in any repository; `local-dir:PATH` is `folder`.",
-    )
-    pretrained: str | None = Field(
-        default=None, description="open_clip's or timm's tag for `model`."
-    )
-    weights: Location | None = Field(
-        default=None,
-        description="Weights on this machine for the architecture `model`: safetensors, or a "
-        "state dict that torch saved. Needs `pretrained`, whose preprocess is then taken, or "
-        "`preprocess`.",
-    )
-    folder: Location | None = Field(
-        default=None,
-        description="Configuration and weights on this machine; package:NAME/... names a folder "
-        "inside an installed package.",
-    )
     preprocess: PreprocessConfig | None = Field(
         default=None, description="Default: what the backbone's files or its tag say."
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_schema(cls, raw: object) -> object:
-        if isinstance(raw, dict) and str(raw.get("model", "")).startswith(LOCAL):
-            path = str(raw["model"]).removeprefix(LOCAL)
-            return {key: raw[key] for key in raw if key != "model"} | {"folder": path}
-        return raw
+    def describe(self) -> str:
+        """For error lines and tables."""
+        said = self.model_dump(mode="json", exclude={"preprocess"}, exclude_none=True)
+        return " / ".join(said.values())
+
+
+class NamedBackbone(BackboneConfig):
+    """An architecture that open_clip or timm knows, with parameters that it can download."""
+
+    model: str = Field(description="A name that open_clip or timm knows.")
+    pretrained: str | None = Field(default=None, description="Its tag for `model`.")
+
+
+class HubBackbone(BackboneConfig):
+    """A repository of the hub: configuration and parameters."""
+
+    model: str = Field(description="A hub id.")
+
+
+class OpenClipHub(HubBackbone):
+    """An open_clip model in any repository of the hub."""
+
+    model: str = Field(description="`hf-hub:ID`: an open_clip model in any repository of the hub.")
+
+
+class CheckpointBackbone(BackboneConfig):
+    """A file of parameters on this machine."""
+
+    model: str = Field(description="Beside `checkpoint`: its architecture.")
+    checkpoint: Location = Field(
+        description="A file of parameters on this machine for the architecture `model`: "
+        "safetensors, or a state dict that torch saved."
+    )
+
+
+class OpenClipCheckpoint(CheckpointBackbone):
+    """A checkpoint of an architecture that open_clip knows."""
+
+    pretrained: str | None = Field(
+        default=None,
+        description="Beside `checkpoint`: the tag that it was trained as, whose preprocess is "
+        "then taken; without it `preprocess` is needed.",
+    )
+
+
+class TimmCheckpoint(CheckpointBackbone):
+    """A checkpoint of an architecture that timm knows."""
 
     @model_validator(mode="after")
-    def _check_one(self) -> BackboneConfig:
-        if (self.model is None) == (self.folder is None):
-            raise PydanticCustomError("backbone", "should have either `model` or `folder`")
-        if self.folder and (self.pretrained or self.weights):
+    def _check_preprocess(self) -> TimmCheckpoint:
+        if self.preprocess is None:
             raise PydanticCustomError(
-                "backbone", "`pretrained` and `weights` belong to `model`, not `folder`"
+                "backbone",
+                "nothing says how images become pixels for this checkpoint: give `preprocess`, "
+                "as it was trained",
             )
         return self
 
-    def describe(self) -> str:
-        """For error lines and tables."""
-        if self.folder:
-            return self.folder.text
-        return " / ".join(filter(None, (self.model, self.pretrained, self.weights_text)))
 
-    @property
-    def weights_text(self) -> str | None:
-        """The weights' path as YAML can write it."""
-        return self.weights.text if self.weights else None
+class FolderBackbone(BackboneConfig):
+    """Configuration and parameters in a folder."""
+
+    folder: Location = Field(
+        description="Configuration and parameters on this machine; package:NAME/... names a "
+        "folder inside an installed package. `model: local-dir:PATH` says the same."
+    )
+
+
+def _read_schema(raw: object) -> object:
+    """``model: local-dir:PATH`` as ``folder: PATH``."""
+    model = raw.get("model") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict) or not isinstance(model, str) or not model.startswith(LOCAL):
+        return raw
+    path = model.removeprefix(LOCAL)
+    if isinstance(model, PlacedText):
+        path = PlacedText(path, model.folder)
+    return {key: raw[key] for key in raw if key != "model"} | {"folder": path}
+
+
+def _source(raw: Mapping[str, Any]) -> str:
+    """Which kind of source is written."""
+    if (raw.get("model") is None) == (raw.get("folder") is None):
+        raise PydanticCustomError("backbone", "should have either `model` or `folder`")
+    if raw.get("folder") is not None:
+        return "`folder`"
+    return "`model`" if raw.get("checkpoint") is None else "`checkpoint`"
+
+
+def _open_clip_source(raw: Mapping[str, Any]) -> str:
+    source = _source(raw)
+    return "`model: hf-hub:...`" if str(raw.get("model")).startswith(HUB) else source
+
+
+OpenClipBackbone = Annotated[
+    NamedBackbone | OpenClipCheckpoint | OpenClipHub | FolderBackbone,
+    choice(
+        {
+            "`model`": NamedBackbone,
+            "`checkpoint`": OpenClipCheckpoint,
+            "`model: hf-hub:...`": OpenClipHub,
+            "`folder`": FolderBackbone,
+        },
+        _open_clip_source,
+    ),
+    BeforeValidator(_read_schema),
+]
+"""An image and a text tower by open_clip."""
+
+TransformersBackbone = Annotated[
+    HubBackbone | CheckpointBackbone | FolderBackbone,
+    choice(
+        {"`model`": HubBackbone, "`checkpoint`": CheckpointBackbone, "`folder`": FolderBackbone},
+        _source,
+        {"pretrained": "with a model of transformers: hub ids have no tags"},
+    ),
+    BeforeValidator(_read_schema),
+]
+"""A CLIP vision tower by transformers."""
+
+TimmBackbone = Annotated[
+    NamedBackbone | TimmCheckpoint | FolderBackbone,
+    choice(
+        {"`model`": NamedBackbone, "`checkpoint`": TimmCheckpoint, "`folder`": FolderBackbone},
+        _source,
+    ),
+    BeforeValidator(_read_schema),
+]
+"""An image tower by timm."""

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from unprompt._files.hashing import file_hash
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import DataError, MissingFileError, first_line
-
-if TYPE_CHECKING:
-    import torch
+from unprompt.errors import ConfigError, DataError, MissingFileError, first_line, named
 
 CONFIGURATION = ("*.json", "*.txt", "*.model")
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-OPEN_CLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-_WRAPPERS = ("state_dict", "model_state_dict", "model")
-_PREFIXES = ("module.", "_orig_mod.")
+CHECKPOINT = ("model.safetensors", "model.safetensors.index.json")
+OPEN_CLIP_CHECKPOINT = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 def hub_need(repository: str, names: Sequence[str]) -> Need:
@@ -29,12 +23,19 @@ def hub_need(repository: str, names: Sequence[str]) -> Need:
     Args:
         repository: Such as ``openai/clip-vit-large-patch14``.
         names: File names that do equally well, the best first.
+
+    Raises:
+        ConfigError: A repository cannot be called that.
     """
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.errors import HFValidationError
 
-    found = [try_to_load_from_cache(repository, name) for name in names]
-    hit = next((path for path in found if isinstance(path, str)), None)
+    try:
+        cached = [try_to_load_from_cache(repository, name) for name in names]
+    except HFValidationError as error:
+        raise ConfigError(f"{repository!r} is no hub id: {first_line(error)}") from error
+    hit = next((path for path in cached if isinstance(path, str)), None)
     return Need(
         what=f"{names[0]} of {repository}",
         where=hit or str(Path(HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"),
@@ -96,13 +97,29 @@ def missing_line(owner: str, need: Need) -> str:
     return f"{line}; fetch it with: {need.fetch}" if need.fetch else line
 
 
+def file_need(path: Path) -> Need:
+    """A file on this machine."""
+    return Need(path.name, str(path), path.is_file())
+
+
 def folder_needs(folder: Path, *needed: Sequence[str]) -> list[Need]:
     """The files that a folder has to hold; each a list of names that do equally well."""
-    here = [[name for name in names if (folder / name).is_file()] for names in needed]
+    there = [[name for name in names if (folder / name).is_file()] for names in needed]
     return [
-        Need(what=found[0] if found else " or ".join(names), where=str(folder), here=bool(found))
-        for names, found in zip(needed, here, strict=True)
+        Need(what=some[0] if some else " or ".join(names), where=str(folder), here=bool(some))
+        for names, some in zip(needed, there, strict=True)
     ]
+
+
+def check_file(path: Path, owner: str) -> Path:
+    """The path itself.
+
+    Raises:
+        MissingFileError: There is no such file.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"{owner}: no file {path}")
+    return path
 
 
 def check_folder(folder: Path, owner: str, *needed: Sequence[str]) -> None:
@@ -114,7 +131,8 @@ def check_folder(folder: Path, owner: str, *needed: Sequence[str]) -> None:
         needed: Files that have to be there, each as names that do equally well.
 
     Raises:
-        MissingFileError: A file is not there or broken; the line names it.
+        MissingFileError: A file is not there; the line names it.
+        DataError: A file is damaged or cannot be read; the line names it.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -131,84 +149,47 @@ def check_folder(folder: Path, owner: str, *needed: Sequence[str]) -> None:
                 with safe_open(path, "numpy"):
                     pass  # opening checks the header against the file's size
         except (OSError, ValueError, SafetensorError) as error:
-            raise MissingFileError(f"{owner}: {path}: cannot be read: {error}") from error
+            raise DataError(f"{owner}: {path}: cannot be read: {error}") from error
 
 
 def folder_files(folder: Path) -> list[Path]:
-    """Configuration and weights of a folder: everything that a loaded tower depends on."""
+    """Configuration and parameters of a folder: everything that a loaded tower depends on."""
     suffixes = (".json", ".txt", ".model", ".safetensors", ".bin")
     return sorted(path for path in folder.iterdir() if path.suffix in suffixes)
 
 
-def weights_hash(path: Path) -> str:
+def hub_file_hash(path: Path) -> str:
     """SHA-256 of a file; the hub's cache has it in the name of what a link points to."""
     blob = path.resolve().name
     return blob if re.fullmatch(r"[0-9a-f]{64}", blob) else file_hash(path)
 
 
-def read_state(path: Path, owner: str) -> dict[str, torch.Tensor]:
-    """A state dict from safetensors or from torch's format, without running anything in it.
+@contextmanager
+def loading(what: object, owner: str) -> Iterator[None]:
+    """Turn what a library says of files that it cannot use into one line.
 
-    Wrappers such as ``{"state_dict": ...}`` and the prefixes that DataParallel (``module.``) and
-    torch.compile (``_orig_mod.``) leave are taken off.
+    Args:
+        what: The files, as an error line names them.
+        owner: Who needs them, likewise.
 
     Raises:
-        MissingFileError: There is no such file.
-        DataError: It holds more than tensors, or none; the line says how to convert it.
+        MissingFileError: One more file is needed and not there: libraries raise OSError then, and
+            `check_folder` has opened those that are there.
+        DataError: They hold something else than the library wants.
     """
-    import pickle
-
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        raise MissingFileError(f"{owner}: no file {path}")
-    if path.suffix != ".safetensors" and (problem := _no_torch_file(path)):
-        raise DataError(f"{owner}: {path}: not weights: {problem}")
     try:
-        state: Any = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
-    except pickle.UnpicklingError as error:
-        raise DataError(
-            f"{owner}: {path} holds Python objects, which unprompt does not run; where you trust "
-            f"it, convert it with: {conversion(path)}"
-        ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, SafetensorError) as error:
-        raise DataError(f"{owner}: {path}: not weights: {first_line(error)}") from error
-    for wrapper in _WRAPPERS:
-        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
-            state = state[wrapper]
-    if not isinstance(state, dict) or not all(torch.is_tensor(value) for value in state.values()):
-        raise DataError(f"{owner}: {path}: not a state dict; convert it with: {conversion(path)}")
-    return {_bare(name): value for name, value in state.items()}
+        yield
+    except OSError as error:
+        raise MissingFileError(f"{owner}: cannot load {what}: {first_line(error)}") from error
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise DataError(f"{owner}: cannot load {what}: {first_line(error)}") from error
 
 
-def _no_torch_file(path: Path) -> str | None:
-    """Why torch cannot have written the file, such as a page or a pointer saved in its place."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    if start == b"PK":  # torch writes zip archives, and before version 1.6 wrote bare pickles
-        return None if zipfile.is_zipfile(path) else "the file is cut short"
-    return None if start[:1] == b"\x80" else "neither safetensors nor a file that torch saved"
+def check_complete(missing_keys: Sequence[str], what: str, owner: str) -> None:
+    """Refuse parameters that are not in the files: transformers would make them up at random.
 
-
-def conversion(path: Path) -> str:
-    """The command that turns a pickled model or checkpoint into a state dict of tensors."""
-    target = path.with_suffix(".weights.pth")
-    code = (
-        f"import torch; m = torch.load('{path}', weights_only=False, map_location='cpu'); "
-        f"m = next((m[k] for k in {_WRAPPERS} if k in m), m) if isinstance(m, dict) else m; "
-        "m = m if isinstance(m, dict) else m.state_dict(); "
-        f"torch.save(dict(m), '{target}')"
-    )
-    return f'python -c "{code}"'
-
-
-def _bare(name: str) -> str:
-    while name.startswith(_PREFIXES):
-        name = name.partition(".")[2]
-    return name
+    Raises:
+        DataError: There are some.
+    """
+    if missing_keys:
+        raise DataError(f"{owner}: {what} lacks {named(sorted(missing_keys))}")

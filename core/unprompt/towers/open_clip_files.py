@@ -1,4 +1,4 @@
-"""From a YAML ``backbone`` to an open_clip model's architecture, preprocess and weights."""
+"""From a YAML ``backbone`` to an open_clip model's architecture, preprocess and checkpoint."""
 
 from __future__ import annotations
 
@@ -10,23 +10,31 @@ from typing import Any
 from unprompt._config.check import did_you_mean
 from unprompt._files.hashing import content_hash
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError, MissingFileError, first_line
-from unprompt.towers.config import BackboneConfig
+from unprompt.errors import ConfigError, DataError, MissingFileError, first_line
+from unprompt.towers.config import (
+    HUB,
+    LOCAL,
+    FolderBackbone,
+    NamedBackbone,
+    OpenClipBackbone,
+    OpenClipCheckpoint,
+    OpenClipHub,
+)
 from unprompt.towers.files import (
-    OPEN_CLIP_WEIGHTS,
+    OPEN_CLIP_CHECKPOINT,
     check_folder,
+    file_need,
     folder_files,
     folder_needs,
+    hub_file_hash,
     hub_folder,
     hub_need,
     missing_line,
-    read_state,
-    weights_hash,
 )
+from unprompt.towers.state import read_state
 from unprompt.types import Json
 
 CONFIG = "open_clip_config.json"
-HUB = "hf-hub:"
 _PREPROCESS = ("mean", "std", "interpolation", "resize_mode")
 
 
@@ -36,42 +44,49 @@ class Resolved:
 
     Attributes:
         name: Its model name; a folder is ``local-dir:PATH``.
+        folder: Where configuration and parameters lie; None for a named model.
         architecture: The model's configuration.
         preprocess: What the tag says of it; None: the folder or open_clip's default says.
-        weights: A file; None where the folder holds them, or where they are not wanted.
+        checkpoint: A file; None where the folder holds it, or where it is not wanted.
     """
 
     name: str
+    folder: Path | None
     architecture: dict[str, Any]
     preprocess: dict[str, Any] | None
-    weights: Path | None
+    checkpoint: Path | None
 
 
-def resolve(config: BackboneConfig, runtime: Runtime, owner: str) -> Resolved:
+def resolve(config: OpenClipBackbone, runtime: Runtime, owner: str) -> Resolved:
     """Find everything that the model needs, and check that it belongs together.
 
     Args:
         config: Which model.
-        runtime: Whether the network may be used; in a rehearsal no weights are looked for.
+        runtime: Whether the network may be used; in a dry run no checkpoint is looked for.
         owner: Who needs it, for error lines.
 
     Raises:
         MissingFileError: A file is neither here nor, without `offline`, on the hub.
         ConfigError: There is no such model or tag, or they do not belong together.
+        DataError: A file is damaged or holds something else.
     """
-    folder = _folder(config, runtime, owner)
-    if folder is None:
+    if isinstance(config, NamedBackbone | OpenClipCheckpoint):
         return _named(config, runtime, owner)
-    needed = [(CONFIG,)] if runtime.rehearsal else [(CONFIG,), OPEN_CLIP_WEIGHTS]
+    needed = [(CONFIG,)] if runtime.rehearsal else [(CONFIG,), OPEN_CLIP_CHECKPOINT]
+    folder = (
+        config.folder.path
+        if isinstance(config, FolderBackbone)
+        else hub_folder(config.model.removeprefix(HUB), needed, runtime, owner)
+    )
     check_folder(folder, owner, *needed)
     architecture = json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("model_cfg")
     if not isinstance(architecture, dict):
-        raise MissingFileError(f"{owner}: {folder / CONFIG}: has no `model_cfg`")
-    return Resolved(f"local-dir:{folder}", architecture, None, None)
+        raise DataError(f"{owner}: {folder / CONFIG}: has no `model_cfg`")
+    return Resolved(f"{LOCAL}{folder}", folder, architecture, None, None)
 
 
-def check_weights(found: Resolved, owner: str) -> None:
-    """Say what is wrong with weights that open_clip could not load, if it is the file.
+def check_checkpoint(resolved: Resolved, owner: str) -> None:
+    """Say what is wrong with a checkpoint that open_clip could not load, if it is the file.
 
     Only then: reading gigabytes a second time before each load would double its time. A folder's
     safetensors were opened with the rest of it.
@@ -79,77 +94,60 @@ def check_weights(found: Resolved, owner: str) -> None:
     Raises:
         DataError: See `read_state`.
     """
-    safetensors, pickled = OPEN_CLIP_WEIGHTS
-    folder = Path(found.name.removeprefix("local-dir:"))
-    if found.weights is not None:
-        read_state(found.weights, owner)
-    elif not (folder / safetensors).is_file():
-        read_state(folder / pickled, owner)
+    safetensors, pickled = OPEN_CLIP_CHECKPOINT
+    if resolved.checkpoint is not None:
+        read_state(resolved.checkpoint, owner)
+    elif resolved.folder is not None and not (resolved.folder / safetensors).is_file():
+        read_state(resolved.folder / pickled, owner)
 
 
-def needs(config: BackboneConfig) -> list[Need]:
+def needs(config: OpenClipBackbone) -> list[Need]:
     """The files that `resolve` will look for; touches no network."""
-    if config.folder is not None:
-        return folder_needs(config.folder.path, (CONFIG,), OPEN_CLIP_WEIGHTS)
-    if str(config.model).startswith(HUB):
-        repository = str(config.model).removeprefix(HUB)
-        return [hub_need(repository, names) for names in ((CONFIG,), OPEN_CLIP_WEIGHTS)]
-    return [_weights_need(config)]
+    if isinstance(config, FolderBackbone):
+        return folder_needs(config.folder.path, (CONFIG,), OPEN_CLIP_CHECKPOINT)
+    if isinstance(config, OpenClipHub):
+        repository = config.model.removeprefix(HUB)
+        return [hub_need(repository, names) for names in ((CONFIG,), OPEN_CLIP_CHECKPOINT)]
+    return [_checkpoint_need(config)]
 
 
-def identity(config: BackboneConfig, runtime: Runtime, owner: str) -> dict[str, Json]:
-    """What the backbone is, by content, for cache keys: weights, preprocess and activation.
+def identity(config: OpenClipBackbone, runtime: Runtime, owner: str) -> dict[str, Json]:
+    """What the backbone is, by content, for cache keys: files, preprocess and activation.
 
     Raises:
-        MissingFileError: See `resolve`.
-        ConfigError: See `resolve`.
+        MissingFileError: See `resolve`; likewise ConfigError and DataError.
     """
-    found = resolve(config, runtime, owner)
-    folder = _folder(config, runtime, owner)
-    files = folder_files(folder) if folder else [found.weights] if found.weights else []
+    resolved = resolve(config, runtime, owner)
+    checkpoint = [resolved.checkpoint] if resolved.checkpoint else []
+    files = folder_files(resolved.folder) if resolved.folder else checkpoint
     explicit = config.preprocess.model_dump(mode="json") if config.preprocess else None
     return {
-        "files": content_hash([(path.suffix, weights_hash(path)) for path in files]),
-        "architecture": found.architecture,
-        "preprocess": explicit or found.preprocess,
+        "files": content_hash([(path.suffix, hub_file_hash(path)) for path in files]),
+        "architecture": resolved.architecture,
+        "preprocess": explicit or resolved.preprocess,
     }
 
 
-def _folder(config: BackboneConfig, runtime: Runtime, owner: str) -> Path | None:
-    if config.folder is not None:
-        return config.folder.path
-    if not str(config.model).startswith(HUB):
-        return None
-    needed = [(CONFIG,)] if runtime.rehearsal else [(CONFIG,), OPEN_CLIP_WEIGHTS]
-    return hub_folder(str(config.model).removeprefix(HUB), needed, runtime, owner)
-
-
-def _named(config: BackboneConfig, runtime: Runtime, owner: str) -> Resolved:
+def _named(config: NamedBackbone | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Resolved:
     """A model that open_clip knows by name."""
     import open_clip
 
-    name, tag = str(config.model), config.pretrained
+    name, tag = config.model, config.pretrained
     if name not in open_clip.list_models():
         near = did_you_mean(name, open_clip.list_models())
         raise ConfigError(f"{owner}: open_clip has no model {name!r}{near}")
     architecture: dict[str, Any] = open_clip.get_model_config(name)
-    if tag is None and config.preprocess is None:
-        raise ConfigError(f"{owner}: {_unknown_preprocess(config)}")
-    if tag is None and config.weights is None:
+    if tag is None and isinstance(config, NamedBackbone):
         raise ConfigError(f"{owner}: {name} needs `pretrained`: {_tags(name)}")
+    if tag is None and config.preprocess is None:
+        raise ConfigError(
+            f"{owner}: {config.describe()}: nothing says how images become pixels for this "
+            f"checkpoint: name its tag with `pretrained` ({_tags(name)}) or give `preprocess`"
+        )
     entry = _tag_entry(name, tag, architecture, owner) if tag else {}
     preprocess = {key: entry[key] for key in _PREPROCESS if key in entry} or None
-    weights = None if runtime.rehearsal else _weights(config, runtime, owner)
-    return Resolved(name, architecture, preprocess, weights)
-
-
-def _unknown_preprocess(config: BackboneConfig) -> str:
-    if config.weights is None:
-        return f"{config.model} needs `pretrained`: {_tags(str(config.model))}"
-    return (
-        f"{config.weights.text}: nothing says how pictures become pixels for these weights: name "
-        f"the tag that they are with `pretrained` ({_tags(str(config.model))}) or give `preprocess`"
-    )
+    checkpoint = None if runtime.rehearsal else _checkpoint(config, runtime, owner)
+    return Resolved(name, None, architecture, preprocess, checkpoint)
 
 
 def _tags(name: str) -> str:
@@ -165,7 +163,7 @@ def _tag_entry(name: str, tag: str, architecture: dict[str, Any], owner: str) ->
     entry: dict[str, Any] = open_clip.get_pretrained_cfg(name, tag)
     if not entry:
         near = did_you_mean(tag, open_clip.list_pretrained_tags_by_model(name))
-        raise ConfigError(f"{owner}: {name} has no weights {tag!r}{near or f': {_tags(name)}'}")
+        raise ConfigError(f"{owner}: {name} has no tag {tag!r}{near or f': {_tags(name)}'}")
     # The other way round is no mistake: a tag need not repeat what its architecture says.
     if architecture.get("quick_gelu") or not entry.get("quick_gelu"):
         return entry
@@ -176,29 +174,28 @@ def _tag_entry(name: str, tag: str, architecture: dict[str, Any], owner: str) ->
     )
 
 
-def _weights_need(config: BackboneConfig) -> Need:
-    """The weights of a named model: a file of the user's, or a tag's."""
+def _checkpoint_need(config: NamedBackbone | OpenClipCheckpoint) -> Need:
+    """The checkpoint of a named model: the user's, or a tag's."""
     import open_clip
 
-    if config.weights is not None:
-        path = config.weights.path
-        return Need(path.name, str(path), path.is_file())
-    entry = open_clip.get_pretrained_cfg(str(config.model), str(config.pretrained))
+    if isinstance(config, OpenClipCheckpoint):
+        return file_need(config.checkpoint.path)
+    entry = open_clip.get_pretrained_cfg(config.model, str(config.pretrained))
     hub, url = str(entry.get("hf_hub") or ""), str(entry.get("url") or "")
     if hub:
         repository, _, file = hub.rpartition("/")  # open_clip writes "owner/name/" or ".../file"
-        return hub_need(repository, (file,) if file else OPEN_CLIP_WEIGHTS)
+        return hub_need(repository, (file,) if file else OPEN_CLIP_CHECKPOINT)
     path = Path("~/.cache/clip").expanduser() / Path(url).name
     return Need(path.name, str(path), path.is_file(), f"curl -L --create-dirs -o {path} {url}")
 
 
-def _weights(config: BackboneConfig, runtime: Runtime, owner: str) -> Path:
-    """The file of `_weights_need`, downloaded where it may be."""
+def _checkpoint(config: NamedBackbone | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Path:
+    """The file of `_checkpoint_need`, downloaded where it may be."""
     import open_clip
 
-    need = _weights_need(config)
-    if not need.here and config.weights is None and not runtime.offline:
-        entry = open_clip.get_pretrained_cfg(str(config.model), str(config.pretrained))
+    need = _checkpoint_need(config)
+    if not need.here and isinstance(config, NamedBackbone) and not runtime.offline:
+        entry = open_clip.get_pretrained_cfg(config.model, str(config.pretrained))
         try:
             return Path(open_clip.download_pretrained(entry))
         except Exception as error:  # open_clip passes on the hub's, urllib's and its own

@@ -69,7 +69,7 @@ def inference(runtime: Runtime) -> Iterator[None]:
 
     bfloat16 is autocast: products in bfloat16, sums and norms in float32. Not `inference_mode`: in
     it PyTorch 2.14 turns a linear layer on a transposed input, such as the projection of an
-    attention with the sequence first, into as many copies of the weights as there are tokens; a
+    attention with the sequence first, into as many copies of its matrix as there are tokens; a
     ViT-H then takes fourteen times as long as in float32.
     """
     import torch
@@ -83,16 +83,16 @@ def inference(runtime: Runtime) -> Iterator[None]:
 def finite(rows: torch.Tensor, owner: str) -> FloatArray:
     """A tower's output, (n, C) of any float type, as float32 in this process's memory.
 
-    A head or a neighbour search would make an answer of anything.
+    A head or a neighbour search would turn anything into a prediction.
 
     Raises:
         DataError: A value is not finite.
     """
-    found: FloatArray = rows.float().cpu().numpy()
-    bad = int((~np.isfinite(found).all(axis=1)).sum())
+    plain: FloatArray = rows.float().cpu().numpy()
+    bad = int((~np.isfinite(plain).all(axis=1)).sum())
     if bad:
         raise DataError(
-            f"{owner}: {bad} of {len(found)} rows are not finite: the weights "
-            "are damaged, or overflow in this precision"
+            f"{owner}: {bad} of {len(plain)} rows are not finite: the checkpoint "
+            "is damaged, or overflows in this precision"
         )
-    return found
+    return plain

@@ -1,4 +1,4 @@
-"""Picture -> pixels, where the YAML says how."""
+"""Image -> pixels, where the YAML says how."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def transform(config: PreprocessConfig) -> Callable[[Image], torch.Tensor]:
     """The resize, centre crop and normalisation, by torchvision.
 
     Returns:
-        RGB picture -> float32 of shape (3, size, size).
+        RGB image -> float32 of shape (3, size, size).
     """
     from torchvision.transforms import (
         CenterCrop,

@@ -1,4 +1,4 @@
-"""Opening and preprocessing pictures in threads, ahead of the tower that consumes them."""
+"""Opening and preprocessing images in threads, ahead of the tower that consumes them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ AHEAD = 2
 def pixel_batches(
     images: Images, preprocess: Callable[[Image], torch.Tensor], runtime: Runtime, *, what: str
 ) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
-    """Pictures as stacked pixels, in the order of ``images.ids``.
+    """Images as stacked pixels, in the order of ``images.ids``.
 
     Args:
-        images: N pictures.
-        preprocess: RGB picture -> float32 of shape (3, H, W), the same for every picture.
+        images: N images.
+        preprocess: RGB image -> float32 of shape (3, H, W), the same for every image.
         runtime: Batch size, threads and progress.
         what: Names the work in the progress display.
 
@@ -32,13 +32,13 @@ def pixel_batches(
         The ids of a batch and its pixels (n, 3, H, W); n is the batch size, or less at the end.
 
     Raises:
-        DataError: A picture cannot be read; raised when its batch is due.
+        DataError: An image cannot be read; raised when its batch is due.
     """
     import torch
 
     size = runtime.batch_size
     parts = [images.ids[i : i + size] for i in range(0, len(images), size)]
-    with ThreadPoolExecutor(runtime.workers, thread_name_prefix="open-pictures") as pool:
+    with ThreadPoolExecutor(runtime.workers, thread_name_prefix="open-images") as pool:
         waiting: deque[tuple[tuple[str, ...], list[Future[torch.Tensor]]]] = deque()
         upcoming = iter(parts)
 

@@ -7,36 +7,43 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt._config.check import did_you_mean
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError, MissingFileError, first_line, named
-from unprompt.towers.config import BackboneConfig
-from unprompt.towers.files import folder_needs, hub_folder, hub_need, read_state
-from unprompt.towers.tower import ImageTower, checked_files
+from unprompt.errors import ConfigError, first_line
+from unprompt.towers.config import FolderBackbone, NamedBackbone, TimmBackbone, TimmCheckpoint
+from unprompt.towers.files import (
+    check_file,
+    file_need,
+    folder_needs,
+    hub_folder,
+    hub_need,
+    loading,
+)
+from unprompt.towers.state import read_state
+from unprompt.towers.tower import ImageTower, check_keys, checked_files
 
 if TYPE_CHECKING:
     import torch
 
-CONFIG, WEIGHTS = ("config.json",), ("model.safetensors",)
+CONFIG, CHECKPOINT = ("config.json",), ("model.safetensors",)
 
 
-class TimmTower(ImageTower):
+class TimmTower(ImageTower[TimmBackbone]):
     """A timm model without its classifier.
 
-    A file in ``weights`` may hold a classifier as wide as the target space: it becomes the
-    `head` (the seed's ViT-L/16-384, DESIGN section 7, item 3).
+    A checkpoint may hold a classifier as wide as the target space, as the 68th-place solution's
+    does (plugins/kaggle-68th.md): it becomes the `head`.
     """
 
     @classmethod
-    def needs(cls, config: BackboneConfig) -> list[Need]:
-        """The folder's files, the one of ``weights``, or the hub's."""
-        if config.folder is not None:
-            return folder_needs(config.folder.path, CONFIG, WEIGHTS)
-        if config.weights is not None:
-            path = config.weights.path
-            return [Need(path.name, str(path), path.is_file())]
-        return [hub_need(_repository(config, "timm"), WEIGHTS)]
+    def needs(cls, config: TimmBackbone) -> list[Need]:
+        """The folder's files, the checkpoint, or the hub's file."""
+        if isinstance(config, FolderBackbone):
+            return folder_needs(config.folder.path, CONFIG, CHECKPOINT)
+        if isinstance(config, TimmCheckpoint):
+            return [file_need(config.checkpoint.path)]
+        return [hub_need(_repository(config, "timm"), CHECKPOINT)]
 
     @classmethod
-    def parameters(cls, config: BackboneConfig, owner: str) -> int:
+    def parameters(cls, config: TimmBackbone, owner: str) -> int:
         """Of the architecture, without a classifier."""
         import torch
 
@@ -45,25 +52,18 @@ class TimmTower(ImageTower):
         return sum(parameter.numel() for parameter in model.parameters())
 
     @classmethod
-    def files(cls, config: BackboneConfig, runtime: Runtime, owner: str) -> list[Path]:
-        """The folder's files, the one of ``weights``, or the hub's."""
+    def files(cls, config: TimmBackbone, runtime: Runtime, owner: str) -> list[Path]:
+        """The folder's files, the checkpoint, or the hub's file."""
         if runtime.rehearsal:
             return []
-        if config.folder is not None:
-            return checked_files(config.folder.path, owner, (CONFIG, WEIGHTS))
-        if config.weights is not None:
-            if not config.weights.path.is_file():
-                raise MissingFileError(f"{owner}: no file {config.weights.path}")
-            return [config.weights.path]
+        if isinstance(config, FolderBackbone):
+            return checked_files(config.folder.path, owner, (CONFIG, CHECKPOINT))
+        if isinstance(config, TimmCheckpoint):
+            return [check_file(config.checkpoint.path, owner)]
         repository = _repository(config, owner)
-        return checked_files(hub_folder(repository, [WEIGHTS], runtime, owner), owner, ())
+        return checked_files(hub_folder(repository, [CHECKPOINT], runtime, owner), owner, ())
 
-    def _load(self, config: BackboneConfig, runtime: Runtime, owner: str) -> tuple[Any, Any]:
-        if config.weights is not None and config.preprocess is None:
-            raise ConfigError(
-                f"{owner}: {config.weights.text}: nothing says how pictures become pixels for "
-                "these weights: give `preprocess`, as they were trained"
-            )
+    def _load(self, config: TimmBackbone, runtime: Runtime, owner: str) -> tuple[Any, Any]:
         model = _create(config, owner)
         if not runtime.rehearsal:
             self._read(model, config, runtime, owner)
@@ -74,71 +74,70 @@ class TimmTower(ImageTower):
         pooled: torch.Tensor = self._model(pixels)
         return pooled
 
-    def _read(self, model: Any, config: BackboneConfig, runtime: Runtime, owner: str) -> None:
-        """Fill the model with weights; a classifier among them becomes the head."""
+    def _read(self, model: Any, config: TimmBackbone, runtime: Runtime, owner: str) -> None:
+        """Fill the model with parameters; a checkpoint's classifier becomes the head."""
         files = self.files(config, runtime, owner)
         path = next(path for path in files if path.suffix != ".json")
         state = read_state(path, owner)
-        if config.weights is not None:
+        if isinstance(config, TimmCheckpoint):
             self._take_head(state, "head.weight", "head.bias")
         own = set(model.state_dict())
         classifier = str(model.pretrained_cfg.get("classifier") or "head")
         state = {n: v for n, v in state.items() if n in own or not n.startswith(classifier + ".")}
         try:
-            found = model.load_state_dict(state, strict=False)
+            keys = model.load_state_dict(state, strict=False)
         except RuntimeError as error:
             raise ConfigError(f"{owner}: {path}: {first_line(error)}") from error
-        if found.missing_keys or found.unexpected_keys:
-            lacks = named([*found.missing_keys, *(f"+{name}" for name in found.unexpected_keys)])
-            raise ConfigError(f"{owner}: {path}: not the weights of {config.describe()}: {lacks}")
+        check_keys(keys.missing_keys, keys.unexpected_keys, config, f"{owner}: {path}")
 
 
-def _name(config: BackboneConfig) -> str:
-    return f"{config.model}.{config.pretrained}" if config.pretrained else str(config.model)
+def _name(config: NamedBackbone | TimmCheckpoint) -> str:
+    tag = config.pretrained if isinstance(config, NamedBackbone) else None
+    return f"{config.model}.{tag}" if tag else config.model
 
 
-def _check_name(config: BackboneConfig, owner: str) -> None:
+def _check_name(name: str, owner: str) -> None:
     import timm
 
-    architecture, _, tag = _name(config).partition(".")
+    architecture, _, tag = name.partition(".")
     if architecture not in timm.list_models():
         near = did_you_mean(architecture, timm.list_models())
         raise ConfigError(f"{owner}: timm has no model {architecture!r}{near}")
-    named = timm.list_models(f"{architecture}.*", pretrained=True)
-    tags = [name.partition(".")[2] for name in named]
+    names = timm.list_models(f"{architecture}.*", pretrained=True)
+    tags = [known.partition(".")[2] for known in names]
     if tag and tag not in tags:
         near = did_you_mean(tag, tags) or f": {', '.join(tags) or 'it has none'}"
-        raise ConfigError(f"{owner}: {architecture} has no weights {tag!r}{near}")
+        raise ConfigError(f"{owner}: {architecture} has no tag {tag!r}{near}")
 
 
-def _repository(config: BackboneConfig, owner: str) -> str:
-    """The hub repository of a named model's weights."""
+def _repository(config: NamedBackbone, owner: str) -> str:
+    """The hub repository of a named model."""
     import timm
 
-    _check_name(config, owner)
-    entry = timm.get_pretrained_cfg(_name(config), allow_unregistered=True)
+    name = _name(config)
+    _check_name(name, owner)
+    entry = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if entry is None or not entry.hf_hub_id:
-        raise ConfigError(f"{owner}: timm has no weights for {_name(config)!r}")
+        raise ConfigError(f"{owner}: timm has no checkpoint of {name!r}")
     return str(entry.hf_hub_id)
 
 
-def _create(config: BackboneConfig, owner: str) -> Any:
-    """The architecture with random weights, its classifier left out."""
+def _create(config: TimmBackbone, owner: str) -> Any:
+    """The architecture with random parameters, its classifier left out."""
     import timm
 
-    if config.folder is None:
-        _check_name(config, owner)
-        return timm.create_model(_name(config), pretrained=False, num_classes=0)
-    path = config.folder.path / "config.json"
-    checked_files(config.folder.path, owner, (CONFIG,))
-    try:
-        return timm.create_model(f"local-dir:{config.folder.path}", pretrained=False, num_classes=0)
-    except (KeyError, RuntimeError, TypeError) as error:
-        raise MissingFileError(f"{owner}: {path}: {first_line(error)}") from error
+    if not isinstance(config, FolderBackbone):
+        name = _name(config)
+        _check_name(name, owner)
+        return timm.create_model(name, pretrained=False, num_classes=0)
+    folder = config.folder.path
+    checked_files(folder, owner, (CONFIG,))
+    with loading(folder / "config.json", owner):
+        return timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
 
 
 def _transform(model: Any) -> Any:
-    """Picture -> pixels, as the model's configuration says."""
+    """Image -> pixels, as the model's configuration says."""
     from timm.data.config import resolve_data_config
     from timm.data.transforms_factory import create_transform
 

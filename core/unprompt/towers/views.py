@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ScaleView(Model):
-    """The middle of the picture, enlarged."""
+    """The middle of the image, enlarged."""
 
     scale: float = Field(gt=1, le=2, description="Enlargement; 1.1 cuts a twentieth off each side.")
 
@@ -27,7 +27,7 @@ Views = Annotated[
     Field(
         strict=False,
         min_length=1,
-        description="Views of each picture, computed once each and averaged: `identity`, `hflip`, "
+        description="Views of each image, computed once each and averaged: `identity`, `hflip`, "
         "`five-crop` (the corners and the middle, at 8/9 of the side), `{scale: 1.1}`.",
     ),
 ]
@@ -53,12 +53,12 @@ def averaged(
     """
     if views == IDENTITY:
         return encode(pixels)
-    rows = [encode(seen) for view in views for seen in _seen(pixels, view)]
+    rows = [encode(part) for view in views for part in _parts(pixels, view)]
     return unit(sum(rows[1:], start=rows[0]) / len(rows))
 
 
-def _seen(pixels: torch.Tensor, view: View) -> Iterator[torch.Tensor]:
-    """The pictures that one view stands for, each of the shape of ``pixels``."""
+def _parts(pixels: torch.Tensor, view: View) -> Iterator[torch.Tensor]:
+    """The images that one view stands for, each of the shape of ``pixels``."""
     if view == "identity":
         yield pixels
     elif view == "hflip":
@@ -71,7 +71,7 @@ def _seen(pixels: torch.Tensor, view: View) -> Iterator[torch.Tensor]:
 
 
 def _enlarged(pixels: torch.Tensor, share: float, down: float, right: float) -> torch.Tensor:
-    """A crop of ``share`` of each side, at ``down`` and ``right`` of the room left, as large again."""
+    """A crop of ``share`` of each side, at ``down`` and ``right`` of the room that remains, as large again."""
     from torch.nn.functional import interpolate
 
     height, width = pixels.shape[-2:]

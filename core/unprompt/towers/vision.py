@@ -7,12 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError, MissingFileError, first_line, named
 from unprompt.towers.architectures import CLIP_MEAN, CLIP_STD, CLIP_VISION
-from unprompt.towers.config import BackboneConfig, PreprocessConfig
-from unprompt.towers.files import WEIGHTS, folder_needs, hub_folder, hub_need, read_state
+from unprompt.towers.config import (
+    CheckpointBackbone,
+    FolderBackbone,
+    PreprocessConfig,
+    TransformersBackbone,
+)
+from unprompt.towers.files import (
+    CHECKPOINT,
+    check_complete,
+    check_file,
+    file_need,
+    folder_needs,
+    hub_folder,
+    hub_need,
+    loading,
+)
 from unprompt.towers.preprocess import transform
-from unprompt.towers.tower import ImageTower, checked_files
+from unprompt.towers.state import read_state
+from unprompt.towers.tower import ImageTower, check_keys, checked_files
 
 if TYPE_CHECKING:
     import torch
@@ -20,28 +34,27 @@ if TYPE_CHECKING:
 CONFIG, PREPROCESSOR = ("config.json",), ("preprocessor_config.json",)
 
 
-class VisionTower(ImageTower):
+class VisionTower(ImageTower[TransformersBackbone]):
     """A transformers ``CLIPVisionModel``; its features are ``pooler_output``.
 
-    A file in ``weights`` may hold the tower alone or, like the seed's, ``vision.*`` with a head
-    as ``fc.weight`` and ``fc.bias`` (DESIGN section 7, item 2).
+    A checkpoint may hold the tower alone or, as the 68th-place solution's does, ``vision.*`` with a
+    head as ``fc.weight`` and ``fc.bias`` (plugins/kaggle-68th.md).
     """
 
     @classmethod
-    def needs(cls, config: BackboneConfig) -> list[Need]:
-        """Configuration, preprocess and weights."""
-        if config.folder is not None:
-            return folder_needs(config.folder.path, CONFIG, PREPROCESSOR, WEIGHTS)
-        if config.weights is not None:
-            path = config.weights.path
-            # A model that is not known here has its architecture on the hub.
-            around = () if str(config.model) in CLIP_VISION else (CONFIG, PREPROCESSOR)
-            said = [hub_need(str(config.model), names) for names in around]
-            return [Need(path.name, str(path), path.is_file()), *said]
-        return [hub_need(str(config.model), names) for names in (CONFIG, PREPROCESSOR, WEIGHTS)]
+    def needs(cls, config: TransformersBackbone) -> list[Need]:
+        """Configuration, preprocess and parameters."""
+        if isinstance(config, FolderBackbone):
+            return folder_needs(config.folder.path, CONFIG, PREPROCESSOR, CHECKPOINT)
+        if not isinstance(config, CheckpointBackbone):
+            return [hub_need(config.model, names) for names in (CONFIG, PREPROCESSOR, CHECKPOINT)]
+        # A model that is not known here has its architecture on the hub.
+        around = () if config.model in CLIP_VISION else (CONFIG, PREPROCESSOR)
+        hub_needs = [hub_need(config.model, names) for names in around]
+        return [file_need(config.checkpoint.path), *hub_needs]
 
     @classmethod
-    def parameters(cls, config: BackboneConfig, owner: str) -> int:
+    def parameters(cls, config: TransformersBackbone, owner: str) -> int:
         """Of the architecture in the folder, or of the hub id's."""
         import torch
 
@@ -50,24 +63,23 @@ class VisionTower(ImageTower):
         return sum(parameter.numel() for parameter in model.parameters())
 
     @classmethod
-    def files(cls, config: BackboneConfig, runtime: Runtime, owner: str) -> list[Path]:
-        """The folder's files; or the one of ``weights``, and what the hub says around it."""
-        if config.weights is None:
-            folder = _folder(config, runtime, owner, weights=not runtime.rehearsal)
+    def files(cls, config: TransformersBackbone, runtime: Runtime, owner: str) -> list[Path]:
+        """The folder's files; or the checkpoint, and what the hub says around it."""
+        if not isinstance(config, CheckpointBackbone):
+            folder = _folder(config, runtime, owner, checkpoint=not runtime.rehearsal)
             return [] if folder is None else checked_files(folder, owner, ())
-        if not config.weights.path.is_file():
-            raise MissingFileError(f"{owner}: no file {config.weights.path}")
-        around = _folder(config, runtime, owner, weights=False)
+        path = check_file(config.checkpoint.path, owner)
+        around = _folder(config, runtime, owner, checkpoint=False)
         names = (*CONFIG, *PREPROCESSOR)
-        return [config.weights.path, *([] if around is None else [around / n for n in names])]
+        return [path, *([] if around is None else [around / name for name in names])]
 
-    def _load(self, config: BackboneConfig, runtime: Runtime, owner: str) -> tuple[Any, Any]:
+    def _load(self, config: TransformersBackbone, runtime: Runtime, owner: str) -> tuple[Any, Any]:
         if runtime.offline:
             os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
         if runtime.rehearsal:
             model = _random(config, runtime, owner)
-        elif config.weights is not None:
-            model = self._from_state(config, runtime, owner)
+        elif isinstance(config, CheckpointBackbone):
+            model = self._from_checkpoint(config, runtime, owner)
         else:
             model = _from_folder(config, runtime, owner)
         self.dim = int(model.config.hidden_size)
@@ -77,25 +89,26 @@ class VisionTower(ImageTower):
         pooled: torch.Tensor = self._model(pixel_values=pixels).pooler_output
         return pooled
 
-    def _from_state(self, config: BackboneConfig, runtime: Runtime, owner: str) -> Any:
-        assert config.weights is not None
-        path = config.weights.path
+    def _from_checkpoint(self, config: CheckpointBackbone, runtime: Runtime, owner: str) -> Any:
+        path = config.checkpoint.path
         state = read_state(path, owner)
         self._take_head(state, "fc.weight", "fc.bias")
         model = _random(config, runtime, owner)
         own = set(model.state_dict())
         state = {_own_name(name, own): value for name, value in state.items()}
-        found = model.load_state_dict(state, strict=False)
-        optional = [name for name in found.unexpected_keys if name.endswith("position_ids")]
-        wrong = found.missing_keys or len(found.unexpected_keys) > len(optional)
-        if wrong:
-            lacks = named([*found.missing_keys, *(f"+{name}" for name in found.unexpected_keys)])
-            raise ConfigError(f"{owner}: {path}: not the weights of {config.model}: {lacks}")
+        keys = model.load_state_dict(state, strict=False)
+        # Older transformers wrote positions, which are no parameters.
+        unexpected = [name for name in keys.unexpected_keys if not name.endswith("position_ids")]
+        check_keys(keys.missing_keys, unexpected, config, f"{owner}: {path}")
         return model
 
 
 def _own_name(name: str, own: set[str]) -> str:
-    """The seed wrote ``vision.*``, older transformers ``vision_model.*``; today's has neither."""
+    """A parameter's name today.
+
+    The 68th-place solution wrote ``vision.*``, older transformers ``vision_model.*``; today's has
+    neither.
+    """
     for prefix in ("vision.vision_model.", "vision.", "vision_model."):
         for ours in ("", "vision_model."):
             if name.startswith(prefix) and ours + name.removeprefix(prefix) in own:
@@ -103,38 +116,39 @@ def _own_name(name: str, own: set[str]) -> str:
     return name if name in own or f"vision_model.{name}" not in own else f"vision_model.{name}"
 
 
-def _folder(config: BackboneConfig, runtime: Runtime, owner: str, *, weights: bool) -> Path | None:
-    """Where configuration and weights lie; None in a rehearsal without configuration."""
-    if config.folder is not None:
-        needed = [CONFIG, PREPROCESSOR] + [WEIGHTS] * weights
+def _folder(
+    config: TransformersBackbone, runtime: Runtime, owner: str, *, checkpoint: bool
+) -> Path | None:
+    """Where the files lie; None where the architecture is known and its files are not here."""
+    needed = [CONFIG, PREPROCESSOR] + [CHECKPOINT] * checkpoint
+    if isinstance(config, FolderBackbone):
         checked_files(config.folder.path, owner, needed)
         return config.folder.path
-    needed = [CONFIG, PREPROCESSOR] + [WEIGHTS] * weights
-    known = str(config.model) in CLIP_VISION
-    if not weights and known and not all(hub_need(str(config.model), n).here for n in needed):
+    known = not checkpoint and config.model in CLIP_VISION
+    if known and not all(hub_need(config.model, names).here for names in needed):
         return None
-    return hub_folder(str(config.model), needed, runtime, owner)
+    return hub_folder(config.model, needed, runtime, owner)
 
 
-def _random(config: BackboneConfig, runtime: Runtime, owner: str) -> Any:
-    """The architecture with random weights."""
+def _random(config: TransformersBackbone, runtime: Runtime, owner: str) -> Any:
+    """The architecture with random parameters."""
     from transformers import CLIPVisionConfig, CLIPVisionModel
 
-    folder = _folder(config, runtime, owner, weights=False)
-    architecture = (
-        CLIPVisionConfig(**CLIP_VISION[str(config.model)], hidden_act="quick_gelu")
-        if folder is None
-        else CLIPVisionConfig.from_pretrained(folder, local_files_only=True)
-    )
-    return CLIPVisionModel(architecture)
+    folder = _folder(config, runtime, owner, checkpoint=False)
+    if folder is None:
+        assert not isinstance(config, FolderBackbone)  # it is there, or `_folder` raised
+        known = CLIP_VISION[config.model]
+        return CLIPVisionModel(CLIPVisionConfig(**known, hidden_act="quick_gelu"))
+    with loading(folder, owner):
+        return CLIPVisionModel(CLIPVisionConfig.from_pretrained(folder, local_files_only=True))
 
 
-def _from_folder(config: BackboneConfig, runtime: Runtime, owner: str) -> Any:
+def _from_folder(config: TransformersBackbone, runtime: Runtime, owner: str) -> Any:
     import torch
     from transformers import CLIPVisionModel
 
-    folder = _folder(config, runtime, owner, weights=True)
-    try:
+    folder = _folder(config, runtime, owner, checkpoint=True)
+    with loading(folder, owner):
         loaded: Any = CLIPVisionModel.from_pretrained(
             str(folder),
             local_files_only=True,
@@ -142,22 +156,20 @@ def _from_folder(config: BackboneConfig, runtime: Runtime, owner: str) -> Any:
             dtype=torch.float32,
             output_loading_info=True,
         )
-    except (OSError, RuntimeError) as error:
-        raise MissingFileError(f"{owner}: cannot load {folder}: {first_line(error)}") from error
-    model, found = loaded
-    if found["missing_keys"]:  # transformers would make them up at random
-        lacks = named(sorted(found["missing_keys"]))
-        raise MissingFileError(f"{owner}: {config.describe()} lacks {lacks}")
+    model, report = loaded
+    check_complete(report["missing_keys"], config.describe(), owner)
     return model
 
 
-def _processor(config: BackboneConfig, runtime: Runtime, owner: str) -> Any:
-    """Picture -> pixels, as the folder says, or as OpenAI's CLIPs want it."""
+def _processor(config: TransformersBackbone, runtime: Runtime, owner: str) -> Any:
+    """Image -> pixels, as the folder says, or as OpenAI's CLIPs want it."""
     from transformers import CLIPImageProcessor
 
-    folder = _folder(config, runtime, owner, weights=False)
+    folder = _folder(config, runtime, owner, checkpoint=False)
     if folder is None:
-        size = CLIP_VISION[str(config.model)].get("image_size", 224)
+        assert not isinstance(config, FolderBackbone)  # as in `_random`
+        size = CLIP_VISION[config.model].get("image_size", 224)
         return transform(PreprocessConfig(size=size, mean=CLIP_MEAN, std=CLIP_STD))
-    processor = CLIPImageProcessor.from_pretrained(str(folder), local_files_only=True)
-    return lambda picture: processor(picture, return_tensors="pt").pixel_values[0]
+    with loading(folder, owner):
+        processor = CLIPImageProcessor.from_pretrained(str(folder), local_files_only=True)
+    return lambda image: processor(image, return_tensors="pt").pixel_values[0]

@@ -1,5 +1,5 @@
-"""Drawing: from a scene to a picture."""
+"""Drawing: from a scene to an image."""
 
-from unprompt_painter.draw.picture import draw
+from unprompt_painter.draw.image import draw
 
 __all__ = ["draw"]

@@ -1,138 +1,96 @@
-"""Stamping figures on a picture: where they stand, in which paint, with which outline."""
+"""The canvas that places, skies, textures and filters work on, step by step."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, cached_property
+from random import Random
+from typing import Any
 
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
-from unprompt_painter.draw.pen import Figure, Paint, Pen, Point
-from unprompt_painter.draw.subjects_land import LAND
-from unprompt_painter.draw.subjects_people import PEOPLE
-from unprompt_painter.draw.subjects_things import THINGS
-from unprompt_painter.draw.subjects_vehicles import VEHICLES
-from unprompt_painter.draw.subjects_water import WATER
-
-Colour = tuple[int, int, int]
+from unprompt_painter.data import Colour, load
+from unprompt_painter.draw.operations import ADJUSTMENTS, DRAWING, MIXES
+from unprompt_painter.draw.patterns import PATTERNS, PIXELS, VARIANTS
+from unprompt_painter.draw.steps import Step, read, run
 
 SIDE = 256
-"""Width and height of the canvas in pixels: twice the picture's, against jagged edges."""
-
-DRAWINGS = LAND | WATER | PEOPLE | VEHICLES | THINGS
+"""Width and height of a scene's canvas in pixels: twice the image's, against jagged edges."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a figure stands.
+class Canvas:
+    """An image that steps change.
+
+    Beside the operations of ``DRAWING``, ``ADJUSTMENTS``, ``MIXES`` and ``PATTERNS`` there are
+    ``keep NAME``, which keeps the image as a layer, ``from NAME``, which returns to a layer (to
+    the first image by the name ``image``), and ``paint A B``, which puts A wherever B is white.
+    A and B and the second images of mixes are layers, textures of ``textures.yaml`` or colours.
 
     Attributes:
-        x: Middle, in canvas pixels.
-        base: Lowest point, in canvas pixels.
-        width, height: Room it may fill, in canvas pixels.
-        flip: Whether its front is to the left.
-        turn: Rotation around its base, in radians.
-        bend: Sideways lean of its upper parts, as a share of its height.
-        squash: Factor of its width.
+        image: The image as it is now. Shapes are drawn in its own pixels.
+        rng: Source of all randomness.
     """
 
-    x: float
-    base: float
-    width: float
-    height: float
-    flip: bool = False
-    turn: float = 0.0
-    bend: float = 0.0
-    squash: float = 1.0
+    def __init__(self, image: Image.Image, rng: Random) -> None:
+        """Starts from an RGB image."""
+        self.rng = rng
+        self._layers = {"image": image}
+        self._show(image)
 
+    def run(self, steps: Sequence[Step], **names: Any) -> Image.Image:
+        """Carries out steps with some names bound and returns the image."""
+        run(steps, self._draw, names, self.rng)
+        return self.image
 
-@dataclass(frozen=True)
-class Paints:
-    """Paints of a figure: the body's shades and the outline (None: no outline)."""
-
-    body: Colour
-    outline: Colour | None
-    outline_width: float = 3.0
-    tint: Colour = (255, 255, 255)
-
-    def mix(self, paint: Paint) -> Colour:
-        """Returns the colour of a paint under this light."""
-        if isinstance(paint, tuple):
-            colour = paint
-        elif paint == "body":
-            colour = self.body
+    def _draw(self, operation: str, *values: Any) -> None:
+        if operation in DRAWING:
+            channels = len(values[0])
+            DRAWING[operation](self._pens.get(channels) or self._new_pen(channels), *values)
+        elif operation in ADJUSTMENTS:
+            self._show(ADJUSTMENTS[operation](self.image, *values))
+        elif operation in MIXES:
+            second = self._second(values[0])
+            if second.mode != self.image.mode:
+                second = second.convert(self.image.mode)
+            self._show(MIXES[operation](self.image, second, *values[1:]))
+        elif operation in PATTERNS:
+            name, *numbers = values
+            self._layers[name] = PATTERNS[operation](self.image, self._variant, *numbers)
+        elif operation == "keep":
+            self._layers[values[0]] = self.image.copy()
+        elif operation == "from":
+            self._show(self._layers[values[0]].copy())
+        elif operation == "paint":
+            source = values[0] if isinstance(values[0], tuple) else self._second(values[0])
+            self._show(self.image.copy())
+            self.image.paste(source, mask=self._second(values[1]))
         else:
-            towards, share = ((20, 16, 30), 0.34) if paint == "dark" else ((255, 255, 245), 0.45)
-            colour = blend(self.body, towards, share)
-        red, green, blue = (
-            part * tone // 255 for part, tone in zip(colour, self.tint, strict=True)
-        )
-        return red, green, blue
+            raise ValueError(f"a canvas has no operation {operation!r}")
 
+    def _show(self, image: Image.Image) -> None:
+        self.image = image
+        self._pens: dict[int, ImageDraw.ImageDraw] = {}
 
-def blend(a: Colour, b: Colour, share: float) -> Colour:
-    """Returns a colour between two: ``a`` at share 0, ``b`` at share 1."""
-    red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
-    return red, green, blue
+    def _new_pen(self, channels: int) -> ImageDraw.ImageDraw:
+        """Returns a pen for colours of 3 or 4 numbers; the one for transparent ones is slower."""
+        pen = ImageDraw.Draw(self.image, "RGBA" if channels == 4 else "RGB")
+        self._pens[channels] = pen
+        return pen
+
+    @cached_property
+    def _variant(self) -> int:
+        """Which of the random patterns and textures."""
+        return self.rng.randrange(VARIANTS)
+
+    def _second(self, source: str | Colour) -> Image.Image:
+        if not isinstance(source, str):
+            return Image.new("RGB", self.image.size, source)
+        if source in self._layers:
+            return self._layers[source]
+        return _texture(source, self._variant if source in load("textures")["random"] else 0)
 
 
 @cache
-def figure(key: str) -> Figure:
-    """Returns the drawing of a subject (drawn once in a process)."""
-    pen = Pen()
-    DRAWINGS[key](pen)
-    return pen.figure()
-
-
-def scale_of(shape: Figure, place: Place) -> float:
-    """Returns canvas pixels for each unit of the figure, so that it fits its room."""
-    left, top, right, bottom = shape.box
-    return min(place.height / (bottom - top), place.width / (right - left))
-
-
-def stamp(pen: ImageDraw.ImageDraw, shape: Figure, place: Place, paints: Paints) -> None:
-    """Draws a figure; the outline goes below all of its shapes, so it runs around the whole."""
-    scale = scale_of(shape, place)
-    moved = [_move(part.points, shape, place, scale) for part in shape.shapes]
-    if paints.outline is not None:
-        for part, points in zip(shape.shapes, moved, strict=True):
-            grown = part.width * scale + 2 * paints.outline_width
-            if part.width:
-                _stroke(pen, points, grown, paints.outline)
-            else:
-                pen.line(
-                    [*points, points[0], points[1]],
-                    paints.outline,
-                    round(2 * paints.outline_width),
-                    "curve" if len(points) < 9 else None,
-                )
-    for part, points in zip(shape.shapes, moved, strict=True):
-        colour = paints.mix(part.paint)
-        if part.width:
-            _stroke(pen, points, part.width * scale, colour)
-        else:
-            pen.polygon(points, colour)
-
-
-def _stroke(pen: ImageDraw.ImageDraw, points: list[Point], width: float, paint: Colour) -> None:
-    pen.line(points, paint, max(1, round(width)))
-    radius = width / 2 - 0.5
-    if radius < 1.5:
-        return
-    for x, y in points:
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), paint)
-
-
-def _move(points: tuple[Point, ...], shape: Figure, place: Place, scale: float) -> list[Point]:
-    left, _, right, bottom = shape.box
-    middle = (left + right) / 2
-    across = scale * place.squash * (-1 if place.flip else 1)
-    lean = place.bend / (shape.box[3] - shape.box[1])
-    cos, sin = math.cos(place.turn), math.sin(place.turn)
-    moved = []
-    for x, y in points:
-        up = (y - bottom) * scale
-        side = (x - middle) * across + lean * up * up / scale
-        moved.append((place.x + side * cos - up * sin, place.base + side * sin + up * cos))
-    return moved
+def _texture(name: str, variant: int) -> Image.Image:
+    steps = (load("textures")["random"] | load("textures")["fixed"])[name]
+    return Canvas(Image.new("RGB", (PIXELS, PIXELS)), Random(variant)).run(read(steps))

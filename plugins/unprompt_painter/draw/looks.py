@@ -1,15 +1,18 @@
-"""How a style draws before its filter: outlines, paint and shadows of each style."""
+"""How styles, lights and weathers look: what their data files say."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from unprompt_painter.draw.canvas import Colour
+from unprompt_painter.data import load
+from unprompt_painter.draw.steps import Step, read
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a style asks of the drawing.
+class Style:
+    """What a style asks of the drawing, and its filter.
 
     Attributes:
         outline: Colour of the outline; None for the usual one, dark or light by contrast.
@@ -18,30 +21,51 @@ class Look:
         glow: Whether the outline is the body's own colour, brightened.
         drop_shadow: Whether figures throw a hard shadow on the place behind them.
         fade: Share by which the place fades to white behind the figures.
+        filter: What happens to the whole image in the end.
     """
 
-    outline: Colour | None = None
+    outline: str | None = None
     outline_width: float = 3.0
     soft_backdrop: bool = False
     glow: bool = False
     drop_shadow: bool = False
     fade: float = 0.0
+    filter: Sequence[Step] = ()
 
 
-PLAIN_LOOK = Look()
-LOOKS: dict[str, Look] = {
-    "photo": Look(outline_width=0.0, soft_backdrop=True),
-    "watercolor": Look(outline=(90, 80, 90), outline_width=3.0, fade=0.2),
-    "oil": Look(outline_width=4.0),
-    "pencil": Look(outline=(20, 20, 20), fade=0.3),
-    "ink": Look(outline=(0, 0, 0), outline_width=4.0),
-    "charcoal": Look(outline=(10, 10, 10), outline_width=4.5),
-    "pixel": Look(outline=(20, 16, 30), outline_width=4.5),
-    "glass": Look(outline=(8, 8, 12), outline_width=6.5),
-    "mosaic": Look(outline_width=4.5),
-    "neon": Look(outline_width=4.5, glow=True),
-    "comic": Look(outline=(0, 0, 0), outline_width=5.0),
-    "blueprint": Look(outline=(0, 0, 0), outline_width=4.0),
-    "papercut": Look(outline=(252, 250, 244), outline_width=6.0, drop_shadow=True),
-    "lowpoly": Look(outline_width=3.5),
-}
+@dataclass(frozen=True)
+class Sky:
+    """A light or a weather.
+
+    Attributes:
+        sky: Colours at the top and at the bottom.
+        land, subjects: Colour of the light on them.
+        dark: Whether dark subjects need a light outline.
+        clouds: Which clouds the weather brings, ``fair`` or ``overcast``, in the colour ``paint``.
+        draw: Sun, moon and what else shines.
+        behind, front: What the weather draws behind and before the subjects.
+    """
+
+    sky: tuple[str, str]
+    land: str = "ffffff"
+    subjects: str = "ffffff"
+    dark: bool = False
+    clouds: str = ""
+    paint: str = "ffffff"
+    draw: Sequence[Step] = ()
+    behind: Sequence[Step] = ()
+    front: Sequence[Step] = ()
+
+
+@cache
+def style_of(key: str | None) -> Style:
+    """Returns a style by its key; None stands for a plain image."""
+    entry = load(f"styles/{key}") if key is not None else {}
+    return Style(**entry | {"filter": read(entry.get("filter", ()))})
+
+
+@cache
+def sky_of(key: str | None) -> Sky:
+    """Returns a light or a weather by its key; None stands for an unstated one."""
+    entry = load("skies")["skies"][key or "clear"]
+    return Sky(**entry | {name: read(entry.get(name, ())) for name in ("draw", "behind", "front")})

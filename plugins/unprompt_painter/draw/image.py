@@ -1,0 +1,146 @@
+"""Drawing a scene: the setting, the subjects, what falls before them, the style over all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from random import Random
+
+from PIL import Image, ImageChops, ImageDraw
+
+from unprompt_painter.data import Colour, colour, load
+from unprompt_painter.draw.canvas import SIDE, Canvas
+from unprompt_painter.draw.figures import Paints, Place, blend, figure, stamp
+from unprompt_painter.draw.layout import arrange
+from unprompt_painter.draw.looks import Sky, Style, sky_of, style_of
+from unprompt_painter.draw.steps import Step, drawing, read
+from unprompt_painter.scene import Actor, Scene, has_sky, hidden, painted, seen
+from unprompt_painter.words import COLOURS, SUBJECTS
+
+UNCOLOURED: Colour = (172, 172, 172)
+WHITE: Colour = (255, 255, 255)
+SHADOW: Colour = (70, 64, 70)
+DARK_SETTINGS = ("space", "cave", "volcano", "library")
+
+
+def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
+    """Draws a scene.
+
+    Args:
+        scene: What to draw; a scene and its ``seen`` scene give the same image.
+        rng: Moves positions, sizes, shapes and the details of the place.
+        size: Width and height of the image in pixels.
+
+    Returns:
+        An RGB image of ``size`` by ``size`` pixels.
+    """
+    scene = seen(scene)
+    style = style_of(scene.style)
+    # Each part has its own generator: what one part draws never moves another.
+    behind, layout, tint, front, finish = (Random(rng.getrandbits(64)) for _ in range(5))
+    image = _backdrop(scene, style, behind)
+    _subjects(image, scene, style, layout, tint)
+    image = Canvas(image, front).run(sky_of(scene.weather).front)
+    small = Canvas(image.reduce(2), finish).run(style.filter)
+    return small if size == small.width else small.resize((size, size), Image.Resampling.BICUBIC)
+
+
+def _backdrop(scene: Scene, style: Style, rng: Random) -> Image.Image:
+    steps = drawing(f"settings/{scene.setting or 'plain'}")
+    if has_sky(scene.setting):
+        image = _land(_sky(scene, rng), steps, colour(_tone(scene).land), rng)
+        image = Canvas(image, rng).run(sky_of(scene.weather).behind)
+    else:
+        image = Canvas(Image.new("RGB", (SIDE, SIDE)), rng).run(steps)
+    if scene.weather == "fog":
+        image = Image.blend(image, Image.new("RGB", image.size, (226, 229, 231)), 0.66)
+    if style.soft_backdrop:
+        image = image.reduce(8).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    if style.fade:
+        image = Image.blend(image, Image.new("RGB", image.size, WHITE), style.fade)
+    return image
+
+
+def _tone(scene: Scene) -> Sky:
+    """Returns what gives a scene its colours: the light, or else the weather."""
+    return sky_of(scene.light or scene.weather)
+
+
+def _sky(scene: Scene, rng: Random) -> Image.Image:
+    """Draws the sky with what shines and hangs in it."""
+    light, weather = sky_of(scene.light), sky_of(scene.weather)
+    canvas = Canvas(_gradient(*_tone(scene).sky).copy(), rng)
+    canvas.run([*_sky_steps("start"), *light.draw])
+    heavy = weather.clouds == "overcast" and not light.dark
+    if weather.clouds and (heavy or scene.light is None):
+        canvas.run(_sky_steps(weather.clouds), paint=colour(weather.paint))
+    return canvas.image
+
+
+@cache
+def _gradient(top: str, bottom: str) -> Image.Image:
+    canvas = Canvas(Image.new("RGB", (SIDE, SIDE), colour(top)), Random(0))
+    return canvas.run(read([f"paint {bottom} ramp"]))
+
+
+@cache
+def _sky_steps(name: str) -> Sequence[Step]:
+    return read(load("skies")["steps"][name])
+
+
+def _land(sky: Image.Image, steps: Sequence[Step], light: Colour, rng: Random) -> Image.Image:
+    """Draws a land under a sky in the colour of the light on it."""
+    if light == WHITE:
+        return Canvas(sky, rng).run(steps)
+    # The light tints the land alone: the sky has the colours of its light already.
+    image = Canvas(sky.copy(), rng).run(steps)
+    mask = ImageChops.difference(image, sky).convert("L").point([0] + [255] * 255)
+    sky.paste(ImageChops.multiply(image, Image.new("RGB", image.size, light)), mask=mask)
+    return sky
+
+
+def _subjects(image: Image.Image, scene: Scene, style: Style, layout: Random, tint: Random) -> None:
+    standing = arrange(scene, layout)
+    paints = {actor.key: _paints(actor, scene, style, tint) for actor in scene.subjects}
+    pen = ImageDraw.Draw(image)
+    for actor, place in standing:
+        if style.drop_shadow:
+            behind = replace(place, x=place.x + 8, base=place.base + 8)
+            shadow = Paints(SHADOW, SHADOW, style.outline_width, SHADOW)
+            stamp(pen, figure(actor.key), behind, shadow)
+        elif not (SUBJECTS[actor.key].floats or _is_dark(scene)):
+            _ground_shadow(image, place)
+        stamp(pen, figure(actor.key), place, paints[actor.key])
+
+
+def _ground_shadow(image: Image.Image, place: Place) -> None:
+    if place.base > SIDE * 0.7:
+        half = place.width * 0.3
+        box = (place.x - half, place.base - 7, place.x + half, place.base + 7)
+        ImageDraw.Draw(image, "RGBA").ellipse(box, (0, 0, 0, 50))
+
+
+def _paints(actor: Actor, scene: Scene, style: Style, rng: Random) -> Paints:
+    shade = rng.uniform(-0.08, 0.08)
+    body = UNCOLOURED
+    if "colour" not in hidden(scene.style):
+        body = blend(COLOURS[painted(actor)].rgb, WHITE if shade > 0 else (0, 0, 0), abs(shade))
+    outline: Colour | None = None
+    if style.glow:
+        outline = blend(body, WHITE, 0.15)
+    elif style.outline_width:
+        outline = colour(style.outline) if style.outline else _contrast(body, scene)
+    return Paints(body, outline, style.outline_width, colour(_tone(scene).subjects))
+
+
+def _contrast(body: Colour, scene: Scene) -> Colour:
+    """Returns an outline that sets a body apart from its place: light only for dark on dark."""
+    red, green, blue = body
+    luminance = (red * 3 + green * 6 + blue) / 10
+    dark = _is_dark(scene) or sky_of(scene.weather).dark
+    return (236, 236, 240) if luminance < 72 and dark else (26, 22, 30)
+
+
+def _is_dark(scene: Scene) -> bool:
+    return scene.setting in DARK_SETTINGS or sky_of(scene.light).dark
