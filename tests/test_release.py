@@ -63,7 +63,7 @@ def test_the_wheel_holds_everything_below_core_and_plugins(
     assert len(expected) > 70
     assert {name for name in wheel.namelist() if not name.startswith(dist_info)} == expected
     for name in ("clip-a/open_clip_model.safetensors", "clip-a/tokenizer.json"):
-        info = wheel.getinfo(f"unprompt_painter/weights/{name}")
+        info = wheel.getinfo(f"unprompt_painter/checkpoints/{name}")
         assert info.file_size == (ROOT / "plugins" / info.filename).stat().st_size > 10_000
 
 

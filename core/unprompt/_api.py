@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from unprompt._config.models import RuntimeConfig, ScoreConfig, SplitConfig
 from unprompt._data.image_input import ImageInput, as_images
 from unprompt._data.images import unreadable
@@ -28,7 +30,7 @@ from unprompt._scoring.intervals import score as mean_with_interval
 from unprompt.contracts import Batch, Evidence, Images, Progress, silent
 from unprompt.contracts.specs import TextEncoderSpec
 from unprompt.embeddings import Embeddings, cosine
-from unprompt.errors import DataError
+from unprompt.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,12 +164,26 @@ def load_ensemble(
     """
     registry = Registry()
     ensemble = read_ensemble(ensemble_file(Path(path)), registry, overrides)
-    config = RuntimeConfig.model_validate(
-        {"device": device, "precision": precision, "batch_size": batch_size}
-    )
+    config = runtime_config(device, precision, batch_size)
     return LoadedEnsemble(
         ensemble, make_context(registry, config, offline=offline, progress=progress)
     )
+
+
+def runtime_config(device: str, precision: str, batch_size: int) -> RuntimeConfig:
+    """Where and how to compute, checked.
+
+    Raises:
+        ConfigError: A value that an experiment's runtime block would not take; one line each.
+    """
+    values = {"device": device, "precision": precision, "batch_size": batch_size}
+    try:
+        return RuntimeConfig.model_validate(values)
+    except ValidationError as error:
+        mistakes = [(str(mistake["loc"][0]), mistake["msg"]) for mistake in error.errors()]
+        raise ConfigError(
+            [f"{name} (--{name.replace('_', '-')}): {what}" for name, what in mistakes]
+        ) from error
 
 
 def ensemble_file(path: Path) -> Path:

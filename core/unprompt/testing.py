@@ -223,7 +223,7 @@ class PredictorContract:
         for name, row in rows_of(prepared.load(Runtime()), seen).items():
             np.testing.assert_allclose(rows[name], row, atol=TOLERANCE, err_msg=name)
 
-    def test_evidence_is_text_with_finite_weights(self, prepared: Prepared, images: Images) -> None:
+    def test_evidence_is_text_with_finite_scores(self, prepared: Prepared, images: Images) -> None:
         predictor = prepared.load(Runtime())
         batches: list[Batch] = list(predictor.predict(images))
         predictor.close()
@@ -231,6 +231,6 @@ class PredictorContract:
             for prompt, evidence in zip(batch.prompts, batch.evidence, strict=True):
                 assert prompt is None or prompt.strip()
                 assert all(piece.text.strip() and piece.kind for piece in evidence)
-                weights = [piece.weight for piece in evidence]
-                assert np.isfinite(weights).all()
-                assert weights == sorted(weights, reverse=True), "best first"
+                scores = [piece.score for piece in evidence]
+                assert np.isfinite(scores).all()
+                assert scores == sorted(scores, reverse=True), "best first"

@@ -1,6 +1,6 @@
 """How much of a member's time is its tower's: ``predict`` against a bare loop.
 
-Builds the towers of an ensemble at full architecture with random weights, one member after the
+Builds the towers of an ensemble at full architecture with random parameters, one member after the
 other, and runs the same images through the member's ``predict`` (opening, preprocessing, views,
 head or bank, evidence) and through a bare loop over the same tower on pixels that are ready
 before the clock starts. Both in turns, so that a noisy machine disturbs both alike; a ratio near 1
@@ -27,7 +27,7 @@ from unprompt.embeddings import Embeddings
 from unprompt.towers import averaged, pixel_batches
 from unprompt.towers.precision import resolve_precision
 
-DEFAULT = Path(__file__).parents[2] / "ensembles" / "seed-68th.yaml"
+DEFAULT = Path(__file__).parents[2] / "ensembles" / "kaggle-68th.yaml"
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     ensemble = load_ensemble(arguments.ensemble, registry)
     precision = resolve_precision(arguments.precision, "cpu")
     runtime = Runtime(
-        precision=precision, batch_size=arguments.batch_size, offline=True, rehearsal=True
+        precision=precision, batch_size=arguments.batch_size, offline=True, dry_run=True
     )
     encoder: TextEncoder = registry.build(
         ensemble.text_encoder.spec, ensemble.text_encoder.options, runtime
@@ -54,7 +54,7 @@ def main() -> None:
         precision=precision,
         batch_size=arguments.batch_size,
         offline=True,
-        rehearsal=True,
+        dry_run=True,
         text_encoder=encoder,
     )
     images = noise(arguments.images)

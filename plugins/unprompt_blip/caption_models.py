@@ -75,11 +75,11 @@ def folder_of(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> Path 
         MissingFileError: A file is neither here nor on the hub.
         DataError: A file in the folder is damaged.
     """
-    needed = [CONFIG, PROCESSOR, TOKENIZER] + [CHECKPOINT] * (not runtime.rehearsal)
+    needed = [CONFIG, PROCESSOR, TOKENIZER] + [CHECKPOINT] * (not runtime.dry_run)
     if isinstance(config, FolderCaptioner):
         check_folder(config.folder.path, OWNER, *needed)
         return config.folder.path
-    known = runtime.rehearsal and config.hub_id in BLIP
+    known = runtime.dry_run and config.hub_id in BLIP
     if known and not all(hub_need(config.hub_id, names).here for names in needed):
         return None
     return hub_folder(config.hub_id, needed, runtime, OWNER)
@@ -96,7 +96,7 @@ def load(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> tuple[Any,
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
     folder = folder_of(config, runtime)
     processor = StandIn() if folder is None else _processor(folder, config)
-    if runtime.rehearsal or folder is None:
+    if runtime.dry_run or folder is None:
         return random_model(config, runtime).eval(), processor
     return _trained(folder, config).to(runtime.device).eval(), processor
 

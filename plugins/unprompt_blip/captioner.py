@@ -60,7 +60,7 @@ class Captioner:
     @classmethod
     def parameters(cls, config: HubCaptioner | FolderCaptioner) -> int:
         """How many numbers the model holds, found without its files. Raises as `__init__` does."""
-        dry_run = Runtime(device="meta", offline=True, rehearsal=True)
+        dry_run = Runtime(device="meta", offline=True, dry_run=True)
         model = random_model(config, dry_run)
         return sum(parameter.numel() for parameter in model.parameters())
 

@@ -121,7 +121,7 @@ class Interrogator(Predictor):
 
     def _tables(self) -> dict[str, tuple[str, ...]]:
         """The tables; in a dry run a few phrases of each, our own where others are not here."""
-        if not self.runtime.rehearsal:
+        if not self.runtime.dry_run:
             return read_tables(self.options)
         here = all(need.here for need in table_needs(self.options))
         options = self.options if here else InterrogatorOptions(backbone=self.options.backbone)

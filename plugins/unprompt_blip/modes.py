@@ -211,7 +211,7 @@ class Writer:
         if caption_cosine is not None:
             caption = Evidence(sheet.caption, caption_cosine, KIND)
             pieces = [caption, *pieces[: self._options.evidence - 1]]
-        return tuple(sorted(pieces, key=lambda piece: -piece.weight))
+        return tuple(sorted(pieces, key=lambda piece: -piece.score))
 
     def _texts(self, numbers: Numbers) -> list[str]:
         return [self._phrases.texts[number] for number in numbers]

@@ -20,7 +20,7 @@ from unprompt_knn.options import KnnOptions
 MakeFolder = Callable[..., Path]
 OFFLINE = Runtime(offline=True)
 OPTIONS = {ClipTowers: KnnOptions, VisionTower: L14Options, TimmTower: L16Options}
-DRY_RUN = Runtime(device="meta", offline=True, rehearsal=True)
+DRY_RUN = Runtime(device="meta", offline=True, dry_run=True)
 """Nothing is looked for on disk, so what is left to complain about is the name and the tag."""
 
 

@@ -29,7 +29,9 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def backbone(tower: str) -> FolderBackbone:
-    return FolderBackbone.model_validate({"folder": f"package:unprompt_painter/weights/{tower}"})
+    return FolderBackbone.model_validate(
+        {"folder": f"package:unprompt_painter/checkpoints/{tower}"}
+    )
 
 
 @pytest.mark.skipif(not CPUINFO.is_file(), reason="the system does not say what its processor can")
@@ -102,10 +104,10 @@ ENSEMBLE = """\
 members:
 - plugin: knn-vit-h
   options:
-    backbone: {folder: package:unprompt_painter/weights/clip-a}
+    backbone: {folder: package:unprompt_painter/checkpoints/clip-a}
 - plugin: clip-l14
   options:
-    backbone: {folder: package:unprompt_painter/weights/vision-a}
+    backbone: {folder: package:unprompt_painter/checkpoints/vision-a}
 """
 
 

@@ -109,7 +109,7 @@ def test_an_open_clip_name_with_a_checkpoint(
 def test_the_tag_says_how_images_become_pixels() -> None:
     import torch
 
-    dry_run = Runtime(device="meta", offline=True, rehearsal=True)
+    dry_run = Runtime(device="meta", offline=True, dry_run=True)
     grey = Image.new("RGB", (300, 200), (51, 51, 51))  # 0.2 in every channel
     with torch.device("meta"):  # the architecture only: no checkpoint and no memory
         clip = ClipTowers(
@@ -158,7 +158,7 @@ def test_a_transformers_hub_id(hub: Any, vision_folder: MakeFolder) -> None:
 def test_a_folder_in_an_installed_package() -> None:
     import unprompt_painter
 
-    place = "unprompt_painter/weights/vision-a"
+    place = "unprompt_painter/checkpoints/vision-a"
     folder = Path(unprompt_painter.__file__).parent / "weights" / "vision-a"
     check_vision(read(VisionTower, folder=f"package:{place}"), folder)
 

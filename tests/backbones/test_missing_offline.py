@@ -36,7 +36,7 @@ WANTED: dict[str, tuple[str, str, tuple[str, ...]]] = {
 """Who complains, about which repository, and which of its files."""
 
 FAMILIES = [name for name in WANTED if name != "captioner"]
-SMALL_CLIP = {"backbone": {"folder": "package:unprompt_painter/weights/clip-a"}}
+SMALL_CLIP = {"backbone": {"folder": "package:unprompt_painter/checkpoints/clip-a"}}
 
 PROGRAM = """\
 import json, sys, tempfile

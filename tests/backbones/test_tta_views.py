@@ -24,8 +24,8 @@ from unprompt_knn.options import KnnOptions
 
 Rows = npt.NDArray[np.float32]
 ALL = ["identity", "hflip", {"scale": 1.1}, "five-crop"]
-CLIP = FolderBackbone.model_validate({"folder": "package:unprompt_painter/weights/clip-a"})
-VISION = FolderBackbone.model_validate({"folder": "package:unprompt_painter/weights/vision-a"})
+CLIP = FolderBackbone.model_validate({"folder": "package:unprompt_painter/checkpoints/clip-a"})
+VISION = FolderBackbone.model_validate({"folder": "package:unprompt_painter/checkpoints/vision-a"})
 
 
 def views(*said: Any) -> Any:

@@ -1,4 +1,4 @@
-"""``unprompt check``: what an ensemble needs, and its rehearsal with random weights."""
+"""``unprompt check``: what an ensemble needs, and its dry run with random parameters."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Light(Predictor):
     def predict(self, images):
         fault = self.options.fault
         runtime = self.runtime
-        told = [os.getpid(), os.getppid(), self.learned, list(images.ids), runtime.rehearsal]
+        told = [os.getpid(), os.getppid(), self.learned, list(images.ids), runtime.dry_run]
         told += [runtime.offline, runtime.batch_size, images.open(images.ids[0]).size]
         with open(self.options.log, "a") as file:
             file.write(json.dumps(told) + "\\n")
@@ -158,7 +158,7 @@ def told(tmp_path: Path) -> Callable[[], list[list[object]]]:
 @pytest.fixture
 def small(root: Path, tmp_path: Path) -> Path:
     """An ensemble of two families with the packaged towers, copied to ``towers/``."""
-    weights = root / "plugins" / "unprompt_painter" / "weights"
+    weights = root / "plugins" / "unprompt_painter" / "checkpoints"
     for name in ("clip-a", "vision-a"):
         shutil.copytree(weights / name, tmp_path / "towers" / name)
     path = tmp_path / "small.yaml"
@@ -270,7 +270,10 @@ def test_an_ensemble_without_files(unprompt: Command, light: Callable[..., Path]
         (["none.yaml"], "none.yaml: cannot be read: no such file or directory"),
         (["light.yaml", "--images", "none"], "none: no such file or folder"),
         (["light.yaml", "--device", "cuda:99"], "runtime.device: 'cuda:99' cannot be used"),
-        (["light.yaml", "--batch-size", "0"], "--batch-size: Input should be greater than"),
+        (
+            ["light.yaml", "--batch-size", "0"],
+            "batch_size (--batch-size): Input should be greater than",
+        ),
         (["light.yaml", "--set", "members.lamp-0.weight=-1"], "members.0.weight: should be at"),
     ],
 )
@@ -316,7 +319,7 @@ INTERROGATOR = 'pip install "unprompt[interrogator]"'
 
 
 @pytest.mark.parametrize(
-    ("name", "commands"), [("seed-68th", FETCH), ("strong", FETCH + FETCH_STRONG)]
+    ("name", "commands"), [("kaggle-68th", FETCH), ("strong", FETCH + FETCH_STRONG)]
 )
 @pytest.mark.usefixtures("empty_hub")
 def test_the_full_size_ensembles_name_members_hub_files_and_sizes(
@@ -343,22 +346,22 @@ def test_the_full_size_ensembles_name_members_hub_files_and_sizes(
 
 @pytest.mark.usefixtures("empty_hub")
 def test_the_seeds_private_files_are_looked_for_beside_it(unprompt: Command, root: Path) -> None:
-    done = unprompt("check", root / "ensembles" / "seed-68th.yaml")
+    done = unprompt("check", root / "ensembles" / "kaggle-68th.yaml")
     where = {row[3] for row in rows(done.stdout, "member ") if "seed/" in row[3]}
     names = ("prompts.parquet", "clip-l14.pth", "vit-l16-384.pth")
     assert where == {str(root / "ensembles" / "seed" / name) for name in names}
 
 
-# Rehearsals
+# Dry runs
 
 
-def test_a_rehearsal_is_a_line_a_member_each_in_a_process_of_its_own(
+def test_a_dry_run_is_a_line_a_member_each_in_a_process_of_its_own(
     unprompt: Command, light: Callable[..., Path], told: Callable[[], list[list[object]]]
 ) -> None:
     path = light({"megabytes": 400}, {"seconds": 0.3}, {})
-    done = unprompt("check", path, "--random-weights", "--precision", "float32")
+    done = unprompt("check", path, "--dry-run", "--precision", "float32")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "With random weights, 2 images, float32, batches of 8:" in done.stdout
+    assert "With random parameters, 2 images, float32, batches of 8:" in done.stdout
     lines = done.stdout.splitlines()[-3:]
     found = [re.fullmatch(r"(\S+) +([\d.]+) s +([\d.]+) s +([\d.]+) GiB", line) for line in lines]
     assert all(found), lines
@@ -373,7 +376,7 @@ def test_a_rehearsal_is_a_line_a_member_each_in_a_process_of_its_own(
         assert line[2:] == [2, ["noise-0", "noise-1"], True, True, 8, [512, 512]]
 
 
-def test_a_rehearsal_takes_the_users_images(
+def test_a_dry_run_takes_the_users_images(
     unprompt: Command,
     light: Callable[..., Path],
     told: Callable[[], list[list[object]]],
@@ -383,9 +386,9 @@ def test_a_rehearsal_takes_the_users_images(
     for name in "abc":
         Image.new("RGB", (30, 20), "red").save(tmp_path / "images" / f"{name}.png")
     words = ["--images", tmp_path / "images", "--batch-size", "3"]
-    done = unprompt("check", light({}), "--random-weights", *words)
+    done = unprompt("check", light({}), "--dry-run", *words)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"With random weights, 3 images, \w+, batches of 3:", done.stdout)
+    assert re.search(r"With random parameters, 3 images, \w+, batches of 3:", done.stdout)
     assert told()[0][2:] == [3, ["a", "b", "c"], True, True, 3, [30, 20]]
 
 
@@ -407,7 +410,7 @@ def test_a_failing_member_is_a_line_and_exit_1_and_the_next_one_runs(
     light: Callable[..., Path],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    done = unprompt("check", light({"fault": fault}, {}), "--random-weights")
+    done = unprompt("check", light({"fault": fault}, {}), "--dry-run")
     assert done.returncode == 1
     first, second = done.stdout.splitlines()[-2:]
     assert first.startswith(f"lamp-0  {line}")
@@ -416,16 +419,16 @@ def test_a_failing_member_is_a_line_and_exit_1_and_the_next_one_runs(
     assert traceback == (fault == "bug")  # a bug keeps its traceback
 
 
-def test_a_rehearsal_does_without_missing_files(
+def test_a_dry_run_does_without_missing_files(
     unprompt: Command, light: Callable[..., Path]
 ) -> None:
-    done = unprompt("check", light({"lacks": True}), "--random-weights")
+    done = unprompt("check", light({"lacks": True}), "--dry-run")
     assert "MISSING" in done.stdout
     assert done.returncode == 0
 
 
 @pytest.mark.slow
-def test_packaged_towers_rehearse_without_weights_and_network(small: Path, tmp_path: Path) -> None:
+def test_packaged_towers_dry_run_without_files_and_network(small: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "towers").rglob("*.safetensors"):
         path.unlink()
     guard = tmp_path / "guard"
@@ -436,7 +439,7 @@ def test_packaged_towers_rehearse_without_weights_and_network(small: Path, tmp_p
     environment |= {"PYTHONPATH": str(guard), "NETWORK_LOG": str(log)}
     program = "from unprompt._cli.app import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", program, "check", small, "--random-weights"],
+        [sys.executable, "-c", program, "check", small, "--dry-run"],
         env=environment,
         capture_output=True,
         text=True,
@@ -454,7 +457,7 @@ def test_packaged_towers_rehearse_without_weights_and_network(small: Path, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["seed-68th", "strong"])
+@pytest.mark.parametrize("name", ["kaggle-68th", "strong"])
 def test_looking_for_hub_files_never_touches_the_network(
     name: str, root: Path, tmp_path: Path
 ) -> None:

@@ -350,7 +350,7 @@ def test_an_ensemble_that_has_learned_nothing_says_what_to_do(
     (line,) = mistake("predict", ensemble, images, "-o", "out.csv")
     assert line.startswith("member 'knn-vit-g': the prompt bank is empty: use the ensemble through")
     only = "members=[{plugin: clip-l14, options: {backbone: {folder: FOLDER}}}]".replace(
-        "FOLDER", "'package:unprompt_painter/weights/vision-a'"
+        "FOLDER", "'package:unprompt_painter/checkpoints/vision-a'"
     )
     (line,) = mistake("predict", ensemble, images, "-o", "out.csv", "--set", only)
     assert line == (
@@ -402,7 +402,7 @@ def test_a_broken_weights_folder_is_named_with_its_file(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "weights"
-    shutil.copytree(root / "plugins" / "unprompt_painter" / "weights" / tower, folder)
+    shutil.copytree(root / "plugins" / "unprompt_painter" / "checkpoints" / tower, folder)
     damage(folder / name)
     backbone = f"members.{member}.options.backbone.folder=./weights"
     used = f"members.{member}.weight=1"  # a member of weight 0 is not run

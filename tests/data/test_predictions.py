@@ -107,7 +107,7 @@ def test_jsonl_text(tmp_path: Path) -> None:
     first, second, _ = map(json.loads, path.read_text("utf-8").splitlines())
     assert list(first) == ["image_id", "prompt", "evidence", "embedding"]
     assert (first["prompt"], first["evidence"]) == (None, [])
-    assert second["evidence"][1] == {"text": "ein Hut für", "weight": -0.1, "kind": "nearest"}
+    assert second["evidence"][1] == {"text": "ein Hut für", "score": -0.1, "kind": "nearest"}
     assert "ein Hut für" in path.read_text("utf-8")
 
 
@@ -119,7 +119,7 @@ def test_parquet_columns(tmp_path: Path) -> None:
     assert table["prompt"].to_pylist() == [None, "a cat", None]
     assert table["evidence"].to_pylist()[1][0] == {
         "text": "a cat, with a 'hat'",
-        "weight": 0.75,
+        "score": 0.75,
         "kind": "neighbour",
     }
 

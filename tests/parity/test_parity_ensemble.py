@@ -1,4 +1,4 @@
-"""``seed-68th.yaml`` itself, with small towers, against the 68th-place solution in float64.
+"""``kaggle-68th.yaml`` itself, with small towers, against the 68th-place solution in float64.
 
 The shipped file is used as it is but for the names of towers, captioner and tables; members, bank,
 head, views, text, blend and submission are then computed a second time, from the formulas of plugins/kaggle-68th.md, with the
@@ -64,7 +64,7 @@ def least_cosine(found: npt.ArrayLike, wanted: Rows) -> float:
     return float((normalised(rows) * normalised(wanted)).sum(axis=1).min())
 
 
-# The solution at toy size: what stands in ensembles/seed/ and on the hub
+# The solution at toy size: what stands in ensembles/kaggle-68th/ and on the hub
 
 
 def example_images() -> dict[str, Image.Image]:
@@ -76,7 +76,7 @@ def example_images() -> dict[str, Image.Image]:
 
 
 def save_clip(folder: Path) -> Path:
-    """A CLIP with the solution's text side (77 tokens, OpenAI's tokenizer) and random weights."""
+    """A CLIP with the solution's text side (77 tokens, OpenAI's tokenizer) and random parameters."""
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -98,7 +98,7 @@ def save_clip(folder: Path) -> Path:
 
 
 def save_blip(folder: Path) -> Path:
-    """A BLIP of the shipped configuration's shape, shrunk, whose random weights see the image."""
+    """A BLIP of the shipped configuration's shape, shrunk, whose random parameters see the image."""
     import torch
     from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor
 
@@ -158,13 +158,13 @@ def save_hub(folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Solution:
-    """A folder with ``seed-68th.yaml``, its ``seed/`` files, small towers and images."""
+    """A folder with ``kaggle-68th.yaml``, its ``seed/`` files, small towers and images."""
 
     folder: Path
 
     @property
     def yaml(self) -> Path:
-        return self.folder / "seed-68th.yaml"
+        return self.folder / "kaggle-68th.yaml"
 
     @cached_property
     def ensemble(self) -> Ensemble:
@@ -183,7 +183,7 @@ def solution(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[S
     save_vision_state(folder / "seed" / "clip-l14.pth")
     save_timm_state(folder / "seed" / "vit-l16-384.pth")
     save_hub(folder / "hub")
-    said = yaml.safe_load((root / "ensembles" / "seed-68th.yaml").read_text())
+    said = yaml.safe_load((root / "ensembles" / "kaggle-68th.yaml").read_text())
     options = {member["plugin"]: member["options"] for member in said["members"]}
     options["knn-vit-g"]["backbone"] = {"folder": str(save_clip(folder / "clip"))}
     options["knn-vit-h"]["backbone"] = {"folder": str(WEIGHTS / "clip-a")}
@@ -193,7 +193,7 @@ def solution(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[S
     blip = save_blip(folder / "blip")
     options["clip-blip"]["captioner"] = {"folder": str(blip), "max_tokens": 2}
     options["clip-blip"]["tables"] = "unprompt"
-    (folder / "seed-68th.yaml").write_text(yaml.safe_dump(said))
+    (folder / "kaggle-68th.yaml").write_text(yaml.safe_dump(said))
     (folder / "images").mkdir()
     for name, image in example_images().items():
         image.save(folder / "images" / f"{name}.png")

@@ -1,4 +1,4 @@
-"""Towers with random weights in the shape of those that ship."""
+"""Towers with random parameters in the shape of those that ship."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _MAKERS = {"clip-b": _clip, "vision-b": _timm, "blip-a": _blip}
 
 @pytest.fixture(scope="session")
 def random_tower(tmp_path_factory: pytest.TempPathFactory) -> RandomTower:
-    """``random_tower(name)``: the shipped configuration of a tower with random weights."""
+    """``random_tower(name)``: the shipped configuration of a tower with random parameters."""
     made: dict[str, Path] = {}
 
     def make(name: str) -> Path:

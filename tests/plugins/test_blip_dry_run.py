@@ -10,7 +10,7 @@ from unprompt.testing import example_images
 from unprompt_blip.captioner import Captioner
 from unprompt_blip.sources import HubCaptioner
 
-DRY_RUN = Runtime(offline=True, rehearsal=True)
+DRY_RUN = Runtime(offline=True, dry_run=True)
 
 
 @pytest.mark.parametrize(("name", "millions"), [("blip-base", 224), ("blip-large", 446)])

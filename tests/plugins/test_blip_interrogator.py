@@ -1,4 +1,4 @@
-"""The interrogator end to end, with a small BLIP and a small CLIP of random weights."""
+"""The interrogator end to end, with a small BLIP and a small CLIP of random parameters."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[DEC]"]
 
 
 def save_clip(folder: Path) -> Path:
-    """A CLIP of a few thousand random weights, as an open_clip folder."""
+    """A CLIP of a few thousand random parameters, as an open_clip folder."""
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -73,7 +73,7 @@ def save_clip(folder: Path) -> Path:
 
 
 def save_blip(folder: Path) -> Path:
-    """A BLIP that writes a few words, chosen by random weights, as transformers keeps it."""
+    """A BLIP that writes a few words, chosen by random parameters, as transformers keeps it."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import (
@@ -257,7 +257,7 @@ def test_a_chat_model_captions_too(tmp_path: Path) -> None:
 
 
 def save_chat(folder: Path) -> None:
-    """A LLaVA of random weights."""
+    """A LLaVA of random parameters."""
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import (
@@ -422,7 +422,7 @@ def test_a_dry_run_needs_no_checkpoint(clip: Path, blip: Path, tmp_path: Path) -
     (tmp_path / "clip" / "open_clip_model.safetensors").unlink()
     (tmp_path / "blip" / "model.safetensors").unlink()
     said = options(tmp_path / "clip", captioner={"folder": str(tmp_path / "blip")})
-    runtime = Runtime(offline=True, rehearsal=True, text_encoder=HashedWords())
+    runtime = Runtime(offline=True, dry_run=True, text_encoder=HashedWords())
     assert texts_of_dry_run(said, runtime, tmp_path / "artifact", ("large", "grey")) == 2
 
 

@@ -1,4 +1,4 @@
-"""Ranking phrases and writing texts, with small CLIPs of random weights and three tokenizers."""
+"""Ranking phrases and writing texts, with small CLIPs of random parameters and three tokenizers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def save_tokenizer(folder: Path, *, seamless: bool) -> int:
 
 
 def save_clip(folder: Path, tokenizer: str, *, seed: int = 0, context: int = 77) -> FolderBackbone:
-    """A CLIP of a few thousand random weights, as an open_clip folder."""
+    """A CLIP of a few thousand random parameters, as an open_clip folder."""
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -377,10 +377,10 @@ def test_evidence_is_cosines_best_first(
     for image, one in zip(images, write(simple, phrases, images, evidence=7), strict=True):
         assert len(one.evidence) == 7
         assert {piece.kind for piece in one.evidence} == {"phrase"}
-        weights = [piece.weight for piece in one.evidence]
-        assert weights == sorted(weights, reverse=True)
+        scores = [piece.score for piece in one.evidence]
+        assert scores == sorted(scores, reverse=True)
         true = simple.texts([piece.text for piece in one.evidence]) @ image
-        np.testing.assert_allclose(weights, true, atol=1e-5)
+        np.testing.assert_allclose(scores, true, atol=1e-5)
 
 
 def test_text_is_cut_at_the_limit_between_phrases(towers: ClipTowers) -> None:

@@ -1,6 +1,6 @@
 """The contract that every family keeps, as YAML builds it, with small towers.
 
-Trained ones where a family has them, and otherwise random weights in the shape of those that ship.
+Trained ones where a family has them, and otherwise random parameters in the shape of those that ship.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def assert_evidence_is_shares(batch: Batch) -> None:
     for pieces in batch.evidence:
         assert len(pieces) == 5
         assert {piece.kind for piece in pieces} == {"neighbour"}
-        assert 0 < sum(piece.weight for piece in pieces) <= 1
+        assert 0 < sum(piece.score for piece in pieces) <= 1
         assert all(" wall number " in piece.text for piece in pieces)
 
 
@@ -73,7 +73,7 @@ def assert_evidence_is_nearest(batch: Batch) -> None:
         assert batch.prompts[i] == pieces[0].text
         assert {piece.kind for piece in pieces} == {"nearest"}
         wanted = encoder.encode([piece.text for piece in pieces]) @ batch.embeddings.rows[i]
-        np.testing.assert_allclose([piece.weight for piece in pieces], wanted, atol=1e-5)
+        np.testing.assert_allclose([piece.score for piece in pieces], wanted, atol=1e-5)
 
 
 class TestKnnVitG(PredictorContract):

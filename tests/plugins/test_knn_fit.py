@@ -17,7 +17,7 @@ from unprompt_knn.knn import Knn
 from unprompt_knn.vit_h import VitHOptions
 from unprompt_painter.painter import Painter, PainterOptions
 
-CLIP_A = {"folder": "package:unprompt_painter/weights/clip-a"}
+CLIP_A = {"folder": "package:unprompt_painter/checkpoints/clip-a"}
 
 
 def problem(sharp: float) -> tuple[PromptBank, FloatArray, FloatArray]:

@@ -13,7 +13,7 @@ from unprompt._registry.plugins import Registry
 from unprompt.train.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
-WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "weights"
+WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "checkpoints"
 FOLDERS = sorted(path for path in WEIGHTS.iterdir() if path.is_dir())
 RECIPES = sorted((ROOT / "experiments" / "train").glob("*.yaml"))
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))

@@ -12,7 +12,7 @@ from unprompt.contracts import Runtime
 from unprompt.errors import DataError, MissingFileError
 from unprompt.towers import ClipTowers, FolderBackbone, VisionTower
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "weights"
+WEIGHTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "checkpoints"
 
 
 def copied(tower: str, folder: Path) -> FolderBackbone:

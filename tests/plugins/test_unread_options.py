@@ -299,7 +299,7 @@ ensemble:
   members:
     - plugin: knn-vit-h
       options:
-        backbone: {folder: package:unprompt_painter/weights/clip-a}
+        backbone: {folder: package:unprompt_painter/checkpoints/clip-a}
         kernel: KERNEL
 search: {trials: 12, seed: 0, space: {knn-vit-h: SPACE}}
 score: {wordings: 2, bootstrap: 100}

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from unprompt._cli.report import report_command
+from unprompt._cli.commands import report
 from unprompt._report.build import build_report
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_with_folds_no_image_is_counted_twice(make_run: MakeRun, read_page: Read
 
 
 def test_members_that_are_dropped(make_run: MakeRun, read_page: ReadPage) -> None:
-    page = read_page(make_run(noise={2: 5.0}, prune=True))
+    page = read_page(make_run(noise={2: 5.0}, drop_members=True))
     assert "Dropped because leaving them out did not hurt: member-2." in page.text
     dash = "\N{EN DASH}"
     assert page.table("Weights")["member-2"] == ["0.000", dash, dash, "not used"]
@@ -102,7 +102,7 @@ def test_an_image_that_is_not_there(make_run: MakeRun, read_page: ReadPage) -> N
 
 def test_the_command_prints_the_path(make_run: MakeRun) -> None:
     app = typer.Typer()
-    app.command()(report_command)
+    app.command()(report)
     folder = make_run()
     (folder / "report.html").unlink()
     done = CliRunner().invoke(app, [str(folder)])

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from unprompt import DataError, Embeddings, cosine, unit
-from unprompt._cli.compare import compare_command
+from unprompt._cli import commands
 from unprompt._config.models import ScoreConfig
 from unprompt._pipeline.evaluation import Evaluation
 from unprompt._pipeline.timings import hardware, versions
@@ -187,7 +187,7 @@ def test_three_runs_as_a_table(
         name: values + np.where(np.arange(N) % 4 < 2, 1e-4, -1e-4) for name, values in same.items()
     }
     third = write_run(tmp_path / "third", shaken)
-    compare_command([second, first, third, write_run(tmp_path / "fourth", same)], as_json=False)
+    commands.compare([second, first, third, write_run(tmp_path / "fourth", same)], as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "120 test images in 60 groups, the same in all runs"
     assert lines[2].split() == ["test", "minus", "first", "95", "%", "interval"]
@@ -198,14 +198,14 @@ def test_three_runs_as_a_table(
     assert lines[5].endswith("]  worse")
     assert lines[6].endswith("]  worse")
     assert len(lines) == 11
-    compare_command([first, third, second], as_json=False)
+    commands.compare([first, third, second], as_json=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[5].endswith("]  no clear difference")
     assert lines[7].endswith("]  better")
 
 
 def test_json_says_the_same(first: Path, second: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    compare_command([first, second], as_json=True)
+    commands.compare([first, second], as_json=True)
     said = json.loads(capsys.readouterr().out)
     found = compare([first, second])
     versus = found.runs[1].ensemble.minus_first
@@ -232,7 +232,7 @@ def test_few_groups_are_too_few_to_tell(tmp_path: Path, capsys: pytest.CaptureFi
         write_run(tmp_path / str(i), cosines(i, (noise, 1.4), (1, 1)), groups=few)
         for i, noise in enumerate((1.0, 0.5))
     ]
-    compare_command(runs, as_json=False)
+    commands.compare(runs, as_json=False)
     out = capsys.readouterr().out.splitlines()
     assert out[5].endswith("]  3 groups are too few to tell")
 

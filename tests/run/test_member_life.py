@@ -58,7 +58,7 @@ def test_variants_are_predicted_in_the_same_life(loads: Counter[str], tmp_path: 
         "  members:\n"
         "  - plugin: knn-vit-h\n"
         "    options:\n"
-        "      backbone: {folder: package:unprompt_painter/weights/clip-a}\n"
+        "      backbone: {folder: package:unprompt_painter/checkpoints/clip-a}\n"
         "      neighbours: 20\n"
         "search: {trials: 3, space: {knn-vit-h: {neighbours: [20]}}}\n"
     )

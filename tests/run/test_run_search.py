@@ -30,10 +30,10 @@ ensemble:
   members:
     - plugin: knn-vit-h
       options:
-        backbone: {folder: package:unprompt_painter/weights/clip-a}
+        backbone: {folder: package:unprompt_painter/checkpoints/clip-a}
         neighbours: 20
     - plugin: clip-l14
-      options: {backbone: {folder: package:unprompt_painter/weights/vision-a}}
+      options: {backbone: {folder: package:unprompt_painter/checkpoints/vision-a}}
 search: {trials: 12, SEARCH}
 score: {wordings: 2, bootstrap: 100}
 """
@@ -256,12 +256,14 @@ def test_ablations_are_scored_beside_the_blend(unprompt: Command, tmp_path: Path
         assert entry["versus"]["score"] == pytest.approx(entry["score"] - blend)
 
 
-def test_prune_leaves_out_a_member_that_does_not_help(unprompt: Command, tmp_path: Path) -> None:
+def test_drop_members_leaves_out_a_member_that_does_not_help(
+    unprompt: Command, tmp_path: Path
+) -> None:
     path = write(tmp_path)
     copy = "    - {plugin: clip-l14, name: twin, options: {backbone: {folder: "
     text = path.read_text().replace("search:", f"{copy}{TWIN}}}}}}}\nsearch:")
     path.write_text(text)
-    folder = run(unprompt, path, "--prune")
+    folder = run(unprompt, path, "--drop-members")
     scores = scores_of(folder)
     members = yaml.safe_load((folder / "ensemble.yaml").read_text())["members"]
     dropped = scores["search"]["dropped"]
@@ -271,7 +273,7 @@ def test_prune_leaves_out_a_member_that_does_not_help(unprompt: Command, tmp_pat
     ]
 
 
-TWIN = "package:unprompt_painter/weights/vision-a"
+TWIN = "package:unprompt_painter/checkpoints/vision-a"
 
 
 def test_search_alone_fills_a_study_that_a_run_then_reads(

@@ -89,7 +89,7 @@ data: {plugin: painter, options: {seed: 9, images: 60, size: 32}}
 ensemble:
   members:
   - plugin: knn-vit-h
-    options: {backbone: {folder: package:unprompt_painter/weights/clip-a}}
+    options: {backbone: {folder: package:unprompt_painter/checkpoints/clip-a}}
   - plugin: grey
 search: {trials: 6}
 score: {wordings: 2, bootstrap: 100}
@@ -195,7 +195,7 @@ def test_an_observer_is_told_without_being_a_member(
     text = SOLO.replace("solo", "watched") + "observers: [grey]\n"
     path = write(tmp_path / "watched.yaml", text)
     only = "ensemble.members=[{plugin: knn-vit-h, options: {backbone: {folder: 'FOLDER'}}}]"
-    member = only.replace("FOLDER", "package:unprompt_painter/weights/clip-a")
+    member = only.replace("FOLDER", "package:unprompt_painter/checkpoints/clip-a")
     done = unprompt("run", path, "--set", member)
     assert done.returncode == 0, done.stderr
     assert [event[2] for event in events(log)] == ["started", "predicted", "predicted", "finished"]

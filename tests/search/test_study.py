@@ -77,7 +77,7 @@ def test_the_blend_is_the_polished_best_trial(tmp_path: Path) -> None:
 
 def test_the_summary_is_the_search_block_of_the_scores(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/s.db"
-    block = run(tmp_path, storage=storage, prune=True).summary.model_dump(mode="json")
+    block = run(tmp_path, storage=storage, drop_members=True).summary.model_dump(mode="json")
     keys = [
         "trials",
         "best_trial",
@@ -241,7 +241,7 @@ def test_a_study_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_dropping_drops_the_member_that_knows_nothing(tmp_path: Path) -> None:
-    result = run(tmp_path, trials=40, prune=True)
+    result = run(tmp_path, trials=40, drop_members=True)
     assert result.summary.dropped == ("noise",)
     assert result.weights[2] == 0
 

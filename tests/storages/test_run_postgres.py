@@ -21,7 +21,7 @@ ensemble:
   name: single
   members:
     - plugin: clip-l14
-      options: {backbone: {folder: package:unprompt_painter/weights/vision-a}}
+      options: {backbone: {folder: package:unprompt_painter/checkpoints/vision-a}}
 search: {trials: 3, study: passed-on}
 score: {wordings: 2, bootstrap: 100}
 """

@@ -15,7 +15,7 @@ from unprompt.train.loop import TrainingResult
 from unprompt.train.recipe import RegressionConfig, load_recipe
 
 ROOT = Path(__file__).parents[2]
-WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "weights"
+WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "checkpoints"
 TOY = (
     "data.options.images=80",
     "data.options.size=32",
@@ -95,7 +95,7 @@ def _tower(name: str, folder: Path, *, embed_dim: int = 384) -> Path:
 
 
 def _teacher(folder: Path, *, embed_dim: int = 384) -> Path:
-    """A small CLIP with random weights."""
+    """A small CLIP with random parameters."""
     import open_clip
 
     from unprompt.train.objective import save_half
@@ -116,7 +116,7 @@ def toy_tower(tmp_path: Path) -> Callable[[str], Path]:
 
 @pytest.fixture
 def toy_teacher(tmp_path: Path) -> Callable[[int], Path]:
-    """``toy_teacher(embed_dim)``: a folder with a small CLIP of random weights."""
+    """``toy_teacher(embed_dim)``: a folder with a small CLIP of random parameters."""
     return lambda embed_dim: _teacher(tmp_path / f"teacher-{embed_dim}", embed_dim=embed_dim)
 
 

@@ -1,4 +1,4 @@
-"""``unprompt``: arguments only; each command imports what it needs when it runs."""
+"""``unprompt``: every command with its arguments; each imports what it needs when it runs."""
 
 from __future__ import annotations
 
@@ -7,19 +7,9 @@ from typing import Annotated
 
 import typer
 
+from unprompt._cli import commands
 from unprompt._cli.console import guarded
-from unprompt._cli.options import (
-    AsJson,
-    BatchSize,
-    Device,
-    Ensemble,
-    Experiment,
-    Offline,
-    Overrides,
-    Precision,
-    Prune,
-    Quiet,
-)
+from unprompt._cli.options import AsJson, BatchSize, Device, Ensemble, Overrides, Precision
 
 app = typer.Typer(
     name="unprompt",
@@ -34,71 +24,10 @@ config_app = typer.Typer(
 )
 app.add_typer(config_app, name="config")
 
-
-@app.command()
-def run(
-    experiment: Experiment,
-    overrides: Overrides = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="The run's folder. Default: runs/NAME/RUN-ID beside the YAML file."),
-    ] = None,
-    prune: Prune = False,
-    offline: Offline = False,
-    quiet: Quiet = False,
-) -> None:
-    """Run an experiment: train members, search weights, report scores on the test split."""
-    from unprompt._cli.run import run_command
-
-    overrides = [*(overrides or []), *(["search.prune=true"] if prune else [])]
-    run_command(experiment, overrides, output, offline=offline, quiet=quiet)
-
-
-@app.command()
-def search(
-    experiment: Experiment,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes on this machine. Default: search.workers.")
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(help="Where the study lives. Default: search.storage, or a file in runs/."),
-    ] = None,
-    overrides: Overrides = None,
-    prune: Prune = False,
-    offline: Offline = False,
-    quiet: Quiet = False,
-) -> None:
-    """Fill an experiment's study; the same command elsewhere on the same storage joins in."""
-    from unprompt._cli.search import search_command
-
-    said = [*(overrides or []), *(["search.prune=true"] if prune else [])]
-    said += [] if workers is None else [f"search.workers={workers}"]
-    if storage is not None:  # a path on the command line starts where the command is given
-        place = storage if "://" in storage else str(Path(storage).expanduser().absolute())
-        said.append(f"search.storage={place}")
-    search_command(experiment, said, offline=offline, quiet=quiet)
-
-
-@app.command()
-def report(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
-) -> None:
-    """Rebuild a run's report.html."""
-    from unprompt._cli.report import report_command
-
-    report_command(run)
-
-
-@app.command()
-def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Two or more runs' folders.")],
-    as_json: AsJson = False,
-) -> None:
-    """Paired differences between runs on the same test images."""
-    from unprompt._cli.compare import compare_command
-
-    compare_command(runs, as_json=as_json)
+app.command()(commands.run)
+app.command()(commands.search)
+app.command()(commands.report)
+app.command()(commands.compare)
 
 
 @app.command()
@@ -116,41 +45,7 @@ def dashboard(
     dashboard_command(where, port=port, host=host, artifacts=artifacts)
 
 
-@app.command()
-def predict(
-    ensemble: Ensemble,
-    images: Annotated[list[str], typer.Argument(help="Images, folders or globs.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
-    format: Annotated[
-        str | None,
-        typer.Option(help="kaggle, jsonl, parquet or npy. Default: by the output's suffix."),
-    ] = None,
-    skip_unreadable: Annotated[
-        bool,
-        typer.Option("--skip-unreadable", help="Leave out images that cannot be read."),
-    ] = False,
-    device: Device = "cpu",
-    precision: Precision = "float32",
-    batch_size: BatchSize = 64,
-    overrides: Overrides = None,
-    offline: Offline = False,
-    quiet: Quiet = False,
-) -> None:
-    """Predict the prompts' embeddings (and readable prompts) of images."""
-    from unprompt._cli.predict import predict_command
-    from unprompt._cli.setup import runtime_config
-
-    predict_command(
-        ensemble,
-        images,
-        output,
-        format,
-        skip_unreadable=skip_unreadable,
-        runtime=runtime_config(device, precision, batch_size),
-        overrides=overrides or [],
-        offline=offline,
-        quiet=quiet,
-    )
+app.command()(commands.predict)
 
 
 @app.command()
@@ -158,13 +53,13 @@ def check(
     ensemble: Ensemble,
     images: Annotated[
         list[str] | None,
-        typer.Option(help="Images for the rehearsal: a file, folder or glob; repeatable."),
+        typer.Option(help="Images for the dry run: a file, folder or glob; repeatable."),
     ] = None,
-    random_weights: Annotated[
+    dry_run: Annotated[
         bool,
         typer.Option(
-            "--random-weights",
-            help="Rehearse: build every tower at full size with random weights and run images.",
+            "--dry-run",
+            help="Build every tower at full size with random parameters and predict images.",
         ),
     ] = False,
     device: Device = "cpu",
@@ -172,29 +67,20 @@ def check(
     batch_size: BatchSize = 8,
     overrides: Overrides = None,
 ) -> None:
-    """Say what an ensemble needs: files, sizes and, in a rehearsal, time and memory."""
+    """Say what an ensemble needs: files, sizes and, in a dry run, time and memory."""
+    from unprompt._api import runtime_config
     from unprompt._cli.check import check_command
-    from unprompt._cli.setup import runtime_config
 
     check_command(
         ensemble,
         images=images or [],
-        random_weights=random_weights,
+        dry_run=dry_run,
         config=runtime_config(device, precision, batch_size),
         overrides=overrides or [],
     )
 
 
-@app.command()
-def score(
-    predictions: Annotated[Path, typer.Argument(help="csv (Kaggle), jsonl, parquet or npy.")],
-    prompts: Annotated[Path, typer.Argument(help="A table of image ids and true prompts.")],
-    quiet: Quiet = False,
-) -> None:
-    """Mean cosine of predictions with the true prompts, joined by image id."""
-    from unprompt._cli.score import score_command
-
-    score_command(predictions, prompts, quiet=quiet)
+app.command()(commands.score)
 
 
 @app.command()

@@ -27,7 +27,7 @@ def check_command(
     path: Path,
     *,
     images: Sequence[str],
-    random_weights: bool,
+    dry_run: bool,
     config: RuntimeConfig,
     overrides: Sequence[str],
 ) -> None:
@@ -40,7 +40,7 @@ def check_command(
     required = {member.name: requirements(member, registry, runtime) for member in ensemble.members}
     typer.echo(_files(required))
     typer.echo(f"\n{_sizes(required)}")
-    if random_weights:
+    if dry_run:
         failed = _dry_run(ensemble, inputs, runtime)
     else:
         failed = any(

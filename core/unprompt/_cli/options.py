@@ -14,9 +14,9 @@ Overrides = Annotated[
     typer.Option("--set", metavar="A.B=C", help="Override a value of the YAML; repeatable."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
-Prune = Annotated[
+DropMembers = Annotated[
     bool,
-    typer.Option("--prune", help="Drop members whose removal does not hurt on the holdout."),
+    typer.Option("--drop-members", help="Drop members whose removal does not hurt on the holdout."),
 ]
 Device = Annotated[str, typer.Option(help="A torch device, such as cpu or cuda:0.")]
 Precision = Annotated[str, typer.Option(help="float32, bfloat16, or auto.")]

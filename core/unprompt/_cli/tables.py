@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from unprompt._runs.compare import Comparison, Standing
 from unprompt._runs.scores import MemberScore, Scores, SplitSize
 from unprompt._scoring.estimate import Estimate, Verdict, verdict
 from unprompt._search.summary import SearchSummary
@@ -56,7 +57,7 @@ def scores_table(scores: Scores) -> str:
     return "\n".join(lines)
 
 
-def search_lines(summary: SearchSummary, weights: Mapping[str, float]) -> str:
+def search_table(summary: SearchSummary, weights: Mapping[str, float]) -> str:
     """What a search found: the study, and weights to copy into an ensemble."""
     rows = [[name, f"{weight:.6f}"] for name, weight in weights.items()]
     lines = [
@@ -71,12 +72,24 @@ def search_lines(summary: SearchSummary, weights: Mapping[str, float]) -> str:
     return "\n".join(lines)
 
 
-def interval(ends: tuple[float, float], style: str) -> str:
+def comparison_table(comparison: Comparison) -> str:
+    """Two lines a run: its blend, and its best member."""
+    rows: list[list[str]] = []
+    for line in comparison.runs:
+        rows.append([line.run, "ensemble", *_cells(line.ensemble, comparison.groups)])
+        best = f"best member: {line.best_member.name}"
+        rows.append(["", best, *_cells(line.best_member, comparison.groups)])
+    header = ["", "", "test", "minus first", "95 % interval", ""]
+    sizes = f"{comparison.images} test images in {comparison.groups} groups, the same in all runs"
+    return f"{sizes}\n\n{text_table(header, rows)}"
+
+
+def _interval(ends: tuple[float, float], style: str) -> str:
     """``[0.7650, 0.7774]``, each end in the format ``style``."""
     return f"[{ends[0]:{style}}, {ends[1]:{style}}]"
 
 
-def verdict_words(verdict: Verdict, groups: int) -> str:
+def _verdict_words(verdict: Verdict, groups: int) -> str:
     """A verdict with the number of groups where they are too few."""
     return f"{groups} groups are too few to tell" if verdict is Verdict.TOO_FEW else verdict
 
@@ -95,7 +108,7 @@ def _contributions(scores: Scores) -> list[str]:
     for name, contribution in scores.leave_one_out.items():
         loss = contribution.test.negated()
         flag = "does not hurt on the holdout" if contribution.flagged else ""
-        rows.append([f"without {name}", f"{loss.score:+.4f}", interval(loss.ci95, "+.4f"), flag])
+        rows.append([f"without {name}", f"{loss.score:+.4f}", _interval(loss.ci95, "+.4f"), flag])
     lines = ["", text_table(["", "test", "95 % interval", ""], rows), ""] if rows else []
     if scores.search.dropped:
         lines.append(f"dropped: {', '.join(scores.search.dropped)}")
@@ -104,18 +117,26 @@ def _contributions(scores: Scores) -> list[str]:
 
 def _row(label: str, weight: str, holdout: MemberScore, test: MemberScore) -> list[str]:
     gap = test.gap_closed
-    shown = f"{gap.score:.1%} {interval(gap.ci95, '.1%')}" if gap else ""
+    shown = f"{gap.score:.1%} {_interval(gap.ci95, '.1%')}" if gap else ""
     means = [f"{holdout.score:.4f}", f"{test.score:.4f}"]
-    return [label, weight, *means, interval(test.ci95, ".4f"), shown]
+    return [label, weight, *means, _interval(test.ci95, ".4f"), shown]
 
 
 def _limit(scores: Scores, name: Literal["floor", "oracle"]) -> list[str]:
     holdout, test = scores.holdout.limit(name), scores.test.limit(name)
     assert holdout and test  # a dataset knows the oracle of all splits or of none
-    interval_shown = interval(test.ci95, ".4f")
+    interval_shown = _interval(test.ci95, ".4f")
     return [name, "", f"{holdout.score:.4f}", f"{test.score:.4f}", interval_shown, ""]
 
 
 def _difference(label: str, difference: Estimate, groups: int) -> str:
-    words = verdict_words(verdict(difference, groups), groups)
-    return f"{label}: {difference.score:+.4f} {interval(difference.ci95, '+.4f')}: {words}"
+    words = _verdict_words(verdict(difference, groups), groups)
+    return f"{label}: {difference.score:+.4f} {_interval(difference.ci95, '+.4f')}: {words}"
+
+
+def _cells(standing: Standing, groups: int) -> list[str]:
+    mean, difference = f"{standing.score:.4f}", standing.minus_first
+    if difference is None:
+        return [mean, "", "", ""]
+    words = _verdict_words(difference.verdict, groups)
+    return [mean, f"{difference.score:+.4f}", _interval(difference.ci95, "+.4f"), words]

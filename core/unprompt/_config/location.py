@@ -29,7 +29,7 @@ class PlacedText(str):
 class Location:
     """Where something lies on disk.
 
-    In YAML it is a string: ``package:unprompt_painter/weights/clip-a`` names a file inside an
+    In YAML it is a string: ``package:unprompt_painter/checkpoints/clip-a`` names a file inside an
     installed package, anything else is a path, relative to the folder of the YAML file that
     says it (pydantic context key ``folder``; without it, to the working directory).
 

@@ -81,7 +81,7 @@ class SearchConfig(Model):
         "together, made by members that were fitted on the other folds; whole groups are dealt "
         "to folds. 0: on the holdout.",
     )
-    prune: bool = Field(
+    drop_members: bool = Field(
         default=False, description="Drop members whose removal does not hurt on the holdout."
     )
     ablations: list[Ablation] = Field(

@@ -108,7 +108,7 @@ def dry_run(member: Member, text_encoder: Part, images: Images, runtime: Runtime
     """
     context = multiprocessing.get_context("spawn")  # a fork would share memory and threads
     ours, theirs = context.Pipe(duplex=False)
-    job = (member, text_encoder, images, replace(runtime, rehearsal=True, offline=True))
+    job = (member, text_encoder, images, replace(runtime, dry_run=True, offline=True))
     child = context.Process(target=_child, args=(theirs, *job))
     child.start()
     theirs.close()

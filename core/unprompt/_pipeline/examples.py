@@ -96,7 +96,7 @@ def _example(outcome: Outcome, i: int, kind: Literal["best", "worst"], image: st
 
 
 def _reason(piece: Evidence) -> ExampleEvidence:
-    return ExampleEvidence(text=piece.text, score=piece.weight, kind=piece.kind)
+    return ExampleEvidence(text=piece.text, score=piece.score, kind=piece.kind)
 
 
 def _thumbnail(images: Images, image_id: str) -> Image.Image:

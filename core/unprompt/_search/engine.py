@@ -102,7 +102,7 @@ def _result(study: optuna.Study, problem: Problem, bootstrap: Bootstrap) -> Sear
     searched = point.weights if bounds else _scaled(point.weights)
     polished = polish(objective, searched, bounds=bounds)
     weights, dropped = polished.weights, tuple[str, ...]()
-    if config.prune:
+    if config.drop_members:
         members = WeightedMembers(problem.members, weights, bounds)
         weights, dropped = drop_members(members, ScoredSplit(objective, bootstrap))
     summary = SearchSummary(

@@ -65,4 +65,4 @@ class BankConfig(Model):
 
     def _does_without(self, runtime: Runtime) -> bool:
         """Whether this is a dry run, and the table is not here."""
-        return runtime.rehearsal and not all(need.here for need in self.needs())
+        return runtime.dry_run and not all(need.here for need in self.needs())

@@ -21,14 +21,14 @@ class Evidence:
 
     Attributes:
         text: A prompt or a phrase.
-        weight: How much it counts, in the unit that `kind` says.
+        score: How much it counts, in the unit that `kind` says.
         kind: ``neighbour`` (share of the weighted sum, 0..1), ``nearest`` (cosine between the
             text and the prediction, -1..1) or ``phrase`` (cosine between text and image);
             plugins may add words of their own.
     """
 
     text: str
-    weight: float
+    score: float
     kind: str
 
 
@@ -71,7 +71,7 @@ class Predictor(ABC):
         self.runtime = runtime
 
     def identity(self) -> Mapping[str, Json]:
-        """Hashes of what the options only name, such as weights; part of every cache key.
+        """Hashes of what the options only name, such as checkpoints; part of every cache key.
 
         Called before `prepare` and cheap next to it. Raises MissingFileError naming a file
         that is not there.
@@ -83,7 +83,7 @@ class Predictor(ABC):
         return ()
 
     def towers(self) -> Mapping[str, int]:
-        """Each tower's name and number of parameters, found without loading weights.
+        """Each tower's name and number of parameters, found without loading them.
 
         Raises MissingFileError where even the architecture is in a file that is not here.
         """

@@ -70,7 +70,7 @@ class Runtime:
         batch_size: Images or texts in one forward pass.
         workers: Threads that open and preprocess images while the tower runs.
         offline: Never touch the network, even where a library could download.
-        rehearsal: Build towers at their full architecture with random weights, and do without
+        dry_run: Build towers at their full architecture with random parameters, and do without
             files that are not here: for ``unprompt check``. Predictions then mean nothing.
         text_encoder: The target space, for families that predict by writing text.
         progress: Shows progress; see `Progress`.
@@ -81,6 +81,6 @@ class Runtime:
     batch_size: int = 64
     workers: int = 2
     offline: bool = False
-    rehearsal: bool = False
+    dry_run: bool = False
     text_encoder: TextEncoder | None = None
     progress: Progress = silent

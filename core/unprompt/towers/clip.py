@@ -51,7 +51,7 @@ class ClipTowers:
                 self._model, self._preprocess = _build(resolved, runtime)
                 self._tokenizer: Any = open_clip.get_tokenizer(resolved.name)
             except Exception:
-                if not runtime.rehearsal:
+                if not runtime.dry_run:
                     check_checkpoint(resolved, owner)  # a damaged file can end in any error
                 raise
         if config.preprocess is not None:
@@ -75,7 +75,7 @@ class ClipTowers:
         """How many numbers both towers hold, found without their files. Raises as `__init__` does."""
         import torch
 
-        dry_run = Runtime(device="meta", offline=True, rehearsal=True)
+        dry_run = Runtime(device="meta", offline=True, dry_run=True)
         with torch.device("meta"):
             model, _ = _build(resolve(config, dry_run, owner), dry_run)
         return sum(parameter.numel() for parameter in model.parameters())
@@ -131,7 +131,7 @@ def _build(resolved: Resolved, runtime: Runtime) -> tuple[Any, Any]:
     model = open_clip.create_model(
         resolved.name,
         pretrained=None if resolved.checkpoint is None else str(resolved.checkpoint),
-        load_weights=not runtime.rehearsal,
+        load_weights=not runtime.dry_run,
         device=runtime.device,
         weights_only=True,
         force_preprocess_cfg=resolved.preprocess,

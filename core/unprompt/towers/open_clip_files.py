@@ -72,7 +72,7 @@ def resolve(config: OpenClipBackbone, runtime: Runtime, owner: str) -> Resolved:
     """
     if isinstance(config, NamedBackbone | OpenClipCheckpoint):
         return _named(config, runtime, owner)
-    needed = [(CONFIG,)] if runtime.rehearsal else [(CONFIG,), OPEN_CLIP_CHECKPOINT]
+    needed = [(CONFIG,)] if runtime.dry_run else [(CONFIG,), OPEN_CLIP_CHECKPOINT]
     folder = (
         config.folder.path
         if isinstance(config, FolderBackbone)
@@ -146,7 +146,7 @@ def _named(config: NamedBackbone | OpenClipCheckpoint, runtime: Runtime, owner: 
         )
     entry = _tag_entry(name, tag, architecture, owner) if tag else {}
     preprocess = {key: entry[key] for key in _PREPROCESS if key in entry} or None
-    checkpoint = None if runtime.rehearsal else _checkpoint(config, runtime, owner)
+    checkpoint = None if runtime.dry_run else _checkpoint(config, runtime, owner)
     return Resolved(name, None, architecture, preprocess, checkpoint)
 
 

@@ -54,7 +54,7 @@ class TimmTower(ImageTower[TimmBackbone]):
     @classmethod
     def files(cls, config: TimmBackbone, runtime: Runtime, owner: str) -> list[Path]:
         """The folder's files, the checkpoint, or the hub's file."""
-        if runtime.rehearsal:
+        if runtime.dry_run:
             return []
         if isinstance(config, FolderBackbone):
             return checked_files(config.folder.path, owner, (CONFIG, CHECKPOINT))
@@ -65,7 +65,7 @@ class TimmTower(ImageTower[TimmBackbone]):
 
     def _load(self, config: TimmBackbone, runtime: Runtime, owner: str) -> tuple[Any, Any]:
         model = _create(config, owner)
-        if not runtime.rehearsal:
+        if not runtime.dry_run:
             self._read(model, config, runtime, owner)
         self.dim = int(model.num_features)
         return model.to(runtime.device).eval(), _transform(model)

@@ -66,7 +66,7 @@ class VisionTower(ImageTower[TransformersBackbone]):
     def files(cls, config: TransformersBackbone, runtime: Runtime, owner: str) -> list[Path]:
         """The folder's files; or the checkpoint, and what the hub says around it."""
         if not isinstance(config, CheckpointBackbone):
-            folder = _folder(config, runtime, owner, checkpoint=not runtime.rehearsal)
+            folder = _folder(config, runtime, owner, checkpoint=not runtime.dry_run)
             return [] if folder is None else checked_files(folder, owner, ())
         path = check_file(config.checkpoint.path, owner)
         around = _folder(config, runtime, owner, checkpoint=False)
@@ -76,7 +76,7 @@ class VisionTower(ImageTower[TransformersBackbone]):
     def _load(self, config: TransformersBackbone, runtime: Runtime, owner: str) -> tuple[Any, Any]:
         if runtime.offline:
             os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
-        if runtime.rehearsal:
+        if runtime.dry_run:
             model = _random(config, runtime, owner)
         elif isinstance(config, CheckpointBackbone):
             model = self._from_checkpoint(config, runtime, owner)

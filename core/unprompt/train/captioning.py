@@ -30,7 +30,7 @@ class Captioning(Objective):
     saved = "blip"
 
     def __init__(self, config: CaptioningConfig, targets: Targets) -> None:
-        """Build the BLIP with random weights, and learn its tokenizer.
+        """Build the BLIP with random parameters, and learn its tokenizer.
 
         Args:
             config: The recipe. The tower's folder holds ``config.json`` and

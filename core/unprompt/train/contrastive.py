@@ -27,7 +27,7 @@ class Contrastive(Objective):
     file = "open_clip_model.safetensors"
 
     def __init__(self, config: ContrastiveConfig, targets: Targets) -> None:
-        """Build the towers with random weights.
+        """Build the towers with random parameters.
 
         Args:
             config: The recipe. The tower's folder holds ``open_clip_config.json``.

@@ -59,7 +59,7 @@ def execute(recipe: Recipe, registry: Registry, progress: Progress = silent) -> 
 
 
 def make_objective(config: RecipeConfig, targets: Targets) -> Objective:
-    """The recipe's objective, its model with random weights.
+    """The recipe's objective, its model with random parameters.
 
     Raises:
         ConfigError: The tower's folder or the teacher's does not fit the recipe.

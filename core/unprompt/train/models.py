@@ -1,4 +1,4 @@
-"""Image towers to train, built with random weights from the configuration in their folder."""
+"""Image towers to train, built with random parameters from the configuration in their folder."""
 
 from __future__ import annotations
 

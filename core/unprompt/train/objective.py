@@ -44,7 +44,7 @@ class Objective(ABC):
         """Of a held-out batch, under the weights of ``model``, such as the moving average."""
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
-        """Start from weights that `save` wrote; heads start from random weights again.
+        """Start from weights that `save` wrote; heads start from random parameters again.
 
         Raises:
             RuntimeError: They do not fit.

@@ -44,7 +44,7 @@ class RecipeConfig(Model):
     start: Location | None = Field(
         default=None,
         description="A folder with weights of the same architecture to start from; default: "
-        "random weights. Its tokenizer is kept; the data may be other.",
+        "random parameters. Its tokenizer is kept; the data may be other.",
     )
     words: float = Field(
         default=0.0,

@@ -23,7 +23,7 @@ class Regression(Objective):
     saved = "vision"
 
     def __init__(self, config: RegressionConfig, targets: Targets) -> None:
-        """Build the tower with random weights.
+        """Build the tower with random parameters.
 
         Args:
             config: The recipe. The tower's folder holds ``config.json``, and

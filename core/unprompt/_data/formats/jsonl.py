@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def write(path: Path, batch: Batch) -> None:
-    """Write one object per image; evidence is a list of ``{text, weight, kind}``."""
+    """Write one object per image; evidence is a list of ``{text, score, kind}``."""
     names = zip(batch.embeddings.ids, batch.prompts, batch.evidence, strict=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for (name, prompt, reasons), row in zip(names, batch.embeddings.rows, strict=True):

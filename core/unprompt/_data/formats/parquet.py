@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from unprompt.contracts import Batch
     from unprompt.types import FloatArray
 
-_REASON = pa.struct({"text": pa.string(), "weight": pa.float64(), "kind": pa.string()})
+_REASON = pa.struct({"text": pa.string(), "score": pa.float64(), "kind": pa.string()})
 
 
 def write(path: Path, batch: Batch) -> None:
-    """Write one row per image; evidence is a list of ``{text, weight, kind}``."""
+    """Write one row per image; evidence is a list of ``{text, score, kind}``."""
     rows = batch.embeddings.rows
     evidence = [[asdict(reason) for reason in reasons] for reasons in batch.evidence]
     flat = pa.array(np.ascontiguousarray(rows).ravel(), pa.float32())

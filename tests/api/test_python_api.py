@@ -1,0 +1,192 @@
+"""The Python API: an ensemble on images of every kind, runs, studies and scores as typed results."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import unprompt
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeRun
+
+EMBEDDED = Path(__file__).parents[2] / "ensembles" / "embedded.yaml"
+
+
+@pytest.fixture
+def run_folder(make_run: MakeRun) -> Path:
+    return make_run(members=2)
+
+
+@pytest.fixture
+def test_images(run_folder: Path) -> dict[str, Image.Image]:
+    """Test images of the run, as its dataset draws them."""
+    from noisy_plugin import Drawn  # installed by the run's fixture
+
+    prompts = {row.image_id: row.prompt for row in unprompt.load_run(run_folder).images[:4]}
+    return {name: Drawn(prompts).open(name) for name in prompts}
+
+
+# Runs
+
+
+def test_a_run_is_read_with_typed_scores_and_predictions(run_folder: Path) -> None:
+    run = unprompt.load_run(run_folder)
+    content = json.loads((run_folder / "scores.json").read_text())
+    assert run.scores.test.ensemble.score == content["test"]["ensemble"]["score"]
+    assert run.weights == content["weights"]
+    assert run.name == content["experiment"]
+    rows = run.predictions()
+    assert rows.ids == tuple(row.image_id for row in run.images)
+    members = [run.predictions(name) for name in run.scores.members]
+    summed = sum(
+        weight * member.align(rows.ids).rows
+        for weight, member in zip(run.weights.values(), members, strict=True)
+    )
+    np.testing.assert_allclose(rows.rows, unprompt.unit(summed), atol=1e-6)
+
+
+def test_running_an_experiment_gives_the_run(run_folder: Path, tmp_path: Path) -> None:
+    again = unprompt.run(
+        run_folder / "experiment.yaml", overrides=["search.trials=5"], output=tmp_path / "again"
+    )
+    assert again.folder == tmp_path / "again"
+    assert again.scores.search.trials == 5
+    comparison = unprompt.compare([run_folder, again.folder])
+    assert comparison.images == again.scores.test.images
+    difference = comparison.runs[1].ensemble.minus_first
+    assert difference is not None
+    cosines = [
+        [row.cosine for row in unprompt.load_run(f).images] for f in (again.folder, run_folder)
+    ]
+    assert difference.score == pytest.approx(np.subtract(*cosines).mean(), abs=1e-9)
+
+
+def test_a_search_alone_gives_weights(run_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text((run_folder / "experiment.yaml").read_text())
+    study = unprompt.search(path)
+    assert study.weights == unprompt.load_run(run_folder).weights
+    assert study.result.summary.trials == unprompt.load_run(run_folder).scores.search.trials
+
+
+# Predictions
+
+
+@pytest.mark.parametrize("kind", ["folder", "path", "paths", "images", "map"])
+def test_images_of_every_kind_are_predicted(
+    kind: str, run_folder: Path, test_images: dict[str, Image.Image], tmp_path: Path
+) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name, image in test_images.items():
+        image.save(folder / f"{name}.png")
+    first = next(iter(test_images))
+    given, ids = {
+        "folder": (folder, sorted(test_images)),
+        "path": (str(folder / f"{first}.png"), [first]),
+        "paths": ([folder / f"{name}.png" for name in test_images], list(test_images)),
+        "images": (list(test_images.values()), [f"image-{i}" for i in range(4)]),
+        "map": (test_images, list(test_images)),
+    }[kind]
+    predictions = unprompt.load_ensemble(run_folder).predict(given)  # type: ignore[arg-type]  # each kind is one that it takes
+    assert list(predictions.ids) == ids
+    assert set(predictions.prompts) == set(predictions.evidence) == set(ids)
+    assert predictions.embeddings.rows.shape == (len(ids), 32)
+    assert all(prompt for prompt in predictions.prompts.values())
+
+
+def test_new_predictions_are_those_of_the_run(
+    run_folder: Path, test_images: dict[str, Image.Image]
+) -> None:
+    known = unprompt.load_run(run_folder).predictions().select(list(test_images))
+    path = run_folder / "ensemble.yaml"
+    for source in (run_folder, path, str(path)):
+        ensemble = unprompt.load_ensemble(source)
+        # A member's noise is seeded by an image's digest, which is another one in memory.
+        rows = ensemble.predict(test_images, prompts=False).embeddings.align(known.ids)
+        assert unprompt.cosine(rows.rows, known.rows).min() > 0.5
+    assert ensemble.weights == unprompt.load_run(run_folder).weights
+
+
+def test_what_cannot_be_read_stops_or_is_named(run_folder: Path, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    Image.new("RGB", (16, 16), "red").save(good)
+    bad.write_bytes(b"not an image")
+    ensemble = unprompt.load_ensemble(run_folder)
+    with pytest.raises(unprompt.DataError, match=r"bad\.png: cannot be read as an image"):
+        ensemble.predict([good, bad])
+    predictions = ensemble.predict([good, bad], skip_unreadable=True)
+    assert predictions.ids == ("good",)
+    assert list(predictions.skipped) == ["bad"]
+    with pytest.raises(unprompt.DataError, match="not an image or a path: int"):
+        ensemble.predict([3])  # type: ignore[list-item]  # the mistake
+
+
+def test_predictions_are_saved_and_scored(
+    run_folder: Path, test_images: dict[str, Image.Image], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    rows = unprompt.unit(rng.normal(size=(4, 384)))
+    embeddings = unprompt.Embeddings(tuple(test_images), rows)
+    prompts = {name: f"a red fox number {i}" for i, name in enumerate(test_images)}
+    result = unprompt.score(embeddings, prompts)
+    assert (result.images, result.groups) == (4, 1)  # near-duplicate prompts
+    assert result.low <= result.score <= result.high
+    table = tmp_path / "prompts.csv"
+    table.write_text("imgId,prompt\n" + "".join(f"{k},{v}\n" for k, v in prompts.items()))
+    predictions = unprompt.Predictions(
+        embeddings, dict.fromkeys(test_images), dict.fromkeys(test_images, ()), {}
+    )
+    predictions.save(tmp_path / "submission.csv")
+    again = unprompt.score(tmp_path / "submission.csv", table)
+    assert again.score == pytest.approx(result.score, abs=1e-6)
+    with pytest.raises(unprompt.DataError, match="32 numbers per image, minilm has 384"):
+        unprompt.score(unprompt.load_run(run_folder).predictions().select(list(prompts)), prompts)
+
+
+# The module
+
+
+def test_a_wrong_switch_is_one_line() -> None:
+    with pytest.raises(unprompt.ConfigError, match=r"batch_size .*: Input should be greater than"):
+        unprompt.load_ensemble(EMBEDDED, batch_size=0)
+
+
+@pytest.mark.parametrize("names", ["unprompt.load_ensemble, unprompt.load_run", "dir(unprompt)"])
+def test_importing_names_imports_no_torch(names: str) -> None:
+    program = f"import sys, unprompt; {names}; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
+
+
+def test_every_type_on_the_way_is_known(tmp_path: Path, root: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import unprompt\n"
+        "r = unprompt.run('experiments/quickstart.yaml')\n"
+        "reveal_type(r.scores.test.ensemble.score)\n"
+        "reveal_type(r.predictions().ids)\n"
+        "reveal_type(unprompt.load_ensemble(r.folder).predict('images').prompts)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", str(program)],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        check=False,  # mypy exits with 1 where it reveals something in a program with errors
+    )
+    notes = [line.partition("Revealed type is ")[2] for line in done.stdout.splitlines()][:3]
+    assert "float" in notes[0]
+    assert "tuple[" in notes[1] and "str" in notes[1]
+    assert "Mapping[" in notes[2]
+    assert "Any" not in "".join(notes)
