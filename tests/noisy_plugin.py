@@ -122,9 +122,9 @@ class NoisyMember(Predictor):
     def predict(self, images: Images) -> Iterator[Batch]:
         for name in images.ids:
             small = images.open(name).convert("L").resize((8, 4), Image.Resampling.NEAREST)
-            row = np.asarray(small, np.float64).reshape(1, 32) / 127.5 - 1
+            held = np.asarray(small, np.float64).reshape(1, 32) / 127.5 - 1
             rng = np.random.default_rng([self.options.seed, int(images.digest(name)[:8], 16)])
-            row = unit(row + self.options.noise * rng.normal(size=row.shape))
+            row = unit(held + self.options.noise * rng.normal(size=held.shape))
             cosines = self.bank @ row[0]
             near = [self.prompts[i] for i in np.argsort(-cosines)[:2]]
             evidence = (

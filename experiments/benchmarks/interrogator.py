@@ -54,10 +54,10 @@ def main() -> None:
     for mode, questions in (("fast", FAST), ("classic", CLASSIC)):
         theirs = _theirs(phrases, questions)
         few = images[: arguments.theirs]
-        slow, expected = _timed(lambda rank=theirs, rows=few: [rank(row) for row in rows])
+        slow, expected = _timed(lambda rank, rows: [rank(row) for row in rows], theirs, few)
         _ours(phrases, questions, images)  # the first call lays the rows out
-        fast, found = _timed(lambda q=questions: _ours(phrases, q, images))
-        same = sum(one == other for one, other in zip(expected, found, strict=False))
+        fast, ranked_here = _timed(_ours, phrases, questions, images)
+        same = sum(ours == other for ours, other in zip(ranked_here, expected, strict=False))
         each = slow / len(few), fast / len(images)
         print(
             f"{mode:8} {each[0] * 1e3:15.1f} ms {each[1] * 1e3:9.2f} ms  {each[0] / each[1]:4.0f}x"
@@ -110,9 +110,9 @@ def _theirs(phrases: Phrases, questions: Any) -> Callable[[Any], list[str]]:
     return rank
 
 
-def _timed(work: Callable[[], list[list[str]]]) -> tuple[float, list[list[str]]]:
+def _timed(work: Callable[..., list[list[str]]], *arguments: Any) -> tuple[float, list[list[str]]]:
     start = time.perf_counter()
-    result = work()
+    result = work(*arguments)
     return time.perf_counter() - start, result
 
 

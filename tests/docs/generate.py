@@ -154,11 +154,16 @@ def filled(path: str) -> str:
     """A guide's text with its generated parts as they should be."""
     text = (ROOT / path).read_text(encoding="utf-8")
     for name, make in PARTS[path].items():
-        pattern = re.compile(f"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
-        text, count = pattern.subn(lambda m, make=make: f"{m[1]}\n{make()}\n\n{m[2]}", text)
+        text, count = _replace(text, name, make())
         if count != 1:
             raise ValueError(f"{path}: expected one part {name!r}, found {count}")
     return text
+
+
+def _replace(text: str, name: str, part: str) -> tuple[str, int]:
+    """The text with the part put between its marks, and how many times they occur."""
+    marks = f"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
+    return re.subn(marks, lambda m: f"{m[1]}\n{part}\n\n{m[2]}", text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -86,12 +86,16 @@ def test_every_block_has_a_test() -> None:
 def test_ci_runs_the_two_commands_of_the_readme() -> None:
     commands = blocks("README.md")["two commands"].splitlines()
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    [expression] = re.findall(r"< <\((sed .* README\.md \| grep .*)\)\n", script)
-    found = subprocess.run(
+    [expression] = re.findall(
+        r"^commands=\$\((sed .* README\.md \| grep .*)\)\n", script, re.MULTILINE
+    )
+    completed = subprocess.run(
         ["bash", "-c", expression], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert found.stdout.splitlines() == commands
+    assert completed.stdout.splitlines() == commands
     assert len(commands) == 2
+    assert all(command.startswith("pip install ") for command in commands)
+    assert commands[1].endswith("pytest")
 
 
 def test_the_experiment_of_the_readme_is_valid(tmp_path: Path) -> None:
