@@ -10,6 +10,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -22,6 +23,7 @@ from unprompt._config import models
 from unprompt._config.location import Location
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import hookspecs
+from unprompt.errors import PluginError
 from unprompt.train.recipe import OBJECTIVES, RecipeConfig
 
 ROOT = Path(__file__).parents[2]
@@ -120,8 +122,8 @@ def plugin_options() -> str:
         if claim.distribution != "unprompt":
             continue
         for kind in (PredictorSpec, DatasetSpec, TextEncoderSpec):
-            spec = registry._offer(claim, kind)
-            if spec is not None:
+            with suppress(PluginError):  # it offers another kind
+                spec = registry.spec(claim.name, kind)
                 parts.append(f"### `{spec.name}`\n\n{spec.summary}.\n\n{key_table(spec.options)}")
     return "\n\n".join(parts)
 
