@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
 
@@ -29,10 +30,10 @@ def run_folder(make_run: MakeRun) -> Path:
 @pytest.fixture
 def test_images(run_folder: Path) -> dict[str, Image.Image]:
     """Test images of the run, as its dataset draws them."""
-    from noisy_plugin import Drawn  # installed by the run's fixture
+    drawn = import_module("noisy_plugin").Drawn  # on the path while runs are made
 
     prompts = {row.image_id: row.prompt for row in unprompt.load_run(run_folder).images[:4]}
-    return {name: Drawn(prompts).open(name) for name in prompts}
+    return {name: drawn(prompts).open(name) for name in prompts}
 
 
 # Runs
@@ -52,7 +53,7 @@ def test_a_run_is_read_with_typed_scores_and_predictions(run_folder: Path) -> No
 
 
 def test_running_an_experiment_gives_the_run(run_folder: Path, tmp_path: Path) -> None:
-    again = unprompt._pipeline(
+    again = unprompt.run(
         run_folder / "experiment.yaml", overrides=["search.trials=5"], output=tmp_path / "again"
     )
     assert again.folder == tmp_path / "again"
@@ -61,16 +62,17 @@ def test_running_an_experiment_gives_the_run(run_folder: Path, tmp_path: Path) -
     assert comparison.images == again.scores.test.images
     difference = comparison.runs[1].ensemble.minus_first
     assert difference is not None
-    cosines = [
-        [row.cosine for row in unprompt.load_run(f).images] for f in (again.folder, run_folder)
-    ]
-    assert difference.score == pytest.approx(np.subtract(*cosines).mean(), abs=1e-9)
+    again_cosines, first_cosines = (
+        np.array([row.cosine for row in unprompt.load_run(folder).images])
+        for folder in (again.folder, run_folder)
+    )
+    assert difference.score == pytest.approx((again_cosines - first_cosines).mean(), abs=1e-9)
 
 
 def test_a_search_alone_gives_weights(run_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "experiment.yaml"
     path.write_text((run_folder / "experiment.yaml").read_text())
-    study = unprompt._search(path)
+    study = unprompt.search(path)
     assert study.weights == unprompt.load_run(run_folder).weights
     assert study.result.summary.trials == unprompt.load_run(run_folder).scores.search.trials
 
@@ -135,7 +137,7 @@ def test_predictions_are_saved_and_scored(
     rows = unprompt.unit(rng.normal(size=(4, 384)))
     embeddings = unprompt.Embeddings(tuple(test_images), rows)
     prompts = {name: f"a red fox number {i}" for i, name in enumerate(test_images)}
-    result = unprompt._scoring.intervals(embeddings, prompts)
+    result = unprompt.score(embeddings, prompts)
     assert (result.images, result.groups) == (4, 1)  # near-duplicate prompts
     assert result.low <= result.score <= result.high
     table = tmp_path / "prompts.csv"
@@ -144,12 +146,10 @@ def test_predictions_are_saved_and_scored(
         embeddings, dict.fromkeys(test_images), dict.fromkeys(test_images, ()), {}
     )
     predictions.save(tmp_path / "submission.csv")
-    again = unprompt._scoring.intervals(tmp_path / "submission.csv", table)
+    again = unprompt.score(tmp_path / "submission.csv", table)
     assert again.score == pytest.approx(result.score, abs=1e-6)
     with pytest.raises(unprompt.DataError, match="32 numbers per image, minilm has 384"):
-        unprompt._scoring.intervals(
-            unprompt.load_run(run_folder).predictions().select(list(prompts)), prompts
-        )
+        unprompt.score(unprompt.load_run(run_folder).predictions().select(list(prompts)), prompts)
 
 
 # The module
