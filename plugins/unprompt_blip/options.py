@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from unprompt import Model, refuse_options, unread_option
-from unprompt.towers import NamedBackbone, OpenClipBackbone, Views
+from unprompt.towers import NamedSource, OpenClipSource, Views
 from unprompt_blip.sources import (
     NAMES,
     CaptionerChoice,
@@ -50,8 +50,8 @@ NAMED = {"captioner": ("caption",), "flavors": ("flavors", "negative")}
 class InterrogatorOptions(Model):
     """Options of ``clip-blip``; those that the mode does not read may not be given."""
 
-    backbone: OpenClipBackbone = Field(
-        default=NamedBackbone(model="ViT-H-14", pretrained="laion2b_s32b_b79k"),
+    backbone: OpenClipSource = Field(
+        default=NamedSource(model="ViT-H-14", pretrained="laion2b_s32b_b79k"),
         description="An open_clip model, to rank phrases with.",
     )
     mode: Mode = Field(

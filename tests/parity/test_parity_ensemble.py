@@ -39,7 +39,7 @@ from unprompt.testing import HashedWords, example_train_set
 from unprompt_blip.interrogator import Interrogator
 from unprompt_painter.world import World
 
-WEIGHTS = Path(unprompt_painter.__file__).parent / "weights"
+WEIGHTS = Path(unprompt_painter.__file__).parent / "checkpoints"
 TABLES = Path(unprompt_blip.__file__).parent / "tables"
 MEMBERS = ("knn-vit-g", "knn-vit-h", "clip-l14", "clip-l16-384", "clip-blip")
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)

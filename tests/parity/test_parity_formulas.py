@@ -29,7 +29,7 @@ from unprompt_knn.knn import Knn
 from unprompt_knn.options import KnnOptions
 from unprompt_painter.world import World
 
-CLIP_A = Path(unprompt_painter.__file__).parent / "weights" / "clip-a"
+CLIP_A = Path(unprompt_painter.__file__).parent / "checkpoints" / "clip-a"
 POWER = Power(power=6, epsilon=1e-4)
 WEIGHTS = (0.4, 0.4, 0.5, 0.2, 0.2)
 

@@ -10,7 +10,7 @@ import pytest
 
 import unprompt_painter
 
-WEIGHTS = Path(unprompt_painter.__file__).parent / "weights"
+WEIGHTS = Path(unprompt_painter.__file__).parent / "checkpoints"
 RandomTower = Callable[[str], Path]
 
 

@@ -14,7 +14,7 @@ import pytest
 from unprompt.contracts import Runtime
 from unprompt.embeddings import unit
 from unprompt.errors import DataError
-from unprompt.towers import ClipTowers, FolderBackbone
+from unprompt.towers import ClipTowers, FolderSource
 from unprompt_blip.chain import TIE, Chain, first_best
 from unprompt_blip.modes import Writer, Written
 from unprompt_blip.options import InterrogatorOptions
@@ -73,7 +73,7 @@ def save_tokenizer(folder: Path, *, seamless: bool) -> int:
     return int(end) + 1
 
 
-def save_clip(folder: Path, tokenizer: str, *, seed: int = 0, context: int = 77) -> FolderBackbone:
+def save_clip(folder: Path, tokenizer: str, *, seed: int = 0, context: int = 77) -> FolderSource:
     """A CLIP of a few thousand random parameters, as an open_clip folder."""
     import open_clip
     import torch
@@ -97,7 +97,7 @@ def save_clip(folder: Path, tokenizer: str, *, seed: int = 0, context: int = 77)
     # Random towers say nearly the same of everything; larger embeddings tell texts apart.
     model.token_embedding.weight.data.normal_(std=1.0)
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
-    return FolderBackbone.model_validate({"folder": str(folder)})
+    return FolderSource.model_validate({"folder": str(folder)})
 
 
 @pytest.fixture(scope="module", params=TOKENIZERS)

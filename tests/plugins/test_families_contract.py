@@ -29,7 +29,7 @@ from unprompt.testing import (
 RandomTower = Callable[[str], Path]
 Factory = pytest.TempPathFactory
 
-WEIGHTS = Path(unprompt_painter.__file__).parent / "weights"
+WEIGHTS = Path(unprompt_painter.__file__).parent / "checkpoints"
 FAMILIES = ("knn-vit-g", "knn-vit-h", "clip-l14", "clip-l16-384", "clip-blip")
 
 

@@ -4,15 +4,15 @@ Public: families are built on this. Importing it loads no tower library.
 """
 
 from unprompt.towers.clip import ClipTowers
-from unprompt.towers.config import (
-    BackboneConfig,
-    FolderBackbone,
-    HubBackbone,
-    NamedBackbone,
-    OpenClipBackbone,
+from unprompt.towers.sources import (
+    TowerSource,
+    FolderSource,
+    HubSource,
+    NamedSource,
+    OpenClipSource,
     PreprocessConfig,
-    TimmBackbone,
-    TransformersBackbone,
+    TimmSource,
+    TransformersSource,
 )
 from unprompt.towers.files import (
     CHECKPOINT,
@@ -35,17 +35,17 @@ from unprompt.towers.vision import VisionTower
 __all__ = [
     "CHECKPOINT",
     "IDENTITY",
-    "BackboneConfig",
+    "TowerSource",
     "ClipTowers",
-    "FolderBackbone",
-    "HubBackbone",
+    "FolderSource",
+    "HubSource",
     "ImageTower",
-    "NamedBackbone",
-    "OpenClipBackbone",
+    "NamedSource",
+    "OpenClipSource",
     "PreprocessConfig",
-    "TimmBackbone",
+    "TimmSource",
     "TimmTower",
-    "TransformersBackbone",
+    "TransformersSource",
     "View",
     "Views",
     "VisionTower",

@@ -9,7 +9,7 @@ import numpy as np
 
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
-from unprompt.towers.config import OpenClipBackbone
+from unprompt.towers.sources import OpenClipSource
 from unprompt.towers.files import loading
 from unprompt.towers.open_clip_files import Resolved, check_checkpoint, identity, needs, resolve
 from unprompt.towers.precision import finite, inference
@@ -30,7 +30,7 @@ class ClipTowers:
         context: Tokens that a text may have, start and end included; the rest is cut.
     """
 
-    def __init__(self, config: OpenClipBackbone, runtime: Runtime, owner: str) -> None:
+    def __init__(self, config: OpenClipSource, runtime: Runtime, owner: str) -> None:
         """Load model, preprocess and tokenizer.
 
         Args:
@@ -61,17 +61,17 @@ class ClipTowers:
         self.context = int(getattr(self._tokenizer, "context_length", None) or 77)
 
     @classmethod
-    def needs(cls, config: OpenClipBackbone) -> list[Need]:
+    def needs(cls, config: OpenClipSource) -> list[Need]:
         """The files that loading reads, here or not; touches no network."""
         return needs(config)
 
     @classmethod
-    def identity(cls, config: OpenClipBackbone, runtime: Runtime, owner: str) -> dict[str, Json]:
+    def identity(cls, config: OpenClipSource, runtime: Runtime, owner: str) -> dict[str, Json]:
         """What the model is, by content, for cache keys. Raises as `__init__` does."""
         return identity(config, runtime, owner)
 
     @classmethod
-    def parameters(cls, config: OpenClipBackbone, owner: str) -> int:
+    def parameters(cls, config: OpenClipSource, owner: str) -> int:
         """How many numbers both towers hold, found without their files. Raises as `__init__` does."""
         import torch
 

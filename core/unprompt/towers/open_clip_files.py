@@ -11,12 +11,12 @@ from unprompt._config.check import did_you_mean
 from unprompt._files.hashing import content_hash
 from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, DataError, MissingFileError, first_line
-from unprompt.towers.config import (
+from unprompt.towers.sources import (
     HUB,
     LOCAL,
-    FolderBackbone,
-    NamedBackbone,
-    OpenClipBackbone,
+    FolderSource,
+    NamedSource,
+    OpenClipSource,
     OpenClipCheckpoint,
     OpenClipHub,
 )
@@ -57,7 +57,7 @@ class Resolved:
     checkpoint: Path | None
 
 
-def resolve(config: OpenClipBackbone, runtime: Runtime, owner: str) -> Resolved:
+def resolve(config: OpenClipSource, runtime: Runtime, owner: str) -> Resolved:
     """Find everything that the model needs, and check that it belongs together.
 
     Args:
@@ -70,12 +70,12 @@ def resolve(config: OpenClipBackbone, runtime: Runtime, owner: str) -> Resolved:
         ConfigError: There is no such model or tag, or they do not belong together.
         DataError: A file is damaged or holds something else.
     """
-    if isinstance(config, NamedBackbone | OpenClipCheckpoint):
+    if isinstance(config, NamedSource | OpenClipCheckpoint):
         return _named(config, runtime, owner)
     needed = [(CONFIG,)] if runtime.dry_run else [(CONFIG,), OPEN_CLIP_CHECKPOINT]
     folder = (
         config.folder.path
-        if isinstance(config, FolderBackbone)
+        if isinstance(config, FolderSource)
         else hub_folder(config.model.removeprefix(HUB), needed, runtime, owner)
     )
     check_folder(folder, owner, *needed)
@@ -101,9 +101,9 @@ def check_checkpoint(resolved: Resolved, owner: str) -> None:
         read_state(resolved.folder / pickled, owner)
 
 
-def needs(config: OpenClipBackbone) -> list[Need]:
+def needs(config: OpenClipSource) -> list[Need]:
     """The files that `resolve` will look for; touches no network."""
-    if isinstance(config, FolderBackbone):
+    if isinstance(config, FolderSource):
         return folder_needs(config.folder.path, (CONFIG,), OPEN_CLIP_CHECKPOINT)
     if isinstance(config, OpenClipHub):
         repository = config.model.removeprefix(HUB)
@@ -111,7 +111,7 @@ def needs(config: OpenClipBackbone) -> list[Need]:
     return [_checkpoint_need(config)]
 
 
-def identity(config: OpenClipBackbone, runtime: Runtime, owner: str) -> dict[str, Json]:
+def identity(config: OpenClipSource, runtime: Runtime, owner: str) -> dict[str, Json]:
     """What the backbone is, by content, for cache keys: files, preprocess and activation.
 
     Raises:
@@ -128,7 +128,7 @@ def identity(config: OpenClipBackbone, runtime: Runtime, owner: str) -> dict[str
     }
 
 
-def _named(config: NamedBackbone | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Resolved:
+def _named(config: NamedSource | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Resolved:
     """A model that open_clip knows by name."""
     import open_clip
 
@@ -137,7 +137,7 @@ def _named(config: NamedBackbone | OpenClipCheckpoint, runtime: Runtime, owner: 
         near = did_you_mean(name, open_clip.list_models())
         raise ConfigError(f"{owner}: open_clip has no model {name!r}{near}")
     architecture: dict[str, Any] = open_clip.get_model_config(name)
-    if tag is None and isinstance(config, NamedBackbone):
+    if tag is None and isinstance(config, NamedSource):
         raise ConfigError(f"{owner}: {name} needs `pretrained`: {_tags(name)}")
     if tag is None and config.preprocess is None:
         raise ConfigError(
@@ -174,7 +174,7 @@ def _tag_entry(name: str, tag: str, architecture: dict[str, Any], owner: str) ->
     )
 
 
-def _checkpoint_need(config: NamedBackbone | OpenClipCheckpoint) -> Need:
+def _checkpoint_need(config: NamedSource | OpenClipCheckpoint) -> Need:
     """The checkpoint of a named model: the user's, or a tag's."""
     import open_clip
 
@@ -189,12 +189,12 @@ def _checkpoint_need(config: NamedBackbone | OpenClipCheckpoint) -> Need:
     return Need(path.name, str(path), path.is_file(), f"curl -L --create-dirs -o {path} {url}")
 
 
-def _checkpoint(config: NamedBackbone | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Path:
+def _checkpoint(config: NamedSource | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Path:
     """The file of `_checkpoint_need`, downloaded where it may be."""
     import open_clip
 
     need = _checkpoint_need(config)
-    if not need.here and isinstance(config, NamedBackbone) and not runtime.offline:
+    if not need.here and isinstance(config, NamedSource) and not runtime.offline:
         entry = open_clip.get_pretrained_cfg(config.model, str(config.pretrained))
         try:
             return Path(open_clip.download_pretrained(entry))

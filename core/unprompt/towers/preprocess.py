@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from unprompt.towers.config import PreprocessConfig
+from unprompt.towers.sources import PreprocessConfig
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from unprompt._config.check import did_you_mean
 from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, first_line
-from unprompt.towers.config import FolderBackbone, NamedBackbone, TimmBackbone, TimmCheckpoint
+from unprompt.towers.sources import FolderSource, NamedSource, TimmSource, TimmCheckpoint
 from unprompt.towers.files import (
     check_file,
     file_need,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CONFIG, CHECKPOINT = ("config.json",), ("model.safetensors",)
 
 
-class TimmTower(ImageTower[TimmBackbone]):
+class TimmTower(ImageTower[TimmSource]):
     """A timm model without its classifier.
 
     A checkpoint may hold a classifier as wide as the target space, as the 68th-place solution's
@@ -34,16 +34,16 @@ class TimmTower(ImageTower[TimmBackbone]):
     """
 
     @classmethod
-    def needs(cls, config: TimmBackbone) -> list[Need]:
+    def needs(cls, config: TimmSource) -> list[Need]:
         """The folder's files, the checkpoint, or the hub's file."""
-        if isinstance(config, FolderBackbone):
+        if isinstance(config, FolderSource):
             return folder_needs(config.folder.path, CONFIG, CHECKPOINT)
         if isinstance(config, TimmCheckpoint):
             return [file_need(config.checkpoint.path)]
         return [hub_need(_repository(config, "timm"), CHECKPOINT)]
 
     @classmethod
-    def parameters(cls, config: TimmBackbone, owner: str) -> int:
+    def parameters(cls, config: TimmSource, owner: str) -> int:
         """Of the architecture, without a classifier."""
         import torch
 
@@ -52,18 +52,18 @@ class TimmTower(ImageTower[TimmBackbone]):
         return sum(parameter.numel() for parameter in model.parameters())
 
     @classmethod
-    def files(cls, config: TimmBackbone, runtime: Runtime, owner: str) -> list[Path]:
+    def files(cls, config: TimmSource, runtime: Runtime, owner: str) -> list[Path]:
         """The folder's files, the checkpoint, or the hub's file."""
         if runtime.dry_run:
             return []
-        if isinstance(config, FolderBackbone):
+        if isinstance(config, FolderSource):
             return checked_files(config.folder.path, owner, (CONFIG, CHECKPOINT))
         if isinstance(config, TimmCheckpoint):
             return [check_file(config.checkpoint.path, owner)]
         repository = _repository(config, owner)
         return checked_files(hub_folder(repository, [CHECKPOINT], runtime, owner), owner, ())
 
-    def _load(self, config: TimmBackbone, runtime: Runtime, owner: str) -> tuple[Any, Any]:
+    def _load(self, config: TimmSource, runtime: Runtime, owner: str) -> tuple[Any, Any]:
         model = _create(config, owner)
         if not runtime.dry_run:
             self._read(model, config, runtime, owner)
@@ -74,7 +74,7 @@ class TimmTower(ImageTower[TimmBackbone]):
         pooled: torch.Tensor = self._model(pixels)
         return pooled
 
-    def _read(self, model: Any, config: TimmBackbone, runtime: Runtime, owner: str) -> None:
+    def _read(self, model: Any, config: TimmSource, runtime: Runtime, owner: str) -> None:
         """Fill the model with parameters; a checkpoint's classifier becomes the head."""
         files = self.files(config, runtime, owner)
         path = next(path for path in files if path.suffix != ".json")
@@ -91,8 +91,8 @@ class TimmTower(ImageTower[TimmBackbone]):
         check_keys(keys.missing_keys, keys.unexpected_keys, config, f"{owner}: {path}")
 
 
-def _name(config: NamedBackbone | TimmCheckpoint) -> str:
-    tag = config.pretrained if isinstance(config, NamedBackbone) else None
+def _name(config: NamedSource | TimmCheckpoint) -> str:
+    tag = config.pretrained if isinstance(config, NamedSource) else None
     return f"{config.model}.{tag}" if tag else config.model
 
 
@@ -110,7 +110,7 @@ def _check_name(name: str, owner: str) -> None:
         raise ConfigError(f"{owner}: {architecture} has no tag {tag!r}{near}")
 
 
-def _repository(config: NamedBackbone, owner: str) -> str:
+def _repository(config: NamedSource, owner: str) -> str:
     """The hub repository of a named model."""
     import timm
 
@@ -122,11 +122,11 @@ def _repository(config: NamedBackbone, owner: str) -> str:
     return str(entry.hf_hub_id)
 
 
-def _create(config: TimmBackbone, owner: str) -> Any:
+def _create(config: TimmSource, owner: str) -> Any:
     """The architecture with random parameters, its classifier left out."""
     import timm
 
-    if not isinstance(config, FolderBackbone):
+    if not isinstance(config, FolderSource):
         name = _name(config)
         _check_name(name, owner)
         return timm.create_model(name, pretrained=False, num_classes=0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from unprompt._files.hashing import content_hash
 from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, named
-from unprompt.towers.config import BackboneConfig, CheckpointBackbone
+from unprompt.towers.sources import TowerSource, CheckpointSource
 from unprompt.towers.files import check_folder, folder_files, hub_file_hash
 from unprompt.towers.precision import finite, inference
 from unprompt.towers.preprocess import transform
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-C = TypeVar("C", bound=BackboneConfig)
+C = TypeVar("C", bound=TowerSource)
 
 
 class ImageTower(ABC, Generic[C]):
@@ -87,7 +87,7 @@ class ImageTower(ABC, Generic[C]):
         explicit = config.preprocess.model_dump(mode="json") if config.preprocess else None
         return {
             "files": content_hash([(path.suffix, hub_file_hash(path)) for path in files]),
-            "model": config.model if isinstance(config, CheckpointBackbone) else None,
+            "model": config.model if isinstance(config, CheckpointSource) else None,
             "preprocess": explicit,
         }
 
@@ -113,7 +113,7 @@ def checked_files(folder: Path, owner: str, needed: Sequence[Sequence[str]]) -> 
 
 
 def check_keys(
-    missing: Sequence[str], unexpected: Sequence[str], config: BackboneConfig, owner: str
+    missing: Sequence[str], unexpected: Sequence[str], config: TowerSource, owner: str
 ) -> None:
     """Refuse a state dict that is not the architecture's.
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt.contracts import Need, Runtime
 from unprompt.towers.architectures import CLIP_MEAN, CLIP_STD, CLIP_VISION
-from unprompt.towers.config import (
-    CheckpointBackbone,
-    FolderBackbone,
+from unprompt.towers.sources import (
+    CheckpointSource,
+    FolderSource,
     PreprocessConfig,
-    TransformersBackbone,
+    TransformersSource,
 )
 from unprompt.towers.files import (
     CHECKPOINT,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 CONFIG, PREPROCESSOR = ("config.json",), ("preprocessor_config.json",)
 
 
-class VisionTower(ImageTower[TransformersBackbone]):
+class VisionTower(ImageTower[TransformersSource]):
     """A transformers ``CLIPVisionModel``; its features are ``pooler_output``.
 
     A checkpoint may hold the tower alone or, as the 68th-place solution's does, ``vision.*`` with a
@@ -42,11 +42,11 @@ class VisionTower(ImageTower[TransformersBackbone]):
     """
 
     @classmethod
-    def needs(cls, config: TransformersBackbone) -> list[Need]:
+    def needs(cls, config: TransformersSource) -> list[Need]:
         """Configuration, preprocess and parameters."""
-        if isinstance(config, FolderBackbone):
+        if isinstance(config, FolderSource):
             return folder_needs(config.folder.path, CONFIG, PREPROCESSOR, CHECKPOINT)
-        if not isinstance(config, CheckpointBackbone):
+        if not isinstance(config, CheckpointSource):
             return [hub_need(config.model, names) for names in (CONFIG, PREPROCESSOR, CHECKPOINT)]
         # A model that is not known here has its architecture on the hub.
         around = () if config.model in CLIP_VISION else (CONFIG, PREPROCESSOR)
@@ -54,7 +54,7 @@ class VisionTower(ImageTower[TransformersBackbone]):
         return [file_need(config.checkpoint.path), *hub_needs]
 
     @classmethod
-    def parameters(cls, config: TransformersBackbone, owner: str) -> int:
+    def parameters(cls, config: TransformersSource, owner: str) -> int:
         """Of the architecture in the folder, or of the hub id's."""
         import torch
 
@@ -63,9 +63,9 @@ class VisionTower(ImageTower[TransformersBackbone]):
         return sum(parameter.numel() for parameter in model.parameters())
 
     @classmethod
-    def files(cls, config: TransformersBackbone, runtime: Runtime, owner: str) -> list[Path]:
+    def files(cls, config: TransformersSource, runtime: Runtime, owner: str) -> list[Path]:
         """The folder's files; or the checkpoint, and what the hub says around it."""
-        if not isinstance(config, CheckpointBackbone):
+        if not isinstance(config, CheckpointSource):
             folder = _folder(config, runtime, owner, checkpoint=not runtime.dry_run)
             return [] if folder is None else checked_files(folder, owner, ())
         path = check_file(config.checkpoint.path, owner)
@@ -73,12 +73,12 @@ class VisionTower(ImageTower[TransformersBackbone]):
         names = (*CONFIG, *PREPROCESSOR)
         return [path, *([] if around is None else [around / name for name in names])]
 
-    def _load(self, config: TransformersBackbone, runtime: Runtime, owner: str) -> tuple[Any, Any]:
+    def _load(self, config: TransformersSource, runtime: Runtime, owner: str) -> tuple[Any, Any]:
         if runtime.offline:
             os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
         if runtime.dry_run:
             model = _random(config, runtime, owner)
-        elif isinstance(config, CheckpointBackbone):
+        elif isinstance(config, CheckpointSource):
             model = self._from_checkpoint(config, runtime, owner)
         else:
             model = _from_folder(config, runtime, owner)
@@ -89,7 +89,7 @@ class VisionTower(ImageTower[TransformersBackbone]):
         pooled: torch.Tensor = self._model(pixel_values=pixels).pooler_output
         return pooled
 
-    def _from_checkpoint(self, config: CheckpointBackbone, runtime: Runtime, owner: str) -> Any:
+    def _from_checkpoint(self, config: CheckpointSource, runtime: Runtime, owner: str) -> Any:
         path = config.checkpoint.path
         state = read_state(path, owner)
         self._take_head(state, "fc.weight", "fc.bias")
@@ -117,11 +117,11 @@ def _own_name(name: str, own: set[str]) -> str:
 
 
 def _folder(
-    config: TransformersBackbone, runtime: Runtime, owner: str, *, checkpoint: bool
+    config: TransformersSource, runtime: Runtime, owner: str, *, checkpoint: bool
 ) -> Path | None:
     """Where the files lie; None where the architecture is known and its files are not here."""
     needed = [CONFIG, PREPROCESSOR] + [CHECKPOINT] * checkpoint
-    if isinstance(config, FolderBackbone):
+    if isinstance(config, FolderSource):
         checked_files(config.folder.path, owner, needed)
         return config.folder.path
     known = not checkpoint and config.model in CLIP_VISION
@@ -130,20 +130,20 @@ def _folder(
     return hub_folder(config.model, needed, runtime, owner)
 
 
-def _random(config: TransformersBackbone, runtime: Runtime, owner: str) -> Any:
+def _random(config: TransformersSource, runtime: Runtime, owner: str) -> Any:
     """The architecture with random parameters."""
     from transformers import CLIPVisionConfig, CLIPVisionModel
 
     folder = _folder(config, runtime, owner, checkpoint=False)
     if folder is None:
-        assert not isinstance(config, FolderBackbone)  # it is there, or `_folder` raised
+        assert not isinstance(config, FolderSource)  # it is there, or `_folder` raised
         known = CLIP_VISION[config.model]
         return CLIPVisionModel(CLIPVisionConfig(**known, hidden_act="quick_gelu"))
     with loading(folder, owner):
         return CLIPVisionModel(CLIPVisionConfig.from_pretrained(folder, local_files_only=True))
 
 
-def _from_folder(config: TransformersBackbone, runtime: Runtime, owner: str) -> Any:
+def _from_folder(config: TransformersSource, runtime: Runtime, owner: str) -> Any:
     import torch
     from transformers import CLIPVisionModel
 
@@ -161,13 +161,13 @@ def _from_folder(config: TransformersBackbone, runtime: Runtime, owner: str) -> 
     return model
 
 
-def _processor(config: TransformersBackbone, runtime: Runtime, owner: str) -> Any:
+def _processor(config: TransformersSource, runtime: Runtime, owner: str) -> Any:
     """Image -> pixels, as the folder says, or as OpenAI's CLIPs want it."""
     from transformers import CLIPImageProcessor
 
     folder = _folder(config, runtime, owner, checkpoint=False)
     if folder is None:
-        assert not isinstance(config, FolderBackbone)  # as in `_random`
+        assert not isinstance(config, FolderSource)  # as in `_random`
         size = CLIP_VISION[config.model].get("image_size", 224)
         return transform(PreprocessConfig(size=size, mean=CLIP_MEAN, std=CLIP_STD))
     with loading(folder, owner):

@@ -21,15 +21,15 @@ from unprompt._registry.plugins import Registry
 from unprompt.contracts import Runtime
 from unprompt.embeddings import cosine
 from unprompt.testing import example_images, example_train_set
-from unprompt.towers import ClipTowers, FolderBackbone, VisionTower
+from unprompt.towers import ClipTowers, FolderSource, VisionTower
 from unprompt.towers.precision import inference, resolve_precision
 
 Rows = npt.NDArray[np.float32]
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def backbone(tower: str) -> FolderBackbone:
-    return FolderBackbone.model_validate(
+def backbone(tower: str) -> FolderSource:
+    return FolderSource.model_validate(
         {"folder": f"package:unprompt_painter/checkpoints/{tower}"}
     )
 

@@ -36,7 +36,7 @@ class PreprocessConfig(Model):
     )
 
 
-class BackboneConfig(Model):
+class TowerSource(Model):
     """A pretrained tower, wherever it comes from."""
 
     preprocess: PreprocessConfig | None = Field(
@@ -49,26 +49,26 @@ class BackboneConfig(Model):
         return " / ".join(said.values())
 
 
-class NamedBackbone(BackboneConfig):
+class NamedSource(TowerSource):
     """An architecture that open_clip or timm knows, with parameters that it can download."""
 
     model: str = Field(description="A name that open_clip or timm knows.")
     pretrained: str | None = Field(default=None, description="Its tag for `model`.")
 
 
-class HubBackbone(BackboneConfig):
+class HubSource(TowerSource):
     """A repository of the hub: configuration and parameters."""
 
     model: str = Field(description="A hub id.")
 
 
-class OpenClipHub(HubBackbone):
+class OpenClipHub(HubSource):
     """An open_clip model in any repository of the hub."""
 
     model: str = Field(description="`hf-hub:ID`: an open_clip model in any repository of the hub.")
 
 
-class CheckpointBackbone(BackboneConfig):
+class CheckpointSource(TowerSource):
     """A file of parameters on this machine."""
 
     model: str = Field(description="Beside `checkpoint`: its architecture.")
@@ -78,7 +78,7 @@ class CheckpointBackbone(BackboneConfig):
     )
 
 
-class OpenClipCheckpoint(CheckpointBackbone):
+class OpenClipCheckpoint(CheckpointSource):
     """A checkpoint of an architecture that open_clip knows."""
 
     pretrained: str | None = Field(
@@ -88,7 +88,7 @@ class OpenClipCheckpoint(CheckpointBackbone):
     )
 
 
-class TimmCheckpoint(CheckpointBackbone):
+class TimmCheckpoint(CheckpointSource):
     """A checkpoint of an architecture that timm knows."""
 
     @model_validator(mode="after")
@@ -102,7 +102,7 @@ class TimmCheckpoint(CheckpointBackbone):
         return self
 
 
-class FolderBackbone(BackboneConfig):
+class FolderSource(TowerSource):
     """Configuration and parameters in a folder."""
 
     folder: Location = Field(
@@ -136,14 +136,14 @@ def _open_clip_source(raw: Mapping[str, Any]) -> str:
     return "`model: hf-hub:...`" if str(raw.get("model")).startswith(HUB) else source
 
 
-OpenClipBackbone = Annotated[
-    NamedBackbone | OpenClipCheckpoint | OpenClipHub | FolderBackbone,
+OpenClipSource = Annotated[
+    NamedSource | OpenClipCheckpoint | OpenClipHub | FolderSource,
     choice(
         {
-            "`model`": NamedBackbone,
+            "`model`": NamedSource,
             "`checkpoint`": OpenClipCheckpoint,
             "`model: hf-hub:...`": OpenClipHub,
-            "`folder`": FolderBackbone,
+            "`folder`": FolderSource,
         },
         _open_clip_source,
     ),
@@ -151,10 +151,10 @@ OpenClipBackbone = Annotated[
 ]
 """An image and a text tower by open_clip."""
 
-TransformersBackbone = Annotated[
-    HubBackbone | CheckpointBackbone | FolderBackbone,
+TransformersSource = Annotated[
+    HubSource | CheckpointSource | FolderSource,
     choice(
-        {"`model`": HubBackbone, "`checkpoint`": CheckpointBackbone, "`folder`": FolderBackbone},
+        {"`model`": HubSource, "`checkpoint`": CheckpointSource, "`folder`": FolderSource},
         _source,
         {"pretrained": "with a model of transformers: hub ids have no tags"},
     ),
@@ -162,10 +162,10 @@ TransformersBackbone = Annotated[
 ]
 """A CLIP vision tower by transformers."""
 
-TimmBackbone = Annotated[
-    NamedBackbone | TimmCheckpoint | FolderBackbone,
+TimmSource = Annotated[
+    NamedSource | TimmCheckpoint | FolderSource,
     choice(
-        {"`model`": NamedBackbone, "`checkpoint`": TimmCheckpoint, "`folder`": FolderBackbone},
+        {"`model`": NamedSource, "`checkpoint`": TimmCheckpoint, "`folder`": FolderSource},
         _source,
     ),
     BeforeValidator(_read_schema),

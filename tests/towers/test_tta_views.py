@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from unprompt.contracts import Images, Runtime
 from unprompt.embeddings import unit
 from unprompt.testing import MemoryImages, example_images, make_prepared, rows_of
-from unprompt.towers import IDENTITY, ClipTowers, FolderBackbone, averaged
+from unprompt.towers import IDENTITY, ClipTowers, FolderSource, averaged
 from unprompt_clip.l14 import L14Options
 from unprompt_clip.regressor import ClipRegressor
 from unprompt_knn.knn import Knn
@@ -24,8 +24,8 @@ from unprompt_knn.options import KnnOptions
 
 Rows = npt.NDArray[np.float32]
 ALL = ["identity", "hflip", {"scale": 1.1}, "five-crop"]
-CLIP = FolderBackbone.model_validate({"folder": "package:unprompt_painter/checkpoints/clip-a"})
-VISION = FolderBackbone.model_validate({"folder": "package:unprompt_painter/checkpoints/vision-a"})
+CLIP = FolderSource.model_validate({"folder": "package:unprompt_painter/checkpoints/clip-a"})
+VISION = FolderSource.model_validate({"folder": "package:unprompt_painter/checkpoints/vision-a"})
 
 
 def views(*said: Any) -> Any:

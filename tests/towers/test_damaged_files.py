@@ -11,7 +11,7 @@ import pytest
 
 from unprompt.contracts import Runtime
 from unprompt.errors import DataError, MissingFileError
-from unprompt.towers import ClipTowers, FolderBackbone, TimmTower, VisionTower
+from unprompt.towers import ClipTowers, FolderSource, TimmTower, VisionTower
 
 MakeFolder = Callable[..., Path]
 OFFLINE = Runtime(offline=True)
@@ -50,7 +50,7 @@ def case(
 def problem(tower: Any, folder: Path, kind: type[DataError | MissingFileError]) -> str:
     """The one line in which loading ends."""
     with pytest.raises(kind) as caught:
-        tower(FolderBackbone.model_validate({"folder": str(folder)}), OFFLINE, "own")
+        tower(FolderSource.model_validate({"folder": str(folder)}), OFFLINE, "own")
     (line,) = caught.value.problems
     assert line.startswith("own: ")
     return line

@@ -159,7 +159,7 @@ def test_a_folder_in_an_installed_package() -> None:
     import unprompt_painter
 
     place = "unprompt_painter/checkpoints/vision-a"
-    folder = Path(unprompt_painter.__file__).parent / "weights" / "vision-a"
+    folder = Path(unprompt_painter.__file__).parent / "checkpoints" / "vision-a"
     check_vision(read(VisionTower, folder=f"package:{place}"), folder)
 
 
