@@ -21,7 +21,8 @@ from unprompt.towers import NamedSource, OpenClipSource, Views
 from unprompt_blip.sources import (
     NAMES,
     CaptionerChoice,
-    FolderCaptioner,
+    CaptionerConfig,
+    FolderTables,
     HubCaptioner,
     NoCaptioner,
     SourceTables,
@@ -141,10 +142,10 @@ class InterrogatorOptions(Model):
             for name in tables.files
             if name not in used
         ]
-        if set(used) <= set(tables.files) and tables.place:
-            mistakes.append(
-                unread_option("where every table that is used has a file", tables.place)
-            )
+        own = isinstance(tables, SourceTables) and tables.source == "unprompt"
+        if set(used) <= set(tables.files) and not own:
+            key = "folder" if isinstance(tables, FolderTables) else "source"
+            mistakes.append(unread_option("where every table that is used has a file", key))
         if mistakes:
             refuse_options(mistakes)
         return tables
@@ -180,7 +181,7 @@ class InterrogatorOptions(Model):
         return {k: v for k, v in written.items() if not _unread(k, values[k], values)}
 
     @property
-    def writes_captions(self) -> HubCaptioner | FolderCaptioner | None:
+    def writes_captions(self) -> CaptionerConfig | None:
         """The captioner; None where no captions are written."""
         if isinstance(self.captioner, NoCaptioner):
             return None

@@ -29,9 +29,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def backbone(tower: str) -> FolderSource:
-    return FolderSource.model_validate(
-        {"folder": f"package:unprompt_painter/checkpoints/{tower}"}
-    )
+    return FolderSource.model_validate({"folder": f"package:unprompt_painter/checkpoints/{tower}"})
 
 
 @pytest.mark.skipif(not CPUINFO.is_file(), reason="the system does not say what its processor can")

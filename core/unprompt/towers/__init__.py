@@ -4,60 +4,63 @@ Public: families are built on this. Importing it loads no tower library.
 """
 
 from unprompt.towers.clip import ClipTowers
+from unprompt.towers.files import (
+    CHECKPOINT,
+    Origin,
+    files_hash,
+    find_folder,
+    folder_files,
+    hub_file_hash,
+    loading,
+    missing_line,
+    origin_needs,
+)
+from unprompt.towers.precision import inference
+from unprompt.towers.pretrained import load_pretrained
 from unprompt.towers.sources import (
-    TowerSource,
     FolderSource,
     HubSource,
     NamedSource,
     OpenClipSource,
     PreprocessConfig,
     TimmSource,
+    TowerSource,
     TransformersSource,
 )
-from unprompt.towers.files import (
-    CHECKPOINT,
-    check_complete,
-    check_folder,
-    folder_files,
-    folder_needs,
-    hub_file_hash,
-    hub_folder,
-    hub_need,
-    loading,
-)
-from unprompt.towers.precision import inference
 from unprompt.towers.stream import pixel_batches
 from unprompt.towers.timm_tower import TimmTower
-from unprompt.towers.tower import ImageTower
+from unprompt.towers.tower import ImageTower, Tower
 from unprompt.towers.views import IDENTITY, View, Views, averaged
 from unprompt.towers.vision import VisionTower
 
 __all__ = [
     "CHECKPOINT",
     "IDENTITY",
-    "TowerSource",
     "ClipTowers",
     "FolderSource",
     "HubSource",
     "ImageTower",
     "NamedSource",
     "OpenClipSource",
+    "Origin",
     "PreprocessConfig",
     "TimmSource",
     "TimmTower",
+    "Tower",
+    "TowerSource",
     "TransformersSource",
     "View",
     "Views",
     "VisionTower",
     "averaged",
-    "check_complete",
-    "check_folder",
+    "files_hash",
+    "find_folder",
     "folder_files",
-    "folder_needs",
     "hub_file_hash",
-    "hub_folder",
-    "hub_need",
     "inference",
+    "load_pretrained",
     "loading",
+    "missing_line",
+    "origin_needs",
     "pixel_batches",
 ]

@@ -1,4 +1,4 @@
-"""What a member's ``backbone`` may say in YAML: one model per kind of source, one union per library.
+"""Where a tower comes from, as a member's ``backbone`` says it: a model for each kind of source.
 
 A key that the source does not read, such as a tag beside a folder, is a mistake; see `choice`.
 """
@@ -14,13 +14,14 @@ from pydantic_core import PydanticCustomError
 from unprompt._config.base import Model
 from unprompt._config.choice import choice
 from unprompt._config.location import Location, PlacedText
+from unprompt.towers.files import Origin
 
 LOCAL = "local-dir:"
 HUB = "hf-hub:"
 
 
 class PreprocessConfig(Model):
-    """How an image becomes pixels, where the backbone's own files do not say."""
+    """How an image becomes pixels, where the tower's own files do not say."""
 
     size: int = Field(ge=1, description="Side of the square input in pixels.")
     mean: tuple[float, float, float] = Field(
@@ -45,8 +46,8 @@ class TowerSource(Model):
 
     def describe(self) -> str:
         """For error lines and tables."""
-        said = self.model_dump(mode="json", exclude={"preprocess"}, exclude_none=True)
-        return " / ".join(said.values())
+        given = self.model_dump(mode="json", exclude={"preprocess"}, exclude_none=True)
+        return " / ".join(given.values())
 
 
 class NamedSource(TowerSource):
@@ -61,11 +62,21 @@ class HubSource(TowerSource):
 
     model: str = Field(description="A hub id.")
 
+    @property
+    def origin(self) -> Origin:
+        """The repository."""
+        return self.model
+
 
 class OpenClipHub(HubSource):
     """An open_clip model in any repository of the hub."""
 
     model: str = Field(description="`hf-hub:ID`: an open_clip model in any repository of the hub.")
+
+    @property
+    def origin(self) -> Origin:
+        """The repository."""
+        return self.model.removeprefix(HUB)
 
 
 class CheckpointSource(TowerSource):
@@ -95,7 +106,7 @@ class TimmCheckpoint(CheckpointSource):
     def _check_preprocess(self) -> TimmCheckpoint:
         if self.preprocess is None:
             raise PydanticCustomError(
-                "backbone",
+                "tower",
                 "nothing says how images become pixels for this checkpoint: give `preprocess`, "
                 "as it was trained",
             )
@@ -110,8 +121,13 @@ class FolderSource(TowerSource):
         "folder inside an installed package. `model: local-dir:PATH` says the same."
     )
 
+    @property
+    def origin(self) -> Origin:
+        """The folder."""
+        return self.folder.path
 
-def _read_schema(raw: object) -> object:
+
+def _read_local_dir(raw: object) -> object:
     """``model: local-dir:PATH`` as ``folder: PATH``."""
     model = raw.get("model") if isinstance(raw, dict) else None
     if not isinstance(raw, dict) or not isinstance(model, str) or not model.startswith(LOCAL):
@@ -122,18 +138,18 @@ def _read_schema(raw: object) -> object:
     return {key: raw[key] for key in raw if key != "model"} | {"folder": path}
 
 
-def _source(raw: Mapping[str, Any]) -> str:
+def _kind(raw: Mapping[str, Any]) -> str:
     """Which kind of source is written."""
     if (raw.get("model") is None) == (raw.get("folder") is None):
-        raise PydanticCustomError("backbone", "should have either `model` or `folder`")
+        raise PydanticCustomError("tower", "should have either `model` or `folder`")
     if raw.get("folder") is not None:
         return "`folder`"
     return "`model`" if raw.get("checkpoint") is None else "`checkpoint`"
 
 
-def _open_clip_source(raw: Mapping[str, Any]) -> str:
-    source = _source(raw)
-    return "`model: hf-hub:...`" if str(raw.get("model")).startswith(HUB) else source
+def _open_clip_kind(raw: Mapping[str, Any]) -> str:
+    kind = _kind(raw)
+    return "`model: hf-hub:...`" if str(raw.get("model")).startswith(HUB) else kind
 
 
 OpenClipSource = Annotated[
@@ -145,9 +161,9 @@ OpenClipSource = Annotated[
             "`model: hf-hub:...`": OpenClipHub,
             "`folder`": FolderSource,
         },
-        _open_clip_source,
+        _open_clip_kind,
     ),
-    BeforeValidator(_read_schema),
+    BeforeValidator(_read_local_dir),
 ]
 """An image and a text tower by open_clip."""
 
@@ -155,19 +171,18 @@ TransformersSource = Annotated[
     HubSource | CheckpointSource | FolderSource,
     choice(
         {"`model`": HubSource, "`checkpoint`": CheckpointSource, "`folder`": FolderSource},
-        _source,
+        _kind,
         {"pretrained": "with a model of transformers: hub ids have no tags"},
     ),
-    BeforeValidator(_read_schema),
+    BeforeValidator(_read_local_dir),
 ]
 """A CLIP vision tower by transformers."""
 
 TimmSource = Annotated[
     NamedSource | TimmCheckpoint | FolderSource,
     choice(
-        {"`model`": NamedSource, "`checkpoint`": TimmCheckpoint, "`folder`": FolderSource},
-        _source,
+        {"`model`": NamedSource, "`checkpoint`": TimmCheckpoint, "`folder`": FolderSource}, _kind
     ),
-    BeforeValidator(_read_schema),
+    BeforeValidator(_read_local_dir),
 ]
 """An image tower by timm."""
