@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from unprompt import Need, Runtime
+from unprompt import Runtime
 from unprompt.towers import CHECKPOINT, find_folder, load_pretrained, loading, origin_needs
 from unprompt_blip.sources import CaptionerConfig
 
@@ -50,11 +50,6 @@ class StandIn:
     def batch_decode(self, tokens: Any, *, skip_special_tokens: bool) -> list[str]:
         """Token numbers as text."""
         return [" ".join(str(token) for token in row) for row in tokens.tolist()]
-
-
-def model_needs(config: CaptionerConfig) -> list[Need]:
-    """The files of `load`; touches no network."""
-    return origin_needs(config.origin, (*CONFIG, CHECKPOINT))
 
 
 def folder_of(config: CaptionerConfig, runtime: Runtime) -> Path | None:

@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from unprompt import Images, Need, Runtime
-from unprompt.towers import folder_files, hub_file_hash, inference, pixel_batches
-from unprompt_blip.caption_models import StandIn, folder_of, load, model_needs, random_model
+from unprompt.towers import (
+    CHECKPOINT,
+    folder_files,
+    hub_file_hash,
+    inference,
+    origin_needs,
+    pixel_batches,
+)
+from unprompt_blip.caption_models import CONFIG, StandIn, folder_of, load, random_model
 from unprompt_blip.sources import CaptionerConfig
 
 if TYPE_CHECKING:
@@ -55,7 +62,7 @@ class Captioner:
     @classmethod
     def needs(cls, config: CaptionerConfig) -> list[Need]:
         """The files that loading reads, here or not; touches no network."""
-        return model_needs(config)
+        return origin_needs(config.origin, (*CONFIG, CHECKPOINT))
 
     @classmethod
     def parameters(cls, config: CaptionerConfig) -> int:
@@ -138,5 +145,5 @@ class Captioner:
 
 
 def tidy(text: str) -> str:
-    """One line, no stop at its end, and no word three times in a row: small models stutter."""
+    """One line, no stop at its end, and no word three times in a row, as small models write."""
     return _STUTTER.sub(r"\1", " ".join(text.split())).rstrip(" .,")

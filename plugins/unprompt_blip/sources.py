@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -43,9 +44,9 @@ class CaptionerConfig(Model):
     )
 
     @property
+    @abstractmethod
     def origin(self) -> Origin:
         """Where its files are."""
-        raise NotImplementedError
 
     def describe(self) -> str:
         """For error lines."""
@@ -84,6 +85,10 @@ class FolderCaptioner(CaptionerConfig):
     def origin(self) -> Origin:
         """The folder."""
         return self.folder.path
+
+    def describe(self) -> str:
+        """As above."""
+        return self.folder.text
 
 
 def _captioner(raw: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ LEAST: tuple[Table, ...] = ("flavors", "negative")
 
 INSTALL = 'pip install "unprompt[interrogator]"'
 
-SITES = (
+SITES = [
     "artstation",
     "behance",
     "cg society",
@@ -38,7 +38,7 @@ SITES = (
     "tumblr",
     "unsplash",
     "zbrush central",
-)
+]
 """Where images are shown: clip-interrogator has no list of trendings, it builds them from these."""
 
 
