@@ -12,11 +12,11 @@ from unprompt.contracts import Runtime
 from unprompt.errors import DataError, MissingFileError
 from unprompt.towers import ClipTowers, FolderSource, VisionTower
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "checkpoints"
+CHECKPOINTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "checkpoints"
 
 
 def copied(tower: str, folder: Path) -> FolderSource:
-    shutil.copytree(WEIGHTS / tower, folder)
+    shutil.copytree(CHECKPOINTS / tower, folder)
     return FolderSource.model_validate({"folder": str(folder)})
 
 
@@ -56,8 +56,8 @@ def test_identity_is_the_content_and_not_the_place(tmp_path: Path) -> None:
     def identity(config: FolderSource) -> object:
         return ClipTowers.identity(config, Runtime(), "own")
 
-    one, two = (copied("clip-a", tmp_path / name) for name in ("one", "two"))
-    assert identity(one) == identity(two)
+    first, second = (copied("clip-a", tmp_path / name) for name in ("first", "two"))
+    assert identity(first) == identity(second)
     with (tmp_path / "two" / "tokenizer_config.json").open("a") as file:
         file.write("\n")
-    assert identity(one) != identity(two)
+    assert identity(first) != identity(second)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from unprompt.contracts import Runtime
 from unprompt.errors import DataError, MissingFileError
 from unprompt.towers import ClipTowers, FolderSource, TimmTower, VisionTower
 
-MakeFolder = Callable[..., Path]
+from .conftest import MakeFolder
+
 OFFLINE = Runtime(offline=True)
 
 
@@ -26,7 +26,7 @@ def timm_folder(tmp_path: Path) -> MakeFolder:
         from timm.models import save_for_hf
 
         model = timm.create_model("test_vit")
-        save_for_hf(model, tmp_path / "timm", safe_serialization=True)
+        save_for_hf(model, str(tmp_path / "timm"), safe_serialization=True)
         return tmp_path / "timm"
 
     return make

@@ -73,8 +73,8 @@ def pixels(tower: Any) -> Any:
 def near(exact: Rows, half: Rows) -> None:
     assert half.dtype == np.float32
     assert not np.array_equal(exact, half)  # so that both were really computed
-    found = cosine(exact, half)
-    assert found.min() >= 0.999
+    cosines = cosine(exact, half)
+    assert cosines.min() >= 0.999
 
 
 def both(make: Callable[[Runtime], Any]) -> list[Any]:
@@ -110,8 +110,8 @@ members:
 
 
 def folders(cache: Cache, kind: str) -> set[Path]:
-    place = cache.root / kind
-    return set(place.iterdir()) if place.is_dir() else set()
+    folder = cache.root / kind
+    return set(folder.iterdir()) if folder.is_dir() else set()
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["knn", "regressor"])
