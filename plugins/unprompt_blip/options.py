@@ -181,7 +181,7 @@ class InterrogatorOptions(Model):
         return {k: v for k, v in written.items() if not _unread(k, values[k], values)}
 
     @property
-    def writes_captions(self) -> CaptionerConfig | None:
+    def used_captioner(self) -> CaptionerConfig | None:
         """The captioner; None where no captions are written."""
         if isinstance(self.captioner, NoCaptioner):
             return None

@@ -21,8 +21,9 @@ from unprompt._scoring.blend import blend
 from unprompt.bank import PromptBank
 from unprompt.contracts import Batch, Images, Runtime
 from unprompt.embeddings import Embeddings, unit
-from unprompt.towers import PreprocessConfig, averaged
+from unprompt.towers import averaged
 from unprompt.towers.preprocess import transform
+from unprompt.towers.sources import PreprocessConfig
 from unprompt_knn.kernel import Power
 from unprompt_knn.knn import Knn
 from unprompt_knn.options import KnnOptions

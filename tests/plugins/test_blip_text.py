@@ -130,7 +130,7 @@ def test_the_defaults_are_those_of_the_68th_place_solution() -> None:
 
 def test_short_forms(tmp_path: Path) -> None:
     given = options(captioner="none", tables=str(tmp_path), use=["flavors"])
-    assert given.writes_captions is None
+    assert given.used_captioner is None
     assert isinstance(given.tables, FolderTables) and given.tables.folder.path == tmp_path
     assert options(captioner="blip-base").captioner == HubCaptioner(model="blip-base")
     assert options(captioner={"beams": 3}).captioner == HubCaptioner(model="blip-large", beams=3)
@@ -189,7 +189,7 @@ def test_a_mistake_in_yaml_is_one_line(tmp_path: Path, unprompt: Callable[..., A
 def test_captions_are_written_only_where_they_are_used(
     given: dict[str, Any], captions: bool
 ) -> None:
-    assert (options(**given).writes_captions is not None) == captions
+    assert (options(**given).used_captioner is not None) == captions
 
 
 def test_listing_the_plugin_imports_no_model_library() -> None:

@@ -7,7 +7,6 @@ from unprompt.towers.clip import ClipTowers
 from unprompt.towers.files import (
     CHECKPOINT,
     Origin,
-    files_hash,
     find_folder,
     folder_files,
     hub_file_hash,
@@ -22,7 +21,6 @@ from unprompt.towers.sources import (
     HubSource,
     NamedSource,
     OpenClipSource,
-    PreprocessConfig,
     TimmSource,
     TowerSource,
     TransformersSource,
@@ -30,7 +28,7 @@ from unprompt.towers.sources import (
 from unprompt.towers.stream import pixel_batches
 from unprompt.towers.timm_tower import TimmTower
 from unprompt.towers.tower import ImageTower, Tower
-from unprompt.towers.views import IDENTITY, View, Views, averaged
+from unprompt.towers.views import IDENTITY, Views, averaged
 from unprompt.towers.vision import VisionTower
 
 __all__ = [
@@ -43,17 +41,14 @@ __all__ = [
     "NamedSource",
     "OpenClipSource",
     "Origin",
-    "PreprocessConfig",
     "TimmSource",
     "TimmTower",
     "Tower",
     "TowerSource",
     "TransformersSource",
-    "View",
     "Views",
     "VisionTower",
     "averaged",
-    "files_hash",
     "find_folder",
     "folder_files",
     "hub_file_hash",
