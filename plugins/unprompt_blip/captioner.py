@@ -34,16 +34,7 @@ class Captioner:
     """A captioning model in evaluation mode. Greedy or beam search: nothing is random."""
 
     def __init__(self, config: CaptionerConfig, runtime: Runtime) -> None:
-        """Load model and processor.
-
-        Args:
-            config: Which model, and how long captions are.
-            runtime: Device, precision, batch size, and whether the network may be used.
-
-        Raises:
-            MissingFileError: A file is neither here nor, without `offline`, on the hub.
-            DataError: A file is damaged or holds something else.
-        """
+        """Load model and processor; raises as `load` does."""
         self._model, self._processor = load(config, runtime)
         self._config = config
         self._runtime = runtime

@@ -106,7 +106,7 @@ class Interrogator(Predictor):
             raise DataError("the interrogator needs a text encoder, and the runtime has none")
         phrases, clip = self._phrases, self.clip
         assert phrases is not None  # load() comes first, by contract
-        writer = Writer(self.options, phrases, clip, self.runtime)
+        writer = Writer(self.options, phrases, clip, self.runtime.device)
         batches = pixel_batches(images, clip.preprocess, self.runtime, what="interrogate")
         for ids, pixels in batches:
             rows = clip.images(pixels, self.options.views)

@@ -8,11 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from unprompt import Evidence, Runtime
+from unprompt import Evidence
 from unprompt.towers import ClipTowers
-from unprompt_blip.chain import Chain, first_best
+from unprompt_blip.chain import Chain, FloatArray, first_best
 from unprompt_blip.options import InterrogatorOptions
 from unprompt_blip.phrases import Numbers, Phrases
 from unprompt_blip.tables import LEAST, MERGED
@@ -21,7 +20,6 @@ from unprompt_blip.template import CLASSIC, FIELDS, distinct, fields, fit, rende
 if TYPE_CHECKING:
     import torch
 
-FloatArray = npt.NDArray[np.float32]
 KIND = "phrase"
 
 
@@ -67,19 +65,14 @@ class _Sheet:
         return [self.caption] if self.caption else []
 
 
+@dataclass(frozen=True)
 class Writer:
-    """Writes texts in the mode that the options say."""
+    """Writes texts in the mode that the options say; see `Chain` for what mode best adds."""
 
-    def __init__(
-        self, options: InterrogatorOptions, phrases: Phrases, towers: ClipTowers, runtime: Runtime
-    ) -> None:
-        """Store all; see `Chain` for what mode best adds."""
-        self._options = options
-        self._phrases = phrases
-        self._towers = towers
-        self._device = runtime.device
-        templates = {"template": options.template, "classic": CLASSIC, "best": CLASSIC}
-        self._template = templates.get(options.mode, "")
+    options: InterrogatorOptions
+    phrases: Phrases
+    towers: ClipTowers
+    device: str
 
     def write(self, images: FloatArray, captions: Sequence[str]) -> list[Written]:
         """A text for each image of a batch.
@@ -88,13 +81,13 @@ class Writer:
             images: Unit rows of shape (n, C).
             captions: n captions; empty where there is none.
         """
-        cosines = self._phrases.cosines(images, self._device)  # (n, P)
-        ranked = self._phrases.top(cosines, MERGED, self._depth())  # (n, K)
+        cosines = self.phrases.cosines(images, self.device)  # (n, P)
+        ranked = self.phrases.top(cosines, MERGED, self._depth())  # (n, K)
         chosen = {
-            name: self._phrases.top(cosines, tables, count, lowest=name == "negative")
+            name: self.phrases.top(cosines, tables, count, lowest=name == "negative")
             for name, (tables, count) in self._wanted().items()
         }
-        best = self._options.mode == "best"
+        best = self.options.mode == "best"
         candidates = self._candidates(cosines, ranked) if best else ranked[:, :0]
         rows = cosines.cpu().numpy()
         caption_cosines = self._caption_cosines(images, captions)
@@ -114,7 +107,7 @@ class Writer:
 
     def _depth(self) -> int:
         """How many phrases of the merged tables are looked at."""
-        options = self._options
+        options = self.options
         depths = {
             "fast": options.max_phrases,
             "best": max(options.candidates, options.max_phrases),
@@ -127,10 +120,10 @@ class Writer:
         An eighth of them comes from each table but the largest kind, if it has as many: the
         nearest phrases of all are often one thing in many words, and none says the medium.
         """
-        count = self._options.candidates
+        count = self.options.candidates
         rows = cosines.cpu().numpy()
         tables = ("mediums", "movements", "artists", "trendings")
-        tops = [self._phrases.top(cosines, (table,), max(1, count // 8)) for table in tables]
+        tops = [self.phrases.top(cosines, (table,), max(1, count // 8)) for table in tables]
         candidates = []
         for row, nearest, *own in zip(rows, ranked, *tops, strict=True):
             first = dict.fromkeys(np.concatenate(own))
@@ -141,7 +134,7 @@ class Writer:
 
     def _wanted(self) -> dict[str, tuple[tuple[str, ...], int]]:
         """The fields to be filled in: the tables of each, and how many phrases."""
-        options = self._options
+        options = self.options
         if options.mode == "negative":
             return {"negative": (LEAST, options.max_phrases)}
         wanted: dict[str, tuple[tuple[str, ...], int]] = {}
@@ -156,13 +149,13 @@ class Writer:
         """Of each caption with its own image, in one forward pass."""
         if not any(captions):
             return [None] * len(captions)
-        rows = self._towers.encode_tokens(self._towers.tokens(captions))  # (n, C)
+        rows = self.towers.encode_tokens(self.towers.tokens(captions))  # (n, C)
         cosines = np.einsum("nc,nc->n", rows, images)
         return [float(c) if text else None for c, text in zip(cosines, captions, strict=True)]
 
     def _text(self, sheet: _Sheet) -> str:
         """The text, cut at the text tower's limit; where there is nothing to say one phrase."""
-        mode = self._options.mode
+        mode = self.options.mode
         if mode == "best":
             text = self._best(sheet)
         elif mode == "negative":
@@ -173,7 +166,7 @@ class Writer:
             text = self._fit(sheet.opening)
         else:
             text = self._filled(sheet)
-        return text or self._phrases.texts[int(sheet.cosines.argmax())]
+        return text or self.phrases.texts[int(sheet.cosines.argmax())]
 
     def _filled(self, sheet: _Sheet) -> str:
         words = {name: self._texts(numbers) for name, numbers in sheet.chosen.items()}
@@ -184,7 +177,7 @@ class Writer:
         return self._fit(render(self._template, words))
 
     def _fast(self, sheet: _Sheet) -> str:
-        nearest = self._texts(sheet.ranked[: self._options.max_phrases])
+        nearest = self._texts(sheet.ranked[: self.options.max_phrases])
         return self._fit(distinct([sheet.caption, *nearest]))
 
     def _best(self, sheet: _Sheet) -> str:
@@ -202,21 +195,27 @@ class Writer:
 
     def _evidence(self, sheet: _Sheet) -> tuple[Evidence, ...]:
         used = [number for numbers in sheet.chosen.values() for number in numbers]
-        numbers = [*dict.fromkeys([*used, *sheet.ranked])][: self._options.evidence]
+        numbers = [*dict.fromkeys([*used, *sheet.ranked])][: self.options.evidence]
         pieces = [
-            Evidence(self._phrases.texts[number], float(sheet.cosines[number]), KIND)
+            Evidence(self.phrases.texts[number], float(sheet.cosines[number]), KIND)
             for number in numbers
         ]
         if sheet.caption_cosine is not None:
             pieces.insert(0, Evidence(sheet.caption, sheet.caption_cosine, KIND))
-        return tuple(sorted(pieces[: self._options.evidence], key=lambda piece: -piece.score))
+        return tuple(sorted(pieces[: self.options.evidence], key=lambda piece: -piece.score))
+
+    @property
+    def _template(self) -> str:
+        """Empty in modes that have none."""
+        templates = {"template": self.options.template, "classic": CLASSIC, "best": CLASSIC}
+        return templates.get(self.options.mode, "")
 
     @cached_property
     def _chain(self) -> Chain:
-        return Chain(self._towers, self._options.chunk, self._options.max_phrases)
+        return Chain(self.towers, self.options.chunk, self.options.max_phrases)
 
     def _texts(self, numbers: Numbers) -> list[str]:
-        return [self._phrases.texts[number] for number in numbers]
+        return [self.phrases.texts[number] for number in numbers]
 
     def _fit(self, phrases: Sequence[str]) -> str:
-        return fit(phrases, self._towers.fits)
+        return fit(phrases, self.towers.fits)

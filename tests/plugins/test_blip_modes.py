@@ -38,7 +38,7 @@ def write(
     caption: str = CAPTION,
     **given: Any,
 ) -> list[Written]:
-    writer = Writer(options(**given), phrases, simple, Runtime())
+    writer = Writer(options(**given), phrases, simple, "cpu")
     return writer.write(image_rows, [caption] * len(image_rows))
 
 
@@ -188,7 +188,7 @@ def test_the_best_text_has_candidates_of_every_table(towers: ClipTowers) -> None
         options(mode="best", captioner="none", candidates=3, max_phrases=3),
         table,
         towers,
-        Runtime(),
+        "cpu",
     )
     ranked = table.top(table.cosines(image, "cpu"), ("flavors", "mediums"), 3)
     [numbers] = writer._candidates(table.cosines(image, "cpu"), ranked)

@@ -9,9 +9,16 @@ import numpy as np
 
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
-from unprompt.towers.files import loading
-from unprompt.towers.open_clip_files import OpenClipModel, check_checkpoint, needs, resolve
-from unprompt.towers.sources import OpenClipSource
+from unprompt.towers.files import loading, origin_needs
+from unprompt.towers.open_clip_files import (
+    CHECKPOINT,
+    CONFIG,
+    OpenClipModel,
+    check_checkpoint,
+    checkpoint_need,
+    resolve,
+)
+from unprompt.towers.sources import NamedSource, OpenClipCheckpoint, OpenClipSource
 from unprompt.towers.tower import Tower
 from unprompt.towers.views import IDENTITY, View, averaged
 from unprompt.types import FloatArray, Json
@@ -35,7 +42,9 @@ class ClipTowers(Tower[OpenClipSource]):
     @classmethod
     def needs(cls, source: OpenClipSource) -> list[Need]:
         """Configuration and checkpoint."""
-        return needs(source)
+        if isinstance(source, NamedSource | OpenClipCheckpoint):
+            return [checkpoint_need(source)]
+        return origin_needs(source.origin, (CONFIG, CHECKPOINT))
 
     @classmethod
     def identity(cls, source: OpenClipSource, runtime: Runtime, owner: str) -> dict[str, Json]:

@@ -17,7 +17,6 @@ from unprompt.towers.files import (
     folder_files,
     hub_need,
     missing_line,
-    origin_needs,
 )
 from unprompt.towers.sources import LOCAL, NamedSource, OpenClipCheckpoint, OpenClipSource
 from unprompt.towers.state import read_state
@@ -71,13 +70,6 @@ def resolve(source: OpenClipSource, runtime: Runtime, owner: str) -> OpenClipMod
     if not isinstance(architecture, dict):
         raise DataError(f"{owner}: {path}: has no `model_cfg`")
     return OpenClipModel(f"{LOCAL}{folder}", architecture, folder)
-
-
-def needs(source: OpenClipSource) -> list[Need]:
-    """The files that `resolve` will look for; touches no network."""
-    if isinstance(source, NamedSource | OpenClipCheckpoint):
-        return [_checkpoint_need(source)]
-    return origin_needs(source.origin, (CONFIG, CHECKPOINT))
 
 
 def check_checkpoint(model: OpenClipModel, owner: str) -> None:
@@ -145,7 +137,7 @@ def _tag_entry(name: str, tag: str, architecture: dict[str, Any], owner: str) ->
     )
 
 
-def _checkpoint_need(source: NamedSource | OpenClipCheckpoint) -> Need:
+def checkpoint_need(source: NamedSource | OpenClipCheckpoint) -> Need:
     """The checkpoint of a named model: the user's, or a tag's."""
     import open_clip
 
@@ -161,10 +153,10 @@ def _checkpoint_need(source: NamedSource | OpenClipCheckpoint) -> Need:
 
 
 def _checkpoint(source: NamedSource | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Path:
-    """The file of `_checkpoint_need`, downloaded where it may be."""
+    """The file of `checkpoint_need`, downloaded where it may be."""
     import open_clip
 
-    need, reason = _checkpoint_need(source), ""
+    need, reason = checkpoint_need(source), ""
     if need.here:
         return Path(need.where)
     if isinstance(source, NamedSource) and not runtime.offline:
