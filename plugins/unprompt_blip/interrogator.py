@@ -43,7 +43,7 @@ class Interrogator(Predictor):
         self._captioner: Captioner | None = None
 
     def identity(self) -> Mapping[str, Any]:
-        """The content of backbone, captioner and tables."""
+        """The content of towers, captioner and tables."""
         tables = json.dumps(self._tables(), ensure_ascii=False)
         captioner = self.options.used_captioner
         return {
@@ -53,7 +53,7 @@ class Interrogator(Predictor):
         }
 
     def needs(self) -> Sequence[Need]:
-        """Files of backbone, captioner and tables."""
+        """Files of towers, captioner and tables."""
         captioner = self.options.used_captioner
         return [
             *ClipTowers.needs(self.options.backbone),

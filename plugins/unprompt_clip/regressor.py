@@ -36,11 +36,11 @@ class Regressor(Predictor):
         self._bank: PromptBank | None = None
 
     def identity(self) -> Mapping[str, Any]:
-        """The backbone's."""
+        """The tower's."""
         return self.family.identity(self.options.backbone, self.runtime, OWNER)
 
     def needs(self) -> Sequence[Need]:
-        """The backbone's files."""
+        """The tower's files."""
         return self.family.needs(self.options.backbone)
 
     def towers(self) -> Mapping[str, int]:

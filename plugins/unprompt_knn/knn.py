@@ -1,4 +1,4 @@
-"""The kNN regressor that every ``knn-*`` family shares; families differ in their backbone."""
+"""The kNN regressor that every ``knn-*`` family shares; families differ in their towers."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Knn(Predictor):
         self._kernel: Kernel = options.kernel
 
     def identity(self) -> Mapping[str, Any]:
-        """The backbone's and the bank table's content."""
+        """The content of towers and bank table."""
         tower = ClipTowers.identity(self.options.backbone, self.runtime, OWNER)
         return {**tower, **self.options.bank.identity(self.runtime)}
 
     def needs(self) -> Sequence[Need]:
-        """The backbone's files and the bank's table."""
+        """Files of towers and bank table."""
         return [*ClipTowers.needs(self.options.backbone), *self.options.bank.needs()]
 
     def towers(self) -> Mapping[str, int]:

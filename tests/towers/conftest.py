@@ -1,4 +1,4 @@
-"""Small backbones with random parameters, and a hub cache of the test's own."""
+"""Small towers with random parameters, and a hub cache of the test's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A backbone's identity is its content: checkpoint, preprocess and activation, not their place."""
+"""A tower's identity is its content: checkpoint, preprocess and activation, not their place."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_a_copy_elsewhere_is_the_same_backbone(
+def test_a_copy_elsewhere_is_the_same_tower(
     clip_folder: MakeFolder, vision_folder: MakeFolder, tmp_path: Path
 ) -> None:
     for tower, folder in ((ClipTowers, clip_folder()), (VisionTower, vision_folder())):

@@ -28,7 +28,7 @@ Rows = npt.NDArray[np.float32]
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def backbone(tower: str) -> FolderSource:
+def shipped(tower: str) -> FolderSource:
     return FolderSource.model_validate({"folder": f"package:unprompt_painter/checkpoints/{tower}"})
 
 
@@ -82,7 +82,7 @@ def both(make: Callable[[Runtime], Any]) -> list[Any]:
 
 
 def test_clip_rows_in_bfloat16_agree_with_float32() -> None:
-    towers = both(lambda runtime: ClipTowers(backbone("clip-a"), runtime, "own"))
+    towers = both(lambda runtime: ClipTowers(shipped("clip-a"), runtime, "own"))
     seen = pixels(towers[0])
     near(*(tower.images(seen) for tower in towers))
     near(*(tower.images(seen, ("identity", "hflip", "five-crop")) for tower in towers))
@@ -91,7 +91,7 @@ def test_clip_rows_in_bfloat16_agree_with_float32() -> None:
 
 
 def test_vision_features_in_bfloat16_agree_with_float32() -> None:
-    towers = both(lambda runtime: VisionTower(backbone("vision-a"), runtime, "own"))
+    towers = both(lambda runtime: VisionTower(shipped("vision-a"), runtime, "own"))
     seen = pixels(towers[0])
     near(*(tower.features(seen) for tower in towers))
 

@@ -1,4 +1,4 @@
-"""Every way to name a backbone gives the tower and the preprocess that its own library gives."""
+"""Every way to name a tower gives the model and the preprocess that its own library gives."""
 
 from __future__ import annotations
 
