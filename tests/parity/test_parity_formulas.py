@@ -22,7 +22,6 @@ from unprompt.bank import PromptBank
 from unprompt.contracts import Batch, Images, Runtime
 from unprompt.embeddings import Embeddings, unit
 from unprompt.towers import averaged
-from unprompt.towers.preprocess import transform
 from unprompt.towers.sources import PreprocessConfig
 from unprompt_knn.kernel import Power
 from unprompt_knn.knn import Knn
@@ -121,7 +120,7 @@ def test_pixels_are_bicubic_224_centre_cropped_and_standardised(shape: tuple[int
     image = World(6, size=160).image(0).crop((0, 0, *shape))
     config = PreprocessConfig(size=224, mean=CLIP_MEAN, std=CLIP_STD)
     wanted = pixels(image, 224, CLIP_MEAN, CLIP_STD)
-    np.testing.assert_allclose(transform(config)(image).numpy(), wanted, atol=1e-5)
+    np.testing.assert_allclose(config.transform()(image).numpy(), wanted, atol=1e-5)
 
 
 # Views

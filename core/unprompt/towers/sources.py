@@ -5,8 +5,8 @@ A key that the source does not read, such as a tag beside a folder, is a mistake
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -15,6 +15,10 @@ from unprompt._config.base import Model
 from unprompt._config.choice import choice
 from unprompt._config.location import Location, PlacedText
 from unprompt.towers.files import Origin
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
 
 LOCAL = "local-dir:"
 HUB = "hf-hub:"
@@ -35,6 +39,21 @@ class PreprocessConfig(Model):
         default="shortest",
         description="shortest: the shorter side, then a centre crop. squash: both sides.",
     )
+
+    def transform(self) -> Callable[[Image], torch.Tensor]:
+        """The resize, centre crop and normalisation: RGB image -> float32 (3, size, size)."""
+        from torchvision import transforms
+
+        side = self.size if self.resize == "shortest" else (self.size, self.size)
+        composed: Callable[[Image], torch.Tensor] = transforms.Compose(
+            [
+                transforms.Resize(side, transforms.InterpolationMode(self.interpolation)),
+                transforms.CenterCrop(self.size),
+                transforms.ToTensor(),
+                transforms.Normalize(self.mean, self.std),
+            ]
+        )
+        return composed
 
 
 class TowerSource(Model):

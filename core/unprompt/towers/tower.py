@@ -11,7 +11,6 @@ from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, named
 from unprompt.towers.files import files_hash
 from unprompt.towers.precision import finite, inference
-from unprompt.towers.preprocess import transform
 from unprompt.towers.sources import CheckpointSource, TowerSource
 from unprompt.types import FloatArray, Json
 
@@ -41,7 +40,7 @@ class Tower(ABC, Generic[S]):
         self._runtime, self._owner = runtime, owner
         self._model, self._preprocess = self._load(source, runtime, owner)
         if source.preprocess is not None:
-            self._preprocess = transform(source.preprocess)
+            self._preprocess = source.preprocess.transform()
 
     def preprocess(self, image: Image) -> torch.Tensor:
         """One image as float32 of shape (3, H, W)."""

@@ -18,7 +18,6 @@ from unprompt.towers.files import (
     loading,
     origin_needs,
 )
-from unprompt.towers.preprocess import transform
 from unprompt.towers.pretrained import load_pretrained
 from unprompt.towers.sources import CheckpointSource, PreprocessConfig, TransformersSource
 from unprompt.towers.state import read_state
@@ -134,7 +133,7 @@ def _processor(source: TransformersSource, runtime: Runtime, owner: str) -> Any:
     folder = _around(source, runtime, owner)
     if folder is None:
         size = CLIP_VISION[str(_origin(source))].get("image_size", 224)
-        return transform(PreprocessConfig(size=size, mean=CLIP_MEAN, std=CLIP_STD))
+        return PreprocessConfig(size=size, mean=CLIP_MEAN, std=CLIP_STD).transform()
     with loading(folder, owner):
         processor = CLIPImageProcessor.from_pretrained(str(folder), local_files_only=True)
     return lambda image: processor(image, return_tensors="pt").pixel_values[0]
