@@ -6,22 +6,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from unprompt import Need, Runtime
-from unprompt.towers import (
-    CHECKPOINT,
-    check_complete,
-    check_folder,
-    folder_needs,
-    hub_folder,
-    hub_need,
-    loading,
-)
-from unprompt_blip.sources import FolderCaptioner, HubCaptioner
+from unprompt import Runtime
+from unprompt.towers import CHECKPOINT, find_folder, load_pretrained, loading, origin_needs
+from unprompt_blip.sources import CaptionerConfig
 
 OWNER = "captioner"
-CONFIG = ("config.json",)
-PROCESSOR = ("preprocessor_config.json", "processor_config.json")
-TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+CONFIG = (
+    ("config.json",),
+    ("preprocessor_config.json", "processor_config.json"),
+    ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"),
+)
+"""The files around a checkpoint."""
 
 _LARGE = {
     "hidden_size": 1024,
@@ -57,15 +52,7 @@ class StandIn:
         return [" ".join(str(token) for token in row) for row in tokens.tolist()]
 
 
-def model_needs(config: HubCaptioner | FolderCaptioner) -> list[Need]:
-    """The files of `load`; touches no network."""
-    groups = (CONFIG, PROCESSOR, TOKENIZER, CHECKPOINT)
-    if isinstance(config, FolderCaptioner):
-        return folder_needs(config.folder.path, *groups)
-    return [hub_need(config.hub_id, names) for names in groups]
-
-
-def folder_of(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> Path | None:
+def folder_of(config: CaptionerConfig, runtime: Runtime) -> Path | None:
     """The model's folder, checked, downloaded where it may be.
 
     Returns:
@@ -75,17 +62,15 @@ def folder_of(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> Path 
         MissingFileError: A file is neither here nor on the hub.
         DataError: A file in the folder is damaged.
     """
-    needed = [CONFIG, PROCESSOR, TOKENIZER] + [CHECKPOINT] * (not runtime.dry_run)
-    if isinstance(config, FolderCaptioner):
-        check_folder(config.folder.path, OWNER, *needed)
-        return config.folder.path
-    known = runtime.dry_run and config.hub_id in BLIP
-    if known and not all(hub_need(config.hub_id, names).here for names in needed):
+    if not runtime.dry_run:
+        return find_folder(config.origin, (*CONFIG, CHECKPOINT), runtime, OWNER)
+    known = config.origin in BLIP
+    if known and not all(need.here for need in origin_needs(config.origin, CONFIG)):
         return None
-    return hub_folder(config.hub_id, needed, runtime, OWNER)
+    return find_folder(config.origin, CONFIG, runtime, OWNER)
 
 
-def load(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> tuple[Any, Any]:
+def load(config: CaptionerConfig, runtime: Runtime) -> tuple[Any, Any]:
     """Model, in evaluation mode on its device, and processor.
 
     Raises:
@@ -94,52 +79,34 @@ def load(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> tuple[Any,
     """
     if runtime.offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
     folder = folder_of(config, runtime)
-    processor = StandIn() if folder is None else _processor(folder, config)
+    processor: Any = StandIn()
+    if folder is not None:
+        with loading(config.describe(), OWNER):
+            auto: Any = AutoProcessor
+            processor = auto.from_pretrained(str(folder), local_files_only=True)
     if runtime.dry_run or folder is None:
         return random_model(config, runtime).eval(), processor
-    return _trained(folder, config).to(runtime.device).eval(), processor
+    model = load_pretrained(AutoModelForImageTextToText, folder, config.describe(), OWNER)
+    return model.to(runtime.device).eval(), processor
 
 
-def random_model(config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> Any:
+def random_model(config: CaptionerConfig, runtime: Runtime) -> Any:
     """The architecture with random parameters, on the runtime's device."""
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText, BlipConfig
 
     folder = folder_of(config, runtime)
-    if folder is None:
-        assert isinstance(config, HubCaptioner)  # a folder is there, or `folder_of` raised
-        architecture: Any = BlipConfig(
-            text_config={"num_attention_heads": 12}, vision_config=BLIP[config.hub_id]
-        )
-    else:
-        with loading(config.describe(), OWNER):
-            architecture = AutoConfig.from_pretrained(str(folder), local_files_only=True)
-    with loading(config.describe(), OWNER), torch.device(runtime.device):
-        auto: Any = AutoModelForImageTextToText
-        return auto.from_config(architecture)
-
-
-def _trained(folder: Path, config: HubCaptioner | FolderCaptioner) -> Any:
-    import torch
-    from transformers import AutoModelForImageTextToText
-
+    auto: Any = AutoModelForImageTextToText
     with loading(config.describe(), OWNER):
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(
-            str(folder),
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
+        architecture: Any = (
+            BlipConfig(
+                text_config={"num_attention_heads": 12}, vision_config=BLIP[str(config.origin)]
+            )
+            if folder is None
+            else AutoConfig.from_pretrained(str(folder), local_files_only=True)
         )
-    model, report = loaded
-    check_complete(report["missing_keys"], config.describe(), OWNER)
-    return model
-
-
-def _processor(folder: Path, config: HubCaptioner | FolderCaptioner) -> Any:
-    from transformers import AutoProcessor
-
-    with loading(config.describe(), OWNER):
-        auto: Any = AutoProcessor
-        return auto.from_pretrained(str(folder), local_files_only=True)
+        with torch.device(runtime.device):
+            return auto.from_config(architecture)

@@ -7,9 +7,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from unprompt import Images, Need, Runtime
-from unprompt.towers import folder_files, hub_file_hash, inference, pixel_batches
-from unprompt_blip.caption_models import StandIn, folder_of, load, model_needs, random_model
-from unprompt_blip.sources import FolderCaptioner, HubCaptioner
+from unprompt.towers import (
+    CHECKPOINT,
+    folder_files,
+    hub_file_hash,
+    inference,
+    origin_needs,
+    pixel_batches,
+)
+from unprompt_blip.caption_models import CONFIG, StandIn, folder_of, load, random_model
+from unprompt_blip.sources import CaptionerConfig
 
 if TYPE_CHECKING:
     import torch
@@ -26,17 +33,8 @@ _STUTTER = re.compile(r"\b(\w+)(?: \1\b){2,}")
 class Captioner:
     """A captioning model in evaluation mode. Greedy or beam search: nothing is random."""
 
-    def __init__(self, config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> None:
-        """Load model and processor.
-
-        Args:
-            config: Which model, and how long captions are.
-            runtime: Device, precision, batch size, and whether the network may be used.
-
-        Raises:
-            MissingFileError: A file is neither here nor, without `offline`, on the hub.
-            DataError: A file is damaged or holds something else.
-        """
+    def __init__(self, config: CaptionerConfig, runtime: Runtime) -> None:
+        """Load model and processor; raises as `load` does."""
         self._model, self._processor = load(config, runtime)
         self._config = config
         self._runtime = runtime
@@ -45,7 +43,7 @@ class Captioner:
         self._prompt = config.prompt or (INSTRUCTION if self._chats else task)
 
     @classmethod
-    def identity(cls, config: HubCaptioner | FolderCaptioner, runtime: Runtime) -> str | list[Any]:
+    def identity(cls, config: CaptionerConfig, runtime: Runtime) -> str | list[Any]:
         """What the model is, by content, for cache keys. Raises as `__init__` does."""
         folder = folder_of(config, runtime)
         if folder is None:
@@ -53,12 +51,12 @@ class Captioner:
         return [(path.name, hub_file_hash(path)) for path in folder_files(folder)]
 
     @classmethod
-    def needs(cls, config: HubCaptioner | FolderCaptioner) -> list[Need]:
+    def needs(cls, config: CaptionerConfig) -> list[Need]:
         """The files that loading reads, here or not; touches no network."""
-        return model_needs(config)
+        return origin_needs(config.origin, (*CONFIG, CHECKPOINT))
 
     @classmethod
-    def parameters(cls, config: HubCaptioner | FolderCaptioner) -> int:
+    def parameters(cls, config: CaptionerConfig) -> int:
         """How many numbers the model holds, found without its files. Raises as `__init__` does."""
         dry_run = Runtime(device="meta", offline=True, dry_run=True)
         model = random_model(config, dry_run)
@@ -138,5 +136,5 @@ class Captioner:
 
 
 def tidy(text: str) -> str:
-    """One line, no stop at its end, and no word three times in a row: small models stutter."""
+    """One line, no stop at its end, and no word three times in a row, as small models write."""
     return _STUTTER.sub(r"\1", " ".join(text.split())).rstrip(" .,")

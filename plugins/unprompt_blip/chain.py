@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,36 +16,39 @@ from unprompt_blip.tokens import Joiner
 if TYPE_CHECKING:
     import torch
 
+FloatArray = npt.NDArray[np.float32]
+
 TIE = 1e-6
 """Cosines nearer to each other than this are equal, so that rounding decides nothing."""
 
 
-def first_best(cosines: npt.NDArray[np.float32]) -> int:
+def first_best(cosines: FloatArray) -> int:
     """The first of the largest cosines (n,), n > 0."""
     return int(np.argmax(cosines >= cosines.max() - TIE))
 
 
+@dataclass(frozen=True)
 class Chain:
     """Grows texts towards images.
 
     Source: clip-interrogator's ``interrogate``; here it ends at the first step that brings
     nothing, and phrases that would not fit are not tried.
+
+    Attributes:
+        towers: CLIP.
+        chunk: Texts in one forward pass.
+        max_phrases: Steps at most.
     """
 
-    def __init__(self, towers: ClipTowers, chunk: int, max_phrases: int) -> None:
-        """Store all.
+    towers: ClipTowers
+    chunk: int
+    max_phrases: int
 
-        Args:
-            towers: Tokenizer and text tower.
-            chunk: Texts in one forward pass.
-            max_phrases: Steps at most.
-        """
-        self._towers = towers
-        self._joiner = Joiner(towers)
-        self._chunk = chunk
-        self._max_phrases = max_phrases
+    @cached_property
+    def _joiner(self) -> Joiner:
+        return Joiner(self.towers)
 
-    def grow(self, start: str, phrases: Sequence[str], image: npt.NDArray[np.float32]) -> str:
+    def grow(self, start: str, phrases: Sequence[str], image: FloatArray) -> str:
         """Add phrases to a text.
 
         Args:
@@ -56,7 +61,7 @@ class Chain:
         if not text:
             return ""
         reached = float(self.cosines([text], image)[0])
-        for _ in range(self._max_phrases - (not start)):
+        for _ in range(self.max_phrases - (not start)):
             tokens, numbers = self._joiner.rows(text, remaining)
             if not numbers:
                 break
@@ -68,16 +73,12 @@ class Chain:
             text = f"{text}, {remaining.pop(numbers[best])}"
         return text
 
-    def cosines(
-        self, texts: Sequence[str], image: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float32]:
+    def cosines(self, texts: Sequence[str], image: FloatArray) -> FloatArray:
         """Each text's cosine with an image, float32 of shape (len(texts),)."""
-        return self._encoded(self._towers.tokens(texts), image)
+        return self._encoded(self.towers.tokens(texts), image)
 
-    def _encoded(
-        self, tokens: torch.Tensor, image: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.float32]:
-        starts = range(0, len(tokens), self._chunk)
-        parts = [self._towers.encode_tokens(tokens[i : i + self._chunk]) @ image for i in starts]
-        cosines: npt.NDArray[np.float32] = np.concatenate(parts)
+    def _encoded(self, tokens: torch.Tensor, image: FloatArray) -> FloatArray:
+        starts = range(0, len(tokens), self.chunk)
+        parts = [self.towers.encode_tokens(tokens[i : i + self.chunk]) @ image for i in starts]
+        cosines: FloatArray = np.concatenate(parts)
         return cosines

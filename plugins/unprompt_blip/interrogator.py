@@ -43,9 +43,9 @@ class Interrogator(Predictor):
         self._captioner: Captioner | None = None
 
     def identity(self) -> Mapping[str, Any]:
-        """The content of backbone, captioner and tables."""
+        """The content of towers, captioner and tables."""
         tables = json.dumps(self._tables(), ensure_ascii=False)
-        captioner = self.options.writes_captions
+        captioner = self.options.used_captioner
         return {
             "backbone": ClipTowers.identity(self.options.backbone, self.runtime, OWNER),
             "captioner": captioner and Captioner.identity(captioner, self.runtime),
@@ -53,8 +53,8 @@ class Interrogator(Predictor):
         }
 
     def needs(self) -> Sequence[Need]:
-        """Files of backbone, captioner and tables."""
-        captioner = self.options.writes_captions
+        """Files of towers, captioner and tables."""
+        captioner = self.options.used_captioner
         return [
             *ClipTowers.needs(self.options.backbone),
             *table_needs(self.options),
@@ -64,8 +64,8 @@ class Interrogator(Predictor):
     def towers(self) -> Mapping[str, int]:
         """CLIP, and the captioner where there is one."""
         towers = {"CLIP": ClipTowers.parameters(self.options.backbone, OWNER)}
-        if self.options.writes_captions:
-            towers["captioner"] = Captioner.parameters(self.options.writes_captions)
+        if self.options.used_captioner:
+            towers["captioner"] = Captioner.parameters(self.options.used_captioner)
         return towers
 
     def prepare(self, train: TrainSet, artifact: Path) -> None:
@@ -106,7 +106,7 @@ class Interrogator(Predictor):
             raise DataError("the interrogator needs a text encoder, and the runtime has none")
         phrases, clip = self._phrases, self.clip
         assert phrases is not None  # load() comes first, by contract
-        writer = Writer(self.options, phrases, clip, self.runtime)
+        writer = Writer(self.options, phrases, clip, self.runtime.device)
         batches = pixel_batches(images, clip.preprocess, self.runtime, what="interrogate")
         for ids, pixels in batches:
             rows = clip.images(pixels, self.options.views)
@@ -129,7 +129,7 @@ class Interrogator(Predictor):
 
     def _captions(self, images: Images) -> dict[str, str]:
         """A caption for each image; none where the text does not use one."""
-        config = self.options.writes_captions
+        config = self.options.used_captioner
         if config is None:
             return {}
         if self._captioner is None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from unprompt import Evidence, Runtime
+from unprompt import Evidence
 from unprompt.towers import ClipTowers
-from unprompt_blip.chain import Chain, first_best
+from unprompt_blip.chain import Chain, FloatArray, first_best
 from unprompt_blip.options import InterrogatorOptions
 from unprompt_blip.phrases import Numbers, Phrases
 from unprompt_blip.tables import LEAST, MERGED
@@ -20,7 +20,6 @@ from unprompt_blip.template import CLASSIC, FIELDS, distinct, fields, fit, rende
 if TYPE_CHECKING:
     import torch
 
-FloatArray = npt.NDArray[np.float32]
 KIND = "phrase"
 
 
@@ -40,34 +39,40 @@ class Written:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sheet:
-    """One image: its unit row (C,), its cosines (P,), its caption, and the phrases of each field."""
+    """One image, and what may be said of it.
+
+    Attributes:
+        image: Its unit row (C,).
+        cosines: With all phrases, (P,).
+        caption: Its caption; empty where there is none.
+        caption_cosine: Of the caption with the image; None where there is none.
+        ranked: The nearest phrases of the merged tables.
+        chosen: The phrases of each field of the template.
+        candidates: What mode best tries to add.
+    """
 
     image: FloatArray
     cosines: FloatArray
     caption: str
+    caption_cosine: float | None
     ranked: Numbers
     chosen: dict[str, Numbers]
     candidates: Numbers
 
+    @property
+    def opening(self) -> list[str]:
+        """The caption as the first phrase of the text, where there is one."""
+        return [self.caption] if self.caption else []
 
+
+@dataclass(frozen=True)
 class Writer:
-    """Writes texts in the mode that the options say."""
+    """Writes texts in the mode that the options say; see `Chain` for what mode best adds."""
 
-    def __init__(
-        self,
-        options: InterrogatorOptions,
-        phrases: Phrases,
-        towers: ClipTowers,
-        runtime: Runtime,
-    ) -> None:
-        """Store all; see `Chain` for what mode best adds."""
-        self._options = options
-        self._phrases = phrases
-        self._towers = towers
-        self._device = runtime.device
-        self._chain = (
-            Chain(towers, options.chunk, options.max_phrases) if options.mode == "best" else None
-        )
+    options: InterrogatorOptions
+    phrases: Phrases
+    towers: ClipTowers
+    device: str
 
     def write(self, images: FloatArray, captions: Sequence[str]) -> list[Written]:
         """A text for each image of a batch.
@@ -76,33 +81,33 @@ class Writer:
             images: Unit rows of shape (n, C).
             captions: n captions; empty where there is none.
         """
-        cosines = self._phrases.cosines(images, self._device)  # (n, P)
-        ranked = self._phrases.top(cosines, MERGED, self._depth())  # (n, K)
+        cosines = self.phrases.cosines(images, self.device)  # (n, P)
+        ranked = self.phrases.top(cosines, MERGED, self._depth())  # (n, K)
         chosen = {
-            name: self._phrases.top(cosines, tables, count, lowest=name == "negative")
+            name: self.phrases.top(cosines, tables, count, lowest=name == "negative")
             for name, (tables, count) in self._wanted().items()
         }
-        candidates = self._candidates(cosines, ranked)
+        best = self.options.mode == "best"
+        candidates = self._candidates(cosines, ranked) if best else ranked[:, :0]
         rows = cosines.cpu().numpy()
         caption_cosines = self._caption_cosines(images, captions)
-        return [
-            self._written(
-                _Sheet(
-                    images[i],
-                    rows[i],
-                    captions[i],
-                    ranked[i],
-                    {name: numbers[i] for name, numbers in chosen.items()},
-                    candidates[i],
-                ),
+        sheets = (
+            _Sheet(
+                images[i],
+                rows[i],
+                captions[i],
                 caption_cosines[i],
+                ranked[i],
+                {name: numbers[i] for name, numbers in chosen.items()},
+                candidates[i],
             )
             for i in range(len(images))
-        ]
+        )
+        return [Written(self._text(sheet), self._evidence(sheet)) for sheet in sheets]
 
     def _depth(self) -> int:
         """How many phrases of the merged tables are looked at."""
-        options = self._options
+        options = self.options
         depths = {
             "fast": options.max_phrases,
             "best": max(options.candidates, options.max_phrases),
@@ -115,106 +120,102 @@ class Writer:
         An eighth of them comes from each table but the largest kind, if it has as many: the
         nearest phrases of all are often one thing in many words, and none says the medium.
         """
-        count = self._options.candidates
-        if self._options.mode != "best":
-            return [ranked[i, :0] for i in range(len(ranked))]
+        count = self.options.candidates
         rows = cosines.cpu().numpy()
-        own = [
-            self._phrases.top(cosines, (table,), max(1, count // 8))
-            for table in ("mediums", "movements", "artists", "trendings")
-        ]
+        tables = ("mediums", "movements", "artists", "trendings")
+        tops = [self.phrases.top(cosines, (table,), max(1, count // 8)) for table in tables]
         candidates = []
-        for i in range(len(ranked)):
-            numbers = dict.fromkeys(int(n) for table in own for n in table[i])
-            for number in ranked[i].tolist():
-                if len(numbers) >= count:
-                    break
-                numbers[number] = None
-            candidates.append(
-                np.array(sorted(numbers, key=lambda n: -rows[i, n])[:count], np.int64)
-            )
+        for row, nearest, *own in zip(rows, ranked, *tops, strict=True):
+            first = dict.fromkeys(np.concatenate(own))
+            distinct_numbers = dict.fromkeys([*first, *nearest])
+            numbers = np.array([*distinct_numbers][: max(count, len(first))], np.int64)
+            candidates.append(numbers[np.argsort(-row[numbers], kind="stable")][:count])
         return candidates
 
     def _wanted(self) -> dict[str, tuple[tuple[str, ...], int]]:
         """The fields to be filled in: the tables of each, and how many phrases."""
-        options = self._options
+        options = self.options
         if options.mode == "negative":
             return {"negative": (LEAST, options.max_phrases)}
-        template = {"template": options.template, "classic": CLASSIC, "best": CLASSIC}
         wanted: dict[str, tuple[tuple[str, ...], int]] = {}
-        for name in fields(template.get(options.mode, "")):
+        for name in fields(self._template):
             table = FIELDS[name]
-            if name == "negative":
-                wanted[name] = (LEAST, options.flavors)
-            elif table is not None:
-                wanted[name] = ((table,), options.flavors if name == "flavors" else 1)
+            if table is not None:
+                tables = LEAST if name == "negative" else (table,)
+                wanted[name] = tables, options.flavors if name in ("flavors", "negative") else 1
         return wanted
 
     def _caption_cosines(self, images: FloatArray, captions: Sequence[str]) -> list[float | None]:
         """Of each caption with its own image, in one forward pass."""
         if not any(captions):
             return [None] * len(captions)
-        rows = self._towers.encode_tokens(self._towers.tokens(captions))  # (n, C)
+        rows = self.towers.encode_tokens(self.towers.tokens(captions))  # (n, C)
         cosines = np.einsum("nc,nc->n", rows, images)
         return [float(c) if text else None for c, text in zip(cosines, captions, strict=True)]
 
-    def _written(self, sheet: _Sheet, caption_cosine: float | None) -> Written:
-        text = self._text(sheet, caption_cosine) or self._phrases.texts[int(sheet.cosines.argmax())]
-        return Written(text, self._evidence(sheet, caption_cosine))
-
-    def _text(self, sheet: _Sheet, caption_cosine: float | None) -> str:
-        """The text, cut at the text tower's limit; empty where there is nothing to say."""
-        mode = self._options.mode
+    def _text(self, sheet: _Sheet) -> str:
+        """The text, cut at the text tower's limit; where there is nothing to say one phrase."""
+        mode = self.options.mode
         if mode == "best":
-            return self._best(sheet, caption_cosine)
-        if mode == "negative":
-            return self._fit(self._texts(sheet.chosen["negative"]))
-        if mode == "fast":
-            return self._fast(sheet)
-        if mode == "caption":
-            return self._fit([sheet.caption] if sheet.caption else [])
-        return self._filled(sheet, CLASSIC if mode == "classic" else self._options.template)
+            text = self._best(sheet)
+        elif mode == "negative":
+            text = self._fit(self._texts(sheet.chosen["negative"]))
+        elif mode == "fast":
+            text = self._fast(sheet)
+        elif mode == "caption":
+            text = self._fit(sheet.opening)
+        else:
+            text = self._filled(sheet)
+        return text or self.phrases.texts[int(sheet.cosines.argmax())]
 
-    def _filled(self, sheet: _Sheet, template: str) -> str:
+    def _filled(self, sheet: _Sheet) -> str:
         words = {name: self._texts(numbers) for name, numbers in sheet.chosen.items()}
-        words["caption"] = [sheet.caption] if sheet.caption else []
+        words["caption"] = sheet.opening
         medium = words.get("medium")
         if medium and sheet.caption.lower().startswith(medium[0].lower()):
             words["medium"] = []  # "a painting of a cat, a painting"
-        return self._fit(render(template, words))
+        return self._fit(render(self._template, words))
 
     def _fast(self, sheet: _Sheet) -> str:
-        nearest = self._texts(sheet.ranked[: self._options.max_phrases])
+        nearest = self._texts(sheet.ranked[: self.options.max_phrases])
         return self._fit(distinct([sheet.caption, *nearest]))
 
-    def _best(self, sheet: _Sheet, caption_cosine: float | None) -> str:
+    def _best(self, sheet: _Sheet) -> str:
         """The best of the chain, fast, classic and the caption, by cosine with the image."""
-        assert self._chain is not None  # made for this mode
-        start = self._fit([sheet.caption] if sheet.caption else [])
-        candidates = self._texts(sheet.candidates)
+        caption = self._fit(sheet.opening)
         # A caption that is less near than a single phrase would lead the chain astray.
         nearest = float(sheet.cosines[sheet.candidates].max(initial=-1.0))
-        worth = caption_cosine is not None and caption_cosine >= nearest
-        grown = self._chain.grow(start if worth else "", candidates, sheet.image)
-        texts = distinct([grown, self._fast(sheet), self._filled(sheet, CLASSIC), start])
+        leads = sheet.caption_cosine is not None and sheet.caption_cosine >= nearest
+        candidates = self._texts(sheet.candidates)
+        grown = self._chain.grow(caption if leads else "", candidates, sheet.image)
+        texts = distinct([grown, self._fast(sheet), self._filled(sheet), caption])
         if not texts:
             return ""
         return texts[first_best(self._chain.cosines(texts, sheet.image))]
 
-    def _evidence(self, sheet: _Sheet, caption_cosine: float | None) -> tuple[Evidence, ...]:
+    def _evidence(self, sheet: _Sheet) -> tuple[Evidence, ...]:
         used = [number for numbers in sheet.chosen.values() for number in numbers]
-        numbers = list(dict.fromkeys([*used, *sheet.ranked]))
+        numbers = [*dict.fromkeys([*used, *sheet.ranked])][: self.options.evidence]
         pieces = [
-            Evidence(self._phrases.texts[number], float(sheet.cosines[number]), KIND)
-            for number in numbers[: self._options.evidence]
+            Evidence(self.phrases.texts[number], float(sheet.cosines[number]), KIND)
+            for number in numbers
         ]
-        if caption_cosine is not None:
-            caption = Evidence(sheet.caption, caption_cosine, KIND)
-            pieces = [caption, *pieces[: self._options.evidence - 1]]
-        return tuple(sorted(pieces, key=lambda piece: -piece.score))
+        if sheet.caption_cosine is not None:
+            pieces.insert(0, Evidence(sheet.caption, sheet.caption_cosine, KIND))
+        return tuple(sorted(pieces[: self.options.evidence], key=lambda piece: -piece.score))
+
+    @property
+    def _template(self) -> str:
+        """Empty in modes that have none."""
+        templates = {"template": self.options.template, "classic": CLASSIC, "best": CLASSIC}
+        return templates.get(self.options.mode, "")
+
+    @cached_property
+    def _chain(self) -> Chain:
+        return Chain(self.towers, self.options.chunk, self.options.max_phrases)
 
     def _texts(self, numbers: Numbers) -> list[str]:
-        return [self._phrases.texts[number] for number in numbers]
+        return [self.phrases.texts[number] for number in numbers]
 
     def _fit(self, phrases: Sequence[str]) -> str:
-        return fit(phrases, self._towers.fits)
+        return fit(phrases, self.towers.fits)

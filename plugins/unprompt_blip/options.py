@@ -17,11 +17,12 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from unprompt import Model, refuse_options, unread_option
-from unprompt.towers import NamedBackbone, OpenClipBackbone, Views
+from unprompt.towers import NamedSource, OpenClipSource, Views
 from unprompt_blip.sources import (
     NAMES,
     CaptionerChoice,
-    FolderCaptioner,
+    CaptionerConfig,
+    FolderTables,
     HubCaptioner,
     NoCaptioner,
     SourceTables,
@@ -50,8 +51,8 @@ NAMED = {"captioner": ("caption",), "flavors": ("flavors", "negative")}
 class InterrogatorOptions(Model):
     """Options of ``clip-blip``; those that the mode does not read may not be given."""
 
-    backbone: OpenClipBackbone = Field(
-        default=NamedBackbone(model="ViT-H-14", pretrained="laion2b_s32b_b79k"),
+    backbone: OpenClipSource = Field(
+        default=NamedSource(model="ViT-H-14", pretrained="laion2b_s32b_b79k"),
         description="An open_clip model, to rank phrases with.",
     )
     mode: Mode = Field(
@@ -141,10 +142,10 @@ class InterrogatorOptions(Model):
             for name in tables.files
             if name not in used
         ]
-        if set(used) <= set(tables.files) and tables.place:
-            mistakes.append(
-                unread_option("where every table that is used has a file", tables.place)
-            )
+        own = isinstance(tables, SourceTables) and tables.source == "unprompt"
+        if set(used) <= set(tables.files) and not own:
+            key = "folder" if isinstance(tables, FolderTables) else "source"
+            mistakes.append(unread_option("where every table that is used has a file", key))
         if mistakes:
             refuse_options(mistakes)
         return tables
@@ -180,7 +181,7 @@ class InterrogatorOptions(Model):
         return {k: v for k, v in written.items() if not _unread(k, values[k], values)}
 
     @property
-    def writes_captions(self) -> HubCaptioner | FolderCaptioner | None:
+    def used_captioner(self) -> CaptionerConfig | None:
         """The captioner; None where no captions are written."""
         if isinstance(self.captioner, NoCaptioner):
             return None

@@ -47,11 +47,6 @@ class Phrases:
 
         Phrases with equal tokens ("4K", "4k") are one, spelled as it comes first: they would tie
         in every ranking, and rounding would choose.
-
-        Args:
-            tables: Phrases by table.
-            towers: Tokenizer and text tower.
-            runtime: Batch size and progress.
         """
         spelled = list(dict.fromkeys(text for texts in tables.values() for text in texts))
         number: dict[str, int] = {}
@@ -122,8 +117,9 @@ class Phrases:
         """
         import torch
 
-        product: torch.Tensor = torch.from_numpy(images).to(device) @ self._columns(device)
-        return product
+        if device not in self._columns:
+            self._columns[device] = torch.from_numpy(self.rows).to(device).T
+        return torch.from_numpy(images).to(device) @ self._columns[device]
 
     def top(
         self, cosines: torch.Tensor, tables: Sequence[str], count: int, *, lowest: bool = False
@@ -158,19 +154,13 @@ class Phrases:
             self._known[tables] = np.unique(np.concatenate(parts)) if parts else empty
         return self._known[tables]
 
-    def _columns(self, device: str) -> torch.Tensor:
-        import torch
-
-        if device not in self._on_device:
-            self._on_device[device] = torch.from_numpy(self.rows).to(device).T
-        return self._on_device[device]
-
     @cached_property
     def _known(self) -> dict[tuple[str, ...], Numbers]:
         return {}
 
     @cached_property
-    def _on_device(self) -> dict[str, torch.Tensor]:
+    def _columns(self) -> dict[str, torch.Tensor]:
+        """The rows as columns, by device."""
         return {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from unprompt import Location, Model, choice
+from unprompt.towers import Origin
 
 CAPTIONERS = {
     "blip-base": "Salesforce/blip-image-captioning-base",
@@ -21,7 +23,6 @@ CAPTIONERS = {
 Table = Literal["mediums", "movements", "artists", "flavors", "trendings", "negative"]
 NAMES: tuple[Table, ...] = get_args(Table)
 Source = Literal["unprompt", "clip-interrogator"]
-CLIP_INTERROGATOR: Source = "clip-interrogator"
 
 
 class NoCaptioner(Model):
@@ -42,6 +43,15 @@ class CaptionerConfig(Model):
         "one; no part of the caption.",
     )
 
+    @property
+    @abstractmethod
+    def origin(self) -> Origin:
+        """Where its files are."""
+
+    def describe(self) -> str:
+        """For error lines."""
+        return str(self.origin)
+
     @model_validator(mode="after")
     def _check_tokens(self) -> CaptionerConfig:
         if self.min_tokens > self.max_tokens:
@@ -59,13 +69,9 @@ class HubCaptioner(CaptionerConfig):
     )
 
     @property
-    def hub_id(self) -> str:
+    def origin(self) -> Origin:
         """The model's repository, its short name resolved."""
         return CAPTIONERS.get(self.model, self.model)
-
-    def describe(self) -> str:
-        """For error lines."""
-        return self.hub_id
 
 
 class FolderCaptioner(CaptionerConfig):
@@ -75,8 +81,13 @@ class FolderCaptioner(CaptionerConfig):
         description="Such a model on this machine: configuration and safetensors."
     )
 
+    @property
+    def origin(self) -> Origin:
+        """The folder."""
+        return self.folder.path
+
     def describe(self) -> str:
-        """For error lines."""
+        """As above."""
         return self.folder.text
 
 
@@ -117,11 +128,6 @@ class TablesConfig(Model):
         files = {name: getattr(self, name) for name in NAMES}
         return {name: file for name, file in files.items() if file is not None}
 
-    @property
-    def place(self) -> str | None:
-        """The option that says where the other tables are; None: they are those of this plugin."""
-        return None
-
 
 class SourceTables(TablesConfig):
     """Tables that a package brings."""
@@ -132,11 +138,6 @@ class SourceTables(TablesConfig):
         "the lists of that package, which has to be installed.",
     )
 
-    @property
-    def place(self) -> str | None:
-        """As above."""
-        return "source" if self.source == CLIP_INTERROGATOR else None
-
 
 class FolderTables(TablesConfig):
     """Tables in a folder."""
@@ -144,11 +145,6 @@ class FolderTables(TablesConfig):
     folder: Location = Field(
         description="Text files called mediums.txt and so on instead of `source`."
     )
-
-    @property
-    def place(self) -> str | None:
-        """As above."""
-        return "folder"
 
 
 def _read_tables(raw: object) -> object:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from unprompt import DataError, MissingFileError, Need
+from unprompt.towers import missing_line
 from unprompt_blip.options import InterrogatorOptions
-from unprompt_blip.sources import CLIP_INTERROGATOR, NAMES, FolderTables, Table, TablesChoice
+from unprompt_blip.sources import NAMES, FolderTables, SourceTables, Table, TablesConfig
 
 MERGED: tuple[Table, ...] = tuple(name for name in NAMES if name != "negative")
 """Tables that are ranked together; ``negative`` says what an image should not show."""
@@ -19,7 +19,7 @@ LEAST: tuple[Table, ...] = ("flavors", "negative")
 
 INSTALL = 'pip install "unprompt[interrogator]"'
 
-SITES = (
+SITES = [
     "artstation",
     "behance",
     "cg society",
@@ -38,7 +38,7 @@ SITES = (
     "tumblr",
     "unsplash",
     "zbrush central",
-)
+]
 """Where images are shown: clip-interrogator has no list of trendings, it builds them from these."""
 
 
@@ -54,15 +54,16 @@ def read_tables(options: InterrogatorOptions) -> dict[str, tuple[str, ...]]:
     """
     missing = [need for need in table_needs(options) if not need.here]
     if missing:
-        raise MissingFileError([_missing_line(need) for need in missing])
+        raise MissingFileError([missing_line(need) for need in missing])
     excluded = [re.compile(pattern, re.IGNORECASE) for pattern in options.exclude]
-    tables: dict[str, tuple[str, ...]] = {}
-    for name in options.use or NAMES:
-        path = _path(options.tables, name)
-        phrases = _written(name, _lines(path)) if path.is_file() else _built(options.tables, name)
-        tables[name] = tuple(
-            phrase for phrase in phrases if not any(pattern.search(phrase) for pattern in excluded)
+    tables: dict[str, tuple[str, ...]] = {
+        name: tuple(
+            phrase
+            for phrase in _phrases(options.tables, name)
+            if not any(pattern.search(phrase) for pattern in excluded)
         )
+        for name in options.use or NAMES
+    }
     wanted = LEAST if options.mode == "negative" else MERGED
     ranked = [name for name in tables if name in wanted]
     if not any(tables[name] for name in ranked):
@@ -73,27 +74,19 @@ def read_tables(options: InterrogatorOptions) -> dict[str, tuple[str, ...]]:
 def table_needs(options: InterrogatorOptions) -> list[Need]:
     """The files of `read_tables`, but those that come with this package."""
     config = options.tables
-    if _from_clip_interrogator(config) and _installed() is None:
+    foreign = _from_clip_interrogator(config)
+    if foreign and _installed() is None:
         return [Need("phrase lists of clip-interrogator", "the installed packages", False, INSTALL)]
-    named = [name for name in options.use or () if not _built(config, name)]
-    named += [name for name in config.files if name not in named]
-    needs = [_need(name, _path(config, name)) for name in named]
-    if not any(named or _path(config, name).is_file() for name in NAMES):
-        files = ", ".join(f"{name}.txt" for name in NAMES)
-        needs = [Need(f"table (one of {files})", str(_path(config, NAMES[0]).parent), False)]
-    return needs
+    files = [name for name in options.use or () if not (foreign and name == "trendings")]
+    named = dict.fromkeys([*files, *config.files])
+    paths = {name: _path(config, name) for name in NAMES}
+    if not named and not any(path.is_file() for path in paths.values()):
+        choice = ", ".join(f"{name}.txt" for name in NAMES)
+        return [Need(f"table (one of {choice})", str(paths[NAMES[0]].parent), False)]
+    return [Need(f"table `{n}`", str(paths[n]), paths[n].is_file()) for n in named]
 
 
-def _need(name: Table, path: Path) -> Need:
-    return Need(f"table `{name}`", str(path), path.is_file())
-
-
-def _missing_line(need: Need) -> str:
-    line = f"no {need.what}: looked in {need.where}"
-    return f"{line}; fetch it with: {need.fetch}" if need.fetch else line
-
-
-def _path(config: TablesChoice, name: Table) -> Path:
+def _path(config: TablesConfig, name: Table) -> Path:
     """Where a table is, or would be."""
     if name in config.files:
         return config.files[name].path
@@ -104,8 +97,8 @@ def _path(config: TablesChoice, name: Table) -> Path:
     return Path(__file__).parent / "tables" / f"{name}.txt"
 
 
-def _from_clip_interrogator(config: TablesChoice) -> bool:
-    return not isinstance(config, FolderTables) and config.source == CLIP_INTERROGATOR
+def _from_clip_interrogator(config: TablesConfig) -> bool:
+    return isinstance(config, SourceTables) and config.source == "clip-interrogator"
 
 
 def _installed() -> Path | None:
@@ -116,6 +109,20 @@ def _installed() -> Path | None:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
+def _phrases(config: TablesConfig, name: Table) -> list[str]:
+    """A table's phrases: artists in the two ways in which prompts name them."""
+    path = _path(config, name)
+    if path.is_file():
+        lines = _lines(path)
+        if name != "artists":
+            return lines
+        return [f"{way} {line}" for way in ("by", "inspired by") for line in lines]
+    if name != "trendings" or not _from_clip_interrogator(config):
+        return []
+    forms = ("{}", "trending on {}", "featured on {}", "{} contest winner")
+    return [form.format(site) for form in forms for site in SITES]
+
+
 def _lines(path: Path) -> list[str]:
     """A file's lines that say something. Raises DataError for what is no UTF-8."""
     try:
@@ -123,18 +130,3 @@ def _lines(path: Path) -> list[str]:
     except (UnicodeDecodeError, OSError) as error:
         raise DataError(f"{path}: not a table of phrases: {error}") from error
     return [line for raw in text.split("\n") if (line := " ".join(raw.split()))]
-
-
-def _written(name: Table, lines: Sequence[str]) -> list[str]:
-    """Lines as they appear in a text: artists in the two ways in which prompts name them."""
-    if name != "artists":
-        return list(lines)
-    return [f"{how} {line}" for how in ("by", "inspired by") for line in lines]
-
-
-def _built(config: TablesChoice, name: Table) -> list[str]:
-    """What stands in for a table that has no file."""
-    if not _from_clip_interrogator(config) or name != "trendings":
-        return []
-    forms = ("{}", "trending on {}", "featured on {}", "{} contest winner")
-    return [form.format(site) for form in forms for site in SITES]

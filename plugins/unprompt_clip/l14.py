@@ -5,15 +5,15 @@ from __future__ import annotations
 from pydantic import Field
 
 from unprompt import PredictorSpec, hookimpl
-from unprompt.towers import HubBackbone, TransformersBackbone
+from unprompt.towers import HubSource, TransformersSource
 from unprompt_clip.options import RegressorOptions
 
 
 class L14Options(RegressorOptions):
     """Options of ``clip-l14``."""
 
-    backbone: TransformersBackbone = Field(
-        default=HubBackbone(model="openai/clip-vit-large-patch14"),
+    backbone: TransformersSource = Field(
+        default=HubSource(model="openai/clip-vit-large-patch14"),
         description="A transformers CLIP vision tower; `checkpoint` may hold `vision.*` and `fc.*`.",
     )
 

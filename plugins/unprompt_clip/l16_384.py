@@ -9,15 +9,15 @@ from __future__ import annotations
 from pydantic import Field
 
 from unprompt import PredictorSpec, hookimpl
-from unprompt.towers import NamedBackbone, TimmBackbone
+from unprompt.towers import NamedSource, TimmSource
 from unprompt_clip.options import RegressorOptions
 
 
 class L16Options(RegressorOptions):
     """Options of ``clip-l16-384``."""
 
-    backbone: TimmBackbone = Field(
-        default=NamedBackbone(model="vit_large_patch16_384", pretrained="augreg_in21k_ft_in1k"),
+    backbone: TimmSource = Field(
+        default=NamedSource(model="vit_large_patch16_384", pretrained="augreg_in21k_ft_in1k"),
         description="A timm model; `checkpoint` may hold a `head.*` as wide as the target space.",
     )
 

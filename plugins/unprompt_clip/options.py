@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from unprompt import Model
-from unprompt.towers import IDENTITY, BackboneConfig, Views
+from unprompt.towers import IDENTITY, TowerSource, Views
 
 Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -15,7 +15,7 @@ Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 class RegressorOptions(Model):
     """Options that both families share."""
 
-    backbone: BackboneConfig = Field(description="The image tower.")
+    backbone: TowerSource = Field(description="The image tower.")
     penalties: tuple[Penalty, ...] = Field(
         default=(1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0),
         strict=False,

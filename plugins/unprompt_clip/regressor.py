@@ -36,11 +36,11 @@ class Regressor(Predictor):
         self._bank: PromptBank | None = None
 
     def identity(self) -> Mapping[str, Any]:
-        """The backbone's."""
+        """The tower's."""
         return self.family.identity(self.options.backbone, self.runtime, OWNER)
 
     def needs(self) -> Sequence[Need]:
-        """The backbone's files."""
+        """The tower's files."""
         return self.family.needs(self.options.backbone)
 
     def towers(self) -> Mapping[str, int]:
@@ -100,9 +100,8 @@ class Regressor(Predictor):
                 "run, or a checkpoint with a head"
             )
         batches = pixel_batches(train.images, tower.preprocess, self.runtime, what="fit the head")
-        parts = [(ids, tower.features(pixels)) for ids, pixels in batches]
-        features = np.concatenate([rows for _, rows in parts])
-        targets = train.targets.align([name for names, _ in parts for name in names]).rows
+        features = np.concatenate([tower.features(pixels) for _, pixels in batches])
+        targets = train.targets.align(train.images.ids).rows
         return Head.fit(features, targets, self.options.penalties)
 
     @property

@@ -1,4 +1,4 @@
-"""The kNN regressor that every ``knn-*`` family shares; families differ in their backbone."""
+"""The kNN regressor that every ``knn-*`` family shares; families differ in their towers."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Knn(Predictor):
         self._kernel: Kernel = options.kernel
 
     def identity(self) -> Mapping[str, Any]:
-        """The backbone's and the bank table's content."""
+        """The content of towers and bank table."""
         tower = ClipTowers.identity(self.options.backbone, self.runtime, OWNER)
         return {**tower, **self.options.bank.identity(self.runtime)}
 
     def needs(self) -> Sequence[Need]:
-        """The backbone's files and the bank's table."""
+        """Files of towers and bank table."""
         return [*ClipTowers.needs(self.options.backbone), *self.options.bank.needs()]
 
     def towers(self) -> Mapping[str, int]:
@@ -83,9 +83,15 @@ class Knn(Predictor):
 
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows, the best neighbour's prompt, and the neighbours with their shares."""
-        towers = self.clip
-        for ids, pixels in pixel_batches(images, towers.preprocess, self.runtime, what="kNN"):
-            yield self._batch(ids, towers.images(pixels, self.options.views))
+        bank, options = self.bank, self.options
+        for ids, queries in self._queries(images):
+            cosines, rows = bank.search_keys(queries, options.neighbours)  # (n, K)
+            shares = self._kernel.shares(cosines, rows, bank.keys)  # (n, K)
+            embeddings = _summed(bank, rows, shares)  # (n, D)
+            pairs = zip(rows, shares, strict=True)
+            evidence = tuple(self._evidence(bank, numbers, line) for numbers, line in pairs)
+            best = tuple(near[0].text for near in bank.nearest(embeddings, 1))
+            yield Batch(Embeddings(ids, embeddings), best, evidence)
 
     def predict_variants(
         self, images: Images, variants: Sequence[KnnOptions]
@@ -95,16 +101,18 @@ class Knn(Predictor):
         Raises:
             ConfigError: Another option differs, or a kernel would have to be fitted.
         """
-        bank, clip = self._bank, self.clip
-        assert bank is not None  # load() comes first, by contract
+        bank = self.bank
         for options in variants:
             self._check_variant(options)
         most = max(options.neighbours for options in variants)
-        for ids, pixels in pixel_batches(images, clip.preprocess, self.runtime, what="kNN"):
-            cosines, rows = bank.search_keys(clip.images(pixels, self.options.views), most)
-            yield [
-                Embeddings(ids, self._variant(bank, cosines, rows, options)) for options in variants
-            ]
+        for ids, queries in self._queries(images):
+            cosines, rows = bank.search_keys(queries, most)
+            predictions = []
+            for options in variants:
+                near, numbers = cosines[:, : options.neighbours], rows[:, : options.neighbours]
+                shares = options.kernel.shares(near, numbers, bank.keys)
+                predictions.append(Embeddings(ids, _summed(bank, numbers, shares)))
+            yield predictions
 
     def close(self) -> None:
         """Drop towers and bank."""
@@ -124,11 +132,16 @@ class Knn(Predictor):
             )
         step = max(1, len(train) // kernel.fit)
         images = train.images.select(train.images.ids[::step][: kernel.fit])
-        batches = pixel_batches(images, self.clip.preprocess, self.runtime, what="fit the kernel")
-        parts = [(ids, self.clip.images(pixels, self.options.views)) for ids, pixels in batches]
-        queries = np.concatenate([rows for _, rows in parts])
-        targets = train.targets.select([name for names, _ in parts for name in names]).rows
+        queries = np.concatenate([rows for _, rows in self._queries(images, "fit the kernel")])
+        targets = train.targets.select(images.ids).rows
         return fit(bank, queries, targets, self.options.neighbours, kernel)
+
+    def _queries(
+        self, images: Images, what: str = "kNN"
+    ) -> Iterator[tuple[tuple[str, ...], FloatArray]]:
+        """Ids and CLIP embeddings, unit rows of shape (n, C), batch by batch."""
+        for ids, pixels in pixel_batches(images, self.clip.preprocess, self.runtime, what=what):
+            yield ids, self.clip.images(pixels, self.options.views)
 
     def _check_variant(self, options: KnnOptions) -> None:
         """Refuse what `predict_variants` cannot change."""
@@ -137,26 +150,6 @@ class Knn(Predictor):
             raise ConfigError("only `neighbours` and `kernel` can be searched")
         if getattr(options.kernel, "fit", 0):
             raise ConfigError("`kernel.fit` has to be 0 where options are searched")
-
-    @staticmethod
-    def _variant(
-        bank: PromptBank, cosines: FloatArray, rows: Numbers, options: KnnOptions
-    ) -> FloatArray:
-        """Unit rows (n, D) from the nearest K of at least K neighbours."""
-        cosines, rows = cosines[:, : options.neighbours], rows[:, : options.neighbours]
-        return _summed(bank, rows, options.kernel.shares(cosines, rows, bank.keys))
-
-    def _batch(self, ids: tuple[str, ...], queries: FloatArray) -> Batch:
-        bank = self._bank
-        assert bank is not None  # load() comes first, by contract
-        cosines, rows = bank.search_keys(queries, self.options.neighbours)  # (n, K)
-        shares = self._kernel.shares(cosines, rows, bank.keys)  # (n, K)
-        embeddings = _summed(bank, rows, shares)  # (n, D)
-        evidence = tuple(
-            self._evidence(bank, numbers, line) for numbers, line in zip(rows, shares, strict=True)
-        )
-        best = tuple(near[0].text for near in bank.nearest(embeddings, 1))
-        return Batch(Embeddings(ids, embeddings), best, evidence)
 
     def _evidence(
         self, bank: PromptBank, rows: Numbers, shares: DoubleArray
@@ -168,6 +161,12 @@ class Knn(Predictor):
             for i in most
             if shares[i] > 0
         )
+
+    @property
+    def bank(self) -> PromptBank:
+        """The bank that `load` read."""
+        assert self._bank is not None  # load() comes first, by contract
+        return self._bank
 
     @property
     def clip(self) -> ClipTowers:

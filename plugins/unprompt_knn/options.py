@@ -6,14 +6,14 @@ from pydantic import Field
 
 from unprompt import Model
 from unprompt.bank import BankConfig
-from unprompt.towers import IDENTITY, OpenClipBackbone, Views
+from unprompt.towers import IDENTITY, OpenClipSource, Views
 from unprompt_knn.kernel import Kernel, Softmax
 
 
 class KnnOptions(Model):
     """Options that every ``knn-*`` family shares."""
 
-    backbone: OpenClipBackbone = Field(description="An open_clip model: image and text tower.")
+    backbone: OpenClipSource = Field(description="An open_clip model: image and text tower.")
     bank: BankConfig = Field(default=BankConfig(), description="The prompts to search.")
     neighbours: int = Field(default=100, ge=1, description="K, the nearest bank rows to use.")
     kernel: Kernel = Field(default=Softmax(), description="How much a neighbour counts.")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pydantic import Field
 
 from unprompt import PredictorSpec, hookimpl
-from unprompt.towers import NamedBackbone, OpenClipBackbone
+from unprompt.towers import NamedSource, OpenClipSource
 from unprompt_knn.options import KnnOptions
 
 
 class VitGOptions(KnnOptions):
     """Options of ``knn-vit-g``."""
 
-    backbone: OpenClipBackbone = Field(
-        default=NamedBackbone(model="ViT-g-14", pretrained="laion2b_s34b_b88k"),
+    backbone: OpenClipSource = Field(
+        default=NamedSource(model="ViT-g-14", pretrained="laion2b_s34b_b88k"),
         description="An open_clip model: image and text tower.",
     )
 

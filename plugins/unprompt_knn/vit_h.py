@@ -5,15 +5,15 @@ from __future__ import annotations
 from pydantic import Field
 
 from unprompt import PredictorSpec, hookimpl
-from unprompt.towers import NamedBackbone, OpenClipBackbone
+from unprompt.towers import NamedSource, OpenClipSource
 from unprompt_knn.options import KnnOptions
 
 
 class VitHOptions(KnnOptions):
     """Options of ``knn-vit-h``."""
 
-    backbone: OpenClipBackbone = Field(
-        default=NamedBackbone(model="ViT-H-14", pretrained="laion2b_s32b_b79k"),
+    backbone: OpenClipSource = Field(
+        default=NamedSource(model="ViT-H-14", pretrained="laion2b_s32b_b79k"),
         description="An open_clip model: image and text tower.",
     )
 

@@ -15,51 +15,30 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-import unprompt_painter
+from unprompt._data.memory import MemoryImages
 from unprompt._data.predictions import read_predictions, write_predictions
 from unprompt._scoring.blend import blend
 from unprompt.bank import PromptBank
 from unprompt.contracts import Batch, Images, Runtime
 from unprompt.embeddings import Embeddings, unit
-from unprompt.testing import MemoryImages
-from unprompt.towers import PreprocessConfig, averaged
-from unprompt.towers.preprocess import transform
+from unprompt.towers import averaged
+from unprompt.towers.sources import PreprocessConfig
 from unprompt_knn.kernel import Power
 from unprompt_knn.knn import Knn
 from unprompt_knn.options import KnnOptions
 from unprompt_painter.world import World
 
-CLIP_A = Path(unprompt_painter.__file__).parent / "weights" / "clip-a"
+from .formulas import CHECKPOINTS, CLIP_MEAN, CLIP_STD, Rows, knn, least_cosine, normalised, pixels
+
+CLIP_A = CHECKPOINTS / "clip-a"
 POWER = Power(power=6, epsilon=1e-4)
 WEIGHTS = (0.4, 0.4, 0.5, 0.2, 0.2)
 
-Rows = npt.NDArray[np.float64]
 
-
-def normalised(rows: npt.ArrayLike) -> Rows:
-    wide = np.asarray(rows, np.float64)
-    result: Rows = wide / np.sqrt((wide**2).sum(axis=1, keepdims=True))
-    return result
-
-
-def assert_parity(found: npt.ArrayLike, wanted: Rows) -> None:
+def assert_parity(rows: npt.ArrayLike, wanted: Rows) -> None:
     """Every row points where it should (cosine at least 0.99999), and has length 1."""
-    rows = np.asarray(found, np.float64)
-    assert rows.shape == wanted.shape
-    np.testing.assert_allclose((rows**2).sum(axis=1), 1, atol=1e-6)
-    cosines = (normalised(rows) * normalised(wanted)).sum(axis=1)
-    assert cosines.min() >= 0.99999
-
-
-def knn(queries: Rows, keys: Rows, targets: Rows) -> Rows:
-    """``d = 1 - cos``; top 100; ``w = 1 / (d^6 + 1e-4)``; normalised sum of ``w * target``."""
-    sums = []
-    for query in queries:
-        distances = 1 - keys @ query
-        nearest = np.argsort(distances, kind="stable")[:100]
-        w = 1 / (distances[nearest] ** 6 + 1e-4)
-        sums.append((w[:, None] * targets[nearest]).sum(axis=0))
-    return normalised(sums)
+    np.testing.assert_allclose((np.asarray(rows, np.float64) ** 2).sum(axis=1), 1, atol=1e-6)
+    assert least_cosine(rows, wanted) >= 0.99999
 
 
 # kNN
@@ -107,8 +86,8 @@ def random_bank(queries: Rows, size: int) -> PromptBank:
 def test_knn_over_a_bank_of_random_rows(queries: Rows, size: int, tmp_path: Path) -> None:
     bank = random_bank(queries, size)
     bank.save(tmp_path)
-    said = {"backbone": {"folder": str(CLIP_A)}, "neighbours": 100, "kernel": POWER.model_dump()}
-    predictor = Knn(KnnOptions.model_validate(said), Runtime(batch_size=4))
+    options = {"backbone": {"folder": str(CLIP_A)}, "neighbours": 100, "kernel": POWER.model_dump()}
+    predictor = Knn(KnnOptions.model_validate(options), Runtime(batch_size=4))
     predictor.load(tmp_path)
     sources = example_images()
     batches = list(predictor.predict(Images(tuple(sources), MemoryImages(sources))))
@@ -126,11 +105,11 @@ def test_the_neighbours_are_the_hundred_nearest(queries: Rows) -> None:
     bank = random_bank(queries, 2500)
     cosines, numbers = bank.search_keys(unit(queries), 100)
     exact = queries @ bank.keys.astype(np.float64).T
-    for line, found, wanted in zip(cosines, numbers, exact, strict=True):
+    for line, nearest, wanted in zip(cosines, numbers, exact, strict=True):
         best = np.argsort(-wanted, kind="stable")
         assert wanted[best[99]] - wanted[best[100]] > 1e-6  # rounding cannot choose
-        assert set(found.tolist()) == set(best[:100].tolist())
-        np.testing.assert_allclose(line, wanted[found], atol=1e-6)
+        assert set(nearest.tolist()) == set(best[:100].tolist())
+        np.testing.assert_allclose(line, wanted[nearest], atol=1e-6)
 
 
 # Preprocess
@@ -138,16 +117,10 @@ def test_the_neighbours_are_the_hundred_nearest(queries: Rows) -> None:
 
 @pytest.mark.parametrize("shape", [(160, 160), (160, 120), (120, 160), (40, 30)])
 def test_pixels_are_bicubic_224_centre_cropped_and_standardised(shape: tuple[int, int]) -> None:
-    mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
     image = World(6, size=160).image(0).crop((0, 0, *shape))
-    scale = 224 / min(shape)
-    width, height = (int(side * scale) for side in shape)
-    left, top = (width - 224) // 2, (height - 224) // 2
-    resized = image.resize((width, height), Image.Resampling.BICUBIC)
-    raw = np.asarray(resized.crop((left, top, left + 224, top + 224)), np.float64) / 255
-    wanted = ((raw - mean) / std).transpose(2, 0, 1)
-    found = transform(PreprocessConfig(size=224, mean=mean, std=std))(image)
-    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-5)
+    config = PreprocessConfig(size=224, mean=CLIP_MEAN, std=CLIP_STD)
+    wanted = pixels(image, 224, CLIP_MEAN, CLIP_STD)
+    np.testing.assert_allclose(config.transform()(image).numpy(), wanted, atol=1e-5)
 
 
 # Views
@@ -157,20 +130,20 @@ def test_identity_and_hflip_are_the_expectation_of_three_random_flips() -> None:
     import torch
 
     rng = np.random.default_rng(1)
-    matrix, pixels = rng.normal(size=(3 * 8 * 8, 384)), rng.normal(size=(5, 3, 8, 8))
+    matrix, inputs = rng.normal(size=(3 * 8 * 8, 384)), rng.normal(size=(5, 3, 8, 8))
 
     def encode(seen: torch.Tensor) -> npt.NDArray[np.float32]:
         return unit(seen.numpy().reshape(len(seen), -1) @ matrix)
 
-    plain = normalised(pixels.reshape(5, -1) @ matrix)
-    flipped = normalised(pixels[..., ::-1].reshape(5, -1) @ matrix)
+    plain = normalised(inputs.reshape(5, -1) @ matrix)
+    flipped = normalised(inputs[..., ::-1].reshape(5, -1) @ matrix)
     passes = [
         np.mean([flipped if flip else plain for flip in flips], axis=0)
         for flips in itertools.product((False, True), repeat=3)  # eight, equally likely
     ]
-    found = averaged(encode, torch.from_numpy(pixels), ("identity", "hflip"))
-    assert_parity(found, normalised(np.mean(passes, axis=0)))
-    assert_parity(found, normalised((plain + flipped) / 2))
+    rows = averaged(encode, torch.from_numpy(inputs), ("identity", "hflip"))
+    assert_parity(rows, normalised(np.mean(passes, axis=0)))
+    assert_parity(rows, normalised((plain + flipped) / 2))
 
 
 # Blend
@@ -192,9 +165,9 @@ def test_the_blend_is_the_normalised_weighted_sum() -> None:
     for rows in members:  # each member in an order of its own: they are joined by id
         order = rng.permutation(40)
         shuffled.append(Embeddings(tuple(ids[i] for i in order), rows[order]))
-    found = blend(shuffled, WEIGHTS)
-    assert sorted(found.ids) == sorted(ids)
-    assert_parity(found.align(ids).rows, wanted)
+    blended = blend(shuffled, WEIGHTS)
+    assert sorted(blended.ids) == sorted(ids)
+    assert_parity(blended.align(ids).rows, wanted)
 
 
 # Submission
@@ -223,5 +196,5 @@ def test_a_submission_in_another_row_order_says_the_same(tmp_path: Path) -> None
     lines = [f"{name}_{e},{rows[i, e]}" for i, name in enumerate("abc") for e in range(384)]
     np.random.default_rng(5).shuffle(lines)
     (tmp_path / "shuffled.csv").write_text("\n".join(["imgId_eId,val", *lines]) + "\n")
-    found = read_predictions(tmp_path / "shuffled.csv")
-    np.testing.assert_array_equal(found.align(("a", "b", "c")).rows, rows)
+    predictions = read_predictions(tmp_path / "shuffled.csv")
+    np.testing.assert_array_equal(predictions.align(("a", "b", "c")).rows, rows)

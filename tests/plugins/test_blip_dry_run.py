@@ -21,8 +21,8 @@ def test_the_known_captioners_are_full_size(name: str, millions: int) -> None:
 
 def test_identity_without_files_is_the_name() -> None:
     names = [HubCaptioner(model=name) for name in ("blip-base", "blip-large")]
-    one, two = (Captioner.identity(config, DRY_RUN) for config in names)
-    assert one != two
+    base, large = (Captioner.identity(config, DRY_RUN) for config in names)
+    assert base != large
 
 
 def test_an_unknown_architecture_is_a_file_to_fetch() -> None:
@@ -36,5 +36,5 @@ def test_an_unknown_architecture_is_a_file_to_fetch() -> None:
 @pytest.mark.slow
 def test_blip_base_captions_with_random_parameters() -> None:
     config = HubCaptioner(model="blip-base", max_tokens=2)
-    found = Captioner(config, DRY_RUN).captions(example_images().select(("square",)))
-    assert found["square"] == "" or found["square"].split()[0].isdigit()
+    captions = Captioner(config, DRY_RUN).captions(example_images().select(("square",)))
+    assert captions["square"] == "" or captions["square"].split()[0].isdigit()

@@ -29,13 +29,13 @@ WORDS = {
 }
 
 
-def options(**said: Any) -> InterrogatorOptions:
-    return InterrogatorOptions.model_validate(said)
+def options(**given: Any) -> InterrogatorOptions:
+    return InterrogatorOptions.model_validate(given)
 
 
-def mistake(**said: Any) -> str:
+def mistake(**given: Any) -> str:
     with pytest.raises(ValidationError) as caught:
-        options(**said)
+        options(**given)
     return "; ".join(error["msg"] for error in caught.value.errors())
 
 
@@ -121,29 +121,31 @@ def test_one_word_is_always_left() -> None:
 
 
 def test_the_defaults_are_those_of_the_68th_place_solution() -> None:
-    said = options()
-    assert said.backbone.describe() == "ViT-H-14 / laion2b_s32b_b79k"
-    assert said.captioner.describe() == "Salesforce/blip-image-captioning-large"
-    assert (said.mode, said.template, said.flavors) == ("template", DEFAULT, 3)
+    given = options()
+    assert given.backbone.describe() == "ViT-H-14 / laion2b_s32b_b79k"
+    assert isinstance(given.captioner, HubCaptioner)
+    assert given.captioner.describe() == "Salesforce/blip-image-captioning-large"
+    assert (given.mode, given.template, given.flavors) == ("template", DEFAULT, 3)
 
 
 def test_short_forms(tmp_path: Path) -> None:
-    said = options(captioner="none", tables=str(tmp_path), use=["flavors"])
-    assert said.writes_captions is None
-    assert isinstance(said.tables, FolderTables) and said.tables.folder.path == tmp_path
+    given = options(captioner="none", tables=str(tmp_path), use=["flavors"])
+    assert given.used_captioner is None
+    assert isinstance(given.tables, FolderTables) and given.tables.folder.path == tmp_path
     assert options(captioner="blip-base").captioner == HubCaptioner(model="blip-base")
     assert options(captioner={"beams": 3}).captioner == HubCaptioner(model="blip-large", beams=3)
-    assert options(captioner="me/mine").captioner.describe() == "me/mine"
+    assert options(captioner="me/mine").captioner == HubCaptioner(model="me/mine")
+    assert HubCaptioner(model="me/mine").describe() == "me/mine"
     assert options(tables="clip-interrogator").tables == SourceTables(source="clip-interrogator")
 
 
 def test_options_survive_being_written_and_read() -> None:
-    said = options(captioner="none", use=["flavors"], views=["identity", "hflip"], mode="fast")
-    assert InterrogatorOptions.model_validate(said.model_dump(mode="json")) == said
+    given = options(captioner="none", use=["flavors"], views=["identity", "hflip"], mode="fast")
+    assert InterrogatorOptions.model_validate(given.model_dump(mode="json")) == given
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("given", "message"),
     [
         ({"template": "{style}"}, "unknown field {style}"),
         ({"template": "an image"}, "names no field"),
@@ -159,8 +161,8 @@ def test_options_survive_being_written_and_read() -> None:
         ({"captioner": {"model": "x/y", "folder": "z"}}, "either `model` or `folder`"),
     ],
 )
-def test_mistakes_are_found_at_load(said: dict[str, Any], message: str) -> None:
-    assert message in mistake(**said)
+def test_mistakes_are_found_at_load(given: dict[str, Any], message: str) -> None:
+    assert message in mistake(**given)
 
 
 def test_a_mistake_in_yaml_is_one_line(tmp_path: Path, unprompt: Callable[..., Any]) -> None:
@@ -175,7 +177,7 @@ def test_a_mistake_in_yaml_is_one_line(tmp_path: Path, unprompt: Callable[..., A
 
 
 @pytest.mark.parametrize(
-    ("said", "captions"),
+    ("given", "captions"),
     [
         ({}, True),
         ({"captioner": "none"}, False),
@@ -185,9 +187,9 @@ def test_a_mistake_in_yaml_is_one_line(tmp_path: Path, unprompt: Callable[..., A
     ],
 )
 def test_captions_are_written_only_where_they_are_used(
-    said: dict[str, Any], captions: bool
+    given: dict[str, Any], captions: bool
 ) -> None:
-    assert (options(**said).writes_captions is not None) == captions
+    assert (options(**given).used_captioner is not None) == captions
 
 
 def test_listing_the_plugin_imports_no_model_library() -> None:
@@ -247,10 +249,10 @@ def test_a_folder_gives_the_tables_that_it_has(tmp_path: Path) -> None:
 
 
 def test_missing_tables_are_named(tmp_path: Path) -> None:
-    said = options(tables=str(tmp_path), use=["flavors"])
-    assert [need.here for need in table_needs(said)] == [False]
+    given = options(tables=str(tmp_path), use=["flavors"])
+    assert [need.here for need in table_needs(given)] == [False]
     with pytest.raises(MissingFileError, match=r"no table `flavors`: looked in .*flavors\.txt"):
-        read_tables(said)
+        read_tables(given)
     with pytest.raises(MissingFileError, match="no table `mediums`"):
         read_tables(options(tables={"mediums": str(tmp_path / "none.txt")}))
     with pytest.raises(MissingFileError, match=r"no table \(one of mediums\.txt, .*: looked in"):

@@ -41,7 +41,7 @@ def test_a_tower_that_gives_no_numbers_is_one_line(
     unprompt: Callable[..., CompletedProcess[str]],
     tmp_path: Path,
 ) -> None:
-    shipped = Path(unprompt_painter.__file__).parent / "weights" / tower
+    shipped = Path(unprompt_painter.__file__).parent / "checkpoints" / tower
     folder = Path(shutil.copytree(shipped, tmp_path / "damaged"))
     (file,) = folder.glob("*.safetensors")
     state = load_file(file)

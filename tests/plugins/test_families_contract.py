@@ -29,7 +29,7 @@ from unprompt.testing import (
 RandomTower = Callable[[str], Path]
 Factory = pytest.TempPathFactory
 
-WEIGHTS = Path(unprompt_painter.__file__).parent / "weights"
+CHECKPOINTS = Path(unprompt_painter.__file__).parent / "checkpoints"
 FAMILIES = ("knn-vit-g", "knn-vit-h", "clip-l14", "clip-l16-384", "clip-blip")
 
 
@@ -37,12 +37,12 @@ def prepared_family(name: str, factory: Factory, backbone: Path, **options: Any)
     """A family as the registry builds it, after learning from the example train split."""
     registry = Registry()
     spec = registry.spec(name, PredictorSpec)
-    said = spec.options.model_validate({"backbone": {"folder": str(backbone)}, **options})
+    given = spec.options.model_validate({"backbone": {"folder": str(backbone)}, **options})
 
     def family(options: Any, runtime: Runtime) -> Any:
         return registry.build(spec, options, runtime)
 
-    return make_prepared(family, said, factory.mktemp(name))
+    return make_prepared(family, given, factory.mktemp(name))
 
 
 def example_batch(prepared: Prepared) -> Batch:
@@ -92,7 +92,7 @@ class TestKnnVitH(PredictorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def prepared(cls, tmp_path_factory: Factory) -> Prepared:
-        return prepared_family("knn-vit-h", tmp_path_factory, WEIGHTS / "clip-a")
+        return prepared_family("knn-vit-h", tmp_path_factory, CHECKPOINTS / "clip-a")
 
     def test_evidence_is_the_shares_of_bank_prompts(self, prepared: Prepared) -> None:
         batch = example_batch(prepared)
@@ -104,7 +104,7 @@ class TestClipL14(PredictorContract):
     @pytest.fixture(scope="class")
     @classmethod
     def prepared(cls, tmp_path_factory: Factory) -> Prepared:
-        return prepared_family("clip-l14", tmp_path_factory, WEIGHTS / "vision-a")
+        return prepared_family("clip-l14", tmp_path_factory, CHECKPOINTS / "vision-a")
 
     def test_evidence_is_the_nearest_train_prompts(self, prepared: Prepared) -> None:
         batch = example_batch(prepared)
@@ -131,7 +131,7 @@ class TestClipBlip(PredictorContract):
     @classmethod
     def prepared(cls, tmp_path_factory: Factory, random_tower: RandomTower) -> Prepared:
         captioner = {"folder": str(random_tower("blip-a")), "max_tokens": 6}
-        tower = WEIGHTS / "clip-a"
+        tower = CHECKPOINTS / "clip-a"
         return prepared_family("clip-blip", tmp_path_factory, tower, captioner=captioner)
 
     def test_the_embedding_is_the_texts_and_evidence_is_phrases(self, prepared: Prepared) -> None:

@@ -62,10 +62,10 @@ def test_the_penalty_is_the_one_with_the_least_leave_one_out_error(noise: float,
     errors = [left_out_error(standard, wide, penalty * 14) for penalty in penalties]
     alpha = penalties[int(np.argmin(errors))] * 14
     weight, bias = ridge(standard, wide, alpha)
-    found = features @ head.weight.astype(np.float64) + head.bias
-    np.testing.assert_allclose(found, standard @ weight + bias, atol=1e-4)
-    others = [ridge(standard, wide, one * 14) for one in penalties if one * 14 != alpha]
-    assert all(np.abs(found - (standard @ w + b)).max() > 1e-3 for w, b in others)
+    predicted = features @ head.weight.astype(np.float64) + head.bias
+    np.testing.assert_allclose(predicted, standard @ weight + bias, atol=1e-4)
+    others = [ridge(standard, wide, penalty * 14) for penalty in penalties if penalty * 14 != alpha]
+    assert all(np.abs(predicted - (standard @ w + b)).max() > 1e-3 for w, b in others)
 
 
 def test_a_feature_that_never_moves_adds_nothing() -> None:
@@ -85,8 +85,8 @@ def test_scale_and_shift_of_features_do_not_matter() -> None:
     features = rng.normal(size=(40, 4)).astype(np.float32)
     targets = unit(rng.normal(size=(40, 3)))
     other = features * np.array([8, 0.25, 2, 1], np.float32) + 1
-    one, two = Head.fit(features, targets, [0.1, 1]), Head.fit(other, targets, [0.1, 1])
-    np.testing.assert_allclose(one.predict(features), two.predict(other), atol=1e-4)
+    first, second = Head.fit(features, targets, [0.1, 1]), Head.fit(other, targets, [0.1, 1])
+    np.testing.assert_allclose(first.predict(features), second.predict(other), atol=1e-4)
 
 
 def test_predictions_are_unit_rows() -> None:

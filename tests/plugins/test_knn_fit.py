@@ -35,8 +35,8 @@ def problem(sharp: float) -> tuple[PromptBank, FloatArray, FloatArray]:
 @pytest.mark.parametrize("sharp", [4.0, 8.0, 16.0])
 def test_it_finds_the_temperature_that_made_the_targets(sharp: float) -> None:
     bank, queries, targets = problem(sharp)
-    found = fit(bank, queries, targets, 200, Softmax(fit=50))
-    assert found == {"temperature": pytest.approx(sharp, rel=0.25)}
+    fitted = fit(bank, queries, targets, 200, Softmax(fit=50))
+    assert fitted == {"temperature": pytest.approx(sharp, rel=0.25)}
 
 
 @pytest.mark.parametrize("penalty", Ridge.tried[1::2])
@@ -45,8 +45,8 @@ def test_it_finds_the_penalty_that_made_the_targets(penalty: float) -> None:
     made = Ridge(penalty=penalty)
     cosines, near = bank.search_keys(queries, 60)
     summed = np.einsum("nk,nkd->nd", made.shares(cosines, near, bank.keys), bank.targets[near])
-    found = fit(bank, queries, unit(summed), 60, Ridge(fit=50))
-    assert found == {"penalty": penalty}
+    fitted = fit(bank, queries, unit(summed), 60, Ridge(fit=50))
+    assert fitted == {"penalty": penalty}
 
 
 def test_an_images_own_prompt_in_the_bank_does_not_sharpen_the_kernel() -> None:
@@ -57,9 +57,9 @@ def test_an_images_own_prompt_in_the_bank_does_not_sharpen_the_kernel() -> None:
         np.concatenate([bank.keys, queries]),  # at cosine 1: any sharp kernel would take it
     )
     alone = fit(bank, queries, targets, 60, Softmax(fit=50))["temperature"]
-    found = fit(with_own, queries, targets, 60, Softmax(fit=50))["temperature"]
-    assert found == pytest.approx(alone, rel=0.5)
-    assert found < max(Softmax.tried) / 10
+    fitted = fit(with_own, queries, targets, 60, Softmax(fit=50))["temperature"]
+    assert fitted == pytest.approx(alone, rel=0.5)
+    assert fitted < max(Softmax.tried) / 10
 
 
 def test_without_any_other_prompt_the_given_temperature_stays() -> None:

@@ -14,7 +14,7 @@ from unprompt_knn.kernel import DoubleArray, Power, Ridge, Softmax
 from unprompt_knn.options import KnnOptions
 
 SOFTMAX, POWER = Softmax(), Power()
-KERNELS = [SOFTMAX, POWER, Softmax(temperature=500.0), Power(power=1)]
+KERNELS: list[Softmax | Power] = [SOFTMAX, POWER, Softmax(temperature=500.0), Power(power=1)]
 
 
 def shares_of(cosines: FloatArray, kernel: Softmax | Power) -> DoubleArray:
@@ -24,7 +24,9 @@ def shares_of(cosines: FloatArray, kernel: Softmax | Power) -> DoubleArray:
 
 def ridge_shares(cosines: FloatArray, keys: FloatArray, penalty: float) -> DoubleArray:
     """Of one query (K,) whose neighbours are all ``keys`` (K, C)."""
-    return Ridge(penalty=penalty).shares(cosines[None], np.arange(len(keys))[None], keys)[0]
+    shares = Ridge(penalty=penalty).shares(cosines[None], np.arange(len(keys))[None], keys)
+    row: DoubleArray = shares[0]
+    return row
 
 
 cosines = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=50)
@@ -85,19 +87,19 @@ def test_ridge_finds_the_combination_that_made_the_query() -> None:
     keys = unit(rng.standard_normal((5, 12), dtype=np.float32))
     made = np.array([0.7, 0.0, -0.2, 0.4, 0.0])
     query = unit((made @ keys)[None].astype(np.float32))[0]
-    found = ridge_shares(keys @ query, keys, 1e-6)
-    np.testing.assert_allclose(found, made / np.abs(made).sum(), atol=1e-4)
+    shares = ridge_shares(keys @ query, keys, 1e-6)
+    np.testing.assert_allclose(shares, made / np.abs(made).sum(), atol=1e-4)
 
 
 def test_ridge_is_the_penalised_least_squares_solution() -> None:
     rng = np.random.default_rng(4)
     keys = unit(rng.standard_normal((9, 6), dtype=np.float32))  # more neighbours than dimensions
     query = unit(rng.standard_normal((1, 6), dtype=np.float32))[0]
-    found = ridge_shares(keys @ query, keys, 0.3)
+    shares = ridge_shares(keys @ query, keys, 0.3)
     # The same problem as one of ordinary least squares, solved by another road.
     tall = np.vstack([keys.T.astype(np.float64), np.sqrt(0.3) * np.eye(9)])
     plain = np.linalg.lstsq(tall, np.concatenate([query, np.zeros(9)]), rcond=None)[0]
-    np.testing.assert_allclose(found, plain / np.abs(plain).sum(), rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(shares, plain / np.abs(plain).sum(), rtol=1e-5, atol=1e-7)
 
 
 def test_ridge_divides_a_share_among_neighbours_that_say_the_same() -> None:
@@ -117,21 +119,21 @@ def test_ridge_gives_nothing_to_neighbours_that_are_left_out() -> None:
     inside = np.array([0, 2, 3, 6])
     masked = np.full(7, -np.inf, np.float32)
     masked[inside] = cosines[inside]
-    found = ridge_shares(masked, keys, 0.1)
+    shares = ridge_shares(masked, keys, 0.1)
     alone = ridge_shares(cosines[inside], keys[inside], 0.1)
-    np.testing.assert_allclose(found[inside], alone, atol=1e-12)
-    np.testing.assert_array_equal(np.delete(found, inside), 0)
+    np.testing.assert_allclose(shares[inside], alone, atol=1e-12)
+    np.testing.assert_array_equal(np.delete(shares, inside), 0)
 
 
 def test_a_bank_smaller_than_k_gives_all_of_its_rows() -> None:
     rng = np.random.default_rng(2)
     keys, targets = unit(rng.normal(size=(3, 8))), unit(rng.normal(size=(3, 4)))
     bank = PromptBank.of(["a", "b", "c"], targets, keys)
-    found, rows = bank.search_keys(unit(rng.normal(size=(2, 8))), 100)
-    assert found.shape == rows.shape == (2, 3)
+    cosines, rows = bank.search_keys(unit(rng.normal(size=(2, 8))), 100)
+    assert cosines.shape == rows.shape == (2, 3)
     assert [sorted(line) for line in rows.tolist()] == [[0, 1, 2], [0, 1, 2]]
-    assert (np.diff(found, axis=1) <= 0).all()
-    np.testing.assert_allclose(shares_of(found, SOFTMAX).sum(axis=1), 1)
+    assert (np.diff(cosines, axis=1) <= 0).all()
+    np.testing.assert_allclose(shares_of(cosines, SOFTMAX).sum(axis=1), 1)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from unprompt._registry.plugins import Registry
 from unprompt.train.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
-WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "checkpoints"
-FOLDERS = sorted(path for path in WEIGHTS.iterdir() if path.is_dir())
+CHECKPOINTS = ROOT / "plugins" / "unprompt_painter" / "checkpoints"
+FOLDERS = sorted(path for path in CHECKPOINTS.iterdir() if path.is_dir())
 RECIPES = sorted((ROOT / "experiments" / "train").glob("*.yaml"))
 EXPERIMENTS = sorted((ROOT / "experiments").glob("*.yaml"))
 
@@ -40,12 +40,12 @@ def test_each_folder_has_a_card_that_fits_its_weights(folder: Path) -> None:
 
 
 def test_all_weights_together_are_small() -> None:
-    total = sum(path.stat().st_size for path in WEIGHTS.rglob("*") if path.is_file())
+    total = sum(path.stat().st_size for path in CHECKPOINTS.rglob("*") if path.is_file())
     assert total < 25_000_000
 
 
 def test_no_pickles() -> None:
-    suffixes = {path.suffix for path in WEIGHTS.rglob("*") if path.is_file()}
+    suffixes = {path.suffix for path in CHECKPOINTS.rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".md", ".safetensors"}
 
 

@@ -10,14 +10,14 @@ from safetensors.numpy import load_file, save_file
 
 from unprompt.contracts import Runtime
 from unprompt.errors import DataError, MissingFileError
-from unprompt.towers import ClipTowers, FolderBackbone, VisionTower
+from unprompt.towers import ClipTowers, FolderSource, VisionTower
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "checkpoints"
+CHECKPOINTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "checkpoints"
 
 
-def copied(tower: str, folder: Path) -> FolderBackbone:
-    shutil.copytree(WEIGHTS / tower, folder)
-    return FolderBackbone.model_validate({"folder": str(folder)})
+def copied(tower: str, folder: Path) -> FolderSource:
+    shutil.copytree(CHECKPOINTS / tower, folder)
+    return FolderSource.model_validate({"folder": str(folder)})
 
 
 def drop_one(path: Path, name: str) -> None:
@@ -45,7 +45,7 @@ def test_a_clip_that_lacks_parameters_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    config = FolderBackbone.model_validate({"folder": str(tmp_path / "none")})
+    config = FolderSource.model_validate({"folder": str(tmp_path / "none")})
     for tower in (ClipTowers, VisionTower):
         for ask in (tower.identity, lambda *given, of=tower: of(*given)):
             with pytest.raises(MissingFileError, match=r"own: no folder .*/none"):
@@ -53,11 +53,11 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_identity_is_the_content_and_not_the_place(tmp_path: Path) -> None:
-    def identity(config: FolderBackbone) -> object:
+    def identity(config: FolderSource) -> object:
         return ClipTowers.identity(config, Runtime(), "own")
 
-    one, two = (copied("clip-a", tmp_path / name) for name in ("one", "two"))
-    assert identity(one) == identity(two)
+    first, second = (copied("clip-a", tmp_path / name) for name in ("first", "two"))
+    assert identity(first) == identity(second)
     with (tmp_path / "two" / "tokenizer_config.json").open("a") as file:
         file.write("\n")
-    assert identity(one) != identity(two)
+    assert identity(first) != identity(second)

@@ -16,7 +16,7 @@ from unprompt._config.location import Location
 from unprompt._files.hashing import file_hash
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
-from unprompt.towers import ClipTowers, FolderBackbone, VisionTower
+from unprompt.towers import ClipTowers, FolderSource, VisionTower
 from unprompt.train import __main__ as command
 from unprompt.train.loop import TrainingResult
 from unprompt_painter.world import World
@@ -80,7 +80,7 @@ def test_a_contrastive_recipe_writes_a_clip_and_can_go_on(train: Train, toy_towe
         images = read.encode_image(pixels()), clip.encode_image(pixels())
     assert torch.allclose(*images, atol=1e-2)
 
-    towers = ClipTowers(FolderBackbone(folder=Location.of(str(folder))), Runtime(), "test")
+    towers = ClipTowers(FolderSource(folder=Location.of(str(folder))), Runtime(), "test")
     image = towers.images(towers.preprocess(World(1, 32).image(0))[None])
     text = towers.texts(
         ["a red fox", "a text with letters that no prompt has: \u017c\u00f3\u0142w"]
@@ -106,7 +106,7 @@ def test_a_regression_recipe_writes_a_vision_tower_and_can_go_on(
     with torch.no_grad():
         own = trained.model.get_submodule("vision")(pixel_values=pixels()).pooler_output
         assert torch.allclose(read(pixel_values=pixels()).pooler_output, own, atol=1e-2)
-    tower = VisionTower(FolderBackbone(folder=Location.of(str(folder))), Runtime(), "test")
+    tower = VisionTower(FolderSource(folder=Location.of(str(folder))), Runtime(), "test")
     features = tower.features(tower.preprocess(World(1, 50).image(0))[None])
     assert features.shape == (1, 32)
     assert np.isfinite(features).all()

@@ -53,21 +53,18 @@ def choice_by_name(key: str, default: str, kinds: Mapping[str, type[Model]]) -> 
         default: Its value where it is not written.
         kinds: Each value -> its model.
     """
+    labels = {value: f"`{key}: {value}`" for value in kinds}
 
     def pick(raw: Mapping[str, Any]) -> str:
-        name = raw.get(key, default)
-        if not isinstance(name, str) or name not in kinds:
-            *first, last = map(repr, kinds)
-            expected = {"expected": f"{', '.join(first)} or {last}"}
-            refuse_options(
-                [InitErrorDetails(type="literal_error", loc=(key,), input=name, ctx=expected)]
-            )
-        return label(name)
+        value = raw.get(key, default)
+        if isinstance(value, str) and value in labels:
+            return labels[value]
+        *first, last = map(repr, kinds)
+        expected = {"expected": f"{', '.join(first)} or {last}"}
+        error = InitErrorDetails(type="literal_error", loc=(key,), input=value, ctx=expected)
+        refuse_options([error])
 
-    def label(name: str) -> str:
-        return f"`{key}: {name}`"
-
-    return choice({label(name): kind for name, kind in kinds.items()}, pick)
+    return choice({labels[value]: kind for value, kind in kinds.items()}, pick)
 
 
 def unread_option(why: str, *key: str) -> InitErrorDetails:

@@ -25,12 +25,12 @@ def with_changes(options: BaseModel, changes: Mapping[str, object]) -> dict[str,
     """
     plain = options.model_dump(mode="json")
     for path, value in changes.items():
-        *outer, last = path.split(".")
-        _map_at(plain, outer)[last] = value
+        around, key = _at(plain, path)
+        around[key] = value
     for path in _unread(type(options), plain):
         if any(_beside(other, path) for other in changes):
-            *outer, last = path.split(".")
-            del _map_at(plain, outer)[last]
+            around, key = _at(plain, path)
+            del around[key]
     return plain
 
 
@@ -48,14 +48,13 @@ def variant_with(
     alone = with_changes(options, {path: value})
     if path not in _unread(type(options), alone):
         return alone
-    beside = [(other, v) for other, values in searched.items() for v in values]
-    together = (
-        with_changes(options, {path: value, other: v})
-        for other, v in beside
-        if _beside(other, path)
-    )
-    *outer, last = path.split(".")
-    return next((plain for plain in together if last in _map_at(plain, outer)), alone)
+    for other, values in searched.items():
+        for beside in values if _beside(other, path) else ():
+            together = with_changes(options, {path: value, other: beside})
+            around, key = _at(together, path)
+            if key in around:
+                return together
+    return alone
 
 
 def _unread(model: type[BaseModel], plain: Mapping[str, object]) -> list[str]:
@@ -68,15 +67,16 @@ def _unread(model: type[BaseModel], plain: Mapping[str, object]) -> list[str]:
     return []
 
 
-def _beside(one: str, other: str) -> bool:
-    """Whether two paths are different keys of one map."""
-    return one != other and one.rpartition(".")[0] == other.rpartition(".")[0]
+def _beside(path: str, other: str) -> bool:
+    """Whether two paths are different keys of the same map."""
+    return path != other and path.rpartition(".")[0] == other.rpartition(".")[0]
 
 
-def _map_at(plain: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
-    """The map at a path, made where there is none."""
-    for step in path:
+def _at(plain: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    """The map that a path ends in, made where there is none, and the key in it."""
+    *outer, key = path.split(".")
+    for step in outer:
         if not isinstance(plain.get(step), dict):
             plain[step] = {}
         plain = plain[step]
-    return plain
+    return plain, key

@@ -4,60 +4,58 @@ Public: families are built on this. Importing it loads no tower library.
 """
 
 from unprompt.towers.clip import ClipTowers
-from unprompt.towers.config import (
-    BackboneConfig,
-    FolderBackbone,
-    HubBackbone,
-    NamedBackbone,
-    OpenClipBackbone,
-    PreprocessConfig,
-    TimmBackbone,
-    TransformersBackbone,
-)
 from unprompt.towers.files import (
     CHECKPOINT,
-    check_complete,
-    check_folder,
+    Origin,
+    find_folder,
     folder_files,
-    folder_needs,
     hub_file_hash,
-    hub_folder,
-    hub_need,
     loading,
+    missing_line,
+    origin_needs,
 )
 from unprompt.towers.precision import inference
+from unprompt.towers.pretrained import load_pretrained
+from unprompt.towers.sources import (
+    FolderSource,
+    HubSource,
+    NamedSource,
+    OpenClipSource,
+    TimmSource,
+    TowerSource,
+    TransformersSource,
+)
 from unprompt.towers.stream import pixel_batches
 from unprompt.towers.timm_tower import TimmTower
-from unprompt.towers.tower import ImageTower
-from unprompt.towers.views import IDENTITY, View, Views, averaged
+from unprompt.towers.tower import ImageTower, Tower
+from unprompt.towers.views import IDENTITY, Views, averaged
 from unprompt.towers.vision import VisionTower
 
 __all__ = [
     "CHECKPOINT",
     "IDENTITY",
-    "BackboneConfig",
     "ClipTowers",
-    "FolderBackbone",
-    "HubBackbone",
+    "FolderSource",
+    "HubSource",
     "ImageTower",
-    "NamedBackbone",
-    "OpenClipBackbone",
-    "PreprocessConfig",
-    "TimmBackbone",
+    "NamedSource",
+    "OpenClipSource",
+    "Origin",
+    "TimmSource",
     "TimmTower",
-    "TransformersBackbone",
-    "View",
+    "Tower",
+    "TowerSource",
+    "TransformersSource",
     "Views",
     "VisionTower",
     "averaged",
-    "check_complete",
-    "check_folder",
+    "find_folder",
     "folder_files",
-    "folder_needs",
     "hub_file_hash",
-    "hub_folder",
-    "hub_need",
     "inference",
+    "load_pretrained",
     "loading",
+    "missing_line",
+    "origin_needs",
     "pixel_batches",
 ]

@@ -1,4 +1,4 @@
-"""The files behind a backbone: whether they are here, how to get them, and their hashes."""
+"""The files behind a tower: whether they are here, how to get them, and their hashes."""
 
 from __future__ import annotations
 
@@ -8,25 +8,60 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from unprompt._files.hashing import file_hash
+from unprompt._files.hashing import content_hash, file_hash
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError, DataError, MissingFileError, first_line, named
+from unprompt.errors import ConfigError, DataError, MissingFileError, first_line
+
+Origin = Path | str
+"""A folder on this machine, or a hub repository, such as ``openai/clip-vit-large-patch14``."""
+
+Names = Sequence[str]
+"""Names of one file that do equally well, the best first."""
 
 CONFIGURATION = ("*.json", "*.txt", "*.model")
 CHECKPOINT = ("model.safetensors", "model.safetensors.index.json")
-OPEN_CLIP_CHECKPOINT = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
-def hub_need(repository: str, names: Sequence[str]) -> Need:
-    """Whether one of ``names`` of a hub repository is in the local cache.
-
-    Args:
-        repository: Such as ``openai/clip-vit-large-patch14``.
-        names: File names that do equally well, the best first.
+def origin_needs(origin: Origin, files: Sequence[Names]) -> list[Need]:
+    """Whether each of ``files`` is in the folder, or in the hub's cache; touches no network.
 
     Raises:
         ConfigError: A repository cannot be called that.
     """
+    if isinstance(origin, str):
+        return [hub_need(origin, names) for names in files]
+    return [_folder_need(origin, names) for names in files]
+
+
+def find_folder(origin: Origin, files: Sequence[Names], runtime: Runtime, owner: str) -> Path:
+    """The folder that holds ``files``: a repository's is in the hub's cache.
+
+    Configuration and parameters in it are opened: what libraries say of a broken file names none.
+
+    Args:
+        origin: Where to look.
+        files: What has to be there.
+        runtime: Whether a repository may be downloaded.
+        owner: Who needs it, for error lines.
+
+    Raises:
+        MissingFileError: A file is not here and cannot be had; the line says which, where it was
+            looked for and how to fetch it.
+        DataError: A file is damaged or cannot be read; the line names it.
+    """
+    folder = _hub_folder(origin, files, runtime, owner) if isinstance(origin, str) else origin
+    if not folder.is_dir():
+        raise MissingFileError(f"{owner}: no folder {folder}")
+    missing = [need for need in origin_needs(folder, files) if not need.here]
+    if missing:
+        raise MissingFileError([f"{owner}: no {need.what} in {need.where}" for need in missing])
+    for path in folder_files(folder):
+        _check_readable(path, owner)
+    return folder
+
+
+def hub_need(repository: str, names: Names) -> Need:
+    """Whether a file of a hub repository is in the local cache. Raises as `origin_needs`."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.errors import HFValidationError
@@ -44,36 +79,28 @@ def hub_need(repository: str, names: Sequence[str]) -> Need:
     )
 
 
-def hub_folder(
-    repository: str, needed: Sequence[Sequence[str]], runtime: Runtime, owner: str
-) -> Path:
-    """The folder of a hub repository in the local cache, downloaded where it may be.
+def _folder_need(folder: Path, names: Names) -> Need:
+    name = next((name for name in names if (folder / name).is_file()), None)
+    return Need(name or " or ".join(names), str(folder), name is not None)
 
-    Args:
-        repository: Such as ``openai/clip-vit-large-patch14``.
-        needed: For each file that has to be there, the names that do equally well.
-        runtime: Says whether the network may be used.
-        owner: Who needs it, for error lines.
 
-    Raises:
-        MissingFileError: A file is not here and cannot be had; the line says which, where it was
-            looked for and how to fetch it.
-    """
-    missing = [names for names in needed if not hub_need(repository, names).here]
+def _hub_folder(repository: str, files: Sequence[Names], runtime: Runtime, owner: str) -> Path:
+    """The folder of a repository in the local cache, downloaded where it may be."""
+    missing = [names for names in files if not hub_need(repository, names).here]
     reason = ""
     if missing and not runtime.offline:
         try:
             _download(repository, missing)
         except Exception as error:  # noqa: BLE001  # the hub's own, its HTTP client's, OSError
             reason = f" ({first_line(error)})"
-    needs = [hub_need(repository, names) for names in needed]
-    missing_needs = [need for need in needs if not need.here]
-    if missing_needs:
-        raise MissingFileError([missing_line(owner, need) + reason for need in missing_needs])
+    needs = [hub_need(repository, names) for names in files]
+    lines = [f"{owner}: {missing_line(need)}{reason}" for need in needs if not need.here]
+    if lines:
+        raise MissingFileError(lines)
     return Path(needs[0].where).parent
 
 
-def _download(repository: str, missing: Sequence[Sequence[str]]) -> None:
+def _download(repository: str, missing: Sequence[Names]) -> None:
     """Fetch configuration, the first name that exists of each file, and shards of an index."""
     from huggingface_hub import hf_hub_download, snapshot_download
     from huggingface_hub.errors import EntryNotFoundError
@@ -91,24 +118,28 @@ def _download(repository: str, missing: Sequence[Sequence[str]]) -> None:
             break
 
 
-def missing_line(owner: str, need: Need) -> str:
-    """One line: what is missing, where it was looked for, and what would fetch it."""
-    line = f"{owner}: no {need.what}: looked in {need.where}"
+def _check_readable(path: Path, owner: str) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        if path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".safetensors":
+            with safe_open(path, "numpy"):
+                pass  # opening checks the header against the file's size
+    except (OSError, ValueError, SafetensorError) as error:
+        raise DataError(f"{owner}: {path}: cannot be read: {error}") from error
+
+
+def missing_line(need: Need) -> str:
+    """What is missing, where it was looked for, and what would fetch it."""
+    line = f"no {need.what}: looked in {need.where}"
     return f"{line}; fetch it with: {need.fetch}" if need.fetch else line
 
 
 def file_need(path: Path) -> Need:
     """A file on this machine."""
     return Need(path.name, str(path), path.is_file())
-
-
-def folder_needs(folder: Path, *needed: Sequence[str]) -> list[Need]:
-    """The files that a folder has to hold; each a list of names that do equally well."""
-    there = [[name for name in names if (folder / name).is_file()] for names in needed]
-    return [
-        Need(what=some[0] if some else " or ".join(names), where=str(folder), here=bool(some))
-        for names, some in zip(needed, there, strict=True)
-    ]
 
 
 def check_file(path: Path, owner: str) -> Path:
@@ -120,36 +151,6 @@ def check_file(path: Path, owner: str) -> Path:
     if not path.is_file():
         raise MissingFileError(f"{owner}: no file {path}")
     return path
-
-
-def check_folder(folder: Path, owner: str, *needed: Sequence[str]) -> None:
-    """Open every file of a backbone's folder: what libraries say of a broken one names no file.
-
-    Args:
-        folder: The backbone's folder.
-        owner: Who needs it, for the error line.
-        needed: Files that have to be there, each as names that do equally well.
-
-    Raises:
-        MissingFileError: A file is not there; the line names it.
-        DataError: A file is damaged or cannot be read; the line names it.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    if not folder.is_dir():
-        raise MissingFileError(f"{owner}: no folder {folder}")
-    missing = [need for need in folder_needs(folder, *needed) if not need.here]
-    if missing:
-        raise MissingFileError([f"{owner}: no {need.what} in {need.where}" for need in missing])
-    for path in folder_files(folder):
-        try:
-            if path.suffix == ".json":
-                json.loads(path.read_text(encoding="utf-8"))
-            elif path.suffix == ".safetensors":
-                with safe_open(path, "numpy"):
-                    pass  # opening checks the header against the file's size
-        except (OSError, ValueError, SafetensorError) as error:
-            raise DataError(f"{owner}: {path}: cannot be read: {error}") from error
 
 
 def folder_files(folder: Path) -> list[Path]:
@@ -164,6 +165,11 @@ def hub_file_hash(path: Path) -> str:
     return blob if re.fullmatch(r"[0-9a-f]{64}", blob) else file_hash(path)
 
 
+def files_hash(paths: Sequence[Path]) -> str:
+    """One hash of the content of files, whatever they are called."""
+    return content_hash([(path.suffix, hub_file_hash(path)) for path in paths])
+
+
 @contextmanager
 def loading(what: object, owner: str) -> Iterator[None]:
     """Turn what a library says of files that it cannot use into one line.
@@ -174,7 +180,7 @@ def loading(what: object, owner: str) -> Iterator[None]:
 
     Raises:
         MissingFileError: One more file is needed and not there: libraries raise OSError then, and
-            `check_folder` has opened those that are there.
+            `find_folder` has opened those that are there.
         DataError: They hold something else than the library wants.
     """
     try:
@@ -183,13 +189,3 @@ def loading(what: object, owner: str) -> Iterator[None]:
         raise MissingFileError(f"{owner}: cannot load {what}: {first_line(error)}") from error
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise DataError(f"{owner}: cannot load {what}: {first_line(error)}") from error
-
-
-def check_complete(missing_keys: Sequence[str], what: str, owner: str) -> None:
-    """Refuse parameters that are not in the files: transformers would make them up at random.
-
-    Raises:
-        DataError: There are some.
-    """
-    if missing_keys:
-        raise DataError(f"{owner}: {what} lacks {named(sorted(missing_keys))}")

@@ -1,4 +1,4 @@
-"""From a YAML ``backbone`` to an open_clip model's architecture, preprocess and checkpoint."""
+"""From where an open_clip model comes to its architecture, preprocess and checkpoint."""
 
 from __future__ import annotations
 
@@ -8,38 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from unprompt._config.check import did_you_mean
-from unprompt._files.hashing import content_hash
 from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, DataError, MissingFileError, first_line
-from unprompt.towers.config import (
-    HUB,
-    LOCAL,
-    FolderBackbone,
-    NamedBackbone,
-    OpenClipBackbone,
-    OpenClipCheckpoint,
-    OpenClipHub,
-)
 from unprompt.towers.files import (
-    OPEN_CLIP_CHECKPOINT,
-    check_folder,
     file_need,
+    files_hash,
+    find_folder,
     folder_files,
-    folder_needs,
-    hub_file_hash,
-    hub_folder,
     hub_need,
     missing_line,
 )
+from unprompt.towers.sources import LOCAL, NamedSource, OpenClipCheckpoint, OpenClipSource
 from unprompt.towers.state import read_state
 from unprompt.types import Json
 
-CONFIG = "open_clip_config.json"
+CONFIG = ("open_clip_config.json",)
+CHECKPOINT = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _PREPROCESS = ("mean", "std", "interpolation", "resize_mode")
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class OpenClipModel:
     """What open_clip is to build.
 
     Attributes:
@@ -51,41 +40,39 @@ class Resolved:
     """
 
     name: str
-    folder: Path | None
     architecture: dict[str, Any]
-    preprocess: dict[str, Any] | None
-    checkpoint: Path | None
+    folder: Path | None = None
+    preprocess: dict[str, Any] | None = None
+    checkpoint: Path | None = None
+
+    def identity(self, source: OpenClipSource) -> dict[str, Json]:
+        """What the model is, by content, for cache keys."""
+        checkpoint = [self.checkpoint] if self.checkpoint else []
+        explicit = source.preprocess.model_dump(mode="json") if source.preprocess else None
+        return {
+            "files": files_hash(folder_files(self.folder) if self.folder else checkpoint),
+            "architecture": self.architecture,
+            "preprocess": explicit or self.preprocess,
+        }
 
 
-def resolve(config: OpenClipBackbone, runtime: Runtime, owner: str) -> Resolved:
+def resolve(source: OpenClipSource, runtime: Runtime, owner: str) -> OpenClipModel:
     """Find everything that the model needs, and check that it belongs together.
 
-    Args:
-        config: Which model.
-        runtime: Whether the network may be used; in a dry run no checkpoint is looked for.
-        owner: Who needs it, for error lines.
-
-    Raises:
-        MissingFileError: A file is neither here nor, without `offline`, on the hub.
-        ConfigError: There is no such model or tag, or they do not belong together.
-        DataError: A file is damaged or holds something else.
+    In a dry run no checkpoint is looked for. Raises as `Tower` does.
     """
-    if isinstance(config, NamedBackbone | OpenClipCheckpoint):
-        return _named(config, runtime, owner)
-    needed = [(CONFIG,)] if runtime.dry_run else [(CONFIG,), OPEN_CLIP_CHECKPOINT]
-    folder = (
-        config.folder.path
-        if isinstance(config, FolderBackbone)
-        else hub_folder(config.model.removeprefix(HUB), needed, runtime, owner)
-    )
-    check_folder(folder, owner, *needed)
-    architecture = json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("model_cfg")
+    if isinstance(source, NamedSource | OpenClipCheckpoint):
+        return _named(source, runtime, owner)
+    files = [CONFIG] if runtime.dry_run else [CONFIG, CHECKPOINT]
+    folder = find_folder(source.origin, files, runtime, owner)
+    path = folder / CONFIG[0]
+    architecture = json.loads(path.read_text(encoding="utf-8")).get("model_cfg")
     if not isinstance(architecture, dict):
-        raise DataError(f"{owner}: {folder / CONFIG}: has no `model_cfg`")
-    return Resolved(f"{LOCAL}{folder}", folder, architecture, None, None)
+        raise DataError(f"{owner}: {path}: has no `model_cfg`")
+    return OpenClipModel(f"{LOCAL}{folder}", architecture, folder)
 
 
-def check_checkpoint(resolved: Resolved, owner: str) -> None:
+def check_checkpoint(model: OpenClipModel, owner: str) -> None:
     """Say what is wrong with a checkpoint that open_clip could not load, if it is the file.
 
     Only then: reading gigabytes a second time before each load would double its time. A folder's
@@ -94,60 +81,36 @@ def check_checkpoint(resolved: Resolved, owner: str) -> None:
     Raises:
         DataError: See `read_state`.
     """
-    safetensors, pickled = OPEN_CLIP_CHECKPOINT
-    if resolved.checkpoint is not None:
-        read_state(resolved.checkpoint, owner)
-    elif resolved.folder is not None and not (resolved.folder / safetensors).is_file():
-        read_state(resolved.folder / pickled, owner)
+    safetensors, pickled = CHECKPOINT
+    if model.checkpoint is not None:
+        read_state(model.checkpoint, owner)
+    elif model.folder is not None and not (model.folder / safetensors).is_file():
+        read_state(model.folder / pickled, owner)
 
 
-def needs(config: OpenClipBackbone) -> list[Need]:
-    """The files that `resolve` will look for; touches no network."""
-    if isinstance(config, FolderBackbone):
-        return folder_needs(config.folder.path, (CONFIG,), OPEN_CLIP_CHECKPOINT)
-    if isinstance(config, OpenClipHub):
-        repository = config.model.removeprefix(HUB)
-        return [hub_need(repository, names) for names in ((CONFIG,), OPEN_CLIP_CHECKPOINT)]
-    return [_checkpoint_need(config)]
-
-
-def identity(config: OpenClipBackbone, runtime: Runtime, owner: str) -> dict[str, Json]:
-    """What the backbone is, by content, for cache keys: files, preprocess and activation.
-
-    Raises:
-        MissingFileError: See `resolve`; likewise ConfigError and DataError.
-    """
-    resolved = resolve(config, runtime, owner)
-    checkpoint = [resolved.checkpoint] if resolved.checkpoint else []
-    files = folder_files(resolved.folder) if resolved.folder else checkpoint
-    explicit = config.preprocess.model_dump(mode="json") if config.preprocess else None
-    return {
-        "files": content_hash([(path.suffix, hub_file_hash(path)) for path in files]),
-        "architecture": resolved.architecture,
-        "preprocess": explicit or resolved.preprocess,
-    }
-
-
-def _named(config: NamedBackbone | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Resolved:
+def _named(source: NamedSource | OpenClipCheckpoint, runtime: Runtime, owner: str) -> OpenClipModel:
     """A model that open_clip knows by name."""
     import open_clip
 
-    name, tag = config.model, config.pretrained
+    name, tag = source.model, source.pretrained
     if name not in open_clip.list_models():
         near = did_you_mean(name, open_clip.list_models())
         raise ConfigError(f"{owner}: open_clip has no model {name!r}{near}")
     architecture: dict[str, Any] = open_clip.get_model_config(name)
-    if tag is None and isinstance(config, NamedBackbone):
+    if tag is None and isinstance(source, NamedSource):
         raise ConfigError(f"{owner}: {name} needs `pretrained`: {_tags(name)}")
-    if tag is None and config.preprocess is None:
+    if tag is None and source.preprocess is None:
         raise ConfigError(
-            f"{owner}: {config.describe()}: nothing says how images become pixels for this "
+            f"{owner}: {source.describe()}: nothing says how images become pixels for this "
             f"checkpoint: name its tag with `pretrained` ({_tags(name)}) or give `preprocess`"
         )
     entry = _tag_entry(name, tag, architecture, owner) if tag else {}
-    preprocess = {key: entry[key] for key in _PREPROCESS if key in entry} or None
-    checkpoint = None if runtime.dry_run else _checkpoint(config, runtime, owner)
-    return Resolved(name, None, architecture, preprocess, checkpoint)
+    return OpenClipModel(
+        name,
+        architecture,
+        preprocess={key: entry[key] for key in _PREPROCESS if key in entry} or None,
+        checkpoint=None if runtime.dry_run else _checkpoint(source, runtime, owner),
+    )
 
 
 def _tags(name: str) -> str:
@@ -174,32 +137,32 @@ def _tag_entry(name: str, tag: str, architecture: dict[str, Any], owner: str) ->
     )
 
 
-def _checkpoint_need(config: NamedBackbone | OpenClipCheckpoint) -> Need:
+def checkpoint_need(source: NamedSource | OpenClipCheckpoint) -> Need:
     """The checkpoint of a named model: the user's, or a tag's."""
     import open_clip
 
-    if isinstance(config, OpenClipCheckpoint):
-        return file_need(config.checkpoint.path)
-    entry = open_clip.get_pretrained_cfg(config.model, str(config.pretrained))
+    if isinstance(source, OpenClipCheckpoint):
+        return file_need(source.checkpoint.path)
+    entry = open_clip.get_pretrained_cfg(source.model, str(source.pretrained))
     hub, url = str(entry.get("hf_hub") or ""), str(entry.get("url") or "")
     if hub:
         repository, _, file = hub.rpartition("/")  # open_clip writes "owner/name/" or ".../file"
-        return hub_need(repository, (file,) if file else OPEN_CLIP_CHECKPOINT)
+        return hub_need(repository, (file,) if file else CHECKPOINT)
     path = Path("~/.cache/clip").expanduser() / Path(url).name
     return Need(path.name, str(path), path.is_file(), f"curl -L --create-dirs -o {path} {url}")
 
 
-def _checkpoint(config: NamedBackbone | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Path:
-    """The file of `_checkpoint_need`, downloaded where it may be."""
+def _checkpoint(source: NamedSource | OpenClipCheckpoint, runtime: Runtime, owner: str) -> Path:
+    """The file of `checkpoint_need`, downloaded where it may be."""
     import open_clip
 
-    need = _checkpoint_need(config)
-    if not need.here and isinstance(config, NamedBackbone) and not runtime.offline:
-        entry = open_clip.get_pretrained_cfg(config.model, str(config.pretrained))
+    need, reason = checkpoint_need(source), ""
+    if need.here:
+        return Path(need.where)
+    if isinstance(source, NamedSource) and not runtime.offline:
+        entry = open_clip.get_pretrained_cfg(source.model, str(source.pretrained))
         try:
             return Path(open_clip.download_pretrained(entry))
-        except Exception as error:  # open_clip passes on the hub's, urllib's and its own
-            raise MissingFileError(f"{missing_line(owner, need)} ({first_line(error)})") from error
-    if not need.here:
-        raise MissingFileError(missing_line(owner, need))
-    return Path(need.where)
+        except Exception as error:  # noqa: BLE001  # the hub's, urllib's, open_clip's own
+            reason = f" ({first_line(error)})"
+    raise MissingFileError(f"{owner}: {missing_line(need)}{reason}")

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from unprompt._config.check import did_you_mean
 from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, first_line
-from unprompt.towers.config import FolderBackbone, NamedBackbone, TimmBackbone, TimmCheckpoint
 from unprompt.towers.files import (
     check_file,
     file_need,
-    folder_needs,
-    hub_folder,
-    hub_need,
+    find_folder,
+    folder_files,
     loading,
+    origin_needs,
 )
+from unprompt.towers.sources import FolderSource, NamedSource, TimmCheckpoint, TimmSource
 from unprompt.towers.state import read_state
-from unprompt.towers.tower import ImageTower, check_keys, checked_files
+from unprompt.towers.tower import ImageTower, check_keys
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CONFIG, CHECKPOINT = ("config.json",), ("model.safetensors",)
 
 
-class TimmTower(ImageTower[TimmBackbone]):
+class TimmTower(ImageTower[TimmSource]):
     """A timm model without its classifier.
 
     A checkpoint may hold a classifier as wide as the target space, as the 68th-place solution's
@@ -34,39 +34,41 @@ class TimmTower(ImageTower[TimmBackbone]):
     """
 
     @classmethod
-    def needs(cls, config: TimmBackbone) -> list[Need]:
+    def needs(cls, source: TimmSource) -> list[Need]:
         """The folder's files, the checkpoint, or the hub's file."""
-        if isinstance(config, FolderBackbone):
-            return folder_needs(config.folder.path, CONFIG, CHECKPOINT)
-        if isinstance(config, TimmCheckpoint):
-            return [file_need(config.checkpoint.path)]
-        return [hub_need(_repository(config, "timm"), CHECKPOINT)]
+        if isinstance(source, FolderSource):
+            return origin_needs(source.origin, (CONFIG, CHECKPOINT))
+        if isinstance(source, TimmCheckpoint):
+            return [file_need(source.checkpoint.path)]
+        return origin_needs(_repository(source, "timm"), (CHECKPOINT,))
 
     @classmethod
-    def parameters(cls, config: TimmBackbone, owner: str) -> int:
-        """Of the architecture, without a classifier."""
-        import torch
-
-        with torch.device("meta"):
-            model = _create(config, owner)
-        return sum(parameter.numel() for parameter in model.parameters())
-
-    @classmethod
-    def files(cls, config: TimmBackbone, runtime: Runtime, owner: str) -> list[Path]:
+    def _files(cls, source: TimmSource, runtime: Runtime, owner: str) -> list[Path]:
         """The folder's files, the checkpoint, or the hub's file."""
         if runtime.dry_run:
             return []
-        if isinstance(config, FolderBackbone):
-            return checked_files(config.folder.path, owner, (CONFIG, CHECKPOINT))
-        if isinstance(config, TimmCheckpoint):
-            return [check_file(config.checkpoint.path, owner)]
-        repository = _repository(config, owner)
-        return checked_files(hub_folder(repository, [CHECKPOINT], runtime, owner), owner, ())
+        if isinstance(source, TimmCheckpoint):
+            return [check_file(source.checkpoint.path, owner)]
+        if isinstance(source, FolderSource):
+            folder = find_folder(source.origin, (CONFIG, CHECKPOINT), runtime, owner)
+        else:
+            folder = find_folder(_repository(source, owner), (CHECKPOINT,), runtime, owner)
+        return folder_files(folder)
 
-    def _load(self, config: TimmBackbone, runtime: Runtime, owner: str) -> tuple[Any, Any]:
-        model = _create(config, owner)
+    @classmethod
+    def _random(cls, source: TimmSource, runtime: Runtime, owner: str) -> Any:
+        import timm
+
+        if not isinstance(source, FolderSource):
+            return timm.create_model(_known_name(source, owner), pretrained=False, num_classes=0)
+        folder = find_folder(source.origin, (CONFIG,), runtime, owner)
+        with loading(folder / CONFIG[0], owner):
+            return timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
+
+    def _load(self, source: TimmSource, runtime: Runtime, owner: str) -> tuple[Any, Any]:
+        model = self._random(source, runtime, owner)
         if not runtime.dry_run:
-            self._read(model, config, runtime, owner)
+            self._read(model, source, runtime, owner)
         self.dim = int(model.num_features)
         return model.to(runtime.device).eval(), _transform(model)
 
@@ -74,12 +76,12 @@ class TimmTower(ImageTower[TimmBackbone]):
         pooled: torch.Tensor = self._model(pixels)
         return pooled
 
-    def _read(self, model: Any, config: TimmBackbone, runtime: Runtime, owner: str) -> None:
+    def _read(self, model: Any, source: TimmSource, runtime: Runtime, owner: str) -> None:
         """Fill the model with parameters; a checkpoint's classifier becomes the head."""
-        files = self.files(config, runtime, owner)
+        files = self._files(source, runtime, owner)
         path = next(path for path in files if path.suffix != ".json")
         state = read_state(path, owner)
-        if isinstance(config, TimmCheckpoint):
+        if isinstance(source, TimmCheckpoint):
             self._take_head(state, "head.weight", "head.bias")
         own = set(model.state_dict())
         classifier = str(model.pretrained_cfg.get("classifier") or "head")
@@ -88,17 +90,19 @@ class TimmTower(ImageTower[TimmBackbone]):
             keys = model.load_state_dict(state, strict=False)
         except RuntimeError as error:
             raise ConfigError(f"{owner}: {path}: {first_line(error)}") from error
-        check_keys(keys.missing_keys, keys.unexpected_keys, config, f"{owner}: {path}")
+        check_keys(keys.missing_keys, keys.unexpected_keys, source, f"{owner}: {path}")
 
 
-def _name(config: NamedBackbone | TimmCheckpoint) -> str:
-    tag = config.pretrained if isinstance(config, NamedBackbone) else None
-    return f"{config.model}.{tag}" if tag else config.model
+def _known_name(source: NamedSource | TimmCheckpoint, owner: str) -> str:
+    """The model's name with its tag.
 
-
-def _check_name(name: str, owner: str) -> None:
+    Raises:
+        ConfigError: timm does not know it.
+    """
     import timm
 
+    tag = source.pretrained if isinstance(source, NamedSource) else None
+    name = f"{source.model}.{tag}" if tag else source.model
     architecture, _, tag = name.partition(".")
     if architecture not in timm.list_models():
         near = did_you_mean(architecture, timm.list_models())
@@ -108,32 +112,18 @@ def _check_name(name: str, owner: str) -> None:
     if tag and tag not in tags:
         near = did_you_mean(tag, tags) or f": {', '.join(tags) or 'it has none'}"
         raise ConfigError(f"{owner}: {architecture} has no tag {tag!r}{near}")
+    return name
 
 
-def _repository(config: NamedBackbone, owner: str) -> str:
+def _repository(source: NamedSource, owner: str) -> str:
     """The hub repository of a named model."""
     import timm
 
-    name = _name(config)
-    _check_name(name, owner)
+    name = _known_name(source, owner)
     entry = timm.get_pretrained_cfg(name, allow_unregistered=True)
     if entry is None or not entry.hf_hub_id:
         raise ConfigError(f"{owner}: timm has no checkpoint of {name!r}")
     return str(entry.hf_hub_id)
-
-
-def _create(config: TimmBackbone, owner: str) -> Any:
-    """The architecture with random parameters, its classifier left out."""
-    import timm
-
-    if not isinstance(config, FolderBackbone):
-        name = _name(config)
-        _check_name(name, owner)
-        return timm.create_model(name, pretrained=False, num_classes=0)
-    folder = config.folder.path
-    checked_files(folder, owner, (CONFIG,))
-    with loading(folder / "config.json", owner):
-        return timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
 
 
 def _transform(model: Any) -> Any:

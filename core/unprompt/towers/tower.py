@@ -1,31 +1,89 @@
-"""What an image tower with an optional head gives, whichever library it comes from."""
+"""What every tower gives, whichever library it comes from."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from unprompt._files.hashing import content_hash
 from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, named
-from unprompt.towers.config import BackboneConfig, CheckpointBackbone
-from unprompt.towers.files import check_folder, folder_files, hub_file_hash
+from unprompt.towers.files import files_hash
 from unprompt.towers.precision import finite, inference
-from unprompt.towers.preprocess import transform
+from unprompt.towers.sources import CheckpointSource, TowerSource
 from unprompt.types import FloatArray, Json
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+S = TypeVar("S", bound=TowerSource)
 
-C = TypeVar("C", bound=BackboneConfig)
+
+class Tower(ABC, Generic[S]):
+    """A pretrained model in evaluation mode; ``S`` is what YAML may say of where it comes from."""
+
+    def __init__(self, source: S, runtime: Runtime, owner: str) -> None:
+        """Load model and preprocess.
+
+        Args:
+            source: Which model.
+            runtime: Device, precision, batch size and whether the network may be used.
+            owner: Who needs it, for error lines.
+
+        Raises:
+            MissingFileError: A file is neither here nor, without `offline`, on the hub.
+            ConfigError: There is no such model or tag, or the checkpoint is of another one.
+            DataError: A file is damaged or holds something else.
+        """
+        self._runtime, self._owner = runtime, owner
+        self._model, self._preprocess = self._load(source, runtime, owner)
+        if source.preprocess is not None:
+            self._preprocess = source.preprocess.transform()
+
+    def preprocess(self, image: Image) -> torch.Tensor:
+        """One image as float32 of shape (3, H, W)."""
+        pixels: torch.Tensor = self._preprocess(image)
+        return pixels
+
+    @classmethod
+    @abstractmethod
+    def needs(cls, source: S) -> list[Need]:
+        """The files that loading reads, here or not; touches no network."""
+
+    @classmethod
+    @abstractmethod
+    def identity(cls, source: S, runtime: Runtime, owner: str) -> dict[str, Json]:
+        """What the tower is, by content, for cache keys. Raises as `__init__` does."""
+
+    @classmethod
+    def parameters(cls, source: S, owner: str) -> int:
+        """How many numbers it holds, found without its checkpoint. Raises as `__init__` does."""
+        import torch
+
+        with torch.device("meta"):
+            model = cls._random(source, Runtime(device="meta", offline=True, dry_run=True), owner)
+        return sum(parameter.numel() for parameter in model.parameters())
+
+    @classmethod
+    @abstractmethod
+    def _random(cls, source: S, runtime: Runtime, owner: str) -> Any:
+        """The architecture with random parameters."""
+
+    @abstractmethod
+    def _load(self, source: S, runtime: Runtime, owner: str) -> tuple[Any, Any]:
+        """Model and preprocess; random parameters in a dry run."""
+
+    def _rows(self, forward: Callable[[Any], torch.Tensor], inputs: torch.Tensor) -> FloatArray:
+        """What a forward pass gives, float32 of shape (n, C). Raises as `finite` does."""
+        with inference(self._runtime):
+            rows = forward(inputs.to(self._runtime.device))
+        return finite(rows, self._owner)
 
 
-class ImageTower(ABC, Generic[C]):
-    """A vision model in evaluation mode; ``C`` is what YAML may say of it.
+class ImageTower(Tower[S]):
+    """A vision model that may have a head.
 
     Attributes:
         dim: Width of the features.
@@ -36,64 +94,24 @@ class ImageTower(ABC, Generic[C]):
     dim: int
     head: tuple[FloatArray, FloatArray] | None = None
 
-    def __init__(self, config: C, runtime: Runtime, owner: str) -> None:
-        """Load tower and preprocess.
-
-        Args:
-            config: Which tower.
-            runtime: Device, precision and whether the network may be used.
-            owner: Who needs it, for error lines.
-
-        Raises:
-            MissingFileError: A file is neither here nor, without `offline`, on the hub.
-            ConfigError: There is no such model or tag, or the checkpoint is of another one.
-            DataError: A file is damaged or holds something else.
-        """
-        self._runtime, self._owner = runtime, owner
-        self._model, self._preprocess = self._load(config, runtime, owner)
-        if config.preprocess is not None:
-            self._preprocess = transform(config.preprocess)
-
-    def preprocess(self, image: Image) -> torch.Tensor:
-        """One image as float32 of shape (3, H, W)."""
-        pixels: torch.Tensor = self._preprocess(image)
-        return pixels
-
     def features(self, pixels: torch.Tensor) -> FloatArray:
         """Pixels (n, 3, H, W) -> pooled features, float32 of shape (n, dim). Raises as `finite`."""
-        with inference(self._runtime):
-            pooled = self._pooled(pixels.to(self._runtime.device))
-        return finite(pooled, self._owner)
+        return self._rows(self._pooled, pixels)
 
     @classmethod
-    @abstractmethod
-    def needs(cls, config: C) -> list[Need]:
-        """The files that loading reads, here or not; touches no network."""
-
-    @classmethod
-    @abstractmethod
-    def parameters(cls, config: C, owner: str) -> int:
-        """How many numbers the tower holds, found without its files. Raises as `__init__` does."""
-
-    @classmethod
-    @abstractmethod
-    def files(cls, config: C, runtime: Runtime, owner: str) -> list[Path]:
-        """Everything that the tower depends on, downloaded where it may be; see `__init__`."""
-
-    @classmethod
-    def identity(cls, config: C, runtime: Runtime, owner: str) -> dict[str, Json]:
-        """What the tower is, by content, for cache keys. Raises as `__init__` does."""
-        files = cls.files(config, runtime, owner)
-        explicit = config.preprocess.model_dump(mode="json") if config.preprocess else None
+    def identity(cls, source: S, runtime: Runtime, owner: str) -> dict[str, Json]:
+        """Files, preprocess, and the architecture where a checkpoint does not say it."""
+        explicit = source.preprocess.model_dump(mode="json") if source.preprocess else None
         return {
-            "files": content_hash([(path.suffix, hub_file_hash(path)) for path in files]),
-            "model": config.model if isinstance(config, CheckpointBackbone) else None,
+            "files": files_hash(cls._files(source, runtime, owner)),
+            "model": source.model if isinstance(source, CheckpointSource) else None,
             "preprocess": explicit,
         }
 
+    @classmethod
     @abstractmethod
-    def _load(self, config: C, runtime: Runtime, owner: str) -> tuple[Any, Any]:
-        """Model and preprocess; sets `dim`, and `head` where there is one."""
+    def _files(cls, source: S, runtime: Runtime, owner: str) -> list[Path]:
+        """Everything that the tower depends on, downloaded where it may be; see `__init__`."""
 
     @abstractmethod
     def _pooled(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -106,14 +124,8 @@ class ImageTower(ABC, Generic[C]):
             self.head = (rows.float().numpy(), offsets.float().numpy())
 
 
-def checked_files(folder: Path, owner: str, needed: Sequence[Sequence[str]]) -> list[Path]:
-    """Configuration and parameters of a folder that holds what is needed. See `check_folder`."""
-    check_folder(folder, owner, *needed)
-    return folder_files(folder)
-
-
 def check_keys(
-    missing: Sequence[str], unexpected: Sequence[str], config: BackboneConfig, owner: str
+    missing: Sequence[str], unexpected: Sequence[str], source: TowerSource, owner: str
 ) -> None:
     """Refuse a state dict that is not the architecture's.
 
@@ -122,4 +134,4 @@ def check_keys(
     """
     if missing or unexpected:
         keys = named([*missing, *(f"+{name}" for name in unexpected)])
-        raise ConfigError(f"{owner}: not a checkpoint of {config.describe()}: {keys}")
+        raise ConfigError(f"{owner}: not a checkpoint of {source.describe()}: {keys}")

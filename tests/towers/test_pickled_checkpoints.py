@@ -14,22 +14,12 @@ from typing import Any
 
 import pytest
 
-from unprompt.contracts import Runtime
 from unprompt.errors import DataError
 from unprompt.towers import ClipTowers, TimmTower, VisionTower
-from unprompt_clip.l14 import L14Options
-from unprompt_clip.l16_384 import L16Options
-from unprompt_knn.options import KnnOptions
 
-MakeFolder = Callable[..., Path]
-OFFLINE = Runtime(offline=True)
-OPTIONS = {ClipTowers: KnnOptions, VisionTower: L14Options, TimmTower: L16Options}
+from .conftest import OFFLINE, HubCache, MakeFolder, read
+
 PREPROCESS = {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
-
-
-def read(tower: Any, **said: Any) -> Any:
-    """What YAML says of a tower's backbone, checked."""
-    return OPTIONS[tower].model_validate({"backbone": said}).backbone
 
 
 class Trap:
@@ -44,7 +34,7 @@ class Trap:
 
 @pytest.fixture(params=["transformers", "timm", "open_clip"])
 def load(
-    request: pytest.FixtureRequest, hub: Any, vision_folder: MakeFolder, small_clip: str
+    request: pytest.FixtureRequest, hub: HubCache, vision_folder: MakeFolder, small_clip: str
 ) -> Callable[[Path], object]:
     """``load(path)`` with each library's tower."""
 
@@ -128,12 +118,12 @@ def test_the_conversion_that_is_named_works(content: Callable[[Any], Any], tmp_p
     path = tmp_path / "checkpoint.pth"
     model = timm_model()
     torch.save(content(model), path)
-    said = {"model": "test_vit", "preprocess": PREPROCESS | {"size": 160}}
-    refused = read(TimmTower, **said, checkpoint=str(path))
+    given = {"model": "test_vit", "preprocess": PREPROCESS | {"size": 160}}
+    refused = read(TimmTower, **given, checkpoint=str(path))
     with pytest.raises(DataError) as caught:
         TimmTower(refused, OFFLINE, "own")
     convert(caught.value.problems[0])
-    converted = read(TimmTower, **said, checkpoint=str(tmp_path / "checkpoint.tensors.pth"))
+    converted = read(TimmTower, **given, checkpoint=str(tmp_path / "checkpoint.tensors.pth"))
     tower = TimmTower(converted, OFFLINE, "own")
     assert tower.head is not None
     assert torch.equal(torch.from_numpy(tower.head[0]), model.head.weight)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ import pytest
 
 from unprompt.contracts import Runtime
 from unprompt.errors import DataError, MissingFileError
-from unprompt.towers import ClipTowers, FolderBackbone, TimmTower, VisionTower
+from unprompt.towers import ClipTowers, FolderSource, TimmTower, VisionTower
 
-MakeFolder = Callable[..., Path]
+from .conftest import MakeFolder
+
 OFFLINE = Runtime(offline=True)
 
 
@@ -26,7 +26,7 @@ def timm_folder(tmp_path: Path) -> MakeFolder:
         from timm.models import save_for_hf
 
         model = timm.create_model("test_vit")
-        save_for_hf(model, tmp_path / "timm", safe_serialization=True)
+        save_for_hf(model, str(tmp_path / "timm"), safe_serialization=True)
         return tmp_path / "timm"
 
     return make
@@ -50,7 +50,7 @@ def case(
 def problem(tower: Any, folder: Path, kind: type[DataError | MissingFileError]) -> str:
     """The one line in which loading ends."""
     with pytest.raises(kind) as caught:
-        tower(FolderBackbone.model_validate({"folder": str(folder)}), OFFLINE, "own")
+        tower(FolderSource.model_validate({"folder": str(folder)}), OFFLINE, "own")
     (line,) = caught.value.problems
     assert line.startswith("own: ")
     return line

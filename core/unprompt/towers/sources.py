@@ -1,12 +1,12 @@
-"""What a member's ``backbone`` may say in YAML: one model per kind of source, one union per library.
+"""Where a tower comes from, as a member's ``backbone`` says it: a model for each kind of source.
 
 A key that the source does not read, such as a tag beside a folder, is a mistake; see `choice`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,13 +14,18 @@ from pydantic_core import PydanticCustomError
 from unprompt._config.base import Model
 from unprompt._config.choice import choice
 from unprompt._config.location import Location, PlacedText
+from unprompt.towers.files import Origin
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
 
 LOCAL = "local-dir:"
 HUB = "hf-hub:"
 
 
 class PreprocessConfig(Model):
-    """How an image becomes pixels, where the backbone's own files do not say."""
+    """How an image becomes pixels, where the tower's own files do not say."""
 
     size: int = Field(ge=1, description="Side of the square input in pixels.")
     mean: tuple[float, float, float] = Field(
@@ -35,8 +40,23 @@ class PreprocessConfig(Model):
         description="shortest: the shorter side, then a centre crop. squash: both sides.",
     )
 
+    def transform(self) -> Callable[[Image], torch.Tensor]:
+        """The resize, centre crop and normalisation: RGB image -> float32 (3, size, size)."""
+        from torchvision import transforms
 
-class BackboneConfig(Model):
+        side = self.size if self.resize == "shortest" else (self.size, self.size)
+        composed: Callable[[Image], torch.Tensor] = transforms.Compose(
+            [
+                transforms.Resize(side, transforms.InterpolationMode(self.interpolation)),
+                transforms.CenterCrop(self.size),
+                transforms.ToTensor(),
+                transforms.Normalize(self.mean, self.std),
+            ]
+        )
+        return composed
+
+
+class TowerSource(Model):
     """A pretrained tower, wherever it comes from."""
 
     preprocess: PreprocessConfig | None = Field(
@@ -45,30 +65,40 @@ class BackboneConfig(Model):
 
     def describe(self) -> str:
         """For error lines and tables."""
-        said = self.model_dump(mode="json", exclude={"preprocess"}, exclude_none=True)
-        return " / ".join(said.values())
+        given = self.model_dump(mode="json", exclude={"preprocess"}, exclude_none=True)
+        return " / ".join(given.values())
 
 
-class NamedBackbone(BackboneConfig):
+class NamedSource(TowerSource):
     """An architecture that open_clip or timm knows, with parameters that it can download."""
 
     model: str = Field(description="A name that open_clip or timm knows.")
     pretrained: str | None = Field(default=None, description="Its tag for `model`.")
 
 
-class HubBackbone(BackboneConfig):
+class HubSource(TowerSource):
     """A repository of the hub: configuration and parameters."""
 
     model: str = Field(description="A hub id.")
 
+    @property
+    def origin(self) -> Origin:
+        """The repository."""
+        return self.model
 
-class OpenClipHub(HubBackbone):
+
+class OpenClipHub(HubSource):
     """An open_clip model in any repository of the hub."""
 
     model: str = Field(description="`hf-hub:ID`: an open_clip model in any repository of the hub.")
 
+    @property
+    def origin(self) -> Origin:
+        """The repository."""
+        return self.model.removeprefix(HUB)
 
-class CheckpointBackbone(BackboneConfig):
+
+class CheckpointSource(TowerSource):
     """A file of parameters on this machine."""
 
     model: str = Field(description="Beside `checkpoint`: its architecture.")
@@ -78,7 +108,7 @@ class CheckpointBackbone(BackboneConfig):
     )
 
 
-class OpenClipCheckpoint(CheckpointBackbone):
+class OpenClipCheckpoint(CheckpointSource):
     """A checkpoint of an architecture that open_clip knows."""
 
     pretrained: str | None = Field(
@@ -88,21 +118,21 @@ class OpenClipCheckpoint(CheckpointBackbone):
     )
 
 
-class TimmCheckpoint(CheckpointBackbone):
+class TimmCheckpoint(CheckpointSource):
     """A checkpoint of an architecture that timm knows."""
 
     @model_validator(mode="after")
     def _check_preprocess(self) -> TimmCheckpoint:
         if self.preprocess is None:
             raise PydanticCustomError(
-                "backbone",
+                "tower",
                 "nothing says how images become pixels for this checkpoint: give `preprocess`, "
                 "as it was trained",
             )
         return self
 
 
-class FolderBackbone(BackboneConfig):
+class FolderSource(TowerSource):
     """Configuration and parameters in a folder."""
 
     folder: Location = Field(
@@ -110,8 +140,13 @@ class FolderBackbone(BackboneConfig):
         "folder inside an installed package. `model: local-dir:PATH` says the same."
     )
 
+    @property
+    def origin(self) -> Origin:
+        """The folder."""
+        return self.folder.path
 
-def _read_schema(raw: object) -> object:
+
+def _read_local_dir(raw: object) -> object:
     """``model: local-dir:PATH`` as ``folder: PATH``."""
     model = raw.get("model") if isinstance(raw, dict) else None
     if not isinstance(raw, dict) or not isinstance(model, str) or not model.startswith(LOCAL):
@@ -122,52 +157,51 @@ def _read_schema(raw: object) -> object:
     return {key: raw[key] for key in raw if key != "model"} | {"folder": path}
 
 
-def _source(raw: Mapping[str, Any]) -> str:
+def _kind(raw: Mapping[str, Any]) -> str:
     """Which kind of source is written."""
     if (raw.get("model") is None) == (raw.get("folder") is None):
-        raise PydanticCustomError("backbone", "should have either `model` or `folder`")
+        raise PydanticCustomError("tower", "should have either `model` or `folder`")
     if raw.get("folder") is not None:
         return "`folder`"
     return "`model`" if raw.get("checkpoint") is None else "`checkpoint`"
 
 
-def _open_clip_source(raw: Mapping[str, Any]) -> str:
-    source = _source(raw)
-    return "`model: hf-hub:...`" if str(raw.get("model")).startswith(HUB) else source
+def _open_clip_kind(raw: Mapping[str, Any]) -> str:
+    kind = _kind(raw)
+    return "`model: hf-hub:...`" if str(raw.get("model")).startswith(HUB) else kind
 
 
-OpenClipBackbone = Annotated[
-    NamedBackbone | OpenClipCheckpoint | OpenClipHub | FolderBackbone,
+OpenClipSource = Annotated[
+    NamedSource | OpenClipCheckpoint | OpenClipHub | FolderSource,
     choice(
         {
-            "`model`": NamedBackbone,
+            "`model`": NamedSource,
             "`checkpoint`": OpenClipCheckpoint,
             "`model: hf-hub:...`": OpenClipHub,
-            "`folder`": FolderBackbone,
+            "`folder`": FolderSource,
         },
-        _open_clip_source,
+        _open_clip_kind,
     ),
-    BeforeValidator(_read_schema),
+    BeforeValidator(_read_local_dir),
 ]
 """An image and a text tower by open_clip."""
 
-TransformersBackbone = Annotated[
-    HubBackbone | CheckpointBackbone | FolderBackbone,
+TransformersSource = Annotated[
+    HubSource | CheckpointSource | FolderSource,
     choice(
-        {"`model`": HubBackbone, "`checkpoint`": CheckpointBackbone, "`folder`": FolderBackbone},
-        _source,
+        {"`model`": HubSource, "`checkpoint`": CheckpointSource, "`folder`": FolderSource},
+        _kind,
         {"pretrained": "with a model of transformers: hub ids have no tags"},
     ),
-    BeforeValidator(_read_schema),
+    BeforeValidator(_read_local_dir),
 ]
 """A CLIP vision tower by transformers."""
 
-TimmBackbone = Annotated[
-    NamedBackbone | TimmCheckpoint | FolderBackbone,
+TimmSource = Annotated[
+    NamedSource | TimmCheckpoint | FolderSource,
     choice(
-        {"`model`": NamedBackbone, "`checkpoint`": TimmCheckpoint, "`folder`": FolderBackbone},
-        _source,
+        {"`model`": NamedSource, "`checkpoint`": TimmCheckpoint, "`folder`": FolderSource}, _kind
     ),
-    BeforeValidator(_read_schema),
+    BeforeValidator(_read_local_dir),
 ]
 """An image tower by timm."""

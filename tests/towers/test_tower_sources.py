@@ -1,8 +1,7 @@
-"""Every way to name a backbone gives the tower and the preprocess that its own library gives."""
+"""Every way to name a tower gives the model and the preprocess that its own library gives."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,16 @@ from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
 from unprompt.testing import example_images
 from unprompt.towers import ClipTowers, TimmTower, VisionTower
-from unprompt_clip.l14 import L14Options
-from unprompt_clip.l16_384 import L16Options
-from unprompt_knn.options import KnnOptions
+
+from .conftest import OFFLINE, HubCache, MakeFolder, read
 
 Rows = npt.NDArray[np.float32]
-MakeFolder = Callable[..., Path]
-OFFLINE = Runtime(offline=True)
-OPTIONS = {ClipTowers: KnnOptions, VisionTower: L14Options, TimmTower: L16Options}
 TEXTS = ["a red wall", "a lighthouse at night, oil painting"]
 PREPROCESS = {
     "size": 32,
     "mean": [0.48145466, 0.4578275, 0.40821073],
     "std": [0.26862954, 0.26130258, 0.27577711],
 }
-
-
-def read(tower: Any, **said: Any) -> Any:
-    """What YAML says of a tower's backbone, checked."""
-    return OPTIONS[tower].model_validate({"backbone": said}).backbone
 
 
 def pil_images() -> list[Image.Image]:
@@ -50,8 +40,8 @@ def pixels_of(tower: Any) -> Any:
 def unit(rows: Any) -> Rows:
     import torch
 
-    found: Rows = torch.nn.functional.normalize(rows, dim=-1).numpy()
-    return found
+    normalised: Rows = torch.nn.functional.normalize(rows, dim=-1).numpy()
+    return normalised
 
 
 # open_clip
@@ -67,7 +57,9 @@ def clip_rows(clip_folder: MakeFolder) -> tuple[Path, Rows, Rows]:
     name = f"local-dir:{folder}"
     model, preprocess = open_clip.create_model_from_pretrained(name)
     with torch.inference_mode():
-        images = model.eval().encode_image(torch.stack([preprocess(one) for one in pil_images()]))
+        images = model.eval().encode_image(
+            torch.stack([preprocess(image) for image in pil_images()])
+        )
         texts = model.encode_text(open_clip.get_tokenizer(name)(TEXTS))
     return folder, unit(images), unit(texts)
 
@@ -81,11 +73,13 @@ def check_clip(config: Any, images: Rows, texts: Rows) -> None:
 
 def test_an_open_clip_folder(clip_rows: tuple[Path, Rows, Rows]) -> None:
     folder, images, texts = clip_rows
-    for said in ({"folder": str(folder)}, {"model": f"local-dir:{folder}"}):
-        check_clip(read(ClipTowers, **said), images, texts)
+    for given in ({"folder": str(folder)}, {"model": f"local-dir:{folder}"}):
+        check_clip(read(ClipTowers, **given), images, texts)
 
 
-def test_an_open_clip_repository_of_the_hub(hub: Any, clip_rows: tuple[Path, Rows, Rows]) -> None:
+def test_an_open_clip_repository_of_the_hub(
+    hub: HubCache, clip_rows: tuple[Path, Rows, Rows]
+) -> None:
     folder, images, texts = clip_rows
     hub.add("somebody/small-clip", folder)
     check_clip(read(ClipTowers, model="hf-hub:somebody/small-clip"), images, texts)
@@ -119,11 +113,11 @@ def test_the_tag_says_how_images_become_pixels() -> None:
             read(ClipTowers, model="ViT-L-14", pretrained="laion2b_s32b_b82k"), dry_run, "own"
         )
     with torch.device("cpu"):
-        found = [tower.preprocess(grey) for tower in (clip, other)]
-    assert [tuple(pixels.shape) for pixels in found] == [(3, 224, 224)] * 2
+        both = [tower.preprocess(grey) for tower in (clip, other)]
+    assert [tuple(pixels.shape) for pixels in both] == [(3, 224, 224)] * 2
     mean, std = torch.tensor(PREPROCESS["mean"]), torch.tensor(PREPROCESS["std"])
-    assert torch.allclose(found[0].mean((1, 2)), (0.2 - mean) / std, atol=1e-4)
-    assert torch.allclose(found[1].mean((1, 2)), torch.full((3,), (0.2 - 0.5) / 0.5), atol=1e-4)
+    assert torch.allclose(both[0].mean((1, 2)), (0.2 - mean) / std, atol=1e-4)
+    assert torch.allclose(both[1].mean((1, 2)), torch.full((3,), (0.2 - 0.5) / 0.5), atol=1e-4)
 
 
 # transformers
@@ -149,7 +143,7 @@ def test_a_transformers_folder(vision_folder: MakeFolder) -> None:
     check_vision(read(VisionTower, folder=str(folder)), folder)
 
 
-def test_a_transformers_hub_id(hub: Any, vision_folder: MakeFolder) -> None:
+def test_a_transformers_hub_id(hub: HubCache, vision_folder: MakeFolder) -> None:
     folder = vision_folder()
     hub.add("somebody/small-vision", folder)
     check_vision(read(VisionTower, model="somebody/small-vision"), folder)
@@ -158,9 +152,9 @@ def test_a_transformers_hub_id(hub: Any, vision_folder: MakeFolder) -> None:
 def test_a_folder_in_an_installed_package() -> None:
     import unprompt_painter
 
-    place = "unprompt_painter/checkpoints/vision-a"
-    folder = Path(unprompt_painter.__file__).parent / "weights" / "vision-a"
-    check_vision(read(VisionTower, folder=f"package:{place}"), folder)
+    inside = "unprompt_painter/checkpoints/vision-a"
+    folder = Path(unprompt_painter.__file__).parent / "checkpoints" / "vision-a"
+    check_vision(read(VisionTower, folder=f"package:{inside}"), folder)
 
 
 # timm
@@ -171,7 +165,7 @@ def check_timm(config: Any, state: dict[str, Any], wanted_pixels: Any) -> None:
     import timm
     import torch
 
-    model = timm.create_model("test_vit")
+    model: Any = timm.create_model("test_vit")
     model.load_state_dict(state)
     tower = TimmTower(config, OFFLINE, "own")
     pixels = pixels_of(tower)
@@ -194,13 +188,16 @@ def timm_model() -> Any:
 def timm_pixels(model: Any) -> Any:
     """As timm prepares images for the model's tag."""
     import torch
-    from timm.data import create_transform, resolve_model_data_config
+    from timm.data.config import resolve_model_data_config
+    from timm.data.transforms_factory import create_transform
 
-    transform = create_transform(**resolve_model_data_config(model), is_training=False)
+    resolve: Any = resolve_model_data_config
+    configuration = resolve(model)
+    transform: Any = create_transform(**configuration, is_training=False)
     return torch.stack([transform(image) for image in pil_images()])
 
 
-def test_a_timm_name_and_tag(hub: Any, timm_model: Any, tmp_path: Path) -> None:
+def test_a_timm_name_and_tag(hub: HubCache, timm_model: Any, tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     (tmp_path / "download").mkdir()
@@ -221,11 +218,11 @@ def test_a_timm_name_with_a_checkpoint(timm_model: Any, tmp_path: Path) -> None:
     state = {k: v for k, v in timm_model.state_dict().items() if not k.startswith("head.")}
     torch.save(state, path)
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-    said = {"size": 160, "mean": list(mean), "std": list(std), "resize": "squash"}
+    given = {"size": 160, "mean": list(mean), "std": list(std), "resize": "squash"}
     squash = Compose(
         [Resize((160, 160), InterpolationMode.BICUBIC), ToTensor(), Normalize(mean, std)]
     )
-    config = read(TimmTower, model="test_vit", checkpoint=str(path), preprocess=said)
+    config = read(TimmTower, model="test_vit", checkpoint=str(path), preprocess=given)
     wanted = torch.stack([squash(image) for image in pil_images()])
     check_timm(config, timm_model.state_dict(), wanted)
 
@@ -234,13 +231,13 @@ def test_a_timm_folder(timm_model: Any, tmp_path: Path) -> None:
     from timm.models import save_for_hf
 
     folder = tmp_path / "timm-folder"
-    save_for_hf(timm_model, folder, safe_serialization=True)
+    save_for_hf(timm_model, str(folder), safe_serialization=True)
     check_timm(
         read(TimmTower, folder=str(folder)), timm_model.state_dict(), timm_pixels(timm_model)
     )
 
 
-def test_a_checkpoint_of_another_architecture_are_refused(timm_model: Any, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_architecture_is_refused(timm_model: Any, tmp_path: Path) -> None:
     import torch
 
     path = tmp_path / "half.pth"

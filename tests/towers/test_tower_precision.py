@@ -21,17 +21,15 @@ from unprompt._registry.plugins import Registry
 from unprompt.contracts import Runtime
 from unprompt.embeddings import cosine
 from unprompt.testing import example_images, example_train_set
-from unprompt.towers import ClipTowers, FolderBackbone, VisionTower
+from unprompt.towers import ClipTowers, FolderSource, VisionTower
 from unprompt.towers.precision import inference, resolve_precision
 
 Rows = npt.NDArray[np.float32]
 CPUINFO = Path("/proc/cpuinfo")
 
 
-def backbone(tower: str) -> FolderBackbone:
-    return FolderBackbone.model_validate(
-        {"folder": f"package:unprompt_painter/checkpoints/{tower}"}
-    )
+def shipped(tower: str) -> FolderSource:
+    return FolderSource.model_validate({"folder": f"package:unprompt_painter/checkpoints/{tower}"})
 
 
 @pytest.mark.skipif(not CPUINFO.is_file(), reason="the system does not say what its processor can")
@@ -75,8 +73,8 @@ def pixels(tower: Any) -> Any:
 def near(exact: Rows, half: Rows) -> None:
     assert half.dtype == np.float32
     assert not np.array_equal(exact, half)  # so that both were really computed
-    found = cosine(exact, half)
-    assert found.min() >= 0.999
+    cosines = cosine(exact, half)
+    assert cosines.min() >= 0.999
 
 
 def both(make: Callable[[Runtime], Any]) -> list[Any]:
@@ -84,7 +82,7 @@ def both(make: Callable[[Runtime], Any]) -> list[Any]:
 
 
 def test_clip_rows_in_bfloat16_agree_with_float32() -> None:
-    towers = both(lambda runtime: ClipTowers(backbone("clip-a"), runtime, "own"))
+    towers = both(lambda runtime: ClipTowers(shipped("clip-a"), runtime, "own"))
     seen = pixels(towers[0])
     near(*(tower.images(seen) for tower in towers))
     near(*(tower.images(seen, ("identity", "hflip", "five-crop")) for tower in towers))
@@ -93,7 +91,7 @@ def test_clip_rows_in_bfloat16_agree_with_float32() -> None:
 
 
 def test_vision_features_in_bfloat16_agree_with_float32() -> None:
-    towers = both(lambda runtime: VisionTower(backbone("vision-a"), runtime, "own"))
+    towers = both(lambda runtime: VisionTower(shipped("vision-a"), runtime, "own"))
     seen = pixels(towers[0])
     near(*(tower.features(seen) for tower in towers))
 
@@ -112,8 +110,8 @@ members:
 
 
 def folders(cache: Cache, kind: str) -> set[Path]:
-    place = cache.root / kind
-    return set(place.iterdir()) if place.is_dir() else set()
+    folder = cache.root / kind
+    return set(folder.iterdir()) if folder.is_dir() else set()
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["knn", "regressor"])

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from unprompt._data.memory import MemoryImages
 from unprompt.contracts import Images, Runtime
 from unprompt.embeddings import unit
-from unprompt.testing import MemoryImages, example_images, make_prepared, rows_of
-from unprompt.towers import IDENTITY, ClipTowers, FolderBackbone, averaged
+from unprompt.testing import example_images, make_prepared, rows_of
+from unprompt.towers import IDENTITY, ClipTowers, FolderSource, averaged
 from unprompt_clip.l14 import L14Options
 from unprompt_clip.regressor import ClipRegressor
 from unprompt_knn.knn import Knn
@@ -24,13 +25,13 @@ from unprompt_knn.options import KnnOptions
 
 Rows = npt.NDArray[np.float32]
 ALL = ["identity", "hflip", {"scale": 1.1}, "five-crop"]
-CLIP = FolderBackbone.model_validate({"folder": "package:unprompt_painter/checkpoints/clip-a"})
-VISION = FolderBackbone.model_validate({"folder": "package:unprompt_painter/checkpoints/vision-a"})
+CLIP = FolderSource.model_validate({"folder": "package:unprompt_painter/checkpoints/clip-a"})
+VISION = FolderSource.model_validate({"folder": "package:unprompt_painter/checkpoints/vision-a"})
 
 
-def views(*said: Any) -> Any:
+def views(*given: Any) -> Any:
     """Views as YAML says them."""
-    return KnnOptions.model_validate({"backbone": CLIP, "views": list(said)}).views
+    return KnnOptions.model_validate({"backbone": CLIP, "views": list(given)}).views
 
 
 @dataclass
@@ -71,8 +72,8 @@ def test_each_view_is_the_part_of_the_image_that_it_says() -> None:
         ),
     ]
     assert len(encode.seen) == len(wanted)
-    for found, right in zip(encode.seen, wanted, strict=True):
-        assert torch.equal(found, right)
+    for seen, part in zip(encode.seen, wanted, strict=True):
+        assert torch.equal(seen, part)
 
 
 def test_rows_are_the_normalised_mean_over_views() -> None:
@@ -85,12 +86,12 @@ def test_rows_are_the_normalised_mean_over_views() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "passes"),
+    ("given", "passes"),
     [(["identity"], 1), (["hflip"], 1), (["five-crop"], 5), ([{"scale": 1.1}], 1), (ALL, 8)],
 )
-def test_a_view_costs_one_pass_and_no_more(said: list[Any], passes: int) -> None:
+def test_a_view_costs_one_pass_and_no_more(given: list[Any], passes: int) -> None:
     encode = Flat()
-    averaged(encode, noise(), views(*said))
+    averaged(encode, noise(), views(*given))
     assert len(encode.seen) == passes
 
 
@@ -128,11 +129,11 @@ class Counted(MemoryImages):
 
 @pytest.mark.parametrize("family", ["knn", "regressor"])
 def test_families_open_an_image_once_whatever_its_views(family: str, tmp_path: Path) -> None:
-    said = {"views": ALL}
+    given = {"views": ALL}
     options: Any = (
-        KnnOptions.model_validate({"backbone": CLIP, **said})
+        KnnOptions.model_validate({"backbone": CLIP, **given})
         if family == "knn"
-        else L14Options.model_validate({"backbone": VISION, **said})
+        else L14Options.model_validate({"backbone": VISION, **given})
     )
     target: Any = Knn if family == "knn" else ClipRegressor
     prepared = make_prepared(target, options, tmp_path)
@@ -152,8 +153,8 @@ def test_families_open_an_image_once_whatever_its_views(family: str, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "said", [[], ["hflp"], [{"scale": 1.0}], [{"scale": 2.5}], [{"scal": 1.1}], "hflip"]
+    "given", [[], ["hflp"], [{"scale": 1.0}], [{"scale": 2.5}], [{"scal": 1.1}], "hflip"]
 )
-def test_views_that_there_are_not(said: Any) -> None:
+def test_views_that_there_are_not(given: Any) -> None:
     with pytest.raises(ValidationError, match="views"):
-        KnnOptions.model_validate({"backbone": CLIP, "views": said})
+        KnnOptions.model_validate({"backbone": CLIP, "views": given})

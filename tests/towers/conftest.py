@@ -1,4 +1,4 @@
-"""Small backbones with random parameters, and a hub cache of the test's own."""
+"""Small towers with random parameters, and a hub cache of the test's own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from unprompt._files.hashing import file_hash
+from unprompt.contracts import Runtime
+from unprompt.towers import ClipTowers, TimmTower, VisionTower
+from unprompt_clip.l14 import L14Options
+from unprompt_clip.l16_384 import L16Options
+from unprompt_knn.options import KnnOptions
 
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
@@ -61,6 +67,18 @@ CLIP_PREPROCESS = {
 }
 
 MakeFolder = Callable[..., Path]
+OFFLINE = Runtime(offline=True)
+OPTIONS: dict[Any, type[BaseModel]] = {
+    ClipTowers: KnnOptions,
+    VisionTower: L14Options,
+    TimmTower: L16Options,
+}
+
+
+def read(tower: Any, **given: Any) -> Any:
+    """What YAML says of a tower's backbone, checked."""
+    options: Any = OPTIONS[tower].model_validate({"backbone": given})
+    return options.backbone
 
 
 def write_json(path: Path, content: object) -> None:
@@ -80,8 +98,8 @@ class HubCache:
     def add(self, repository: str, source: Path) -> Path:
         """Put a folder's files there as if they had been downloaded; gives the snapshot."""
         commit = "0123456789abcdef0123456789abcdef01234567"
-        place = self.of(repository)
-        snapshot, blobs, refs = place / "snapshots" / commit, place / "blobs", place / "refs"
+        folder = self.of(repository)
+        snapshot, blobs, refs = folder / "snapshots" / commit, folder / "blobs", folder / "refs"
         for folder in (snapshot, blobs, refs):
             folder.mkdir(parents=True, exist_ok=True)
         (refs / "main").write_text(commit)

@@ -69,7 +69,7 @@ for case, plugin, options in json.loads(sys.argv[2]):
 
 def cases() -> list[tuple[str, str, dict[str, Any]]]:
     """Every family as it is by default, and the interrogator with only its captioner missing."""
-    plain = [(name, name, {}) for name in FAMILIES]
+    plain: list[tuple[str, str, dict[str, Any]]] = [(name, name, {}) for name in FAMILIES]
     return [*plain, ("captioner", "clip-blip", SMALL_CLIP)]
 
 
@@ -82,9 +82,9 @@ def cache_at(home: Path) -> dict[str, str]:
 def expected(case: str, cache: Path) -> list[str]:
     """The error lines, where the hub's cache is the folder ``cache``."""
     owner, repository, files = WANTED[case]
-    place = cache / f"models--{repository.replace('/', '--')}"
+    folder = cache / f"models--{repository.replace('/', '--')}"
     return [
-        f"{owner}: no {name} of {repository}: looked in {place}; "
+        f"{owner}: no {name} of {repository}: looked in {folder}; "
         f"fetch it with: hf download {repository} {name}"
         for name in files
     ]
@@ -114,20 +114,20 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Answer:
 
 @pytest.mark.parametrize("case", [*WANTED])
 def test_the_line_names_file_place_and_command(case: str, offline: Answer) -> None:
-    home, said = offline
-    assert said[case]["identity"] == expected(case, home / "hub")
+    home, answers = offline
+    assert answers[case]["identity"] == expected(case, home / "hub")
 
 
 @pytest.mark.parametrize("case", FAMILIES)
 def test_preparing_says_the_same(case: str, offline: Answer) -> None:
-    home, said = offline
-    assert said[case]["prepare"] == expected(case, home / "hub")
+    home, answers = offline
+    assert answers[case]["prepare"] == expected(case, home / "hub")
 
 
 @pytest.mark.parametrize("case", [*WANTED])
 def test_needs_name_the_same_files(case: str, offline: Answer) -> None:
-    home, said = offline
-    missing = [need for need in said[case]["needs"] if not need[2]]
+    home, answers = offline
+    missing = [need for need in answers[case]["needs"] if not need[2]]
     lines = [
         f"{WANTED[case][0]}: no {what}: looked in {where}; fetch it with: {fetch}"
         for what, where, _, fetch in missing
@@ -154,10 +154,10 @@ def test_nothing_was_written_into_the_cache(offline: Answer) -> None:
     ["clip-l14", pytest.param("knn-vit-h", marks=pytest.mark.slow)],
 )
 def test_a_network_that_is_down_adds_only_its_reason(case: str, tmp_path: Path) -> None:
-    asked = [one for one in cases() if one[0] == case]
-    said = ask("online", tmp_path, asked, HF_ENDPOINT="http://127.0.0.1:9")  # refuses everybody
+    asked = [listed for listed in cases() if listed[0] == case]
+    answers = ask("online", tmp_path, asked, HF_ENDPOINT="http://127.0.0.1:9")  # refuses everybody
     wanted = expected(case, tmp_path / "hub")
-    for line, start in zip(said[case]["identity"], wanted, strict=True):
+    for line, start in zip(answers[case]["identity"], wanted, strict=True):
         assert line.startswith(f"{start} (")
         assert "\n" not in line
 
@@ -174,7 +174,7 @@ def image(tmp_path: Path) -> Path:
 
 def ensemble(case: str, folder: Path) -> Path:
     path = folder / f"{case}.yaml"
-    ((_, plugin, options),) = (one for one in cases() if one[0] == case)
+    ((_, plugin, options),) = (listed for listed in cases() if listed[0] == case)
     member = {"plugin": plugin, "options": options}
     path.write_text(json.dumps({"name": "full-size", "members": [member]}))  # JSON is YAML
     return path

@@ -1,9 +1,8 @@
-"""A backbone that cannot be meant as it is written is one line that says what would be right."""
+"""A source of a tower that cannot be meant as it is written is one line that says what would be right."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,17 @@ from pydantic import ValidationError
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError, MissingFileError
 from unprompt.towers import ClipTowers, TimmTower, VisionTower
-from unprompt_clip.l14 import L14Options
-from unprompt_clip.l16_384 import L16Options
-from unprompt_knn.options import KnnOptions
 
-MakeFolder = Callable[..., Path]
-OFFLINE = Runtime(offline=True)
-OPTIONS = {ClipTowers: KnnOptions, VisionTower: L14Options, TimmTower: L16Options}
+from .conftest import OFFLINE, HubCache, MakeFolder, read
+
 DRY_RUN = Runtime(device="meta", offline=True, dry_run=True)
 """Nothing is looked for on disk, so what is left to complain about is the name and the tag."""
 
 
-def read(tower: Any, **said: Any) -> Any:
-    """What YAML says of a tower's backbone, checked."""
-    return OPTIONS[tower].model_validate({"backbone": said}).backbone
-
-
-def problem(tower: type, runtime: Runtime = OFFLINE, **said: Any) -> str:
+def problem(tower: type, runtime: Runtime = OFFLINE, **given: Any) -> str:
     """The one line of the ConfigError that building the tower ends in."""
     with pytest.raises(ConfigError) as caught:
-        tower(read(tower, **said), runtime, "own")
+        tower(read(tower, **given), runtime, "own")
     (line,) = caught.value.problems
     assert line.startswith("own: ")
     assert "\n" not in line
@@ -66,10 +56,10 @@ def test_the_activation_is_checked_before_files_and_for_checkpoints(tmp_path: Pa
     path = tmp_path / "ViT-L-14.safetensors"
     path.write_bytes(b"")
     named = {"model": "ViT-L-14", "pretrained": "openai"}
-    for said in (named, {**named, "checkpoint": str(path)}):
+    for given in (named, {**named, "checkpoint": str(path)}):
         with pytest.raises(ConfigError, match="use model 'ViT-L-14-quickgelu'"):
-            ClipTowers.identity(read(ClipTowers, **said), OFFLINE, "own")
-        assert "use model 'ViT-L-14-quickgelu'" in problem(ClipTowers, DRY_RUN, **said)
+            ClipTowers.identity(read(ClipTowers, **given), OFFLINE, "own")
+        assert "use model 'ViT-L-14-quickgelu'" in problem(ClipTowers, DRY_RUN, **given)
 
 
 def test_of_all_pairs_that_open_clip_offers_exactly_those_are_refused() -> None:
@@ -121,16 +111,16 @@ def test_a_bare_timm_checkpoint_without_a_preprocess(tmp_path: Path) -> None:
 
 
 def test_a_bare_transformers_checkpoint_of_an_unknown_model(
-    hub: Any, vision_folder: MakeFolder
+    hub: HubCache, vision_folder: MakeFolder
 ) -> None:
     path = vision_folder() / "model.safetensors"
     config = read(VisionTower, model="somebody/unheard-of", checkpoint=str(path))
     with pytest.raises(MissingFileError) as caught:
         VisionTower(config, OFFLINE, "own")
-    place = hub.of("somebody/unheard-of")
+    folder = hub.of("somebody/unheard-of")
     fetch = "hf download somebody/unheard-of"
     assert caught.value.problems == tuple(
-        f"own: no {name} of somebody/unheard-of: looked in {place}; fetch it with: {fetch} {name}"
+        f"own: no {name} of somebody/unheard-of: looked in {folder}; fetch it with: {fetch} {name}"
         for name in ("config.json", "preprocessor_config.json")
     )
     wanted = [need.what for need in VisionTower.needs(config)]
@@ -141,7 +131,7 @@ def test_a_bare_transformers_checkpoint_of_an_unknown_model(
     ]
 
 
-def test_a_checkpoint_for_the_wrong_architecture(hub: Any, vision_folder: MakeFolder) -> None:
+def test_a_checkpoint_for_the_wrong_architecture(hub: HubCache, vision_folder: MakeFolder) -> None:
     path = vision_folder("deep", num_hidden_layers=3) / "model.safetensors"
     hub.add("somebody/shallow", vision_folder("shallow"))
     line = problem(VisionTower, model="somebody/shallow", checkpoint=str(path))
@@ -171,7 +161,7 @@ def test_unknown_names_and_tags_get_suggestions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
+    ("given", "message"),
     [
         ({}, "should have either `model` or `folder`"),
         ({"model": "ViT-H-14", "folder": "x"}, "should have either `model` or `folder`"),
@@ -180,9 +170,9 @@ def test_unknown_names_and_tags_get_suggestions() -> None:
         ({"model": "m", "preprocess": {"size": 0, "mean": [0, 0, 0], "std": [1, 1, 1]}}, "size"),
     ],
 )
-def test_what_yaml_cannot_mean(said: dict[str, Any], message: str) -> None:
+def test_what_yaml_cannot_mean(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        read(ClipTowers, **said)
+        read(ClipTowers, **given)
     assert message in str(caught.value)
 
 

@@ -1,36 +1,25 @@
-"""A backbone's identity is its content: checkpoint, preprocess and activation, not their place."""
+"""A tower's identity is its content: checkpoint, preprocess and activation, not their place."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from unprompt._files.hashing import file_hash
-from unprompt.contracts import Runtime
 from unprompt.towers import ClipTowers, TimmTower, VisionTower, hub_file_hash
-from unprompt_clip.l14 import L14Options
-from unprompt_clip.l16_384 import L16Options
-from unprompt_knn.options import KnnOptions
 
-MakeFolder = Callable[..., Path]
-OFFLINE = Runtime(offline=True)
-OPTIONS = {ClipTowers: KnnOptions, VisionTower: L14Options, TimmTower: L16Options}
+from .conftest import OFFLINE, HubCache, MakeFolder, read
+
 PREPROCESS = {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 
 
-def read(tower: Any, **said: Any) -> Any:
-    """What YAML says of a tower's backbone, checked."""
-    return OPTIONS[tower].model_validate({"backbone": said}).backbone
-
-
-def identity(tower: Any, **said: Any) -> dict[str, Any]:
-    content: dict[str, Any] = tower.identity(read(tower, **said), OFFLINE, "own")
+def identity(tower: Any, **given: Any) -> dict[str, Any]:
+    content: dict[str, Any] = tower.identity(read(tower, **given), OFFLINE, "own")
     json.dumps(content, allow_nan=False)  # plain data, fit for a key
     return content
 
@@ -46,7 +35,7 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_a_copy_elsewhere_is_the_same_backbone(
+def test_a_copy_elsewhere_is_the_same_tower(
     clip_folder: MakeFolder, vision_folder: MakeFolder, tmp_path: Path
 ) -> None:
     for tower, folder in ((ClipTowers, clip_folder()), (VisionTower, vision_folder())):
@@ -59,27 +48,27 @@ def test_checkpoint_preprocess_and_activation_of_a_transformers_tower_count(
     vision_folder: MakeFolder,
 ) -> None:
     folder = vision_folder()
-    said = {"folder": str(folder)}
-    identities = [identity(VisionTower, **said)]
+    given = {"folder": str(folder)}
+    identities = [identity(VisionTower, **given)]
     flip_a_bit(folder / "model.safetensors")
-    identities.append(identity(VisionTower, **said))
+    identities.append(identity(VisionTower, **given))
     edit(folder / "preprocessor_config.json", image_mean=[0.5, 0.5, 0.5])
-    identities.append(identity(VisionTower, **said))
+    identities.append(identity(VisionTower, **given))
     edit(folder / "config.json", hidden_act="gelu")
-    identities.append(identity(VisionTower, **said))
-    identities.append(identity(VisionTower, **said, preprocess=PREPROCESS))
-    assert all(identities.count(one) == 1 for one in identities)
+    identities.append(identity(VisionTower, **given))
+    identities.append(identity(VisionTower, **given, preprocess=PREPROCESS))
+    assert all(identities.count(content) == 1 for content in identities)
 
 
 def test_what_the_hub_says_around_a_checkpoint_counts(
-    hub: Any, vision_folder: MakeFolder, tmp_path: Path
+    hub: HubCache, vision_folder: MakeFolder, tmp_path: Path
 ) -> None:
     folder = vision_folder()
     path = tmp_path / "own.safetensors"
     (folder / "model.safetensors").rename(path)
     snapshot = hub.add("somebody/small-vision", folder)
-    said = {"model": "somebody/small-vision", "checkpoint": str(path)}
-    identities = [identity(VisionTower, **said)]
+    given = {"model": "somebody/small-vision", "checkpoint": str(path)}
+    identities = [identity(VisionTower, **given)]
     for name, change in (
         ("preprocessor_config.json", {"image_mean": [0.5, 0.5, 0.5]}),
         ("config.json", {"hidden_act": "gelu"}),
@@ -87,39 +76,39 @@ def test_what_the_hub_says_around_a_checkpoint_counts(
         edit(folder / name, **change)
         (snapshot / name).unlink()
         shutil.copyfile(folder / name, snapshot / name)
-        identities.append(identity(VisionTower, **said))
+        identities.append(identity(VisionTower, **given))
     flip_a_bit(path)
-    identities.append(identity(VisionTower, **said))
-    assert all(identities.count(one) == 1 for one in identities)
+    identities.append(identity(VisionTower, **given))
+    assert all(identities.count(content) == 1 for content in identities)
 
 
 def test_checkpoint_preprocess_and_activation_of_an_open_clip_model_count(
     clip_folder: MakeFolder,
 ) -> None:
     folder = clip_folder()
-    said = {"folder": str(folder)}
+    given = {"folder": str(folder)}
     config = folder / "open_clip_config.json"
-    identities = [identity(ClipTowers, **said)]
+    identities = [identity(ClipTowers, **given)]
     flip_a_bit(folder / "open_clip_model.safetensors")
-    identities.append(identity(ClipTowers, **said))
+    identities.append(identity(ClipTowers, **given))
     content = json.loads(config.read_text())
     content["preprocess_cfg"]["mean"] = [0.5, 0.5, 0.5]
     config.write_text(json.dumps(content))
-    identities.append(identity(ClipTowers, **said))
+    identities.append(identity(ClipTowers, **given))
     content["model_cfg"]["quick_gelu"] = True
     config.write_text(json.dumps(content))
-    identities.append(identity(ClipTowers, **said))
+    identities.append(identity(ClipTowers, **given))
     assert identities[-1]["architecture"]["quick_gelu"] is True
-    identities.append(identity(ClipTowers, **said, preprocess=PREPROCESS))
-    assert all(identities.count(one) == 1 for one in identities)
+    identities.append(identity(ClipTowers, **given, preprocess=PREPROCESS))
+    assert all(identities.count(content) == 1 for content in identities)
 
 
 def test_tag_and_model_say_preprocess_and_activation_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"
     path.write_bytes(b"the same file, whoever trained it")
-    said = {"checkpoint": str(path)}
+    given = {"checkpoint": str(path)}
     openai, laion, inception = (
-        identity(ClipTowers, model=model, pretrained=tag, **said)
+        identity(ClipTowers, model=model, pretrained=tag, **given)
         for model, tag in (
             ("ViT-L-14-quickgelu", "openai"),
             ("ViT-L-14", "laion400m_e32"),
@@ -137,17 +126,17 @@ def test_tag_and_model_say_preprocess_and_activation_of_a_file(tmp_path: Path) -
 def test_a_timm_checkpoint_counts_with_its_name_and_preprocess(tmp_path: Path) -> None:
     path = tmp_path / "own.pth"
     path.write_bytes(b"not opened to be hashed")
-    said = {"checkpoint": str(path)}
-    one = identity(TimmTower, model="test_vit", preprocess=PREPROCESS, **said)
-    other = identity(TimmTower, model="test_vit2", preprocess=PREPROCESS, **said)
+    given = {"checkpoint": str(path)}
+    first = identity(TimmTower, model="test_vit", preprocess=PREPROCESS, **given)
+    other = identity(TimmTower, model="test_vit2", preprocess=PREPROCESS, **given)
     squash = PREPROCESS | {"resize": "squash"}
-    assert one != other
-    assert one != identity(TimmTower, model="test_vit", preprocess=squash, **said)
+    assert first != other
+    assert first != identity(TimmTower, model="test_vit", preprocess=squash, **given)
     path.write_bytes(b"another checkpoint")
-    assert one != identity(TimmTower, model="test_vit", preprocess=PREPROCESS, **said)
+    assert first != identity(TimmTower, model="test_vit", preprocess=PREPROCESS, **given)
 
 
-def test_the_hash_is_sha256_of_the_content(vision_folder: MakeFolder, hub: Any) -> None:
+def test_the_hash_is_sha256_of_the_content(vision_folder: MakeFolder, hub: HubCache) -> None:
     folder = vision_folder()
     path = folder / "model.safetensors"
     assert hub_file_hash(path) == file_hash(path)
@@ -157,7 +146,9 @@ def test_the_hash_is_sha256_of_the_content(vision_folder: MakeFolder, hub: Any) 
     assert there["files"] == identity(VisionTower, folder=str(folder))["files"]
 
 
-def test_the_hubs_cache_need_not_be_read_to_be_hashed(hub: Any, vision_folder: MakeFolder) -> None:
+def test_the_hubs_cache_need_not_be_read_to_be_hashed(
+    hub: HubCache, vision_folder: MakeFolder
+) -> None:
     folder = vision_folder()
     path = hub.add("somebody/small-vision", folder) / "model.safetensors"
     wanted = file_hash(path)

@@ -24,7 +24,8 @@ from unprompt_clip.l14 import L14Options
 from unprompt_clip.l16_384 import L16Options
 from unprompt_clip.regressor import ClipRegressor, TimmRegressor
 
-MakeFolder = Callable[..., Path]
+from .conftest import MakeFolder
+
 Rows = dict[str, npt.NDArray[np.float32]]
 PREFIXES = ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."]
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "resize": "squash"}
@@ -51,7 +52,7 @@ def predicted(
     return rows_of(prepared.load(Runtime()), example_images())
 
 
-def check_rows(found: Rows, model: Any, pixels: Callable[[Any], Any]) -> None:
+def check_rows(rows: Rows, model: Any, pixels: Callable[[Any], Any]) -> None:
     """What the 68th-place solution computed: the model's output, normalised."""
     import torch
 
@@ -59,7 +60,7 @@ def check_rows(found: Rows, model: Any, pixels: Callable[[Any], Any]) -> None:
     with torch.inference_mode():
         for name in images.ids:
             wanted = torch.nn.functional.normalize(model(pixels(images.open(name))), dim=-1)
-            np.testing.assert_allclose(found[name], wanted[0].numpy(), atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(rows[name], wanted[0].numpy(), atol=1e-5, err_msg=name)
 
 
 # clip-l14: transformers' vision tower as `vision`, a Linear as `fc`
@@ -202,10 +203,10 @@ def test_an_l16_384_checkpoint(prefix: str, kaggle_l16: tuple[Any, Any], tmp_pat
     state = model.state_dict()
     assert state["head.weight"].shape[0] == 384
     torch.save({prefix + name: value for name, value in state.items()}, tmp_path / "l16.pth")
-    said = {
+    source = {
         "model": "test_vit",
         "checkpoint": str(tmp_path / "l16.pth"),
         "preprocess": {"size": 160, **IMAGENET},
     }
-    options = L16Options.model_validate({"backbone": said})
+    options = L16Options.model_validate({"backbone": source})
     check_rows(predicted(TimmRegressor, options, tmp_path / "a", WideWords()), model, pixels)
