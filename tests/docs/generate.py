@@ -21,7 +21,6 @@ from pydantic.fields import FieldInfo
 from unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt._config import models
 from unprompt._config.location import Location
-from unprompt._registry.hooks import Spec
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import hookspecs
 from unprompt.errors import PluginError
@@ -124,7 +123,7 @@ def plugin_options() -> str:
             continue
         for kind in (PredictorSpec, DatasetSpec, TextEncoderSpec):
             with suppress(PluginError):  # it offers another kind
-                spec: Spec = registry.spec(claim.name, kind)  # type: ignore[type-var]  # one of the three
+                spec: Any = registry.spec(claim.name, kind)  # type: ignore[type-var]  # one of the three
                 parts.append(f"### `{spec.name}`\n\n{spec.summary}.\n\n{key_table(spec.options)}")
     return "\n\n".join(parts)
 

@@ -35,7 +35,8 @@ def cosines_of(folder: Path, name: str) -> DoubleArray:
         prompts = {row["image_id"]: row["prompt"] for row in csv.DictReader(file)}
     rows = read_predictions(folder / "predictions" / f"{name}.test.parquet").select(list(prompts))
     targets = HashedWords().encode(list(prompts.values()))
-    return (rows.rows.astype(np.float64) * targets).sum(axis=1)
+    cosines: DoubleArray = (rows.rows.astype(np.float64) * targets).sum(axis=1)
+    return cosines
 
 
 def ends(entry: dict[str, Any], style: str = ".4f") -> str:

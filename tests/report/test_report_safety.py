@@ -76,7 +76,7 @@ def test_names_are_text_too(make_run: MakeRun, read_page: ReadPage, edit_json: E
     edit_json(folder / "manifest.json", edit)
     edit_json(folder / "scores.json", lambda scores: scores.update(experiment=EVIL))
     page = read_page(folder)
-    assert page.all("script") == page.wrong == page.open == []
+    assert not page.all("script") and not page.wrong and not page.open
     # Heading and title, study, command, plugin and its version, and each of 8 images.
     assert page.text.count(EVIL) == 2 + 1 + 1 + 2 + 8
 
