@@ -40,17 +40,17 @@ class Stacked:
         return Stacked(np.stack([unit(member) for member in self.members]), self.targets)
 
 
+Ablation = Callable[[Stacked, Stacked, Sequence[str]], DoubleArray]
+"""Fits a blend on the first split, the holdout, and scores it on the second one, test.
+
+The third argument is the group of each holdout image; groups are never split between folds. Gives
+the cosines of the test images, float64 of shape (N_test,). Raises DataError where folds are needed
+and the holdout has fewer than two groups.
+"""
+
+
 def no_normalisation(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> DoubleArray:
-    """One weight per member, for rows of the lengths that the members gave them.
-
-    Args:
-        holdout: To fit weights on.
-        test: To score.
-        groups: Not used here; the group of each holdout image.
-
-    Returns:
-        Cosines of the test images, float64 of shape (N_test,).
-    """
+    """One weight per member, for rows of the lengths that the members gave them."""
     # A length per member is only another unit for its weight; alike, the search is well scaled.
     length = np.linalg.norm(holdout.members, axis=2).mean(axis=1, dtype=np.float64)  # (M,)
     scale = (1 / np.where(length > 0, length, 1.0)).astype(np.float32)[:, None, None]
@@ -64,17 +64,6 @@ def per_dimension(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> Dou
     With rows divided by the length of the plain blend, the squared error of the plain blend is
     ``2 - 2 cos``; from there each dimension is a ridge regression of M weights. How hard they are
     pulled, up to "all the way", is what predicts best in grouped cross-validation.
-
-    Args:
-        holdout: To fit weights on, and to choose the strength by.
-        test: To score.
-        groups: The group of each holdout image; never split between folds.
-
-    Returns:
-        Cosines of the test images, float64 of shape (N_test,).
-
-    Raises:
-        DataError: The holdout has fewer than two groups.
     """
     return _cross_validated(
         holdout.unit(), test.unit(), groups, (np.inf, *_STRENGTHS), _pulled_weights, _blend
@@ -86,17 +75,6 @@ def ridge_stack(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> Doubl
 
     It has no constant: members' rows carry the mean already. The penalty is what predicts best
     in grouped cross-validation; then the map is fitted on all of the holdout.
-
-    Args:
-        holdout: To fit the map on, and to choose the penalty by.
-        test: To score.
-        groups: The group of each holdout image; never split between folds.
-
-    Returns:
-        Cosines of the test images, float64 of shape (N_test,).
-
-    Raises:
-        DataError: The holdout has fewer than two groups.
 
     Source: Wolpert, Stacked generalization, 1992; Kaggle's 28th place of "Stable Diffusion -
     Image to Prompts" cross-fitted such a map.
@@ -156,9 +134,8 @@ def _pulled_weights(stacked: Stacked, strengths: Sequence[float]) -> Iterator[Do
     blended = _blend(stacked.members, weights[:, None])  # (N, D)
     length = np.linalg.norm(blended, axis=1, keepdims=True)  # (N, 1)
     known = length > 1e-6 * weights.sum()
-    rows = stacked.members * np.divide(1.0, length, out=np.zeros_like(length), where=known).astype(
-        np.float32
-    )
+    inverse = np.divide(1.0, length, out=np.zeros_like(length), where=known)
+    rows = stacked.members * inverse.astype(np.float32)
     # Least squares shortens an unsure prediction; pulled to this length, only ratios differ.
     weights = weights * cosine(blended, stacked.targets).mean()
     gram = np.array([[_by_dimension(a, b) for b in rows] for a in rows])  # (M, M, D)
@@ -206,7 +183,6 @@ def _side_by_side(members: FloatArray) -> FloatArray:
     return members.transpose(1, 0, 2).reshape(members.shape[1], -1)
 
 
-Ablation = Callable[[Stacked, Stacked, Sequence[str]], DoubleArray]
 ABLATIONS: Mapping[str, Ablation] = {
     "no-normalisation": no_normalisation,
     "per-dimension": per_dimension,
