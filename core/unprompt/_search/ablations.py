@@ -49,15 +49,6 @@ and the holdout has fewer than two groups.
 """
 
 
-def no_normalisation(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> DoubleArray:
-    """One weight per member, for rows of the lengths that the members gave them."""
-    # A length per member is only another unit for its weight; alike, the search is well scaled.
-    length = np.linalg.norm(holdout.members, axis=2).mean(axis=1, dtype=np.float64)  # (M,)
-    scale = (1 / np.where(length > 0, length, 1.0)).astype(np.float32)[:, None, None]
-    weights = _plain_weights(Stacked(holdout.members * scale, holdout.targets))
-    return cosine(_blend(test.members * scale, weights[:, None]), test.targets)
-
-
 def per_dimension(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> DoubleArray:
     """Weights (M, D), one per member and dimension, pulled towards one per member.
 
@@ -114,12 +105,6 @@ def _folds(groups: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.intp], npt.ND
     yield from folds.split(np.zeros((len(groups), 1)), groups=np.asarray(groups))
 
 
-def _plain_weights(stacked: Stacked) -> DoubleArray:
-    """The best weight per member, float64 of shape (M,)."""
-    objective = GramObjective.from_predictions(stacked.members, stacked.targets)
-    return np.array(polish(objective, np.ones(len(stacked.members))).weights)
-
-
 def _blend(members: FloatArray, weights: DoubleArray) -> DoubleArray:
     """The sum of members by weights of shape (M, D) or (M, 1): float64 of shape (N, D)."""
     summed = np.zeros(members.shape[1:])
@@ -130,7 +115,8 @@ def _blend(members: FloatArray, weights: DoubleArray) -> DoubleArray:
 
 def _pulled_weights(stacked: Stacked, strengths: Sequence[float]) -> Iterator[DoubleArray]:
     """Weights of shape (M, D) for each strength of the pull towards one weight per member."""
-    weights = _plain_weights(stacked)
+    objective = GramObjective.from_predictions(stacked.members, stacked.targets)
+    weights = np.array(polish(objective, np.ones(len(stacked.members))).weights)
     blended = _blend(stacked.members, weights[:, None])  # (N, D)
     length = np.linalg.norm(blended, axis=1, keepdims=True)  # (N, 1)
     known = length > 1e-6 * weights.sum()
@@ -183,9 +169,5 @@ def _side_by_side(members: FloatArray) -> FloatArray:
     return members.transpose(1, 0, 2).reshape(members.shape[1], -1)
 
 
-ABLATIONS: Mapping[str, Ablation] = {
-    "no-normalisation": no_normalisation,
-    "per-dimension": per_dimension,
-    "ridge-stack": ridge_stack,
-}
+ABLATIONS: Mapping[str, Ablation] = {"per-dimension": per_dimension, "ridge-stack": ridge_stack}
 """By the names that YAML has for them."""
