@@ -40,11 +40,7 @@ def open_journal(path: Path, url: str, existing: bool) -> optuna.storages.BaseSt
 
 
 def check_file(path: Path, url: str, existing: bool) -> None:
-    """Say what is wrong with a storage's file before a library opens it.
-
-    Raises:
-        ConfigError: A folder, in no folder, missing where it has to exist, or not to be written.
-    """
+    """Say, by a ConfigError, what is wrong with a storage's file before a library opens it."""
     try:
         if path.is_dir():
             raise unusable(url, "a folder, not a file")
