@@ -59,11 +59,7 @@ def execute(recipe: Recipe, registry: Registry, progress: Progress = silent) -> 
 
 
 def make_objective(config: RecipeConfig, targets: Targets) -> Objective:
-    """The recipe's objective, its model with random parameters.
-
-    Raises:
-        ConfigError: The tower's folder or the teacher's does not fit the recipe.
-    """
+    """The recipe's objective; see `Objective`."""
     if isinstance(config, ContrastiveConfig):
         return Contrastive(config, targets)
     if isinstance(config, RegressionConfig):

@@ -21,14 +21,9 @@ class EmbeddingLosses:
     def __init__(self, config: EmbeddingConfig, targets: Targets, preprocess: Preprocess) -> None:
         """Load the teacher, where there is one.
 
-        Args:
-            config: The weights of the losses, the teacher's folder and its device.
-            targets: Of N images.
-            preprocess: How the tower's images become pixels.
-
         Raises:
-            ConfigError: The teacher cannot be loaded, or its embedding has another width than the
-                target space.
+            ConfigError: It cannot be loaded, or its embedding has another width than the target
+                space.
         """
         import torch
 

@@ -29,7 +29,7 @@ def make_tokenizer(
     Args:
         prompts: What to learn from.
         vocabulary: Most tokens it may have.
-        context: Most tokens of a text.
+        context: Most tokens of a text, start and end included.
     """
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
@@ -46,13 +46,7 @@ def make_tokenizer(
 def make_writing_tokenizer(
     prompts: Sequence[str], vocabulary: int, context: int
 ) -> PreTrainedTokenizerBase:
-    """The same for a decoder that writes text: padding, start and end are the ids 0, 1 and 2.
-
-    Args:
-        prompts: What to learn from.
-        vocabulary: Most tokens it may have.
-        context: Most tokens of a text, start and end included.
-    """
+    """The same for a decoder that writes text: padding, start and end are the ids 0, 1 and 2."""
     from tokenizers import decoders
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
@@ -89,7 +83,7 @@ def tokenizer_of(
             tokenizer.
         make: Learns one: `make_tokenizer` or `make_writing_tokenizer`.
         prompts: What to learn from.
-        context: Most tokens of a text.
+        context: Most tokens of a text; the tokenizer's `model_max_length`.
         vocab_size: Most tokens that the tower takes.
         path: The configuration that says so, for the error line.
 
@@ -104,7 +98,9 @@ def tokenizer_of(
         folder = config.start.path
         if not (folder / "tokenizer.json").is_file():
             raise ConfigError(f"start: no tokenizer.json in {folder}")
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder))
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(
+            str(folder), model_max_length=context
+        )
     if len(tokenizer) > vocab_size:
         raise ConfigError(f"tower: {path}: {len(tokenizer)} tokens, vocab_size {vocab_size}")
     return tokenizer
