@@ -96,16 +96,13 @@ def _optimizer(
     model: torch.nn.Module, config: RecipeConfig, steps: int
 ) -> tuple[torch.optim.Optimizer, Any]:
     """AdamW and its schedule: up to the learning rate, and down to a hundredth of it."""
-    import torch
+    from timm.optim import create_optimizer_v2
     from timm.scheduler.cosine_lr import CosineLRScheduler
 
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    # Weight decay on matrices and kernels only: on biases, norms and scales it only hurts.
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
+    # It leaves weight decay to matrices and kernels: on biases, norms and scales it only hurts.
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+        model, opt="adamw", lr=config.learning_rate, weight_decay=config.weight_decay
+    )
     scheduler = CosineLRScheduler(
         optimizer,
         t_initial=steps,
