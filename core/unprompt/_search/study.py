@@ -58,10 +58,7 @@ def open_study(
 def enqueue(study: optuna.Study, problem: Problem, ensemble: Sequence[float]) -> None:
     """Put what the search block wants first in front, unless the study knows it already.
 
-    Args:
-        study: To put it into.
-        problem: Members, and what to enqueue.
-        ensemble: The weights that the ensemble says, M numbers.
+    ``ensemble`` are the weights that the ensemble says, M numbers.
     """
     count = len(problem.members)
     rows: dict[str, Sequence[Sequence[float]]] = {

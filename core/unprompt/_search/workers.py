@@ -95,11 +95,8 @@ def _work(
 
     Thread(target=_end_with_parent, daemon=True).start()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.load_study(
-        study_name=name,
-        storage=open_storage(storage),
-        sampler=make_sampler(problem, *draws),
-    )
+    sampler = make_sampler(problem, *draws)
+    study = optuna.load_study(study_name=name, storage=open_storage(storage), sampler=sampler)
     deadline = time.monotonic() + seconds
     fill(study, problem, deadline=deadline, lock=_file_lock(lock), shared=True)
 
@@ -107,9 +104,9 @@ def _work(
 def _end_with_parent() -> None:
     """Wait for the parent's end; what this process was doing is lost, as where it is killed."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    assert parent is not None  # only workers call this
+    parent.join()
+    os._exit(1)
 
 
 def _file_lock(path: Path) -> filelock.BaseFileLock:

@@ -96,7 +96,7 @@ def _optimizer(
     model: torch.nn.Module, config: RecipeConfig, steps: int
 ) -> tuple[torch.optim.Optimizer, Any]:
     """AdamW and its schedule: up to the learning rate, and down to a hundredth of it."""
-    from timm.optim import create_optimizer_v2
+    from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]  # timm
     from timm.scheduler.cosine_lr import CosineLRScheduler
 
     # It leaves weight decay to matrices and kernels: on biases, norms and scales it only hurts.

@@ -43,11 +43,7 @@ class EmbeddingLosses:
         self._embeddings = torch.zeros(self._targets.shape if config.distill else (0, 0))
 
     def heads(self, width: int, *, patches: bool) -> dict[str, torch.nn.Module]:
-        """The heads to train beside an image tower.
-
-        Args:
-            width: Of its pooled output and its tokens.
-            patches: Whether it has patch tokens.
+        """The heads to train beside an image tower, whose outputs are ``width`` wide.
 
         Raises:
             ConfigError: There is a teacher, but nothing that it could teach.

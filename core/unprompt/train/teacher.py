@@ -53,10 +53,7 @@ class Teacher:
         self._offset = ((given[0] - wanted[0]) / wanted[1]).to(device)
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The feature map that `tokens` and `embeddings` go on from.
-
-        Args:
-            pixels: Of shape (n, 3, H, W), normalised as the constructor says.
+        """From pixels (n, 3, H, W) the feature map that `tokens` and `embeddings` go on from.
 
         Returns:
             Of shape (n, channels, h, w), a sixteenth of the teacher's own image size.

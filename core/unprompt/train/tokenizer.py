@@ -78,9 +78,7 @@ def tokenizer_of(
         folder = config.start.path
         if not (folder / "tokenizer.json").is_file():
             raise ConfigError(f"start: no tokenizer.json in {folder}")
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(
-            str(folder), model_max_length=context
-        )
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), model_max_length=context)
     if len(tokenizer) > vocab_size:
         raise ConfigError(f"tower: {path}: {len(tokenizer)} tokens, vocab_size {vocab_size}")
     return tokenizer
