@@ -43,7 +43,7 @@ def dashboard_command(source: str, *, port: int, host: str, artifacts: Path | No
         raise ConfigError(f"--artifacts {artifacts}: there is no such folder")
     application = _application(storage, artifacts or known_artifacts)
     server = _listen(application, host, port)
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with server:
         address = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{address}:{server.server_port}/")
@@ -132,7 +132,3 @@ def _listen(application: WSGIApplication, host: str, port: int) -> WSGIServer:
             ) from error
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"--host {host} --port {port}: cannot listen there: {reason}") from error
-
-
-def _stop(*_: object) -> None:
-    raise SystemExit(0)

@@ -99,7 +99,7 @@ def count_trials(study: optuna.Study, before: int | None = None) -> TrialCounts:
 
 def fail_abandoned_trials(
     study: optuna.Study, worker: str, lock: AbstractContextManager[object]
-) -> int:
+) -> None:
     """End the trials of a process that is gone; what was to be tried first is put back.
 
     Args:
@@ -108,9 +108,6 @@ def fail_abandoned_trials(
         lock: The one of `fill`: while it is held no process of this machine is between beginning
             a trial and signing it, so that a trial without a name is a dead process's, or
             another machine's for a moment.
-
-    Returns:
-        How many trials there were.
     """
     from optuna.trial import TrialState
 
@@ -131,7 +128,6 @@ def fail_abandoned_trials(
             study.tell(trial.number, state=TrialState.FAIL)
             if "fixed_params" in trial.system_attrs:
                 study.enqueue_trial(trial.system_attrs["fixed_params"])
-    return len(abandoned)
 
 
 def worker_id(pid: int | None = None) -> str:
