@@ -51,10 +51,7 @@ def dashboard_command(source: str, *, port: int, host: str, artifacts: Path | No
 
 
 def find_studies(source: str) -> tuple[str, Path | None]:
-    """The storage that is meant, and the folder of its studies' files where that is known.
-
-    Args:
-        source: A run's folder, or a storage.
+    """The storage that a run's folder or a storage's name means, and its studies' files if known.
 
     Raises:
         ConfigError: The folder is no run's, or its study is in a database with a password.

@@ -68,11 +68,6 @@ def leave_one_out(
     Whoever drops members by their test scores has fitted the blend to the test split, and what
     is then reported on it is too good. The gain on test is there to be read only.
 
-    Args:
-        members: The full blend.
-        holdout: What weights are fitted on.
-        test: The same members on test.
-
     Returns:
         Contributions by name, in the order of the members; empty where there is but one.
 
@@ -95,11 +90,8 @@ def drop_members(members: WeightedMembers, holdout: ScoredSplit) -> Reduced:
     """Drop members, the least useful first, until each one that is kept shows a gain.
 
     After each drop the weights are fitted again and all gains measured anew: two members that
-    know the same are worth nothing beside each other, but one of them has to stay.
-
-    Args:
-        members: The full blend.
-        holdout: What weights are fitted on and gains measured on; test has no say here.
+    know the same are worth nothing beside each other, but one of them has to stay. Test has no
+    say here.
 
     Returns:
         At least one weight is above 0. Where no member goes, the weights are those given.

@@ -85,11 +85,7 @@ def search(
 
 
 def _result(study: optuna.Study, problem: Problem, bootstrap: Bootstrap) -> SearchResult:
-    """The best trial of a study, polished, members dropped where the search block says so.
-
-    Raises:
-        DataError: The study has no finished trial.
-    """
+    """The best trial of a study, polished, members dropped where the search block says so."""
     from optuna.trial import TrialState
 
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

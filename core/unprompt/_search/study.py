@@ -27,14 +27,9 @@ def open_study(
     fingerprint: Mapping[str, Json],
     storage_name: str,
 ) -> optuna.Study:
-    """Create a study, or continue one on the same predictions.
+    """Create a study, or continue one that has the same fingerprint: its trials are comparable.
 
-    Args:
-        problem: For the sampler.
-        storage: Where the study lives.
-        name: Its name.
-        fingerprint: What has to be equal for trials to be comparable.
-        storage_name: The storage's path or URL without its password, for error lines.
+    Error lines say ``storage_name``, the storage's path or URL without its password.
 
     Raises:
         ConfigError: The study exists and was made on something else.

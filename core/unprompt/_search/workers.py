@@ -26,16 +26,10 @@ _POLL = 0.001
 
 
 def fill_with_workers(study: optuna.Study, problem: Problem, storage: str, deadline: float) -> None:
-    """Fill a study with ``search.workers`` processes.
+    """Fill a study with ``search.workers`` processes, each of which opens the storage itself.
 
     A process that is killed loses the trial that it was running; the others go on to the full
-    number.
-
-    Args:
-        study: Open in this process, which only watches.
-        problem: What trials choose and are worth.
-        storage: The study's, which each process opens itself.
-        deadline: No trial begins after this `time.monotonic`.
+    number, or until the deadline; see `fill`. This process only watches.
 
     Raises:
         DataError: All processes ended before the study was full.

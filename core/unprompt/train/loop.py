@@ -40,11 +40,7 @@ def train(
 ) -> TrainingResult:
     """Train the objective's model on the recipe's device.
 
-    Args:
-        objective: Model and loss.
-        images: uint8 of shape (N, 3, size, size); the last `config.validation` are held out.
-        config: The recipe.
-        progress: Shows steps.
+    ``images`` are uint8 of shape (N, 3, size, size); the last `config.validation` are held out.
     """
     import torch
     from timm.utils.model_ema import ModelEmaV3
@@ -78,11 +74,7 @@ def train(
 
 
 def steps_per_epoch(count: int, config: RecipeConfig) -> int:
-    """Whole batches of ``count`` images, less the held-out ones.
-
-    Raises:
-        ConfigError: There is none.
-    """
+    """Whole batches of ``count`` images, less the held-out ones; ConfigError: there is none."""
     steps = max(0, count - config.validation) // config.batch_size
     if not steps:
         raise ConfigError(

@@ -14,12 +14,9 @@ if TYPE_CHECKING:
 
 
 def open_journal(path: Path, url: str, existing: bool) -> optuna.storages.BaseStorage:
-    """Open a journal, or begin one.
+    """Open a journal, or begin one; with ``existing`` only to look at it: make nothing.
 
-    Args:
-        path: The file.
-        url: The path as the user wrote it, for error lines.
-        existing: Only to look at it: make nothing.
+    Error lines say ``url``, the path as the user wrote it.
 
     Raises:
         ConfigError: It is another kind of file, damaged, missing or not to be written.
