@@ -41,13 +41,9 @@ class Captioning(Objective):
         architecture = BlipConfig.from_pretrained(folder)
         self.preprocess = read_preprocess(folder, "size")
         text: Any = architecture.text_config
+        context = text.max_position_embeddings
         self.tokenizer = tokenizer_of(
-            config,
-            make_writing_tokenizer,
-            targets.prompts,
-            context=text.max_position_embeddings,
-            vocab_size=text.vocab_size,
-            path=path,
+            config, make_writing_tokenizer, targets.prompts, context, text.vocab_size, path
         )
         _check_tokens(text, self.tokenizer, path)
         prompts = list(targets.prompts)

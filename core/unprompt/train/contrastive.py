@@ -35,13 +35,9 @@ class Contrastive(Objective):
         content = read_json(path)
         architecture, pixels = content["model_cfg"], content["preprocess_cfg"]
         text, width = architecture["text_cfg"], architecture["embed_dim"]
+        context = text["context_length"]
         self.tokenizer = tokenizer_of(
-            config,
-            make_tokenizer,
-            targets.prompts,
-            context=text["context_length"],
-            vocab_size=text["vocab_size"],
-            path=path,
+            config, make_tokenizer, targets.prompts, context, text["vocab_size"], path
         )
         dim = targets.embeddings.shape[1]
         if config.semantics and width != dim:
