@@ -11,7 +11,6 @@ import numpy.typing as npt
 from unprompt._search.objective import GramObjective
 from unprompt._search.polish import polish
 from unprompt.embeddings import cosine, unit
-from unprompt.errors import DataError
 from unprompt.types import DoubleArray, FloatArray
 
 _FOLDS = 5
@@ -43,9 +42,8 @@ class Stacked:
 Ablation = Callable[[Stacked, Stacked, Sequence[str]], DoubleArray]
 """Fits a blend on the first split, the holdout, and scores it on the second one, test.
 
-The third argument is the group of each holdout image; groups are never split between folds. Gives
-the cosines of the test images, float64 of shape (N_test,). Raises DataError where folds are needed
-and the holdout has fewer than two groups.
+The third argument is the group of each holdout image, two groups or more; they are never split
+between folds. Gives the cosines of the test images, float64 of shape (N_test,).
 """
 
 
@@ -82,27 +80,17 @@ def _cross_validated(
     predict: Callable[[FloatArray, DoubleArray], DoubleArray],
 ) -> DoubleArray:
     """Choose a strength on the holdout's folds, fit on all of it, give the cosines on test."""
+    from sklearn.model_selection import GroupKFold
+
     sums = np.zeros(len(strengths))
-    for fitted, scored in _folds(groups):
+    folds = GroupKFold(min(_FOLDS, len(set(groups))))  # a run needs 2 groups or more
+    for fitted, scored in folds.split(holdout.targets, groups=np.asarray(groups)):
         fold = holdout.rows(scored)
         for index, model in enumerate(fit(holdout.rows(fitted), strengths)):
             sums[index] += cosine(predict(fold.members, model), fold.targets).sum()
     best = strengths[int(np.argmax(sums))]
     (model,) = fit(holdout, [best])
     return cosine(predict(test.members, model), test.targets)
-
-
-def _folds(groups: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """Rows to fit on and rows to score; each row is scored once."""
-    from sklearn.model_selection import GroupKFold
-
-    count = len(set(groups))
-    if count < 2:
-        raise DataError(
-            f"search.ablations: cross-validation needs 2 groups or more, the holdout has {count}"
-        )
-    folds = GroupKFold(min(_FOLDS, count))
-    yield from folds.split(np.zeros((len(groups), 1)), groups=np.asarray(groups))
 
 
 def _blend(members: FloatArray, weights: DoubleArray) -> DoubleArray:
