@@ -16,6 +16,7 @@ import logging
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,13 +52,7 @@ def main() -> None:
     encoder: TextEncoder = registry.build(
         ensemble.text_encoder.spec, ensemble.text_encoder.options, runtime
     )
-    runtime = Runtime(
-        precision=precision,
-        batch_size=arguments.batch_size,
-        offline=True,
-        dry_run=True,
-        text_encoder=encoder,
-    )
+    runtime = replace(runtime, text_encoder=encoder)
     images = noise(arguments.images)
     print(f"{len(images)} images, batches of {arguments.batch_size}, {precision}")
     print(f"{'member':14} {'what':10} {'bare':>9} {'predict':>9}  ratio (median of each)")
@@ -108,10 +103,10 @@ def _pairs(
         return [("tower", bare, lambda: list(predictor.predict(images)))]
     assert isinstance(predictor, Knn | Interrogator)
     clip = predictor.clip
-    seen = pixels(clip.preprocess)
+    ready = pixels(clip.preprocess)
 
     def rows() -> object:
-        return [clip.images(batch, options.views) for batch in seen]
+        return [clip.images(batch, options.views) for batch in ready]
 
     if isinstance(predictor, Knn):
         return [("tower", rows, lambda: list(predictor.predict(images)))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import socket
 from collections.abc import Callable
@@ -16,16 +15,17 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from unprompt._cli.dashboard import find_studies
-from unprompt._runs.files import STUDY_FILES
+from unprompt._runs.files import CONTACT_SHEET, ENSEMBLE, IMAGES, STUDY_FILES
 
 Command = Callable[..., Any]
+MakeRun = Callable[..., Path]
 
 DIRECT = build_opener(ProxyHandler({}))  # loopback is nothing for a proxy
 
 
 def get(line: str, path: str) -> bytes:
-    with DIRECT.open(line.strip() + path, timeout=60) as answer:
-        content: bytes = answer.read()
+    with DIRECT.open(line.strip() + path, timeout=60) as response:
+        content: bytes = response.read()
     return content
 
 
@@ -48,14 +48,14 @@ def test_a_run(run_folder: Path, serve: Command) -> None:
         host, _, port = line.strip().removeprefix("http://").rstrip("/").partition(":")
         assert line == f"http://127.0.0.1:{port}/\n" and host == "127.0.0.1"
         assert b"<title>Optuna Dashboard</title>" in get(line, "")
-        assert studies(line) == ["small-blend"]
+        assert studies(line) == ["made"]
         detail = json.loads(get(line, "api/studies/0"))
         assert len(detail["trials"]) == 30
-        assert detail["note"]["body"].startswith("# Blend of two")
-        (artifact,) = detail["artifacts"]
-        assert artifact["filename"] == "contact.png"
-        image = get(line, f"artifacts/0/{artifact['artifact_id']}")
-        assert image == (run_folder / "contact.png").read_bytes()
+        assert detail["note"]["body"].startswith("# made\n")
+        ids = {artifact["filename"]: artifact["artifact_id"] for artifact in detail["artifacts"]}
+        assert set(ids) == {ENSEMBLE, IMAGES, CONTACT_SHEET}
+        for name, artifact_id in ids.items():
+            assert get(line, f"artifacts/0/{artifact_id}") == (run_folder / name).read_bytes()
         with pytest.raises(HTTPError, match="404") as caught:
             get(line, "artifacts/0/abc")
         caught.value.close()
@@ -65,26 +65,20 @@ def test_a_run(run_folder: Path, serve: Command) -> None:
 
 def test_control_c_ends_it_quietly(run_folder: Path, serve: Command) -> None:
     with serve(run_folder / "study.journal", "--port", "0") as (process, line):
-        assert studies(line) == ["small-blend"]
+        assert studies(line) == ["made"]
         assert json.loads(get(line, "api/meta"))["artifact_is_available"]
         with socket.create_connection(("127.0.0.1", int(line.strip(" /\n").rpartition(":")[2]))):
             assert end(process, signal.SIGINT) == ("", "")  # a browser that holds on is no reason
         assert process.returncode == 130
 
 
-@pytest.mark.parametrize("form", ["HERE/all.journal", "sqlite:///HERE/all.db"])
+@pytest.mark.parametrize("form", ["FOLDER/all.journal", "sqlite:///FOLDER/all.db"])
 def test_a_run_whose_study_is_elsewhere(
-    form: str, run_folder: Path, tmp_path: Path, serve: Command
+    form: str, make_run: MakeRun, tmp_path: Path, serve: Command
 ) -> None:
-    import optuna
-
-    from unprompt._search.storages import open_storage
-
-    storage = form.replace("HERE", str(tmp_path))
-    optuna.create_study(study_name="elsewhere", storage=open_storage(storage))
-    folder = tmp_path / "run"
-    shutil.copytree(run_folder, folder)
-    (folder / "scores.json").write_text(json.dumps({"search": {"storage": storage}}))
+    storage = form.replace("FOLDER", str(tmp_path))
+    folder = make_run(storage=storage, study="elsewhere")
+    assert find_studies(str(folder)) == (storage, folder / STUDY_FILES)
     with serve(folder, "--port", "0", "--artifacts", folder / STUDY_FILES) as (process, line):
         assert studies(line) == ["elsewhere"]
         assert end(process, signal.SIGTERM) == ("", "")
@@ -95,7 +89,7 @@ def test_a_chosen_port_and_a_host_that_is_asked_for(run_folder: Path, serve: Com
         port = server.getsockname()[1]
     with serve(run_folder, "--port", port, "--host", "localhost") as (_, line):
         assert line == f"http://localhost:{port}/\n"
-        assert studies(line) == ["small-blend"]
+        assert studies(line) == ["made"]
 
 
 # Which storage is meant
@@ -110,13 +104,16 @@ def test_a_run_or_its_journal_comes_with_artifacts(run_folder: Path, tmp_path: P
     assert find_studies(str(tmp_path / "none")) == (str(tmp_path / "none"), None)
 
 
-@pytest.mark.parametrize("scores", ["{}", "[]", '{"search": 3}', '{"search": {"storage": ""}}'])
-def test_a_run_that_says_nothing_has_its_own_journal(scores: str, tmp_path: Path) -> None:
+def test_a_search_alone_has_its_own_journal(tmp_path: Path) -> None:
     (tmp_path / "study.journal").touch()
-    (tmp_path / "scores.json").write_text(scores)
     assert find_studies(str(tmp_path)) == (str(tmp_path / "study.journal"), None)
-    (tmp_path / "scores.json").unlink()
-    assert find_studies(str(tmp_path)) == (str(tmp_path / "study.journal"), None)
+
+
+def test_a_run_may_name_its_own_journal(make_run: MakeRun, edit_json: Command) -> None:
+    folder = make_run()
+    journal = str(folder / "study.journal")
+    edit_json(folder / "scores.json", lambda scores: scores["search"].update(storage=journal))
+    assert find_studies(str(folder)) == (journal, folder / STUDY_FILES)
 
 
 # Mistakes
@@ -135,26 +132,31 @@ def mistake(unprompt: Command) -> Callable[..., str]:
     return fail
 
 
-def test_sources_that_are_none(tmp_path: Path, mistake: Callable[..., str]) -> None:
+def test_sources_that_are_none(
+    tmp_path: Path, make_run: MakeRun, mistake: Callable[..., str]
+) -> None:
     line = mistake(tmp_path)
     assert line == f"{tmp_path}: not a run's folder: there is no study.journal in it"
     assert mistake(tmp_path / "none").endswith(": there is no such file")
     assert mistake(f"sqlite:///{tmp_path}/none.db").endswith(": there is no such file")
     assert "unknown kind of storage 'http'" in mistake("http://host")
     assert list(tmp_path.iterdir()) == []
-    (tmp_path / "scores.json").write_text("{")
-    assert mistake(tmp_path) == f"{tmp_path / 'scores.json'}: cannot be read as JSON"
+    scores = make_run() / "scores.json"
+    scores.write_text("{")
+    assert mistake(scores.parent).startswith(f"{scores}: ")
+    scores.write_text("{}")
+    assert mistake(scores.parent).startswith(f"{scores}: ")
 
 
-@pytest.mark.parametrize("password", ["***", "secret"])
 def test_a_run_keeps_no_passwords(
-    password: str, tmp_path: Path, mistake: Callable[..., str]
+    make_run: MakeRun, edit_json: Command, mistake: Callable[..., str]
 ) -> None:
-    scores = {"search": {"storage": f"postgresql://me:{password}@host/db"}}
-    (tmp_path / "scores.json").write_text(json.dumps(scores))
-    line = mistake(tmp_path)
-    assert "postgresql://me:***@host/db" in line and "secret" not in line
-    assert line.endswith(f"give the whole URL, and --artifacts {tmp_path / STUDY_FILES}")
+    folder, storage = make_run(), "postgresql://me:***@host/db"
+    edit_json(folder / "scores.json", lambda scores: scores["search"].update(storage=storage))
+    assert mistake(folder) == (
+        f"{folder}: its study is in {storage}, and a run keeps no passwords: "
+        f"give the whole URL, and --artifacts {folder / STUDY_FILES}"
+    )
 
 
 def test_a_folder_of_files_has_to_be_there(run_folder: Path, mistake: Callable[..., str]) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+
+from unprompt import load_run
+from unprompt._runs.files import CONTACT_SHEET
 
 pytestmark = pytest.mark.slow
 
@@ -53,26 +57,29 @@ def test_a_study_with_its_plot_note_and_image(
     with serve(run_folder, "--port", "0") as (_, line):
         url = line.strip()
         page.goto(url)
-        page.get_by_text("small-blend").first.click()
+        page.get_by_text("made").first.click()
 
         # Plotly has drawn the history: a point per trial, and what trials are worth.
         page.wait_for_function(
             "document.querySelectorAll('.js-plotly-plot .scatterlayer .point').length >= 30"
         )
-        for text in ("History", "held-out cosine", "weight.knn"):
+        for text in ("History", "held-out cosine", "weight.member-0"):
             page.get_by_text(text, exact=True).filter(visible=True).first.wait_for()
 
         image = page.locator("img[src^='/artifacts/']")
         image.scroll_into_view_if_needed()
         page.wait_for_function("document.querySelector(\"img[src^='/artifacts/']\").complete")
         sizes = image.evaluate("image => [image.naturalWidth, image.naturalHeight]")
-        assert sizes == [120, 90]
-        page.get_by_text("contact.png").wait_for()
+        with Image.open(run_folder / CONTACT_SHEET) as sheet:
+            assert tuple(sizes) == sheet.size
+        page.get_by_text(CONTACT_SHEET).wait_for()
         shoot("study")
 
         page.goto(f"{url}dashboard/studies/0/note")
-        page.get_by_role("heading", name="Blend of two").wait_for()
-        assert page.locator("table").inner_text().split() == ["member", "weight", "knn", "0.7"]
+        page.get_by_role("heading", name="made").wait_for()
+        weights = [f"{weight:.3f}" for weight in load_run(run_folder).weights.values()]
+        rows = [row.split() for row in page.locator("table").inner_text().splitlines() if row]
+        assert [row[1] for row in rows] == ["weight", *weights]
         shoot("note")
     assert problems == []
     assert len(requested) > 5

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unprompt import DataError, cosine, unit
-from unprompt._search.ablations import ABLATIONS, Stacked, no_normalisation, per_dimension
-from unprompt._search.ablations import ridge_stack as ridge
+from unprompt import cosine, unit
+from unprompt._search.ablations import ABLATIONS, Stacked, per_dimension, ridge_stack
 from unprompt._search.objective import GramObjective
 from unprompt._search.polish import polish
 from unprompt.types import DoubleArray, FloatArray
@@ -55,17 +54,6 @@ def halves(seed: int, count: int) -> Stacked:
     return Stacked(np.stack([unit(member) for member in members]), y)
 
 
-def lengths(seed: int, count: int) -> Stacked:
-    """Two members that say by the lengths of their rows how sure they are; one is a 100 x."""
-    rng = np.random.default_rng(seed)
-    y = targets(rng, count)
-    sure = rng.random(count)[:, None] < 0.5
-    rows = [np.where(side, y, noise(rng, count)) for side in (sure, ~sure)]
-    loud = [np.where(side, 1.0, 0.05) for side in (sure, ~sure)]
-    members = [row * length for row, length in zip(rows, loud, strict=True)]
-    return Stacked(np.stack([members[0], 100 * members[1]]).astype(np.float32), y)
-
-
 def turned(seed: int, count: int, rotation: FloatArray) -> Stacked:
     """One member that knows everything, but in a space of its own, and one of noise."""
     rng = np.random.default_rng(seed)
@@ -75,14 +63,6 @@ def turned(seed: int, count: int, rotation: FloatArray) -> Stacked:
 
 def rotation() -> FloatArray:
     return np.linalg.qr(np.random.default_rng(9).normal(size=(D, D)))[0].astype(np.float32)
-
-
-def test_they_go_by_the_names_of_the_yaml() -> None:
-    assert dict(ABLATIONS) == {
-        "no-normalisation": no_normalisation,
-        "per-dimension": per_dimension,
-        "ridge-stack": ridge,
-    }
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
@@ -96,35 +76,6 @@ def test_each_gives_a_cosine_per_test_image_and_repeats(name: str) -> None:
     better = test.members[1] * 0 + test.targets
     known = Stacked(np.stack([test.members[0], better]), test.targets)
     assert ABLATIONS[name](holdout, known, own_groups(200)).mean() > cosines.mean()
-
-
-def test_without_normalisation_unit_rows_are_our_own_blend() -> None:
-    holdout, test = alike(0, 300), alike(1, 100)
-    cosines = no_normalisation(holdout, test, own_groups(300))
-    assert cosines == pytest.approx(plain(holdout, test), abs=1e-6)
-
-
-def test_without_normalisation_lengths_speak_whatever_their_unit() -> None:
-    holdout, test = lengths(0, 400), lengths(1, 200)
-    cosines = no_normalisation(holdout, test, own_groups(400))
-    assert cosines.mean() > 0.99
-    assert plain(holdout, test).mean() < 0.9
-    blended = test.members[0] + test.members[1] / 100
-    assert cosines.mean() == pytest.approx(cosine(blended, test.targets).mean(), abs=0.005)
-
-
-def test_without_normalisation_lengths_that_mean_nothing_cost_something() -> None:
-    holdout, test = alike(0, 600), alike(1, 600)
-    rng = np.random.default_rng(2)
-    holdout, test = (
-        Stacked(
-            (split.members * rng.lognormal(0, 1, (2, 600, 1))).astype(np.float32),
-            split.targets,
-        )
-        for split in (holdout, test)
-    )
-    cosines = no_normalisation(holdout, test, own_groups(600))
-    assert cosines.mean() < plain(holdout, test).mean() - 0.01
 
 
 def test_weights_per_dimension_win_where_members_know_half_of_the_dimensions() -> None:
@@ -152,7 +103,7 @@ def test_weights_per_dimension_are_chosen_across_groups() -> None:
 @pytest.mark.parametrize("count", [25, 600])  # fewer images than numbers, and more
 def test_a_ridge_undoes_a_rotation(count: int) -> None:
     holdout, test = turned(0, count, rotation()), turned(1, 200, rotation())
-    cosines = ridge(holdout, test, own_groups(count))
+    cosines = ridge_stack(holdout, test, own_groups(count))
     assert plain(holdout, test).mean() < 0.5
     assert cosines.mean() > (0.999 if count == 600 else 0.85)
 
@@ -181,7 +132,7 @@ def test_a_ridge_is_that_of_scikit_learn_with_the_penalty_of_grouped_cross_valid
     best = max(range(-3, 4), key=cross_validated)
     assert -3 < best < 3
     expected = cosine(fitted(slice(None), best).predict(x_test), test.targets)
-    assert ridge(holdout, test, groups) == pytest.approx(expected, abs=1e-5)
+    assert ridge_stack(holdout, test, groups) == pytest.approx(expected, abs=1e-5)
 
 
 def test_both_normal_equations_give_one_map(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,14 +149,6 @@ def test_both_normal_equations_give_one_map(monkeypatch: pytest.MonkeyPatch) -> 
     assert dual == pytest.approx(primal, abs=1e-10)
     (twice,) = ablations._linear_maps(repeated, [0.1])
     assert map_ == pytest.approx(twice, abs=1e-10)
-
-
-@pytest.mark.parametrize("name", ["per-dimension", "ridge-stack"])
-def test_one_group_cannot_be_cross_validated(name: str) -> None:
-    holdout = alike(0, 20)
-    line = "^search.ablations: cross-validation needs 2 groups or more, the holdout has 1$"
-    with pytest.raises(DataError, match=line):
-        ABLATIONS[name](holdout, holdout, ["g"] * 20)
 
 
 @pytest.mark.parametrize("name", ABLATIONS)

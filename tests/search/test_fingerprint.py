@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from unprompt._search.fingerprint import differences, sketch
 from unprompt.embeddings import Embeddings, unit
@@ -13,7 +14,7 @@ def rows(count: int = 16_000) -> FloatArray:
     return unit(np.random.default_rng(3).standard_normal((count, 384)))
 
 
-def embeddings(values: FloatArray) -> Embeddings:
+def embeddings(values: npt.NDArray[np.floating]) -> Embeddings:
     return Embeddings(tuple(map(str, range(len(values)))), unit(values))
 
 

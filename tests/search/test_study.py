@@ -205,7 +205,7 @@ def test_a_study_goes_on_to_its_number_of_trials(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "what"),
+    ("changed", "difference"),
     [
         ({"split": "t"}, "other split"),
         ({"predictions": {"knn": "z", "clip": "b"}}, "other predictions of knn"),
@@ -213,7 +213,7 @@ def test_a_study_goes_on_to_its_number_of_trials(tmp_path: Path) -> None:
     ],
 )
 def test_a_study_on_other_data_is_refused(
-    changed: dict[str, Any], what: str, tmp_path: Path
+    changed: dict[str, Any], difference: str, tmp_path: Path
 ) -> None:
     run(tmp_path, trials=6)
     with pytest.raises(ConfigError) as caught:
@@ -226,7 +226,7 @@ def test_a_study_on_other_data_is_refused(
             "s",
         )
     [line] = caught.value.problems
-    assert what in line
+    assert difference in line
     assert "search.study: 's'" in line
     assert len(load(tmp_path / "s.log").trials) == 6
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server: Debian's binaries, a folder of its own, a free port of loopback."""
+"""Studies to write, and a real PostgreSQL server: Debian's binaries, a free port of loopback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,30 @@ from pathlib import Path
 
 import pytest
 
+from unprompt._search.storages import open_storage
+
 PASSWORD = "not-a-secret"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's folder; relative paths are below it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(storage: str | Path, trials: int = 3) -> str:
+    """Fill a study; gives its number of trials and its best value, as text."""
+    import optuna
+
+    study = optuna.create_study(study_name="s", storage=open_storage(storage))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1) ** 2, trials)
+    return f"{trials} {study.best_value}\n"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
@@ -67,8 +90,7 @@ def _server(binaries: Path, user: str) -> Iterator[str]:
         log = folder / "log"
         assert done.returncode == 0, done.stderr + (log.read_text() if log.exists() else "")
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     # No Unix socket: the folder's name may be too long for one.
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
     try:

@@ -32,7 +32,7 @@ def states(study: optuna.Study) -> list[str]:
     return [trial.state.name for trial in study.get_trials(deepcopy=False)]
 
 
-def kill_some(where: str, name: str, count: int, after: int) -> threading.Thread:
+def kill_some(storage: str, name: str, count: int, after: int) -> threading.Thread:
     """Kill ``count`` of the processes that work on a study, once it has ``after`` trials."""
 
     import optuna
@@ -43,11 +43,11 @@ def kill_some(where: str, name: str, count: int, after: int) -> threading.Thread
         while len(killed) < count and time.monotonic() < deadline:
             time.sleep(0.2)
             try:
-                study = optuna.load_study(study_name=name, storage=open_storage(where))
+                study = optuna.load_study(study_name=name, storage=open_storage(storage))
             except (KeyError, OSError):
                 continue
             done = states(study).count("COMPLETE")
-            pids = workers_of(where, name) - killed
+            pids = workers_of(storage, name) - killed
             if done >= after * (len(killed) + 1) and pids:
                 pid = min(pids)
                 os.kill(pid, signal.SIGKILL)
@@ -58,10 +58,10 @@ def kill_some(where: str, name: str, count: int, after: int) -> threading.Thread
     return thread
 
 
-def fill_with_four(where: str, folder: Path, kill: int = 0) -> optuna.Study:
+def fill_with_four(storage: str, folder: Path, kill: int = 0) -> optuna.Study:
     name = folder.name  # one database serves every test
-    problem = make_problem(trials=TRIALS, workers=4, storage=where, sampler="random")
-    killer = kill_some(where, name, kill, after=60) if kill else None
+    problem = make_problem(trials=TRIALS, workers=4, storage=storage, sampler="random")
+    killer = kill_some(storage, name, kill, after=60) if kill else None
     _, study = search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), folder / "no", name)
     if killer:
         killer.join()
@@ -94,9 +94,9 @@ def test_two_killed_workers_on_postgresql(postgres_url: str, tmp_path: Path) -> 
 
 
 def test_killing_all_workers_is_one_clear_line(tmp_path: Path) -> None:
-    where = str(tmp_path / "study.journal")
-    problem = make_problem(trials=100_000, workers=2, storage=where, sampler="random")
-    killer = kill_some(where, "shared", 2, after=5)
+    storage = str(tmp_path / "study.journal")
+    problem = make_problem(trials=100_000, workers=2, storage=storage, sampler="random")
+    killer = kill_some(storage, "shared", 2, after=5)
     with pytest.raises(DataError, match=r"^search: all 2 workers ended early \(exit codes \[-9\]"):
         search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), tmp_path / "no", "shared")
     killer.join()
@@ -114,17 +114,17 @@ if __name__ == "__main__":
 
 
 def test_workers_end_with_the_command_that_a_job_manager_ends(tmp_path: Path) -> None:
-    where = tmp_path / "study.journal"
+    storage = tmp_path / "study.journal"
     script = tmp_path / "orphans.py"
     script.write_text(ORPHANS)
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    command = subprocess.Popen([sys.executable, str(script), str(where)], env=environment)
+    command = subprocess.Popen([sys.executable, str(script), str(storage)], env=environment)
     pids: set[int] = set()
     deadline = time.monotonic() + 60
     while len(pids) < 2 and time.monotonic() < deadline:
         time.sleep(0.2)
-        pids = workers_of(str(where), "shared") if where.exists() else set()
+        pids = workers_of(str(storage), "shared") if storage.exists() else set()
     command.terminate()
     assert command.wait(timeout=30) == -signal.SIGTERM
     assert len(pids) == 2
@@ -134,12 +134,12 @@ def test_workers_end_with_the_command_that_a_job_manager_ends(tmp_path: Path) ->
     assert not any(alive(pid) for pid in pids)
 
 
-def workers_of(where: str, name: str) -> set[int]:
+def workers_of(storage: str, name: str) -> set[int]:
     """The processes that have signed a trial of a study."""
     import optuna
 
     try:
-        study = optuna.load_study(study_name=name, storage=open_storage(where))
+        study = optuna.load_study(study_name=name, storage=open_storage(storage))
     except KeyError:
         return set()
     owners = {trial.user_attrs.get(WORKER) for trial in study.get_trials(deepcopy=False)} - {None}

@@ -97,14 +97,13 @@ def _tower(name: str, folder: Path, *, embed_dim: int = 384) -> Path:
 def _teacher(folder: Path, *, embed_dim: int = 384) -> Path:
     """A small CLIP with random parameters."""
     import open_clip
-
-    from unprompt.train.objective import save_half
+    from safetensors.torch import save_file
 
     _tower("clip-a", folder, embed_dim=embed_dim)
     config = json.loads((folder / "open_clip_config.json").read_text())["model_cfg"]
     names = ("embed_dim", "vision_cfg", "text_cfg")
     model = open_clip.CLIP(**{name: config[name] for name in names})
-    save_half(model, folder / "open_clip_model.safetensors")
+    save_file(model.half().state_dict(), folder / "open_clip_model.safetensors")
     return folder
 
 

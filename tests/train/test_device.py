@@ -46,7 +46,7 @@ def test_losses_and_scores_are_computed_on_the_device_of_the_pixels(
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils._pytree import tree_leaves
 
-    class OneDevice(TorchDispatchMode):
+    class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's
         """Refuses what a GPU refuses: an operation on tensors of two devices."""
 
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
@@ -67,7 +67,7 @@ def test_losses_and_scores_are_computed_on_the_device_of_the_pixels(
     objective.model.to("meta")
     rows = torch.tensor([3, 1, 38, 7, 11])
     pixels = torch.zeros(5, 3, 32, 32, device="meta")
-    with OneDevice():
+    with OneDevice():  # type: ignore[no-untyped-call]  # as above
         loss = objective.loss(pixels, rows)
         torch.autograd.backward(loss)
         with pytest.raises(RuntimeError, match="meta"):  # until it reads a number

@@ -102,7 +102,7 @@ def test_a_regression_recipe_writes_a_vision_tower_and_can_go_on(
     folder = toy_tower("vision-a")
     trained = train("vision-a-1.yaml", folder)
     assert re.search(r"cosine -?[01]\.\d+", (folder / "README.md").read_text())
-    read = CLIPVisionModel.from_pretrained(folder, dtype=torch.float32).eval()
+    read: Any = CLIPVisionModel.from_pretrained(folder, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]  # transformers
     with torch.no_grad():
         own = trained.model.get_submodule("vision")(pixel_values=pixels()).pooler_output
         assert torch.allclose(read(pixel_values=pixels()).pooler_output, own, atol=1e-2)
@@ -145,19 +145,19 @@ def test_a_captioning_recipe_writes_a_blip_and_can_go_on(
     trained = train("blip-a.yaml", folder, f"teacher={teacher}", *LONGER)
     card = (folder / "README.md").read_text()
     assert re.search(r"caption cross-entropy \d\.\d+, exact tokens [01]\.\d+", card)
-    read = BlipForConditionalGeneration.from_pretrained(folder).eval()
+    read: Any = BlipForConditionalGeneration.from_pretrained(folder).eval()  # type: ignore[no-untyped-call]  # transformers
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert read.dtype == torch.float32
     texts = tokenizer(["a red fox", "sepia, a fox"], padding=True, return_tensors="pt")
     assert tokenizer.decode(texts.input_ids[0], skip_special_tokens=True) == "a red fox"
     own = trained.model.get_submodule("blip")
     with torch.no_grad():
-        inputs = {"pixel_values": pixels(2), **texts}
-        assert torch.allclose(read(**inputs).logits, own(**inputs).logits, atol=1e-2)
+        both = {"pixel_values": pixels(2), **texts}
+        assert torch.allclose(read(**both).logits, own(**both).logits, atol=1e-2)
 
     processor = BlipImageProcessor.from_pretrained(folder)
     inputs = processor(images=[World(1, 50).image(i) for i in (0, 1)], return_tensors="pt")
-    written = read.generate(**inputs)  # type: ignore[misc]  # the mixin's is untyped
+    written = read.generate(**inputs)
     assert written.shape[0] == 2 and written.shape[1] <= 41
     captions = tokenizer.batch_decode(written, skip_special_tokens=True)
     assert all(re.match(r"[a-z]", caption) for caption in captions), captions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,8 @@ class Letters(TextEncoder):
     def encode(self, texts: list[str]) -> FloatArray:  # type: ignore[override]  # lists will do
         rows = np.array([[text.count(chr(97 + i)) for i in range(26)] for text in texts])
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        return (rows / norms).astype(np.float32)
+        scaled: FloatArray = (rows / norms).astype(np.float32)
+        return scaled
 
 
 def test_words_are_shared_out_and_rare_ones_left_out() -> None:
@@ -91,7 +92,7 @@ def test_targets_ask_the_dataset_for_other_wordings() -> None:
 
 def test_a_dataset_that_knows_no_other_wordings_is_one_clear_line() -> None:
     class Silent(Painter):
-        def wordings(self, image_ids, count):  # type: ignore[no-untyped-def, override]
+        def wordings(self, image_ids: Sequence[str], count: int) -> None:  # type: ignore[override]  # a dataset may
             return None
 
     with pytest.raises(ConfigError, match=r"^wordings: has to be 1: this dataset knows no other"):

@@ -12,30 +12,18 @@ import sys
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import typer
 
 from unprompt._runs import files
 from unprompt._runs.run import load_run
-from unprompt._search.storages import masked, open_storage
+from unprompt._search.storages import open_storage
 from unprompt.errors import ConfigError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-
-class Studies(NamedTuple):
-    """What is served.
-
-    Attributes:
-        storage: As `open_storage` takes it.
-        artifacts: The folder of the studies' files; None where it is not known.
-    """
-
-    storage: str
-    artifacts: Path | None
 
 
 def dashboard_command(source: str, *, port: int, host: str, artifacts: Path | None) -> None:
@@ -50,23 +38,20 @@ def dashboard_command(source: str, *, port: int, host: str, artifacts: Path | No
     Raises:
         UnpromptError: The storage, the folder or the address cannot be used.
     """
-    studies = find_studies(source)
+    storage, known_artifacts = find_studies(source)
     if artifacts is not None and not artifacts.is_dir():
         raise ConfigError(f"--artifacts {artifacts}: there is no such folder")
-    application = _application(studies.storage, artifacts or studies.artifacts)
+    application = _application(storage, artifacts or known_artifacts)
     server = _listen(application, host, port)
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with server:
         address = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{address}:{server.server_port}/")
         server.serve_forever()
 
 
-def find_studies(source: str) -> Studies:
-    """The storage that is meant, and the folder of its studies' files where that is known.
-
-    Args:
-        source: A run's folder, or a storage.
+def find_studies(source: str) -> tuple[str, Path | None]:
+    """The storage that a run's folder or a storage's name means, and its studies' files if known.
 
     Raises:
         ConfigError: The folder is no run's, or its study is in a database with a password.
@@ -74,28 +59,23 @@ def find_studies(source: str) -> Studies:
     """
     path_or_url = source.removeprefix("journal://")
     if "://" in path_or_url:
-        return Studies(source, None)
+        return source, None
     path = Path(path_or_url).expanduser()
     if not path.is_dir():
-        return Studies(source, _artifacts_in(path.parent))
-    journal, storage = path / files.STUDY, _recorded_storage(path)
+        return source, _artifacts_in(path.parent)
+    journal, storage = path / files.STUDY, None
+    if (path / files.SCORES).is_file():  # `unprompt search` leaves a study alone
+        storage = load_run(path).scores.search.storage
     if storage is None or Path(storage).absolute() == journal.absolute():
         if not journal.is_file():
             raise ConfigError(f"{source}: not a run's folder: there is no {files.STUDY} in it")
-        return Studies(str(journal), _artifacts_in(path))
-    if masked(storage) != storage or "***" in storage:
+        return str(journal), _artifacts_in(path)
+    if "***" in storage:
         raise ConfigError(
-            f"{source}: its study is in {masked(storage)}, and a run keeps no passwords: "
+            f"{source}: its study is in {storage}, and a run keeps no passwords: "
             f"give the whole URL, and --artifacts {path / files.STUDY_FILES}"
         )
-    return Studies(storage, _artifacts_in(path))
-
-
-def _recorded_storage(folder: Path) -> str | None:
-    """The storage that a run's folder names; None where it names none, or holds a study alone."""
-    if not (folder / files.SCORES).is_file():
-        return None
-    return load_run(folder).scores.search.storage
+    return storage, _artifacts_in(path)
 
 
 def _artifacts_in(folder: Path) -> Path | None:
@@ -149,7 +129,3 @@ def _listen(application: WSGIApplication, host: str, port: int) -> WSGIServer:
             ) from error
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"--host {host} --port {port}: cannot listen there: {reason}") from error
-
-
-def _stop(*_: object) -> None:
-    raise SystemExit(0)

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from unprompt._search.objective import GramObjective
 from unprompt._search.polish import polish
 from unprompt.embeddings import cosine, unit
-from unprompt.errors import DataError
 from unprompt.types import DoubleArray, FloatArray
 
 _FOLDS = 5
@@ -40,22 +39,12 @@ class Stacked:
         return Stacked(np.stack([unit(member) for member in self.members]), self.targets)
 
 
-def no_normalisation(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> DoubleArray:
-    """One weight per member, for rows of the lengths that the members gave them.
+Ablation = Callable[[Stacked, Stacked, Sequence[str]], DoubleArray]
+"""Fits a blend on the first split, the holdout, and scores it on the second one, test.
 
-    Args:
-        holdout: To fit weights on.
-        test: To score.
-        groups: Not used here; the group of each holdout image.
-
-    Returns:
-        Cosines of the test images, float64 of shape (N_test,).
-    """
-    # A length per member is only another unit for its weight; alike, the search is well scaled.
-    length = np.linalg.norm(holdout.members, axis=2).mean(axis=1, dtype=np.float64)  # (M,)
-    scale = (1 / np.where(length > 0, length, 1.0)).astype(np.float32)[:, None, None]
-    weights = _plain_weights(Stacked(holdout.members * scale, holdout.targets))
-    return cosine(_blend(test.members * scale, weights[:, None]), test.targets)
+The third argument is the group of each holdout image, two groups or more; they are never split
+between folds. Gives the cosines of the test images, float64 of shape (N_test,).
+"""
 
 
 def per_dimension(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> DoubleArray:
@@ -64,17 +53,6 @@ def per_dimension(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> Dou
     With rows divided by the length of the plain blend, the squared error of the plain blend is
     ``2 - 2 cos``; from there each dimension is a ridge regression of M weights. How hard they are
     pulled, up to "all the way", is what predicts best in grouped cross-validation.
-
-    Args:
-        holdout: To fit weights on, and to choose the strength by.
-        test: To score.
-        groups: The group of each holdout image; never split between folds.
-
-    Returns:
-        Cosines of the test images, float64 of shape (N_test,).
-
-    Raises:
-        DataError: The holdout has fewer than two groups.
     """
     return _cross_validated(
         holdout.unit(), test.unit(), groups, (np.inf, *_STRENGTHS), _pulled_weights, _blend
@@ -86,17 +64,6 @@ def ridge_stack(holdout: Stacked, test: Stacked, groups: Sequence[str]) -> Doubl
 
     It has no constant: members' rows carry the mean already. The penalty is what predicts best
     in grouped cross-validation; then the map is fitted on all of the holdout.
-
-    Args:
-        holdout: To fit the map on, and to choose the penalty by.
-        test: To score.
-        groups: The group of each holdout image; never split between folds.
-
-    Returns:
-        Cosines of the test images, float64 of shape (N_test,).
-
-    Raises:
-        DataError: The holdout has fewer than two groups.
 
     Source: Wolpert, Stacked generalization, 1992; Kaggle's 28th place of "Stable Diffusion -
     Image to Prompts" cross-fitted such a map.
@@ -113,33 +80,17 @@ def _cross_validated(
     predict: Callable[[FloatArray, DoubleArray], DoubleArray],
 ) -> DoubleArray:
     """Choose a strength on the holdout's folds, fit on all of it, give the cosines on test."""
+    from sklearn.model_selection import GroupKFold
+
     sums = np.zeros(len(strengths))
-    for fitted, scored in _folds(groups):
+    folds = GroupKFold(min(_FOLDS, len(set(groups))))  # a run needs 2 groups or more
+    for fitted, scored in folds.split(holdout.targets, groups=np.asarray(groups)):
         fold = holdout.rows(scored)
         for index, model in enumerate(fit(holdout.rows(fitted), strengths)):
             sums[index] += cosine(predict(fold.members, model), fold.targets).sum()
     best = strengths[int(np.argmax(sums))]
     (model,) = fit(holdout, [best])
     return cosine(predict(test.members, model), test.targets)
-
-
-def _folds(groups: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
-    """Rows to fit on and rows to score; each row is scored once."""
-    from sklearn.model_selection import GroupKFold
-
-    count = len(set(groups))
-    if count < 2:
-        raise DataError(
-            f"search.ablations: cross-validation needs 2 groups or more, the holdout has {count}"
-        )
-    folds = GroupKFold(min(_FOLDS, count))
-    yield from folds.split(np.zeros((len(groups), 1)), groups=np.asarray(groups))
-
-
-def _plain_weights(stacked: Stacked) -> DoubleArray:
-    """The best weight per member, float64 of shape (M,)."""
-    objective = GramObjective.from_predictions(stacked.members, stacked.targets)
-    return np.array(polish(objective, np.ones(len(stacked.members))).weights)
 
 
 def _blend(members: FloatArray, weights: DoubleArray) -> DoubleArray:
@@ -152,13 +103,13 @@ def _blend(members: FloatArray, weights: DoubleArray) -> DoubleArray:
 
 def _pulled_weights(stacked: Stacked, strengths: Sequence[float]) -> Iterator[DoubleArray]:
     """Weights of shape (M, D) for each strength of the pull towards one weight per member."""
-    weights = _plain_weights(stacked)
+    objective = GramObjective.from_predictions(stacked.members, stacked.targets)
+    weights = np.array(polish(objective, np.ones(len(stacked.members))).weights)
     blended = _blend(stacked.members, weights[:, None])  # (N, D)
     length = np.linalg.norm(blended, axis=1, keepdims=True)  # (N, 1)
     known = length > 1e-6 * weights.sum()
-    rows = stacked.members * np.divide(1.0, length, out=np.zeros_like(length), where=known).astype(
-        np.float32
-    )
+    inverse = np.divide(1.0, length, out=np.zeros_like(length), where=known)
+    rows = stacked.members * inverse.astype(np.float32)
     # Least squares shortens an unsure prediction; pulled to this length, only ratios differ.
     weights = weights * cosine(blended, stacked.targets).mean()
     gram = np.array([[_by_dimension(a, b) for b in rows] for a in rows])  # (M, M, D)
@@ -206,10 +157,5 @@ def _side_by_side(members: FloatArray) -> FloatArray:
     return members.transpose(1, 0, 2).reshape(members.shape[1], -1)
 
 
-Ablation = Callable[[Stacked, Stacked, Sequence[str]], DoubleArray]
-ABLATIONS: Mapping[str, Ablation] = {
-    "no-normalisation": no_normalisation,
-    "per-dimension": per_dimension,
-    "ridge-stack": ridge_stack,
-}
+ABLATIONS: Mapping[str, Ablation] = {"per-dimension": per_dimension, "ridge-stack": ridge_stack}
 """By the names that YAML has for them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,12 +17,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredSplit:
-    """M members on one split.
-
-    Attributes:
-        objective: The split's mean cosine as a function of M weights.
-        bootstrap: Gives the intervals of differences there.
-    """
+    """The mean cosine of M members on one split, and what gives intervals of differences there."""
 
     objective: GramObjective
     bootstrap: Bootstrap
@@ -34,13 +29,7 @@ class ScoredSplit:
 
 @dataclass(frozen=True, slots=True)
 class WeightedMembers:
-    """The members of a blend.
-
-    Attributes:
-        names: M names.
-        weights: M weights, best those that `polish` found on the holdout.
-        bounds: As in `polish`.
-    """
+    """The M members of a blend; the weights are best those that `polish` found on the holdout."""
 
     names: Sequence[str]
     weights: Sequence[float]
@@ -64,12 +53,7 @@ class Contribution(Result):
 
 
 class Reduced(NamedTuple):
-    """A blend without the members that it does not need.
-
-    Attributes:
-        weights: M weights, re-fitted on the holdout; 0 for members that were dropped.
-        dropped: Their names, in the order in which they went.
-    """
+    """M weights, fitted again, 0 for members that were dropped; these in the order they went."""
 
     weights: tuple[float, ...]
     dropped: tuple[str, ...]
@@ -84,44 +68,30 @@ def leave_one_out(
     Whoever drops members by their test scores has fitted the blend to the test split, and what
     is then reported on it is too good. The gain on test is there to be read only.
 
-    Args:
-        members: The full blend.
-        holdout: What weights are fitted on.
-        test: The same members on test.
-
     Returns:
         Contributions by name, in the order of the members; empty where there is but one.
 
     Raises:
         DataError: Weights that `polish` refuses.
     """
-    contributions: dict[str, Contribution] = {}
-    count = len(members.names)
-    for index, (name, weight) in enumerate(zip(members.names, members.weights, strict=True)):
-        others = [other for other in range(count) if other != index]
-        if not others:
-            break
-        refitted = _refit(holdout.objective, members.weights, others, members.bounds)
-        on_holdout = holdout.difference(members.weights, refitted)
-        on_test = test.difference(members.weights, refitted)
-        contributions[name] = Contribution(
-            weight=weight,
-            test=on_test,
-            holdout=on_holdout,
-            flagged=_shows_no_gain(on_holdout),
+    everybody = range(len(members.names))
+    return {
+        members.names[index]: Contribution(
+            weight=members.weights[index],
+            test=test.difference(members.weights, refitted),
+            holdout=gain,
+            flagged=_shows_no_gain(gain),
         )
-    return contributions
+        for index, refitted, gain in _left_out(members, everybody, members.weights, holdout)
+    }
 
 
 def drop_members(members: WeightedMembers, holdout: ScoredSplit) -> Reduced:
     """Drop members, the least useful first, until each one that is kept shows a gain.
 
     After each drop the weights are fitted again and all gains measured anew: two members that
-    know the same are worth nothing beside each other, but one of them has to stay.
-
-    Args:
-        members: The full blend.
-        holdout: What weights are fitted on and gains measured on; test has no say here.
+    know the same are worth nothing beside each other, but one of them has to stay. Test has no
+    say here.
 
     Returns:
         At least one weight is above 0. Where no member goes, the weights are those given.
@@ -131,33 +101,37 @@ def drop_members(members: WeightedMembers, holdout: ScoredSplit) -> Reduced:
     """
     kept = list(range(len(members.names)))
     weights, dropped = tuple(members.weights), list[str]()
-    while len(kept) > 1:
-        candidates: list[tuple[float, int, tuple[float, ...]]] = []
-        for index in kept:
-            others = [other for other in kept if other != index]
-            refitted = _refit(holdout.objective, weights, others, members.bounds)
-            gain = holdout.difference(weights, refitted)
-            if _shows_no_gain(gain):
-                candidates.append((gain.score, index, refitted))
-        if not candidates:
-            break
+    while candidates := [
+        (gain.score, index, refitted)
+        for index, refitted, gain in _left_out(members, kept, weights, holdout)
+        if _shows_no_gain(gain)
+    ]:
         _, index, weights = min(candidates)
         kept.remove(index)
         dropped.append(members.names[index])
     return Reduced(weights, tuple(dropped))
 
 
-def _refit(
-    holdout: GramObjective, weights: Sequence[float], keep: Sequence[int], bounds: Bounds | None
-) -> tuple[float, ...]:
-    """M weights: the best ones of some members, from what they have now, and 0 for the others."""
-    start = [weights[index] for index in keep]
-    if not any(start):
-        start = [1.0] * len(keep)  # the member that goes had all the weight
-    kept_bounds = None if bounds is None else [bounds[index] for index in keep]
-    fitted = polish(holdout.subset(keep), start, bounds=kept_bounds).weights
-    by_index = dict(zip(keep, fitted, strict=True))
-    return tuple(by_index.get(index, 0.0) for index in range(len(weights)))
+def _left_out(
+    members: WeightedMembers, kept: Sequence[int], weights: Sequence[float], holdout: ScoredSplit
+) -> Iterator[tuple[int, tuple[float, ...], Estimate]]:
+    """Each of the kept members with M weights without it, and what the blend gains by it.
+
+    The weights of the others are the best ones from what they have now. Nothing where only one
+    member is kept.
+    """
+    for index in kept:
+        others = [other for other in kept if other != index]
+        if not others:
+            return
+        start = [weights[other] for other in others]
+        if not any(start):
+            start = [1.0] * len(others)  # the member that goes had all the weight
+        bounds = None if members.bounds is None else [members.bounds[other] for other in others]
+        fitted = polish(holdout.objective.subset(others), start, bounds=bounds).weights
+        by_index = dict(zip(others, fitted, strict=True))
+        refitted = tuple(by_index.get(other, 0.0) for other in range(len(weights)))
+        yield index, refitted, holdout.difference(weights, refitted)
 
 
 def _shows_no_gain(on_holdout: Estimate) -> bool:

@@ -85,21 +85,22 @@ def search(
 
 
 def _result(study: optuna.Study, problem: Problem, bootstrap: Bootstrap) -> SearchResult:
-    """The best trial of a study, polished, members dropped where the search block says so.
+    """The best trial of a study, polished, members dropped where the search block says so."""
+    from optuna.trial import TrialState
 
-    Raises:
-        DataError: The study has no finished trial.
-    """
-    history = _finished_values(study)
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    history = tuple(trial.value for trial in trials if trial.value is not None)
     if not history:
         raise DataError("search: no trial was finished within search.timeout")
     config, best, best_value = problem.config, study.best_trial, float(study.best_value)
     point = problem.point(best.params)
     objective = problem.objective_at(point)
     bounds: Bounds | None = None
+    searched = point.weights
     if config.bounds:
         bounds = [problem.weight_range(name) for name in problem.members]
-    searched = point.weights if bounds else _scaled(point.weights)
+    else:
+        searched = tuple(weight / max(searched) for weight in searched)
     polished = polish(objective, searched, bounds=bounds)
     weights, dropped = polished.weights, tuple[str, ...]()
     if config.drop_members:
@@ -144,17 +145,6 @@ def importances(study: optuna.Study) -> dict[str, float]:
     except (RuntimeError, ValueError, UserWarning):
         return {}
     return {name: float(share) for name, share in shares.items()}
-
-
-def _finished_values(study: optuna.Study) -> tuple[float, ...]:
-    from optuna.trial import TrialState
-
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return tuple(trial.value for trial in trials if trial.value is not None)
-
-
-def _scaled(weights: Sequence[float]) -> tuple[float, ...]:
-    return tuple(weight / max(weights) for weight in weights)
 
 
 def _rounded(weights: Sequence[float]) -> tuple[float, ...]:

@@ -88,10 +88,6 @@ def value_and_gradient(
     ``d / L - (d w) G w / L^3``. Rows that count 0 have none. As only ratios matter, the
     derivative along the weights themselves is 0.
 
-    Args:
-        objective: Members and targets.
-        weights: M numbers.
-
     Returns:
         The value, in -1..1, and float64 of shape (M,).
     """

@@ -14,7 +14,6 @@ from unprompt.types import Json
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.distributions import BaseDistribution
 
 Params = Mapping[str, Json]
 LEAST = math.exp(-20.0)
@@ -23,11 +22,7 @@ LEAST = math.exp(-20.0)
 
 @dataclass(frozen=True, slots=True)
 class Variants:
-    """The options of a member that are searched.
-
-    Attributes:
-        values: Option -> values to choose from, in the order of the YAML; may be empty.
-    """
+    """Searched options of a member, each with the values to choose from; there may be none."""
 
     values: Mapping[str, Sequence[Json]]
 
@@ -43,12 +38,7 @@ class Variants:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What one trial's parameters mean.
-
-    Attributes:
-        weights: One per member, as Optuna chose them.
-        variants: One number per member.
-    """
+    """What one trial's parameters mean: a weight per member, and the number of its variant."""
 
     weights: tuple[float, ...]
     variants: tuple[int, ...]
@@ -73,17 +63,6 @@ class Problem:
     variants: tuple[Variants, ...]
     config: SearchConfig
 
-    def distributions(self) -> dict[str, BaseDistribution]:
-        """The study's parameters: ``weight.<member>``, then ``<member>.<option>``."""
-        from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-        distributions: dict[str, BaseDistribution] = {}
-        for name in self.members:
-            distributions[f"weight.{name}"] = FloatDistribution(*self.weight_range(name))
-        for option, choices in self._choices().items():
-            distributions[option] = CategoricalDistribution(choices)
-        return distributions
-
     def weight_range(self, member: str) -> tuple[float, float]:
         """Lowest and highest value of the parameter behind a member's weight."""
         if self.config.weights == "simplex":
@@ -93,8 +72,11 @@ class Problem:
 
     def value(self, trial: optuna.Trial) -> float:
         """The held-out score of what a trial suggests."""
-        params = {name: _suggest(trial, name, d) for name, d in self.distributions().items()}
-        return self.score(self.point(params))
+        for name in self.members:
+            trial.suggest_float(f"weight.{name}", *self.weight_range(name))
+        for option, choices in self.choices().items():
+            trial.suggest_categorical(option, choices)
+        return self.score(self.point(trial.params))
 
     def point(self, params: Params) -> Point:
         """What parameters mean."""
@@ -112,13 +94,12 @@ class Problem:
     def params(self, weights: Sequence[float]) -> dict[str, Json]:
         """Parameters for given weights (M,), every member as the ensemble says it."""
         params: dict[str, Json] = {}
-        largest = max(weights)
         for name, weight in zip(self.members, weights, strict=True):
             low, high = self.weight_range(name)
-            scaled = weight / largest
+            scaled = weight / max(weights)
             raw = math.exp(-scaled) if self.config.weights == "simplex" else scaled
             params[f"weight.{name}"] = min(max(raw, low), high)
-        return params | {option: choices[0] for option, choices in self._choices().items()}
+        return params | {option: choices[0] for option, choices in self.choices().items()}
 
     def score(self, point: Point) -> float:
         """Mean held-out cosine; -1 where all weights are 0, so that it can never be the best."""
@@ -143,23 +124,13 @@ class Problem:
         chosen = zip(self.variants, point.variants, strict=True)
         return tuple(variants.options()[number] for variants, number in chosen)
 
-    def _choices(self) -> dict[str, list[Json]]:
+    def choices(self) -> dict[str, list[Json]]:
         """The values of each searched option, by ``<member>.<option>``, as Optuna stores them."""
         return {
             f"{name}.{option}": _plain(choices)
             for name, variants in zip(self.members, self.variants, strict=True)
             for option, choices in variants.values.items()
         }
-
-
-def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> Json:
-    """Let the sampler choose from a distribution."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    if isinstance(distribution, FloatDistribution):
-        return trial.suggest_float(name, distribution.low, distribution.high)
-    assert isinstance(distribution, CategoricalDistribution)  # a problem has no other
-    return trial.suggest_categorical(name, distribution.choices)
 
 
 def _number(member: str, variants: Variants, params: Params) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING
 
@@ -48,18 +49,10 @@ def make_sampler(problem: Problem, worker: int = 0, begun: int = 0) -> optuna.sa
 
 def _grid(problem: Problem) -> dict[str, list[Json]]:
     """Every choice of options, and as many evenly spaced weights as the trials allow, at least 2."""
-    from optuna.distributions import CategoricalDistribution
-
-    grid: dict[str, list[Json]] = {}
-    combinations, weights = problem.config.trials, []
-    for name, distribution in problem.distributions().items():
-        if isinstance(distribution, CategoricalDistribution):
-            grid[name] = list(distribution.choices)
-            combinations //= max(1, len(grid[name]))
-        else:
-            weights.append(name)
-    steps = max(2, int(combinations ** (1 / len(weights)) + 1e-9)) if weights else 0
-    for name in weights:
-        low, high = problem.weight_range(name.removeprefix("weight."))
-        grid[name] = [float(value) for value in np.unique(np.linspace(low, high, steps))]
+    grid = problem.choices()
+    points = problem.config.trials // math.prod(map(len, grid.values()))
+    steps = max(2, int(points ** (1 / len(problem.members)) + 1e-9))
+    for member in problem.members:
+        weights = np.unique(np.linspace(*problem.weight_range(member), steps))
+        grid[f"weight.{member}"] = [float(weight) for weight in weights]
     return grid

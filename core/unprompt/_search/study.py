@@ -27,14 +27,9 @@ def open_study(
     fingerprint: Mapping[str, Json],
     storage_name: str,
 ) -> optuna.Study:
-    """Create a study, or continue one on the same predictions.
+    """Create a study, or continue one that has the same fingerprint: its trials are comparable.
 
-    Args:
-        problem: For the sampler and what is tried first.
-        storage: Where the study lives.
-        name: Its name.
-        fingerprint: What has to be equal for trials to be comparable; told apart by key.
-        storage_name: The storage's path or URL without its password, for error lines.
+    Error lines say ``storage_name``, the storage's path or URL without its password.
 
     Raises:
         ConfigError: The study exists and was made on something else.
@@ -43,10 +38,7 @@ def open_study(
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        direction="maximize",
-        load_if_exists=True,
+        storage=storage, study_name=name, direction="maximize", load_if_exists=True
     )
     begun = len(study.get_trials(deepcopy=False))
     study.sampler = make_sampler(problem, begun=begun)
@@ -61,27 +53,17 @@ def open_study(
 def enqueue(study: optuna.Study, problem: Problem, ensemble: Sequence[float]) -> None:
     """Put what the search block wants first in front, unless the study knows it already.
 
-    Args:
-        study: To put it into.
-        problem: Members, and what to enqueue.
-        ensemble: The weights that the ensemble says, M numbers.
+    ``ensemble`` are the weights that the ensemble says, M numbers.
     """
     count = len(problem.members)
-    rows: list[Sequence[float]] = []
+    rows: dict[str, Sequence[Sequence[float]]] = {
+        "equal": [[1.0] * count],
+        "members": [[float(i == k) for i in range(count)] for k in range(count)],
+        "ensemble": [ensemble],
+    }
     for kind in problem.config.enqueue:
-        if kind == "equal":
-            rows.append([1.0] * count)
-        elif kind == "members":
-            rows += [[float(i == k) for i in range(count)] for k in range(count)]
-        else:
-            rows.append(ensemble)
-    first: list[dict[str, Json]] = []
-    for weights in rows:
-        params = problem.params(weights)
-        if params not in first:
-            first.append(params)
-    for params in first:
-        study.enqueue_trial(params, skip_if_exists=True)
+        for weights in rows[kind]:
+            study.enqueue_trial(problem.params(weights), skip_if_exists=True)
 
 
 def _check_fingerprint(study: optuna.Study, fingerprint: Mapping[str, Json], label: str) -> None:

@@ -24,12 +24,7 @@ _LAST = 64
 
 
 class TrialCounts(NamedTuple):
-    """How far a study is.
-
-    Attributes:
-        finished: Complete trials.
-        running: Trials that some live process is running.
-    """
+    """A study's complete trials, and those that some live process is running."""
 
     finished: int
     running: int
@@ -87,16 +82,10 @@ def fill(
 
 
 def count_trials(study: optuna.Study, before: int | None = None) -> TrialCounts:
-    """Count a study's trials.
-
-    Args:
-        study: Whose trials are counted.
-        before: Only those whose number is below.
-    """
+    """Count a study's trials, or those whose number is below ``before``."""
     from optuna.trial import TrialState
 
-    states = (TrialState.COMPLETE, TrialState.RUNNING)
-    since = datetime.now() - STALE
+    states, since = (TrialState.COMPLETE, TrialState.RUNNING), datetime.now() - STALE
     finished = running = 0
     for trial in study.get_trials(deepcopy=False, states=states):
         if before is not None and trial.number >= before:
@@ -110,7 +99,7 @@ def count_trials(study: optuna.Study, before: int | None = None) -> TrialCounts:
 
 def fail_abandoned_trials(
     study: optuna.Study, worker: str, lock: AbstractContextManager[object]
-) -> int:
+) -> None:
     """End the trials of a process that is gone; what was to be tried first is put back.
 
     Args:
@@ -119,19 +108,19 @@ def fail_abandoned_trials(
         lock: The one of `fill`: while it is held no process of this machine is between beginning
             a trial and signing it, so that a trial without a name is a dead process's, or
             another machine's for a moment.
-
-    Returns:
-        How many trials there were.
     """
     from optuna.trial import TrialState
 
+    def running() -> list[optuna.trial.FrozenTrial]:
+        return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
     with lock:
-        unsigned = {trial.number for trial in _running(study) if WORKER not in trial.user_attrs}
+        unsigned = {trial.number for trial in running() if WORKER not in trial.user_attrs}
         if unsigned:
             time.sleep(1)
         abandoned = [
             trial
-            for trial in _running(study)
+            for trial in running()
             if trial.user_attrs.get(WORKER) == worker
             or (trial.number in unsigned and WORKER not in trial.user_attrs)
         ]
@@ -139,18 +128,11 @@ def fail_abandoned_trials(
             study.tell(trial.number, state=TrialState.FAIL)
             if "fixed_params" in trial.system_attrs:
                 study.enqueue_trial(trial.system_attrs["fixed_params"])
-    return len(abandoned)
 
 
 def worker_id(pid: int | None = None) -> str:
     """The name of this process, or of another one of this machine."""
     return f"{socket.gethostname()}:{pid or os.getpid()}"
-
-
-def _running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
 def _finish(study: optuna.Study, trial: optuna.Trial, value: float) -> bool:

@@ -26,16 +26,10 @@ _POLL = 0.001
 
 
 def fill_with_workers(study: optuna.Study, problem: Problem, storage: str, deadline: float) -> None:
-    """Fill a study with ``search.workers`` processes.
+    """Fill a study with ``search.workers`` processes, each of which opens the storage itself.
 
     A process that is killed loses the trial that it was running; the others go on to the full
-    number.
-
-    Args:
-        study: Open in this process, which only watches.
-        problem: What trials choose and are worth.
-        storage: The study's, which each process opens itself.
-        deadline: No trial begins after this `time.monotonic`.
+    number, or until the deadline; see `fill`. This process only watches.
 
     Raises:
         DataError: All processes ended before the study was full.
@@ -95,11 +89,8 @@ def _work(
 
     Thread(target=_end_with_parent, daemon=True).start()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.load_study(
-        study_name=name,
-        storage=open_storage(storage),
-        sampler=make_sampler(problem, *draws),
-    )
+    sampler = make_sampler(problem, *draws)
+    study = optuna.load_study(study_name=name, storage=open_storage(storage), sampler=sampler)
     deadline = time.monotonic() + seconds
     fill(study, problem, deadline=deadline, lock=_file_lock(lock), shared=True)
 
@@ -107,9 +98,9 @@ def _work(
 def _end_with_parent() -> None:
     """Wait for the parent's end; what this process was doing is lost, as where it is killed."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    assert parent is not None  # only workers call this
+    parent.join()
+    os._exit(1)
 
 
 def _file_lock(path: Path) -> filelock.BaseFileLock:

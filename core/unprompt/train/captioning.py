@@ -30,16 +30,7 @@ class Captioning(Objective):
     saved = "blip"
 
     def __init__(self, config: CaptioningConfig, targets: Targets) -> None:
-        """Build the BLIP with random parameters, and learn its tokenizer.
-
-        Args:
-            config: The recipe. The tower's folder holds ``config.json`` and
-                ``preprocessor_config.json``.
-            targets: Of N images.
-
-        Raises:
-            ConfigError: The tower's folder or the teacher's does not fit.
-        """
+        """Build the BLIP of ``config.json`` and ``preprocessor_config.json``, and its tokenizer."""
         import torch
         from transformers import BlipConfig, BlipForConditionalGeneration
 
@@ -55,13 +46,8 @@ class Captioning(Objective):
             config, make_writing_tokenizer, targets.prompts, context, text.vocab_size, path
         )
         _check_tokens(text, self.tokenizer, path)
-        encoded = self.tokenizer(
-            list(targets.prompts),
-            padding=True,
-            truncation=True,
-            max_length=context,
-            return_tensors="pt",
-        )
+        prompts = list(targets.prompts)
+        encoded = self.tokenizer(prompts, padding=True, truncation=True, return_tensors="pt")
         self._tokens: torch.Tensor = encoded.input_ids  # (N, longest)
         self._mask: torch.Tensor = encoded.attention_mask  # (N, longest)
         blip = BlipForConditionalGeneration(architecture)

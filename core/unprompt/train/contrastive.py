@@ -27,16 +27,7 @@ class Contrastive(Objective):
     file = "open_clip_model.safetensors"
 
     def __init__(self, config: ContrastiveConfig, targets: Targets) -> None:
-        """Build the towers with random parameters.
-
-        Args:
-            config: The recipe. The tower's folder holds ``open_clip_config.json``.
-            targets: Of N images.
-
-        Raises:
-            ConfigError: The configuration is not there, or does not fit the vocabulary or the
-                target space.
-        """
+        """Build the towers of ``open_clip_config.json``, and their tokenizer."""
         import open_clip
         import torch
 
@@ -51,10 +42,8 @@ class Contrastive(Objective):
         dim = targets.embeddings.shape[1]
         if config.semantics and width != dim:
             raise ConfigError(f"tower: {path}: embed_dim has to be the target space's {dim}")
-        names = ("embed_dim", "vision_cfg", "text_cfg", "quick_gelu")
-        clip = open_clip.CLIP(
-            **{name: architecture[name] for name in names if name in architecture}
-        )
+        names = architecture.keys() & {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
+        clip = open_clip.CLIP(**{name: architecture[name] for name in names})
         self._config, self._targets = config, torch.from_numpy(targets.embeddings)
         self._words = targets.words if config.words else None
         heads = {"words": self._words.head(width)} if self._words else {}
@@ -62,12 +51,9 @@ class Contrastive(Objective):
         self.preprocess = Preprocess(
             int(pixels["size"]), tuple(pixels["mean"]), tuple(pixels["std"])
         )
+        prompts = list(targets.prompts)
         encoded = self.tokenizer(
-            list(targets.prompts),
-            padding="max_length",
-            truncation=True,
-            max_length=context,
-            return_tensors="pt",
+            prompts, padding="max_length", truncation=True, return_tensors="pt"
         )
         self._tokens: torch.Tensor = encoded.input_ids  # (N, context)
         self._clip_loss = open_clip.ClipLoss()

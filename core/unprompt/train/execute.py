@@ -50,7 +50,11 @@ def execute(recipe: Recipe, registry: Registry, progress: Progress = silent) -> 
     dataset: Dataset = registry.build(recipe.dataset.spec, recipe.dataset.options)
     ids = [record.image_id for record in dataset.records()]
     steps_per_epoch(len(ids), config)  # fail now rather than after opening all images
-    objective = make_objective(config, _targets(recipe, dataset, registry, runtime))
+    encoder = None
+    if part := recipe.text_encoder:
+        plain = registry.build(part.spec, part.options, runtime)
+        encoder = CachedTextEncoder(plain, Cache.default())
+    objective = make_objective(config, Targets.of(dataset, encoder, config.wordings))
     start = _load(objective, config.start.path) if config.start else ""
     images = image_tensor(dataset.images().select(ids), objective.preprocess.size, runtime)
     result = train(objective, images, config, runtime.progress)
@@ -59,25 +63,13 @@ def execute(recipe: Recipe, registry: Registry, progress: Progress = silent) -> 
 
 
 def make_objective(config: RecipeConfig, targets: Targets) -> Objective:
-    """The recipe's objective, its model with random parameters.
-
-    Raises:
-        ConfigError: The tower's folder or the teacher's does not fit the recipe.
-    """
+    """The recipe's objective; see `Objective`."""
     if isinstance(config, ContrastiveConfig):
         return Contrastive(config, targets)
     if isinstance(config, RegressionConfig):
         return Regression(config, targets)
     assert isinstance(config, CaptioningConfig)  # there are no other objectives
     return Captioning(config, targets)
-
-
-def _targets(recipe: Recipe, dataset: Dataset, registry: Registry, runtime: Runtime) -> Targets:
-    encoder = None
-    if part := recipe.text_encoder:
-        plain = registry.build(part.spec, part.options, runtime)
-        encoder = CachedTextEncoder(plain, Cache.default())
-    return Targets.of(dataset, encoder, recipe.config.wordings)
 
 
 def _load(objective: Objective, folder: Path) -> str:

@@ -11,16 +11,7 @@ if TYPE_CHECKING:
 
 
 def image_tensor(images: Images, size: int, runtime: Runtime) -> torch.Tensor:
-    """Open every image and scale it to a square.
-
-    Args:
-        images: N images.
-        size: Side in pixels.
-        runtime: How many workers open them, and how progress is shown.
-
-    Returns:
-        uint8 of shape (N, 3, size, size).
-    """
+    """Open N images and scale them to squares of ``size`` pixels: uint8 (N, 3, size, size)."""
     import numpy as np
     import torch
     from joblib import Parallel, delayed

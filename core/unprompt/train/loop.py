@@ -40,11 +40,7 @@ def train(
 ) -> TrainingResult:
     """Train the objective's model on the recipe's device.
 
-    Args:
-        objective: Model and loss.
-        images: uint8 of shape (N, 3, size, size); the last `config.validation` are held out.
-        config: The recipe.
-        progress: Shows steps.
+    ``images`` are uint8 of shape (N, 3, size, size); the last `config.validation` are held out.
     """
     import torch
     from timm.utils.model_ema import ModelEmaV3
@@ -78,11 +74,7 @@ def train(
 
 
 def steps_per_epoch(count: int, config: RecipeConfig) -> int:
-    """Whole batches of ``count`` images, less the held-out ones.
-
-    Raises:
-        ConfigError: There is none.
-    """
+    """Whole batches of ``count`` images, less the held-out ones; ConfigError: there is none."""
     steps = max(0, count - config.validation) // config.batch_size
     if not steps:
         raise ConfigError(
@@ -96,16 +88,13 @@ def _optimizer(
     model: torch.nn.Module, config: RecipeConfig, steps: int
 ) -> tuple[torch.optim.Optimizer, Any]:
     """AdamW and its schedule: up to the learning rate, and down to a hundredth of it."""
-    import torch
+    from timm.optim import create_optimizer_v2  # type: ignore[attr-defined]  # timm
     from timm.scheduler.cosine_lr import CosineLRScheduler
 
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    # Weight decay on matrices and kernels only: on biases, norms and scales it only hurts.
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate)
+    # It leaves weight decay to matrices and kernels: on biases, norms and scales it only hurts.
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+        model, opt="adamw", lr=config.learning_rate, weight_decay=config.weight_decay
+    )
     scheduler = CosineLRScheduler(
         optimizer,
         t_initial=steps,

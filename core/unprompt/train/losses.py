@@ -21,14 +21,9 @@ class EmbeddingLosses:
     def __init__(self, config: EmbeddingConfig, targets: Targets, preprocess: Preprocess) -> None:
         """Load the teacher, where there is one.
 
-        Args:
-            config: The weights of the losses, the teacher's folder and its device.
-            targets: Of N images.
-            preprocess: How the tower's images become pixels.
-
         Raises:
-            ConfigError: The teacher cannot be loaded, or its embedding has another width than the
-                target space.
+            ConfigError: It cannot be loaded, or its embedding has another width than the target
+                space.
         """
         import torch
 
@@ -48,11 +43,7 @@ class EmbeddingLosses:
         self._embeddings = torch.zeros(self._targets.shape if config.distill else (0, 0))
 
     def heads(self, width: int, *, patches: bool) -> dict[str, torch.nn.Module]:
-        """The heads to train beside an image tower.
-
-        Args:
-            width: Of its pooled output and its tokens.
-            patches: Whether it has patch tokens.
+        """The heads to train beside an image tower, whose outputs are ``width`` wide.
 
         Raises:
             ConfigError: There is a teacher, but nothing that it could teach.

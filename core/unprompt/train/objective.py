@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class Objective(ABC):
     """A model to train, its loss on a batch, and its scores.
 
+    Made of a recipe's options and the `Targets` of N images, with random parameters; ConfigError
+    where the tower's folder, or the teacher's, does not fit them.
+
     ``rows`` say which of the N images a batch holds. They are in the processor's memory, like
     everything that there is of each image; only a batch's part of it goes to the pixels' device.
 
@@ -54,26 +57,22 @@ class Objective(ABC):
         module.load_state_dict(state | tied)
 
     def save(self, model: torch.nn.Module, folder: Path) -> None:
-        """Write weights (float16), without heads, and the tokenizer."""
-        save_half(model.get_submodule(self.saved), folder / self.file)
+        """Write weights without heads, tied ones once, and the tokenizer.
+
+        float16 halves the file; it is read back as float32.
+        """
+        from safetensors.torch import save_file
+
+        module = model.get_submodule(self.saved)
+        tied = _tied(module)
+        state = {
+            name: value.half().contiguous() if value.is_floating_point() else value
+            for name, value in module.state_dict().items()
+            if name not in tied
+        }
+        save_file(state, folder / self.file, metadata={"format": "pt"})
         if self.tokenizer is not None:
             self.tokenizer.save_pretrained(folder)
-
-
-def save_half(model: torch.nn.Module, path: Path) -> None:
-    """Write a model's weights as safetensors; tied weights once.
-
-    float16 halves the file; it is read back as float32.
-    """
-    from safetensors.torch import save_file
-
-    tied = _tied(model)
-    state = {
-        name: value.detach().half().contiguous() if value.is_floating_point() else value
-        for name, value in model.state_dict().items()
-        if name not in tied
-    }
-    save_file(state, path, metadata={"format": "pt"})
 
 
 def _tied(model: torch.nn.Module) -> dict[str, str]:

@@ -23,16 +23,7 @@ class Regression(Objective):
     saved = "vision"
 
     def __init__(self, config: RegressionConfig, targets: Targets) -> None:
-        """Build the tower with random parameters.
-
-        Args:
-            config: The recipe. The tower's folder holds ``config.json``, and
-                ``preprocessor_config.json`` if transformers has the tower.
-            targets: Of N images.
-
-        Raises:
-            ConfigError: The tower's folder or the teacher's does not fit.
-        """
+        """Build the tower that `build_tower` finds in the recipe's folder."""
         import torch
 
         tower = build_tower(config.tower.path)

@@ -30,10 +30,10 @@ class Targets:
 
     @classmethod
     def of(cls, dataset: Dataset, encoder: TextEncoder | None, wordings: int = 1) -> Targets:
-        """Read everything of a dataset but its images.
+        """Read everything of a dataset but its images, in the order of its records.
 
         Args:
-            dataset: All of its records are used, in their order.
+            dataset: All of its records are used.
             encoder: The target space, where something is trained towards it.
             wordings: Prompts for each image, its own among them.
 

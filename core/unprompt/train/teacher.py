@@ -48,53 +48,39 @@ class Teacher:
         self._size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)
         given = torch.tensor([preprocess.mean, preprocess.std])[:, :, None, None]
         wanted = torch.tensor([own["mean"], own["std"]])[:, :, None, None]
-        self._same = bool((given == wanted).all())
         # (given * std + mean - own mean) / own std, as one product and one sum.
         self._scale = (given[1] / wanted[1]).to(device)
         self._offset = ((given[0] - wanted[0]) / wanted[1]).to(device)
 
     def features(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The feature map that `tokens` and `embeddings` go on from.
-
-        Args:
-            pixels: Of shape (n, 3, H, W), normalised as the constructor says.
+        """From pixels (n, 3, H, W) the feature map that `tokens` and `embeddings` go on from.
 
         Returns:
             Of shape (n, channels, h, w), a sixteenth of the teacher's own image size.
         """
-        import torch
-
-        with torch.no_grad():
-            features: torch.Tensor = self._tower.stem(self._own(pixels))
-            for layer in (self._tower.layer1, self._tower.layer2, self._tower.layer3):
-                features = layer(features)
-            return features
+        features: torch.Tensor = self._tower.stem(self._own(pixels))
+        for layer in (self._tower.layer1, self._tower.layer2, self._tower.layer3):
+            features = layer(features)
+        return features
 
     def tokens(self, features: torch.Tensor, side: int) -> torch.Tensor:
-        """Targets for the patch tokens of a transformer.
-
-        Args:
-            features: From `features`.
-            side: Patches along a side of the transformer's image.
+        """Targets for a transformer's patch tokens, ``side`` of them along a side of the image.
 
         Returns:
             Standardised features of shape (n, side * side, channels), row by row.
         """
-        import torch
         from torch.nn import functional
 
-        with torch.no_grad():
-            pooled = functional.adaptive_avg_pool2d(features, (side, side))
-            tokens = pooled.flatten(2).transpose(1, 2)  # (n, side * side, channels)
-            return functional.layer_norm(tokens, tokens.shape[-1:])
+        pooled = functional.adaptive_avg_pool2d(features, (side, side))
+        tokens = pooled.flatten(2).transpose(1, 2)
+        return functional.layer_norm(tokens, tokens.shape[-1:])
 
     def embeddings(self, features: torch.Tensor) -> torch.Tensor:
         """The image embeddings: unit rows of shape (n, dim)."""
-        import torch
+        from torch.nn.functional import normalize
 
-        with torch.no_grad():
-            embedded = self._tower.attnpool(self._tower.layer4(features))
-            return torch.nn.functional.normalize(embedded.float(), dim=1)
+        embedded = self._tower.attnpool(self._tower.layer4(features))
+        return normalize(embedded.float(), dim=1)
 
     def _own(self, pixels: torch.Tensor) -> torch.Tensor:
         """The pixels in the teacher's normalisation and size."""
@@ -104,8 +90,6 @@ class Teacher:
             pixels = torch.nn.functional.interpolate(
                 pixels, self._size, mode="bicubic", antialias=True, align_corners=False
             ).contiguous(memory_format=torch.channels_last)
-        if self._same:
-            return pixels
         return pixels * self._scale + self._offset
 
 

@@ -29,49 +29,23 @@ def make_tokenizer(
     Args:
         prompts: What to learn from.
         vocabulary: Most tokens it may have.
-        context: Most tokens of a text.
+        context: Most tokens of a text, start and end included.
     """
-    from tokenizers.processors import TemplateProcessing
-    from transformers import PreTrainedTokenizerFast
-
     tokenizer = _learn(prompts, vocabulary - 1, [PAD])
     tokenizer.add_special_tokens([END])
-    end = tokenizer.token_to_id(END)
-    tokenizer.post_processor = TemplateProcessing(single=f"$A {END}", special_tokens=[(END, end)])
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # untyped in transformers
-        tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, model_max_length=context
-    )
+    return _framed(tokenizer, f"$A {END}", context)
 
 
 def make_writing_tokenizer(
     prompts: Sequence[str], vocabulary: int, context: int
 ) -> PreTrainedTokenizerBase:
-    """The same for a decoder that writes text: padding, start and end are the ids 0, 1 and 2.
-
-    Args:
-        prompts: What to learn from.
-        vocabulary: Most tokens it may have.
-        context: Most tokens of a text, start and end included.
-    """
+    """The same for a decoder that writes text: padding, start and end are the ids 0, 1 and 2."""
     from tokenizers import decoders
-    from tokenizers.processors import TemplateProcessing
-    from transformers import PreTrainedTokenizerFast
 
     tokenizer = _learn(prompts, vocabulary, [PAD, START, END])
     # What was read with a leading space is written without it.
     tokenizer.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Strip(" ", 1, 0)])
-    tokenizer.post_processor = TemplateProcessing(
-        single=f"{START} $A {END}",
-        special_tokens=[(name, tokenizer.token_to_id(name)) for name in (START, END)],
-    )
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # untyped in transformers
-        tokenizer_object=tokenizer,
-        pad_token=PAD,
-        bos_token=START,
-        eos_token=END,
-        sep_token=END,
-        model_max_length=context,
-    )
+    return _framed(tokenizer, f"{START} $A {END}", context, bos_token=START, sep_token=END)
 
 
 def tokenizer_of(
@@ -89,7 +63,7 @@ def tokenizer_of(
             tokenizer.
         make: Learns one: `make_tokenizer` or `make_writing_tokenizer`.
         prompts: What to learn from.
-        context: Most tokens of a text.
+        context: Most tokens of a text; the tokenizer's `model_max_length`.
         vocab_size: Most tokens that the tower takes.
         path: The configuration that says so, for the error line.
 
@@ -104,7 +78,7 @@ def tokenizer_of(
         folder = config.start.path
         if not (folder / "tokenizer.json").is_file():
             raise ConfigError(f"start: no tokenizer.json in {folder}")
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder))
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), model_max_length=context)
     if len(tokenizer) > vocab_size:
         raise ConfigError(f"tower: {path}: {len(tokenizer)} tokens, vocab_size {vocab_size}")
     return tokenizer
@@ -127,3 +101,21 @@ def _learn(prompts: Sequence[str], vocabulary: int, special: list[str]) -> Token
     )
     tokenizer.train_from_iterator(prompts, trainer)
     return tokenizer
+
+
+def _framed(
+    tokenizer: Tokenizer, template: str, context: int, **names: str
+) -> PreTrainedTokenizerBase:
+    """With the special tokens of a template (START, END) around every text."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import PreTrainedTokenizerFast
+
+    special = [(name, tokenizer.token_to_id(name)) for name in (START, END) if name in template]
+    tokenizer.post_processor = TemplateProcessing(single=template, special_tokens=special)
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # untyped in transformers
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        model_max_length=context,
+        **names,
+    )

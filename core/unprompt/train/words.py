@@ -28,11 +28,7 @@ class Words:
     """
 
     def __init__(self, wordings: Sequence[Sequence[str]]) -> None:
-        """Count words.
-
-        Args:
-            wordings: For each of N images the prompts that could have made it.
-        """
+        """Count the words of the prompts that could have made each of N images."""
         import torch
 
         words = [[_words(prompt) for prompt in prompts] for prompts in wordings]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import time
 import weakref
+from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,11 +60,7 @@ def open_database(
 
 
 def _parse(url: str, kind: str) -> sqlalchemy.URL:
-    """The URL's parts.
-
-    Raises:
-        ConfigError: It is malformed, or names no database that lasts.
-    """
+    """The URL's parts; ConfigError where it is malformed, or names no database that lasts."""
     from sqlalchemy import exc, make_url
 
     try:
@@ -82,23 +78,18 @@ def _parse(url: str, kind: str) -> sqlalchemy.URL:
 def _driver(url: str, kind: str, named: str | None) -> str:
     """The driver that the URL names or, where it names none, the first that is installed.
 
-    SQLAlchemy's own default depends on its version.
-
-    Raises:
-        ConfigError: It is not installed; the line says what to install.
+    SQLAlchemy's own default depends on its version. ConfigError says what to install.
     """
     known = DRIVERS[kind]
     if named not in (None, *known):
         return str(named)
     candidates = [named] if named else list(known)
-    installed = [name for name in candidates if find_spec(known[name][0])]
-    driver = (installed or candidates)[0]
-    module, package = known[driver]
-    try:
-        import_module(module)
-    except ImportError as error:
-        raise unusable(url, f'its driver is missing: pip install "{package}"') from error
-    return driver
+    for driver in candidates:
+        with suppress(ImportError):
+            import_module(known[driver][0])
+            return driver
+    package = known[candidates[0]][1]
+    raise unusable(url, f'its driver is missing: pip install "{package}"')
 
 
 def _holds_studies(url: str) -> bool:

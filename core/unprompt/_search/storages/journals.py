@@ -14,12 +14,9 @@ if TYPE_CHECKING:
 
 
 def open_journal(path: Path, url: str, existing: bool) -> optuna.storages.BaseStorage:
-    """Open a journal, or begin one.
+    """Open a journal, or begin one; with ``existing`` only to look at it: make nothing.
 
-    Args:
-        path: The file.
-        url: The path as the user wrote it, for error lines.
-        existing: Only to look at it: make nothing.
+    Error lines say ``url``, the path as the user wrote it.
 
     Raises:
         ConfigError: It is another kind of file, damaged, missing or not to be written.
@@ -40,11 +37,7 @@ def open_journal(path: Path, url: str, existing: bool) -> optuna.storages.BaseSt
 
 
 def check_file(path: Path, url: str, existing: bool) -> None:
-    """Say what is wrong with a storage's file before a library opens it.
-
-    Raises:
-        ConfigError: A folder, in no folder, missing where it has to exist, or not to be written.
-    """
+    """Say, by a ConfigError, what is wrong with a storage's file before a library opens it."""
     try:
         if path.is_dir():
             raise unusable(url, "a folder, not a file")
