@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache, cached_property
 from random import Random
 from typing import Any
@@ -12,7 +11,7 @@ from PIL import Image, ImageDraw
 from unprompt_painter.data import Colour, load
 from unprompt_painter.draw.operations import ADJUSTMENTS, DRAWING, MIXES
 from unprompt_painter.draw.patterns import PATTERNS, PIXELS, VARIANTS
-from unprompt_painter.draw.steps import Step, read, run
+from unprompt_painter.draw.steps import Steps, run
 
 SIDE = 256
 """Width and height of a scene's canvas in pixels: twice the image's, against jagged edges."""
@@ -37,7 +36,7 @@ class Canvas:
         self._layers = {"image": image}
         self._show(image)
 
-    def run(self, steps: Sequence[Step], **names: Any) -> Image.Image:
+    def run(self, steps: Steps, **names: Any) -> Image.Image:
         """Carries out steps with some names bound and returns the image."""
         run(steps, self._draw, names, self.rng)
         return self.image
@@ -93,4 +92,4 @@ class Canvas:
 @cache
 def _texture(name: str, variant: int) -> Image.Image:
     steps = (load("textures")["random"] | load("textures")["fixed"])[name]
-    return Canvas(Image.new("RGB", (PIXELS, PIXELS)), Random(variant)).run(read(steps))
+    return Canvas(Image.new("RGB", (PIXELS, PIXELS)), Random(variant)).run(steps)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ImageDraw
 
-from unprompt_painter.data import Colour
-from unprompt_painter.draw.steps import drawing, run
+from unprompt_painter.data import Colour, load
+from unprompt_painter.draw.steps import run
 
 Point = tuple[float, float]
 Points = list[Point]
@@ -112,7 +112,7 @@ def figure(key: str) -> Figure:
         width, *rest = numbers if operation in _STROKES else (0.0, *numbers)
         shapes.append(Shape(_OUTLINES[operation](*rest), paint, width))
 
-    run(drawing(f"figures/{key}"), record, {}, Random(0))
+    run(load(f"figures/{key}"), record, {}, Random(0))
     points = np.array([point for shape in shapes for point in shape.points])
     reach = np.array([shape.width / 2 for shape in shapes for _ in shape.points])[:, None]
     left, top = (points - reach).min(axis=0).tolist()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -14,7 +13,7 @@ from unprompt_painter.draw.canvas import SIDE, Canvas
 from unprompt_painter.draw.figures import Paints, Place, blend, figure, stamp
 from unprompt_painter.draw.layout import arrange
 from unprompt_painter.draw.looks import Sky, Style, sky_of, style_of
-from unprompt_painter.draw.steps import Step, drawing, read
+from unprompt_painter.draw.steps import Steps
 from unprompt_painter.scene import Actor, Scene, has_sky, hidden, painted, seen
 from unprompt_painter.words import COLOURS, SUBJECTS
 
@@ -47,7 +46,7 @@ def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
 
 
 def _backdrop(scene: Scene, style: Style, rng: Random) -> Image.Image:
-    steps = drawing(f"settings/{scene.setting or 'plain'}")
+    steps = load(f"settings/{scene.setting or 'plain'}")
     if has_sky(scene.setting):
         image = _land(_sky(scene, rng), steps, colour(_tone(scene).land), rng)
         image = Canvas(image, rng).run(sky_of(scene.weather).behind)
@@ -71,25 +70,20 @@ def _sky(scene: Scene, rng: Random) -> Image.Image:
     """Draws the sky with what shines and hangs in it."""
     light, weather = sky_of(scene.light), sky_of(scene.weather)
     canvas = Canvas(_gradient(*_tone(scene).sky).copy(), rng)
-    canvas.run([*_sky_steps("start"), *light.draw])
+    canvas.run([*load("skies")["steps"]["start"], *light.draw])
     heavy = weather.clouds == "overcast" and not light.dark
     if weather.clouds and (heavy or scene.light is None):
-        canvas.run(_sky_steps(weather.clouds), paint=colour(weather.paint))
+        canvas.run(load("skies")["steps"][weather.clouds], paint=colour(weather.paint))
     return canvas.image
 
 
 @cache
 def _gradient(top: str, bottom: str) -> Image.Image:
     canvas = Canvas(Image.new("RGB", (SIDE, SIDE), colour(top)), Random(0))
-    return canvas.run(read([f"paint {bottom} ramp"]))
+    return canvas.run([f"paint {bottom} ramp"])
 
 
-@cache
-def _sky_steps(name: str) -> Sequence[Step]:
-    return read(load("skies")["steps"][name])
-
-
-def _land(sky: Image.Image, steps: Sequence[Step], light: Colour, rng: Random) -> Image.Image:
+def _land(sky: Image.Image, steps: Steps, light: Colour, rng: Random) -> Image.Image:
     """Draws a land under a sky in the colour of the light on it."""
     if light == WHITE:
         return Canvas(sky, rng).run(steps)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from unprompt_painter.data import load
-from unprompt_painter.draw.steps import Step, read
+from unprompt_painter.draw.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Style:
     glow: bool = False
     drop_shadow: bool = False
     fade: float = 0.0
-    filter: Sequence[Step] = ()
+    filter: Steps = ()
 
 
 @dataclass(frozen=True)
@@ -52,20 +51,20 @@ class Sky:
     dark: bool = False
     clouds: str = ""
     paint: str = "ffffff"
-    draw: Sequence[Step] = ()
-    behind: Sequence[Step] = ()
-    front: Sequence[Step] = ()
+    draw: Steps = ()
+    behind: Steps = ()
+    front: Steps = ()
 
 
 @cache
 def style_of(key: str | None) -> Style:
     """Returns a style by its key; None stands for a plain image."""
     entry = load(f"styles/{key}") if key is not None else {}
-    return Style(**entry | {"filter": read(entry.get("filter", ()))})
+    return Style(**entry)
 
 
 @cache
 def sky_of(key: str | None) -> Sky:
     """Returns a light or a weather by its key; None stands for an unstated one."""
     entry = load("skies")["skies"][key or "clear"]
-    return Sky(**entry | {name: read(entry.get(name, ())) for name in ("draw", "behind", "front")})
+    return Sky(**entry)
