@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from unprompt_painter.data import Colour
-from unprompt_painter.draw.patterns import PIXELS
+from unprompt_painter.draw.patterns import borders, grain, means, tones
 
 Pen = ImageDraw.ImageDraw
 
@@ -57,10 +57,9 @@ def _resize(image: Image.Image, side: float, method: str) -> Image.Image:
 
 def _edges(grey: Image.Image, gain: float) -> Image.Image:
     """Returns edges as ink: mode L, 255 on an edge."""
-    edges = grey.filter(ImageFilter.FIND_EDGES)
     # The filter leaves the outermost pixels as they were: no edge there.
-    ImageDraw.Draw(edges).rectangle((0, 0, PIXELS - 1, PIXELS - 1), None, 0)
-    return edges.point(_gain(gain))
+    edges = ImageOps.crop(grey.filter(ImageFilter.FIND_EDGES), 1)
+    return ImageOps.expand(edges, 1).point(_gain(gain))
 
 
 @cache
@@ -100,6 +99,10 @@ ADJUSTMENTS: dict[str, Callable[..., Image.Image]] = {
     "gamma": lambda image, *numbers: image.point(_gamma(*numbers)),
     "posterize": lambda image, bits: ImageOps.posterize(image, int(bits)),
     "colorize": ImageOps.colorize,
+    "means": means,
+    "tones": lambda image, *numbers: tones(*numbers),
+    "borders": lambda image, *numbers: borders(*numbers),
+    "grain": lambda image, *numbers: grain(*numbers),
     "reduce": lambda image, factor: image.reduce(int(factor)),
     "resize": _resize,
 }
