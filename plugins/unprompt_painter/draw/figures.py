@@ -77,10 +77,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Paints:
-    """Paints of a figure: the body's colour, the outline (None: no outline) and the light."""
+    """Paints of a figure: the body's colour, the outline (none of width 0) and the light."""
 
     body: Colour
-    outline: Colour | None
+    outline: Colour
     outline_width: float
     light: Colour
 
@@ -173,7 +173,7 @@ def stamp(pen: ImageDraw.ImageDraw, figure: Figure, place: Place, paints: Paints
     scale = scale_of(figure, place)
     moved = iter(_moved(figure, place, scale))
     parts = [(shape, list(islice(moved, len(shape.points)))) for shape in figure.shapes]
-    if paints.outline is not None:
+    if paints.outline_width:
         for shape, points in parts:
             grown = shape.width * scale + 2 * paints.outline_width
             if shape.width:

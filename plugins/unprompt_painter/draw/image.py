@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 from unprompt_painter.data import Colour, colour, load
 from unprompt_painter.draw.canvas import SIDE, Canvas
-from unprompt_painter.draw.figures import Paints, Place, blend, figure, stamp
+from unprompt_painter.draw.figures import Paints, blend, figure, stamp
 from unprompt_painter.draw.layout import arrange
 from unprompt_painter.draw.looks import Sky, Style, sky_of, style_of
 from unprompt_painter.draw.steps import Steps
@@ -52,13 +52,7 @@ def _backdrop(scene: Scene, style: Style, rng: Random) -> Image.Image:
         image = Canvas(image, rng).run(sky_of(scene.weather).behind)
     else:
         image = Canvas(Image.new("RGB", (SIDE, SIDE)), rng).run(steps)
-    if scene.weather == "fog":
-        image = Image.blend(image, Image.new("RGB", image.size, (226, 229, 231)), 0.66)
-    if style.soft_backdrop:
-        image = image.reduce(8).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    if style.fade:
-        image = Image.blend(image, Image.new("RGB", image.size, WHITE), style.fade)
-    return image
+    return Canvas(image, rng).run([*sky_of(scene.weather).haze, *style.backdrop])
 
 
 def _tone(scene: Scene) -> Sky:
@@ -70,10 +64,9 @@ def _sky(scene: Scene, rng: Random) -> Image.Image:
     """Draws the sky with what shines and hangs in it."""
     light, weather = sky_of(scene.light), sky_of(scene.weather)
     canvas = Canvas(_gradient(*_tone(scene).sky).copy(), rng)
-    canvas.run([*load("skies")["steps"]["start"], *light.draw])
-    heavy = weather.clouds == "overcast" and not light.dark
-    if weather.clouds and (heavy or scene.light is None):
-        canvas.run(load("skies")["steps"][weather.clouds], paint=colour(weather.paint))
+    canvas.run([*load("layout")["sun"], *light.draw])
+    if scene.light is None or (weather.overcast and not light.dark):
+        canvas.run(weather.clouds)
     return canvas.image
 
 
@@ -103,16 +96,11 @@ def _subjects(image: Image.Image, scene: Scene, style: Style, layout: Random, ti
             behind = replace(place, x=place.x + 8, base=place.base + 8)
             shadow = Paints(SHADOW, SHADOW, style.outline_width, SHADOW)
             stamp(pen, figure(actor.key), behind, shadow)
-        elif not (SUBJECTS[actor.key].floats or _is_dark(scene)):
-            _ground_shadow(image, place)
+        elif place.base > SIDE * 0.7 and not (SUBJECTS[actor.key].floats or _is_dark(scene)):
+            half = place.width * 0.3
+            box = (place.x - half, place.base - 7, place.x + half, place.base + 7)
+            ImageDraw.Draw(image, "RGBA").ellipse(box, (0, 0, 0, 50))
         stamp(pen, figure(actor.key), place, paints[actor.key])
-
-
-def _ground_shadow(image: Image.Image, place: Place) -> None:
-    if place.base > SIDE * 0.7:
-        half = place.width * 0.3
-        box = (place.x - half, place.base - 7, place.x + half, place.base + 7)
-        ImageDraw.Draw(image, "RGBA").ellipse(box, (0, 0, 0, 50))
 
 
 def _paints(actor: Actor, scene: Scene, style: Style, rng: Random) -> Paints:
@@ -120,16 +108,14 @@ def _paints(actor: Actor, scene: Scene, style: Style, rng: Random) -> Paints:
     body = UNCOLOURED
     if "colour" not in hidden(scene.style):
         body = blend(COLOURS[painted(actor)].rgb, WHITE if shade > 0 else (0, 0, 0), abs(shade))
-    outline: Colour | None = None
-    if style.glow:
-        outline = blend(body, WHITE, 0.15)
-    elif style.outline_width:
-        outline = colour(style.outline) if style.outline else _contrast(body, scene)
+    outline = _outline(style.outline, body, scene)
     return Paints(body, outline, style.outline_width, colour(_tone(scene).subjects))
 
 
-def _contrast(body: Colour, scene: Scene) -> Colour:
-    """Returns an outline that sets a body apart from its place: light only for dark on dark."""
+def _outline(word: str | None, body: Colour, scene: Scene) -> Colour:
+    if word is not None:
+        return blend(body, WHITE, 0.15) if word == "glow" else colour(word)
+    # An outline that sets a body apart from its place: light only for dark on dark.
     red, green, blue = body
     luminance = (red * 3 + green * 6 + blue) / 10
     dark = _is_dark(scene) or sky_of(scene.weather).dark
