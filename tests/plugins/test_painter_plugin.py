@@ -78,7 +78,9 @@ def test_the_digest_changes_with_whatever_changes_the_image() -> None:
 def test_the_digest_changes_with_a_figure(tmp_path: Path) -> None:
     package = tmp_path / "unprompt_painter"
     shutil.copytree(
-        Path(unprompt_painter.__file__).parent, package, ignore=shutil.ignore_patterns("weights")
+        Path(unprompt_painter.__file__).parent,
+        package,
+        ignore=shutil.ignore_patterns("checkpoints"),
     )
     code = (
         "from unprompt_painter.painter import Painter, PainterOptions\n"

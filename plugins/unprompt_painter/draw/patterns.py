@@ -39,7 +39,8 @@ def _triangles(rng: np.random.Generator) -> Cells:
     across, down = x / step - column, y / step - row
     slant = (column + row) % 2 == 0
     upper = np.where(slant, across > down, across + down < 1)
-    return ((row * 64 + column) * 2 + upper).astype(int)
+    label: Cells = ((row * 64 + column) * 2 + upper).astype(int)
+    return label
 
 
 def _patches(rng: np.random.Generator, count: float, stretch: float = 1.0) -> Cells:
