@@ -46,36 +46,25 @@ class Scene:
     style: str | None = None
 
 
-STATED_COLOUR = 0.65
-TWO_ACTORS = 0.4
-STATED_SETTING = 0.92
-STATED_WEATHER = 0.3
-STATED_LIGHT = 0.45
-STATED_STYLE = 0.85
-COUNT_WEIGHTS_ALONE = (60, 14, 12, 8, 6)
-COUNT_WEIGHTS_RELATED = (80, 14, 6)
-
-
 def sample_scene(rng: Random) -> Scene:
     """Draws a scene from the prior distribution; its parts can all occur together."""
-    two = rng.random() < TWO_ACTORS
+    two = rng.random() < words.SECOND_SUBJECT
     keys = rng.sample(list(words.SUBJECTS), 2 if two else 1)
-    weights = COUNT_WEIGHTS_RELATED if two else COUNT_WEIGHTS_ALONE
-    count = rng.choices(range(1, len(weights) + 1), weights)[0]
-    counts = (count, 1)[: len(keys)]
+    weights = words.COUNT_WEIGHTS["related" if two else "alone"]
+    [count] = rng.choices(range(1, len(weights) + 1), weights)
     subjects = tuple(
-        Actor(key, _sample(words.COLOURS, STATED_COLOUR, rng), number)
-        for key, number in zip(keys, counts, strict=True)
+        Actor(key, _sample("colour", words.COLOURS, rng), number)
+        for key, number in zip(keys, (count, 1), strict=False)
     )
-    setting = _sample(words.SETTINGS, STATED_SETTING, rng)
-    weather = _sample(words.WEATHER, STATED_WEATHER, rng) if has_sky(setting) else None
+    setting = _sample("setting", words.SETTINGS, rng)
+    weather = _sample("weather", words.WEATHER, rng) if has_sky(setting) else None
     return Scene(
         subjects,
         relation=rng.choice(_relations(subjects)) if two else None,
         setting=setting,
         weather=weather,
         light=_sample_light(setting, weather, rng),
-        style=_sample(words.STYLES, STATED_STYLE, rng),
+        style=_sample("style", words.STYLES, rng),
     )
 
 
@@ -125,13 +114,13 @@ def fill(seen_scene: Scene, rng: Random) -> Scene:
     return replace(seen_scene, subjects=subjects, light=light)
 
 
-def _sample(keys: Iterable[str], stated: float, rng: Random) -> str | None:
-    return rng.choice(list(keys)) if rng.random() < stated else None
+def _sample(attribute: str, keys: Iterable[str], rng: Random) -> str | None:
+    return rng.choice(list(keys)) if rng.random() < words.STATED[attribute] else None
 
 
 def _sample_light(setting: str | None, weather: str | None, rng: Random) -> str | None:
     possible = words.LIGHTS_IN[weather] if has_sky(setting) else ()
-    return _sample(possible, STATED_LIGHT, rng) if possible else None
+    return _sample("light", possible, rng) if possible else None
 
 
 def _relations(subjects: tuple[Actor, ...]) -> list[str]:
@@ -142,9 +131,10 @@ def _relations(subjects: tuple[Actor, ...]) -> list[str]:
 
 def _fill_colour(actor: Actor, is_hidden: bool, rng: Random) -> str | None:
     if is_hidden:
-        return _sample(words.COLOURS, STATED_COLOUR, rng)
+        return _sample("colour", words.COLOURS, rng)
     if actor.colour != words.SUBJECTS[actor.key].colour:
         return actor.colour
     # Bayes: the own colour is painted when it is stated and when nothing is stated.
-    stated = STATED_COLOUR / len(words.COLOURS)
-    return actor.colour if rng.random() < stated / (stated + 1 - STATED_COLOUR) else None
+    stated = words.STATED["colour"] / len(words.COLOURS)
+    unstated = 1 - words.STATED["colour"]
+    return actor.colour if rng.random() < stated / (stated + unstated) else None

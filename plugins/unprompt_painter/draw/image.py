@@ -107,7 +107,7 @@ def _paints(actor: Actor, scene: Scene, style: Style, rng: Random) -> Paints:
     shade = rng.uniform(-0.08, 0.08)
     body = UNCOLOURED
     if "colour" not in hidden(scene.style):
-        body = blend(COLOURS[painted(actor)].rgb, WHITE if shade > 0 else (0, 0, 0), abs(shade))
+        body = blend(colour(COLOURS[painted(actor)].rgb), WHITE if shade > 0 else (0, 0, 0), abs(shade))
     outline = _outline(style.outline, body, scene)
     return Paints(body, outline, style.outline_width, colour(_tone(scene).subjects))
 
