@@ -26,29 +26,31 @@ _CIRCLE: Points = [
 
 @dataclass(frozen=True)
 class Shape:
-    """A filled polygon (``width`` 0) or a round-ended line.
+    """A filled polygon (``width`` 0) or a round-ended line, of ``size`` points.
 
     Its paint is a colour, or ``body``, ``dark`` or ``light``: shades of the subject's own.
     """
 
-    points: Points
+    size: int
     paint: Colour | str
     width: float = 0.0
 
 
 @dataclass(frozen=True)
 class Figure:
-    """The shapes of a subject, facing right where it has a front.
+    """The shapes of a subject, facing right where it has a front, in units of its drawing.
 
     Attributes:
-        shapes: From the back to the front, in a field of about 100 by 100 units, y down.
-        points: The points of all shapes one after another, of shape (points, 2).
-        box: Left, top, right and bottom of the whole.
+        shapes: From the back to the front.
+        points: The points of all shapes one after another, of shape (points, 2): x from the middle
+            of the figure, y down from its lowest point.
+        width, height: Those of the whole.
     """
 
     shapes: list[Shape]
     points: npt.NDArray[np.float64]
-    box: tuple[float, float, float, float]
+    width: float
+    height: float
 
 
 @dataclass(frozen=True)
@@ -107,17 +109,20 @@ def blend(a: Colour, b: Colour, share: float) -> Colour:
 def figure(key: str) -> Figure:
     """Returns the drawing of a subject by its key."""
     shapes: list[Shape] = []
+    corners: Points = []
 
     def record(operation: str, paint: Colour | str, *numbers: float) -> None:
         width, *rest = numbers if operation in _STROKES else (0.0, *numbers)
-        shapes.append(Shape(_OUTLINES[operation](*rest), paint, width))
+        outline = _OUTLINES[operation](*rest)
+        shapes.append(Shape(len(outline), paint, width))
+        corners.extend(outline)
 
     run(load(f"figures/{key}"), record, {}, Random(0))
-    points = np.array([point for shape in shapes for point in shape.points])
-    reach = np.array([shape.width / 2 for shape in shapes for _ in shape.points])[:, None]
-    left, top = (points - reach).min(axis=0).tolist()
-    right, bottom = (points + reach).max(axis=0).tolist()
-    return Figure(shapes, points, (left, top, right, bottom))
+    points = np.array(corners)
+    reach = np.repeat([shape.width / 2 for shape in shapes], [shape.size for shape in shapes])
+    left, top = (points - reach[:, None]).min(axis=0).tolist()
+    right, bottom = (points + reach[:, None]).max(axis=0).tolist()
+    return Figure(shapes, points - ((left + right) / 2, bottom), right - left, bottom - top)
 
 
 def _pairs(*xy: float) -> Points:
@@ -164,15 +169,14 @@ _STROKES = ("line", "curve", "ring")  # their first number is a width
 
 def scale_of(figure: Figure, place: Place) -> float:
     """Returns canvas pixels for each unit of the figure, so that it fits its room."""
-    left, top, right, bottom = figure.box
-    return min(place.height / (bottom - top), place.width / (right - left))
+    return min(place.height / figure.height, place.width / figure.width)
 
 
 def stamp(pen: ImageDraw.ImageDraw, figure: Figure, place: Place, paints: Paints) -> None:
     """Draws a figure; the outline goes below all of its shapes, so it runs around the whole."""
     scale = scale_of(figure, place)
     moved = iter(_moved(figure, place, scale))
-    parts = [(shape, list(islice(moved, len(shape.points)))) for shape in figure.shapes]
+    parts = [(shape, list(islice(moved, shape.size))) for shape in figure.shapes]
     if paints.outline_width:
         for shape, points in parts:
             grown = shape.width * scale + 2 * paints.outline_width
@@ -199,11 +203,10 @@ def _stroke(pen: ImageDraw.ImageDraw, points: Points, width: float, paint: Colou
 
 def _moved(figure: Figure, place: Place, scale: float) -> Points:
     """Returns the points of a figure at its place, in canvas pixels."""
-    left, top, right, bottom = figure.box
     across = scale * place.squash * (-1 if place.flip else 1)
-    up = (figure.points[:, 1] - bottom) * scale
-    lean = place.bend / (bottom - top) * up * up / scale
-    side = (figure.points[:, 0] - (left + right) / 2) * across + lean
+    up = figure.points[:, 1] * scale
+    lean = place.bend / figure.height * up * up / scale
+    side = figure.points[:, 0] * across + lean
     cos, sin = math.cos(place.turn), math.sin(place.turn)
     x = place.x + side * cos - up * sin
     y = place.base + side * sin + up * cos

@@ -73,7 +73,4 @@ def _fill_room(actor: Actor, room: Room, flip: bool, rng: Random) -> list[Standi
 def _top(standing: list[Standing]) -> float:
     """Returns the highest point of some figures in canvas pixels."""
     figures = [(figure(actor.key), place) for actor, place in standing]
-    return min(
-        place.base - (shown.box[3] - shown.box[1]) * scale_of(shown, place)
-        for shown, place in figures
-    )
+    return min(place.base - shown.height * scale_of(shown, place) for shown, place in figures)

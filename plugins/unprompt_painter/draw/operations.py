@@ -55,16 +55,9 @@ def _resize(image: Image.Image, side: float, method: str) -> Image.Image:
     return image.resize((int(side), int(side)), Image.Resampling[method.upper()])
 
 
-def _edges(grey: Image.Image, gain: float) -> Image.Image:
-    """Returns edges as ink: mode L, 255 on an edge."""
+def _edges(image: Image.Image) -> Image.Image:
     # The filter leaves the outermost pixels as they were: no edge there.
-    edges = ImageOps.crop(grey.filter(ImageFilter.FIND_EDGES), 1)
-    return ImageOps.expand(edges, 1).point(_gain(gain))
-
-
-@cache
-def _gain(gain: float) -> list[int]:
-    return [min(255, round(max(0, tone - 10) * gain)) for tone in range(256)]
+    return ImageOps.expand(ImageOps.crop(image.filter(ImageFilter.FIND_EDGES), 1), 1)
 
 
 @cache
