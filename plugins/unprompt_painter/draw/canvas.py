@@ -28,6 +28,7 @@ class Canvas:
 
     Attributes:
         image: The image as it is now. Shapes are drawn in its own pixels.
+        pen: Draws on it.
         rng: Source of all randomness.
     """
 
@@ -47,7 +48,7 @@ class Canvas:
     def _draw(self, operation: str, *values: Any) -> None:
         if operation in DRAWING:
             see_through = len(values[0]) == 4
-            pen = ImageDraw.Draw(self.image, "RGBA") if see_through else self._pen
+            pen = ImageDraw.Draw(self.image, "RGBA") if see_through else self.pen
             DRAWING[operation](pen, *values)
         elif operation in ADJUSTMENTS:
             self._show(ADJUSTMENTS[operation](self.image, *values))
@@ -66,7 +67,7 @@ class Canvas:
 
     def _show(self, image: Image.Image) -> None:
         self.image = image
-        self._pen = ImageDraw.Draw(image)
+        self.pen = ImageDraw.Draw(image)
 
     def _second(self, source: str | Colour) -> Image.Image:
         if not isinstance(source, str):

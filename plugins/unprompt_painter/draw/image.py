@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops
 
 from unprompt_painter.data import Colour, colour, load
 from unprompt_painter.draw.canvas import SIDE, Canvas
-from unprompt_painter.draw.figures import Paints, blend, figure, stamp
+from unprompt_painter.draw.figures import Figure, Paints, Place, blend, figure, stamp
 from unprompt_painter.draw.layout import arrange
 from unprompt_painter.draw.looks import Sky, Style, sky_of, style_of
 from unprompt_painter.draw.steps import Steps
@@ -35,39 +35,33 @@ def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
         An RGB image of ``size`` by ``size`` pixels.
     """
     scene = seen(scene)
-    style = style_of(scene.style)
+    style, sky = style_of(scene.style), sky_of(scene.light, scene.weather)
     # Each part has its own generator: what one part draws never moves another.
     behind, layout, tint, front, finish = (Random(rng.getrandbits(64)) for _ in range(5))
-    image = _backdrop(scene, style, behind)
-    _subjects(image, scene, style, layout, tint)
-    image = Canvas(image, front).run(sky_of(scene.weather).front)
-    small = Canvas(image.reduce(2), finish).run(style.filter)
+    canvas = Canvas(_backdrop(scene.setting, sky, style, behind), front)
+    paints = {actor.key: _paints(actor, scene, sky, style, tint) for actor in scene.subjects}
+    for actor, place in arrange(scene, layout):
+        if style.drop_shadow:
+            _drop_shadow(canvas, figure(actor.key), place, style.outline_width)
+        elif sky.shadows and scene.setting not in DARK_SETTINGS:
+            _ground_shadow(canvas, actor, place)
+        stamp(canvas.pen, figure(actor.key), place, paints[actor.key])
+    canvas.run(sky.front)
+    small = Canvas(canvas.image.reduce(2), finish).run(style.filter)
     return small if size == small.width else small.resize((size, size), Image.Resampling.BICUBIC)
 
 
-def _backdrop(scene: Scene, style: Style, rng: Random) -> Image.Image:
-    steps = load(f"settings/{scene.setting or 'plain'}")
-    if has_sky(scene.setting):
-        image = _land(_sky(scene, rng), steps, colour(_tone(scene).land), rng)
-        image = Canvas(image, rng).run(sky_of(scene.weather).behind)
+def _backdrop(setting: str | None, sky: Sky, style: Style, rng: Random) -> Image.Image:
+    land = load(f"settings/{setting or 'plain'}")
+    if has_sky(setting):
+        canvas = Canvas(_gradient(*sky.sky).copy(), rng)
+        canvas.run([*load("layout")["sun"], *sky.draw])
+        canvas.run(sky.clouds)
+        image = _land(canvas.image, land, colour(sky.land), rng)
+        image = Canvas(image, rng).run(sky.behind)
     else:
-        image = Canvas(Image.new("RGB", (SIDE, SIDE)), rng).run(steps)
-    return Canvas(image, rng).run([*sky_of(scene.weather).haze, *style.backdrop])
-
-
-def _tone(scene: Scene) -> Sky:
-    """Returns what gives a scene its colours: the light, or else the weather."""
-    return sky_of(scene.light or scene.weather)
-
-
-def _sky(scene: Scene, rng: Random) -> Image.Image:
-    """Draws the sky with what shines and hangs in it."""
-    light, weather = sky_of(scene.light), sky_of(scene.weather)
-    canvas = Canvas(_gradient(*_tone(scene).sky).copy(), rng)
-    canvas.run([*load("layout")["sun"], *light.draw])
-    if scene.light is None or (weather.overcast and not light.dark):
-        canvas.run(weather.clouds)
-    return canvas.image
+        image = Canvas(Image.new("RGB", (SIDE, SIDE)), rng).run(land)
+    return Canvas(image, rng).run([*sky.haze, *style.backdrop])
 
 
 @cache
@@ -87,40 +81,31 @@ def _land(sky: Image.Image, steps: Steps, light: Colour, rng: Random) -> Image.I
     return sky
 
 
-def _subjects(image: Image.Image, scene: Scene, style: Style, layout: Random, tint: Random) -> None:
-    standing = arrange(scene, layout)
-    paints = {actor.key: _paints(actor, scene, style, tint) for actor in scene.subjects}
-    pen = ImageDraw.Draw(image)
-    for actor, place in standing:
-        if style.drop_shadow:
-            behind = replace(place, x=place.x + 8, base=place.base + 8)
-            shadow = Paints(SHADOW, SHADOW, style.outline_width, SHADOW)
-            stamp(pen, figure(actor.key), behind, shadow)
-        elif place.base > SIDE * 0.7 and not (SUBJECTS[actor.key].floats or _is_dark(scene)):
-            half = place.width * 0.3
-            box = (place.x - half, place.base - 7, place.x + half, place.base + 7)
-            ImageDraw.Draw(image, "RGBA").ellipse(box, (0, 0, 0, 50))
-        stamp(pen, figure(actor.key), place, paints[actor.key])
-
-
-def _paints(actor: Actor, scene: Scene, style: Style, rng: Random) -> Paints:
+def _paints(actor: Actor, scene: Scene, sky: Sky, style: Style, rng: Random) -> Paints:
     shade = rng.uniform(-0.08, 0.08)
     body = UNCOLOURED
     if "colour" not in hidden(scene.style):
-        body = blend(colour(COLOURS[painted(actor)].rgb), WHITE if shade > 0 else (0, 0, 0), abs(shade))
-    outline = _outline(style.outline, body, scene)
-    return Paints(body, outline, style.outline_width, colour(_tone(scene).subjects))
+        own = colour(COLOURS[painted(actor)].rgb)
+        body = blend(own, WHITE if shade > 0 else (0, 0, 0), abs(shade))
+    if style.outline is None:
+        outline = _contrast(body, sky.dark or scene.setting in DARK_SETTINGS)
+    else:
+        outline = blend(body, WHITE, 0.15) if style.outline == "glow" else colour(style.outline)
+    return Paints(body, outline, style.outline_width, colour(sky.subjects))
 
 
-def _outline(word: str | None, body: Colour, scene: Scene) -> Colour:
-    if word is not None:
-        return blend(body, WHITE, 0.15) if word == "glow" else colour(word)
-    # An outline that sets a body apart from its place: light only for dark on dark.
+def _drop_shadow(canvas: Canvas, figure: Figure, place: Place, outline_width: float) -> None:
+    behind = replace(place, x=place.x + 8, base=place.base + 8)
+    stamp(canvas.pen, figure, behind, Paints(SHADOW, SHADOW, outline_width, SHADOW))
+
+
+def _ground_shadow(canvas: Canvas, actor: Actor, place: Place) -> None:
+    if place.base > SIDE * 0.7 and not SUBJECTS[actor.key].floats:
+        canvas.run(["oval 00000032 x,base 0.3*width,7"], **vars(place))
+
+
+def _contrast(body: Colour, dark: bool) -> Colour:
+    """Returns an outline that sets a body apart from its place: light only for dark on dark."""
     red, green, blue = body
     luminance = (red * 3 + green * 6 + blue) / 10
-    dark = _is_dark(scene) or sky_of(scene.weather).dark
     return (236, 236, 240) if luminance < 72 and dark else (26, 22, 30)
-
-
-def _is_dark(scene: Scene) -> bool:
-    return scene.setting in DARK_SETTINGS or sky_of(scene.light).dark

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from unprompt_painter.data import load
@@ -31,12 +31,13 @@ class Style:
 
 @dataclass(frozen=True)
 class Sky:
-    """A light or a weather; ``data/skies.yaml`` says what its fields mean."""
+    """The sky of a scene; ``data/skies.yaml`` says what its fields mean."""
 
     sky: tuple[str, str]
     land: str = "ffffff"
     subjects: str = "ffffff"
     dark: bool = False
+    shadows: bool = True
     overcast: bool = False
     draw: Steps = ()
     clouds: Steps = ()
@@ -52,6 +53,9 @@ def style_of(key: str | None) -> Style:
 
 
 @cache
-def sky_of(key: str | None) -> Sky:
-    """Returns a light or a weather by its key; None stands for an unstated one."""
-    return Sky(**load("skies")[key or "clear"])
+def sky_of(light: str | None, weather: str | None) -> Sky:
+    """Returns the sky of a light and a weather by their keys; None stands for an unstated one."""
+    skies = load("skies")
+    sky = Sky(**skies[weather or "clear"] | skies.get(light, {}))
+    cloudy = light is None or (sky.overcast and not sky.dark)
+    return sky if cloudy else replace(sky, clouds=())
