@@ -6,14 +6,13 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 from unprompt_painter.data import Colour, colour, load
 from unprompt_painter.draw.canvas import SIDE, Canvas
 from unprompt_painter.draw.figures import Figure, Paints, Place, blend, figure, stamp
 from unprompt_painter.draw.layout import arrange
 from unprompt_painter.draw.looks import Sky, Style, sky_of, style_of
-from unprompt_painter.draw.steps import Steps
 from unprompt_painter.scene import Actor, Scene, has_sky, hidden, painted, seen
 from unprompt_painter.words import COLOURS, SUBJECTS
 
@@ -52,33 +51,19 @@ def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
 
 
 def _backdrop(setting: str | None, sky: Sky, style: Style, rng: Random) -> Image.Image:
-    land = load(f"settings/{setting or 'plain'}")
+    steps = load(f"settings/{setting or 'plain'}")
     if has_sky(setting):
-        canvas = Canvas(_gradient(*sky.sky).copy(), rng)
-        canvas.run([*load("layout")["sun"], *sky.draw])
-        canvas.run(sky.clouds)
-        image = _land(canvas.image, land, colour(sky.land), rng)
-        image = Canvas(image, rng).run(sky.behind)
-    else:
-        image = Canvas(Image.new("RGB", (SIDE, SIDE)), rng).run(land)
-    return Canvas(image, rng).run([*sky.haze, *style.backdrop])
+        above = [*load("layout")["sun"], *sky.draw, *sky.clouds]
+        # The light tints the land alone: the sky has the colours of its light already.
+        steps = [*above, "keep sky", *steps, f"tint sky {sky.land}", *sky.behind]
+    canvas = Canvas(_gradient(*sky.sky).copy(), rng)
+    return canvas.run([*steps, *sky.haze, *style.backdrop])
 
 
 @cache
 def _gradient(top: str, bottom: str) -> Image.Image:
     canvas = Canvas(Image.new("RGB", (SIDE, SIDE), colour(top)), Random(0))
     return canvas.run([f"paint {bottom} ramp"])
-
-
-def _land(sky: Image.Image, steps: Steps, light: Colour, rng: Random) -> Image.Image:
-    """Draws a land under a sky in the colour of the light on it."""
-    if light == WHITE:
-        return Canvas(sky, rng).run(steps)
-    # The light tints the land alone: the sky has the colours of its light already.
-    image = Canvas(sky.copy(), rng).run(steps)
-    mask = ImageChops.difference(image, sky).convert("L").point([0] + [255] * 255)
-    sky.paste(ImageChops.multiply(image, Image.new("RGB", image.size, light)), mask=mask)
-    return sky
 
 
 def _paints(actor: Actor, scene: Scene, sky: Sky, style: Style, rng: Random) -> Paints:

@@ -101,12 +101,22 @@ ADJUSTMENTS: dict[str, Callable[..., Image.Image]] = {
 }
 """Functions of an image and of the numbers, colours and words of a step."""
 
+def _tint(image: Image.Image, under: Image.Image, light: Colour) -> Image.Image:
+    """Multiplies an image by a colour wherever it is not what was there before."""
+    if light == (255, 255, 255):
+        return image
+    lit = ImageChops.multiply(image, Image.new("RGB", image.size, light))
+    changed = ImageChops.difference(image, under).convert("L").point([0] + [255] * 255)
+    return Image.composite(lit, under, changed)
+
+
 MIXES: dict[str, Callable[..., Image.Image]] = {
     "multiply": ImageChops.multiply,
     "screen": ImageChops.screen,
     "lighten": ImageChops.lighter,
     "blend": Image.blend,
+    "tint": _tint,
     "add": lambda image, second, offset: ImageChops.add(image, second, 1, int(offset)),
     "subtract": lambda image, second, offset: ImageChops.subtract(image, second, 1, int(offset)),
 }
-"""Functions of an image, a second one and the numbers of a step."""
+"""Functions of an image, a second one and the numbers and colours of a step."""
