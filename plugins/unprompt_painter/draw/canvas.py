@@ -53,7 +53,9 @@ class Canvas:
         elif operation in ADJUSTMENTS:
             self._show(ADJUSTMENTS[operation](self.image, *values))
         elif operation in MIXES:
-            second = self._second(values[0]).convert(self.image.mode)
+            second = self._second(values[0])
+            if second.mode != self.image.mode:
+                second = second.convert(self.image.mode)
             self._show(MIXES[operation](self.image, second, *values[1:]))
         elif operation == "keep":
             self._layers[values[0]] = self.image.copy()

@@ -101,6 +101,7 @@ ADJUSTMENTS: dict[str, Callable[..., Image.Image]] = {
 }
 """Functions of an image and of the numbers, colours and words of a step."""
 
+
 def _tint(image: Image.Image, under: Image.Image, light: Colour) -> Image.Image:
     """Multiplies an image by a colour wherever it is not what was there before."""
     if light == (255, 255, 255):

@@ -44,8 +44,8 @@ def run(steps: Steps, draw: Draw, names: Names, rng: Random) -> None:
         if isinstance(step, str):
             _operate(step, draw, names, rng)
         elif "let" in step:
-            for name, text in step["let"].items():
-                names[name] = _choose(text, names, rng)
+            for name, value in step["let"].items():
+                names[name] = _choose(value, names, rng)
         elif "each" in step:
             for row in zip(*step["each"].values(), strict=True):
                 bound = dict(zip(step["each"], map(_constant, row), strict=True))
@@ -63,7 +63,7 @@ def run(steps: Steps, draw: Draw, names: Names, rng: Random) -> None:
 
 def _operate(step: str, draw: Draw, names: Names, rng: Random) -> None:
     operation, values = _operation(step)
-    filled = [value(names) if callable(value) else value for value in values]
+    filled = _filled(values, names, rng)
     motif = load("motifs").get(operation)
     if motif is None:
         draw(operation, *filled)
@@ -77,41 +77,43 @@ def _operation(step: str) -> tuple[str, list[Any]]:
     return operation, [_value(text) for text in re.findall(r"\([^)]*\)|[^\s,]+", rest)]
 
 
-def _choose(text: Any, names: Names, rng: Random) -> Any:
+def _choose(value: str | list[Any], names: Names, rng: Random) -> Any:
     """Returns what ``let`` binds to a name."""
-    if isinstance(text, list):
-        return _constant(rng.choice(text))
-    pick, values = _choice(text)
-    return pick(rng, *[value(names) if callable(value) else value for value in values])
+    if isinstance(value, list):
+        return _constant(rng.choice(value))
+    return _value(value)(names, rng)
+
+
+def _filled(values: Sequence[Any], names: Names, rng: Random) -> list[Any]:
+    return [value(names, rng) if callable(value) else value for value in values]
 
 
 @cache
-def _choice(text: float | str) -> tuple[Callable[..., Any], list[Any]]:
-    for form, pick in _CHOICES.items():
-        if match := re.fullmatch(form, str(text)):
-            return pick, [_value(end) for end in match.groups()]
-    return lambda rng, number: number, [_value(str(text))]
+def _value(text: str) -> Any:
+    """Reads a value: a constant, or a function of the bound names and the source of randomness."""
+    for form, pick in _RANDOM.items():
+        if match := re.fullmatch(form, text):
+            ends = [_value(end) for end in match.groups()]
+            if not any(map(callable, ends)):
+                return lambda names, rng: pick(rng, *ends)
+            return lambda names, rng: pick(rng, *_filled(ends, names, rng))
+    if text.startswith("("):
+        parts = [_value(part) for part in text[1:-1].split(",")]
+        return lambda names, rng: tuple(map(round, _filled(parts, names, rng)))
+    constant = _constant(text)
+    if constant != text:
+        return constant
+    if text.isidentifier():
+        return lambda names, rng: names.get(text, text)
+    return _sum(text)
 
 
-_CHOICES: dict[str, Callable[..., float]] = {
+_RANDOM: dict[str, Callable[..., float]] = {
     r"whole (.+)\.\.(.+)": lambda rng, low, high: rng.randint(int(low), int(high)),
     r"truncated (.+)\.\.(.+)": lambda rng, low, high: int(rng.uniform(low, high)),
     r"(.+?)\.\.(.+)": Random.uniform,
     r"(.+) ~ (.+)": lambda rng, middle, reach: middle + rng.uniform(-reach, reach),
 }
-
-
-def _value(text: str) -> Any:
-    """Reads a value: a constant, or a function of the bound names."""
-    if text.startswith("("):
-        parts = [_value(part) for part in text[1:-1].split(",")]
-        return lambda names: tuple(round(part(names)) for part in parts)
-    constant = _constant(text)
-    if constant != text:
-        return constant
-    if text.isidentifier():
-        return lambda names: names.get(text, text)
-    return _sum(text)
 
 
 @cache
@@ -123,25 +125,20 @@ def _constant(item: float | str) -> Any:
         return item
 
 
-def _sum(text: str) -> float | Callable[[Names], float]:
+def _sum(text: str) -> float | Callable[[Names, Random], float]:
     """Reads a sum of products, as in ``50+22*side``."""
-    constant = 0.0
     terms: list[tuple[float, list[str]]] = []
     for sign, product in re.findall(r"([+-]?)([^+-]+)", text):
         names = [part for part in product.split("*") if part.isidentifier()]
         factors = [float(part) for part in product.split("*") if part not in names]
-        factor = math.prod(factors, start=-1.0 if sign == "-" else 1.0)
-        if names:
-            terms.append((factor, names))
-        else:
-            constant += factor
+        terms.append((math.prod(factors, start=-1.0 if sign == "-" else 1.0), names))
 
-    def total(bound: Names) -> float:
-        result = constant
+    def total(bound: Names, rng: Random) -> float:
+        result = 0.0
         for product, names in terms:
             for name in names:
                 product *= bound[name]
             result += product
         return result
 
-    return total if terms else constant
+    return total if any(names for _, names in terms) else sum(factor for factor, _ in terms)
