@@ -11,13 +11,10 @@ from unprompt_painter import words
 
 @dataclass(frozen=True)
 class Actor:
-    """One kind of subject in a scene.
+    """One to five of a kind in a scene.
 
-    Attributes:
-        key: Key of the subject.
-        colour: Key of the colour; None where it is not stated (the subject's own colour is
-            painted then) or, in a seen scene, where the style hides it.
-        count: How many of them there are, 1 to 5.
+    The colour is None where it is not stated (the subject's own is painted then) or, in a seen
+    scene, where the style hides it.
     """
 
     key: str
@@ -27,15 +24,10 @@ class Actor:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a prompt says, without its wording; optional parts are None.
+    """What a prompt says, as keys of the vocabulary; None is what it does not say.
 
-    Attributes:
-        subjects: One or two actors, the main one first.
-        relation: How the first stands to the second; None for a single actor.
-        setting: Key of the place, None for a plain backdrop.
-        weather: Key of the weather.
-        light: Key of the light.
-        style: Key of the medium, None for a plain image.
+    There are one or two subjects, the main one first; the relation is how that one stands to the
+    second. Without a setting there is a plain backdrop, without a style a plain image.
     """
 
     subjects: tuple[Actor, ...]
@@ -73,23 +65,20 @@ def has_sky(setting: str | None) -> bool:
     return setting is not None and words.SETTINGS[setting].sky
 
 
-def hidden(style: str | None) -> Sequence[str]:
-    """Returns the attributes that a style does not show (``colour``, ``light``)."""
-    return words.STYLES[style].hides if style is not None else ()
+def is_monochrome(style: str | None) -> bool:
+    """Returns whether a style shows neither colour nor light."""
+    return style is not None and words.STYLES[style].monochrome
 
 
 def seen(scene: Scene) -> Scene:
     """Returns what the image of a scene still shows; that of a seen scene is the scene itself.
 
-    The attributes that its style hides become None. Where the colour shows, an unstated colour
-    becomes the one that is painted, since the two look the same.
+    Colours and light become None where the style hides them. Where the colour shows, an unstated
+    colour becomes the one that is painted, since the two look the same.
     """
-    hides = hidden(scene.style)
-    subjects = tuple(
-        replace(actor, colour=None if "colour" in hides else painted(actor))
-        for actor in scene.subjects
-    )
-    return replace(scene, subjects=subjects, light=None if "light" in hides else scene.light)
+    hides = is_monochrome(scene.style)
+    colours = [None if hides else painted(actor) for actor in scene.subjects]
+    return _repaint(scene, colours, None if hides else scene.light)
 
 
 def painted(actor: Actor) -> str:
@@ -103,15 +92,18 @@ def fill(seen_scene: Scene, rng: Random) -> Scene:
     Hidden attributes are drawn again; a colour that is the subject's own is left unstated as often
     as prompts leave it unstated.
     """
-    hides = hidden(seen_scene.style)
-    subjects = tuple(
-        replace(actor, colour=_fill_colour(actor, "colour" in hides, rng))
-        for actor in seen_scene.subjects
-    )
-    light = seen_scene.light
-    if "light" in hides:
-        light = _sample_light(seen_scene.setting, seen_scene.weather, rng)
-    return replace(seen_scene, subjects=subjects, light=light)
+    if not is_monochrome(seen_scene.style):
+        colours = [_fill_colour(actor, rng) for actor in seen_scene.subjects]
+        return _repaint(seen_scene, colours, seen_scene.light)
+    colours = [_sample("colour", words.COLOURS, rng) for _ in seen_scene.subjects]
+    light = _sample_light(seen_scene.setting, seen_scene.weather, rng)
+    return _repaint(seen_scene, colours, light)
+
+
+def _repaint(scene: Scene, colours: Sequence[str | None], light: str | None) -> Scene:
+    pairs = zip(scene.subjects, colours, strict=True)
+    subjects = tuple(replace(actor, colour=colour) for actor, colour in pairs)
+    return replace(scene, subjects=subjects, light=light)
 
 
 def _sample(attribute: str, keys: Iterable[str], rng: Random) -> str | None:
@@ -129,9 +121,7 @@ def _relations(subjects: tuple[Actor, ...]) -> list[str]:
     return [key for key in words.RELATIONS if face or key != "facing"]
 
 
-def _fill_colour(actor: Actor, is_hidden: bool, rng: Random) -> str | None:
-    if is_hidden:
-        return _sample("colour", words.COLOURS, rng)
+def _fill_colour(actor: Actor, rng: Random) -> str | None:
     if actor.colour != words.SUBJECTS[actor.key].colour:
         return actor.colour
     # Bayes: the own colour is painted when it is stated and when nothing is stated.

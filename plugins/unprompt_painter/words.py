@@ -23,7 +23,7 @@ class Term:
     phrases: Sequence[str]
     tags: Sequence[str] = ()
     sky: bool = True
-    hides: Sequence[str] = ()
+    monochrome: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pytest
 from unprompt_painter import words
 from unprompt_painter.data import FOLDER
 from unprompt_painter.grammar import fill_form, word_parts
-from unprompt_painter.scene import Actor, Scene, fill, hidden, painted, sample_scene, seen
+from unprompt_painter.scene import Actor, Scene, fill, is_monochrome, painted, sample_scene, seen
 from unprompt_painter.words import FORMS, SUBJECTS
 from unprompt_painter.world import World
 
@@ -147,7 +147,7 @@ def test_wordings_share_what_the_image_shows() -> None:
             if scene.setting is not None:
                 term = words.SETTINGS[scene.setting]
                 assert any(wording in text for wording in (*term.phrases, *term.tags))
-            if "colour" not in hidden(scene.style):
+            if not is_monochrome(scene.style):
                 _check_colour(scene, text)
 
 

@@ -58,6 +58,7 @@ class Place:
     """Where a figure stands.
 
     Attributes:
+        figure: The figure.
         x: Middle, in canvas pixels.
         base: Lowest point, in canvas pixels.
         width, height: Room it may fill, in canvas pixels.
@@ -67,6 +68,7 @@ class Place:
         squash: Factor of its width.
     """
 
+    figure: Figure
     x: float
     base: float
     width: float
@@ -75,6 +77,11 @@ class Place:
     turn: float
     bend: float
     squash: float
+
+    @property
+    def scale(self) -> float:
+        """Canvas pixels for each unit of the figure, so that it fits its room."""
+        return min(self.height / self.figure.height, self.width / self.figure.width)
 
 
 @dataclass(frozen=True)
@@ -167,16 +174,11 @@ _OUTLINES: dict[str, Callable[..., Points]] = {
 _STROKES = ("line", "curve", "ring")  # their first number is a width
 
 
-def scale_of(figure: Figure, place: Place) -> float:
-    """Returns canvas pixels for each unit of the figure, so that it fits its room."""
-    return min(place.height / figure.height, place.width / figure.width)
-
-
-def stamp(pen: ImageDraw.ImageDraw, figure: Figure, place: Place, paints: Paints) -> None:
+def stamp(pen: ImageDraw.ImageDraw, place: Place, paints: Paints) -> None:
     """Draws a figure; the outline goes below all of its shapes, so it runs around the whole."""
-    scale = scale_of(figure, place)
-    moved = iter(_moved(figure, place, scale))
-    parts = [(shape, list(islice(moved, shape.size))) for shape in figure.shapes]
+    scale, shapes = place.scale, place.figure.shapes
+    moved = iter(_moved(place))
+    parts = [(shape, list(islice(moved, shape.size))) for shape in shapes]
     if paints.outline_width:
         for shape, points in parts:
             grown = shape.width * scale + 2 * paints.outline_width
@@ -185,7 +187,7 @@ def stamp(pen: ImageDraw.ImageDraw, figure: Figure, place: Place, paints: Paints
             else:
                 joint = "curve" if len(points) < 9 else None
                 pen.line([*points, *points[:2]], paints.outline, round(grown), joint)
-    colours = {paint: paints.mix(paint) for paint in {shape.paint for shape in figure.shapes}}
+    colours = {paint: paints.mix(paint) for paint in {shape.paint for shape in shapes}}
     for shape, points in parts:
         if shape.width:
             _stroke(pen, points, shape.width * scale, colours[shape.paint])
@@ -201,8 +203,9 @@ def _stroke(pen: ImageDraw.ImageDraw, points: Points, width: float, paint: Colou
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), paint)
 
 
-def _moved(figure: Figure, place: Place, scale: float) -> Points:
+def _moved(place: Place) -> Points:
     """Returns the points of a figure at its place, in canvas pixels."""
+    figure, scale = place.figure, place.scale
     across = scale * place.squash * (-1 if place.flip else 1)
     up = figure.points[:, 1] * scale
     lean = place.bend / figure.height * up * up / scale

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 
@@ -10,16 +10,68 @@ from PIL import Image
 
 from unprompt_painter.data import Colour, colour, load
 from unprompt_painter.draw.canvas import SIDE, Canvas
-from unprompt_painter.draw.figures import Figure, Paints, Place, blend, figure, stamp
+from unprompt_painter.draw.figures import Paints, Place, blend, stamp
 from unprompt_painter.draw.layout import arrange
-from unprompt_painter.draw.looks import Sky, Style, sky_of, style_of
-from unprompt_painter.scene import Actor, Scene, has_sky, hidden, painted, seen
+from unprompt_painter.draw.steps import Steps
+from unprompt_painter.scene import Actor, Scene, has_sky, is_monochrome, painted, seen
 from unprompt_painter.words import COLOURS, SUBJECTS
 
 UNCOLOURED: Colour = (172, 172, 172)
 WHITE: Colour = (255, 255, 255)
 SHADOW: Colour = (70, 64, 70)
 DARK_SETTINGS = ("space", "cave", "volcano", "library")
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a style asks of the drawing.
+
+    Attributes:
+        outline: Colour of the outline; ``glow``: the body's own, brightened; None for the usual
+            one, dark or light by contrast.
+        outline_width: Its width in canvas pixels; 0 for no outline.
+        drop_shadow: Whether figures throw a hard shadow on the place behind them.
+        backdrop: What happens to the place before the figures are drawn.
+        filter: What happens to the whole image in the end.
+    """
+
+    outline: str | None = None
+    outline_width: float = 3.0
+    drop_shadow: bool = False
+    backdrop: Steps = ()
+    filter: Steps = ()
+
+
+@dataclass(frozen=True)
+class Sky:
+    """The sky of a scene; ``data/skies.yaml`` says what its fields mean."""
+
+    sky: tuple[str, str]
+    land: str = "ffffff"
+    subjects: str = "ffffff"
+    dark: bool = False
+    shadows: bool = True
+    overcast: bool = False
+    draw: Steps = ()
+    clouds: Steps = ()
+    behind: Steps = ()
+    haze: Steps = ()
+    front: Steps = ()
+
+
+@cache
+def _style_of(key: str | None) -> Style:
+    """Returns a style by its key; None stands for a plain image."""
+    return Style(**load(f"styles/{key}")) if key is not None else Style()
+
+
+@cache
+def _sky_of(light: str | None, weather: str | None) -> Sky:
+    """Returns the sky of a light and a weather by their keys; None stands for an unstated one."""
+    skies = load("skies")
+    sky = Sky(**skies[weather or "clear"] | skies.get(light, {}))
+    cloudy = light is None or (sky.overcast and not sky.dark)
+    return sky if cloudy else replace(sky, clouds=())
 
 
 def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
@@ -34,17 +86,17 @@ def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
         An RGB image of ``size`` by ``size`` pixels.
     """
     scene = seen(scene)
-    style, sky = style_of(scene.style), sky_of(scene.light, scene.weather)
+    style, sky = _style_of(scene.style), _sky_of(scene.light, scene.weather)
     # Each part has its own generator: what one part draws never moves another.
     behind, layout, tint, front, finish = (Random(rng.getrandbits(64)) for _ in range(5))
     canvas = Canvas(_backdrop(scene.setting, sky, style, behind), front)
     paints = {actor.key: _paints(actor, scene, sky, style, tint) for actor in scene.subjects}
     for actor, place in arrange(scene, layout):
         if style.drop_shadow:
-            _drop_shadow(canvas, figure(actor.key), place, style.outline_width)
+            _drop_shadow(canvas, place, style.outline_width)
         elif sky.shadows and scene.setting not in DARK_SETTINGS:
             _ground_shadow(canvas, actor, place)
-        stamp(canvas.pen, figure(actor.key), place, paints[actor.key])
+        stamp(canvas.pen, place, paints[actor.key])
     canvas.run(sky.front)
     small = Canvas(canvas.image.reduce(2), finish).run(style.filter)
     return small if size == small.width else small.resize((size, size), Image.Resampling.BICUBIC)
@@ -69,7 +121,7 @@ def _gradient(top: str, bottom: str) -> Image.Image:
 def _paints(actor: Actor, scene: Scene, sky: Sky, style: Style, rng: Random) -> Paints:
     shade = rng.uniform(-0.08, 0.08)
     body = UNCOLOURED
-    if "colour" not in hidden(scene.style):
+    if not is_monochrome(scene.style):
         own = colour(COLOURS[painted(actor)].rgb)
         body = blend(own, WHITE if shade > 0 else (0, 0, 0), abs(shade))
     if style.outline is None:
@@ -79,9 +131,9 @@ def _paints(actor: Actor, scene: Scene, sky: Sky, style: Style, rng: Random) -> 
     return Paints(body, outline, style.outline_width, colour(sky.subjects))
 
 
-def _drop_shadow(canvas: Canvas, figure: Figure, place: Place, outline_width: float) -> None:
+def _drop_shadow(canvas: Canvas, place: Place, outline_width: float) -> None:
     behind = replace(place, x=place.x + 8, base=place.base + 8)
-    stamp(canvas.pen, figure, behind, Paints(SHADOW, SHADOW, outline_width, SHADOW))
+    stamp(canvas.pen, behind, Paints(SHADOW, SHADOW, outline_width, SHADOW))
 
 
 def _ground_shadow(canvas: Canvas, actor: Actor, place: Place) -> None:
