@@ -60,11 +60,9 @@ class Painter(Dataset):
 @cache
 def _painter_hash() -> str:
     """Returns a hash of this package's code and data: an edited painter draws other images."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*")):
-        if path.suffix in (".py", ".yaml"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    files = sorted(Path(__file__).parent.rglob("*"))
+    code = b"".join(path.read_bytes() for path in files if path.suffix in (".py", ".yaml"))
+    return hashlib.sha256(code).hexdigest()[:16]
 
 
 @hookimpl

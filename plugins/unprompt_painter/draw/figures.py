@@ -16,12 +16,7 @@ from PIL import ImageDraw
 from unprompt_painter.data import Colour, load
 from unprompt_painter.draw.steps import run
 
-Point = tuple[float, float]
-Points = list[Point]
-
-_CIRCLE: Points = [
-    (math.cos(math.radians(a)), math.sin(math.radians(a))) for a in range(0, 360, 18)
-]
+Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -139,14 +134,9 @@ def _pairs(*xy: float) -> Points:
 def _oval(x: float, y: float, rx: float, ry: float = 0.0, turn: float = 0.0) -> Points:
     """Returns an ellipse around a point; ``turn`` rotates it, in degrees clockwise."""
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
-    offsets = [(rx * across, (ry or rx) * down) for across, down in _CIRCLE]
+    angles = [math.radians(degrees) for degrees in range(0, 360, 18)]
+    offsets = [(rx * math.cos(angle), (ry or rx) * math.sin(angle)) for angle in angles]
     return [(x + dx * cos - dy * sin, y + dx * sin + dy * cos) for dx, dy in offsets]
-
-
-def _dome(x: float, y: float, rx: float, ry: float) -> Points:
-    """Returns the upper half of an ellipse around a point."""
-    arc = [(x + rx * across, y + ry * down) for across, down in _CIRCLE[10:]]
-    return [(x, y), *arc, (x + rx, y)]
 
 
 def _curve(*xy: float, closed: bool = False) -> Points:
@@ -165,7 +155,8 @@ _OUTLINES: dict[str, Callable[..., Points]] = {
     "poly": _pairs,
     "blob": lambda *xy: _curve(*xy, closed=True),
     "oval": _oval,
-    "dome": _dome,
+    # The upper half of an ellipse.
+    "dome": lambda x, y, rx, ry: [(x, y), *_oval(x, y, rx, ry)[10:], (x + rx, y)],
     "rect": lambda x0, y0, x1, y1: [(x0, y0), (x1, y0), (x1, y1), (x0, y1)],
     "line": _pairs,
     "curve": _curve,

@@ -60,12 +60,6 @@ class Sky:
 
 
 @cache
-def _style_of(key: str | None) -> Style:
-    """Returns a style by its key; None stands for a plain image."""
-    return Style(**load(f"styles/{key}")) if key is not None else Style()
-
-
-@cache
 def _sky_of(light: str | None, weather: str | None) -> Sky:
     """Returns the sky of a light and a weather by their keys; None stands for an unstated one."""
     skies = load("skies")
@@ -86,7 +80,8 @@ def draw(scene: Scene, rng: Random, size: int = 128) -> Image.Image:
         An RGB image of ``size`` by ``size`` pixels.
     """
     scene = seen(scene)
-    style, sky = _style_of(scene.style), _sky_of(scene.light, scene.weather)
+    style = Style(**load(f"styles/{scene.style or 'plain'}"))
+    sky = _sky_of(scene.light, scene.weather)
     # Each part has its own generator: what one part draws never moves another.
     behind, layout, tint, front, finish = (Random(rng.getrandbits(64)) for _ in range(5))
     canvas = Canvas(_backdrop(scene.setting, sky, style, behind), front)

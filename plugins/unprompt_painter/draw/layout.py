@@ -55,8 +55,9 @@ def _alone(count: int, rng: Random) -> Room:
 
 def _fill_room(actor: Actor, room: Room, flip: bool, rng: Random) -> list[Standing]:
     x, base, width, height = room
-    places = [
-        Place(
+    standing = []
+    for middle, bottom, across, upwards in load("layout")["rows"][actor.count]:
+        place = Place(
             figure(actor.key),
             x=SIDE * (x + (middle - 0.5) * width + rng.uniform(-0.01, 0.01)),
             base=SIDE * (base - (1 - bottom) * height * 1.02 + rng.uniform(-0.01, 0.01)),
@@ -67,6 +68,5 @@ def _fill_room(actor: Actor, room: Room, flip: bool, rng: Random) -> list[Standi
             bend=rng.uniform(-0.05, 0.05),
             squash=rng.uniform(0.94, 1.04),
         )
-        for middle, bottom, across, upwards in load("layout")["rows"][actor.count]
-    ]
-    return [(actor, place) for place in places]
+        standing.append((actor, place))
+    return standing

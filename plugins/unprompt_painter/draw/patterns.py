@@ -18,10 +18,8 @@ Cells = npt.NDArray[np.intp]
 def _cells(variant: int, *pattern: float) -> Cells:
     """Returns the cell of each pixel, numbered from 0, of shape (PIXELS * PIXELS,).
 
-    Args:
-        variant: Seed of the random pattern.
-        pattern: The number of patches and, where it is not 1, how much longer than wide they are;
-            empty for triangles.
+    A pattern is a number of patches and, where it is not 1, how much longer than wide they are; no
+    number stands for triangles. The variant is the seed of what is random in it.
     """
     rng = np.random.default_rng(variant)
     labels = _patches(rng, *pattern) if pattern else _triangles(rng)

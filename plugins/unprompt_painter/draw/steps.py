@@ -49,22 +49,21 @@ def run(steps: Steps, draw: Draw, names: Names, rng: Random) -> None:
         elif "each" in step:
             for row in zip(*step["each"].values(), strict=True):
                 bound = dict(zip(step["each"], map(_constant, row), strict=True))
-                run(step["draw"], draw, names | bound, rng)
+                run(step["draw"], draw, {**names, **bound}, rng)
         elif "repeat" in step:
             for i in range(step["repeat"]):
-                run(step["draw"], draw, names | {"i": i}, rng)
+                run(step["draw"], draw, {**names, "i": i}, rng)
         else:
             x, end = map(float, step["row"].split(".."))
             while x < end:
-                bound = names | {"x": x}
+                bound = {**names, "x": x}
                 run(step["draw"], draw, bound, rng)
                 x += bound["width"]
 
 
 def _operate(step: str, draw: Draw, names: Names, rng: Random) -> None:
-    operation, values = _operation(step)
+    operation, values, motif = _operation(step)
     filled = _filled(values, names, rng)
-    motif = load("motifs").get(operation)
     if motif is None:
         draw(operation, *filled)
     else:
@@ -72,16 +71,19 @@ def _operate(step: str, draw: Draw, names: Names, rng: Random) -> None:
 
 
 @cache
-def _operation(step: str) -> tuple[str, list[Any]]:
+def _operation(step: str) -> tuple[str, list[Any], dict[str, Any] | None]:
+    """Reads a step: its operation, the values, and the motif if it is one."""
     operation, _, rest = step.partition(" ")
-    return operation, [_value(text) for text in re.findall(r"\([^)]*\)|[^\s,]+", rest)]
+    values = [_value(text) for text in re.findall(r"\([^)]*\)|[^\s,]+", rest)]
+    return operation, values, load("motifs").get(operation)
 
 
-def _choose(value: str | list[Any], names: Names, rng: Random) -> Any:
+def _choose(value: float | str | list[Any], names: Names, rng: Random) -> Any:
     """Returns what ``let`` binds to a name."""
     if isinstance(value, list):
         return _constant(rng.choice(value))
-    return _value(value)(names, rng)
+    read = _value(str(value))
+    return read(names, rng) if callable(read) else read
 
 
 def _filled(values: Sequence[Any], names: Names, rng: Random) -> list[Any]:
@@ -127,18 +129,23 @@ def _constant(item: float | str) -> Any:
 
 def _sum(text: str) -> float | Callable[[Names, Random], float]:
     """Reads a sum of products, as in ``50+22*side``."""
+    constant = 0.0
     terms: list[tuple[float, list[str]]] = []
     for sign, product in re.findall(r"([+-]?)([^+-]+)", text):
         names = [part for part in product.split("*") if part.isidentifier()]
         factors = [float(part) for part in product.split("*") if part not in names]
-        terms.append((math.prod(factors, start=-1.0 if sign == "-" else 1.0), names))
+        factor = math.prod(factors, start=-1.0 if sign == "-" else 1.0)
+        if names:
+            terms.append((factor, names))
+        else:
+            constant += factor
 
     def total(bound: Names, rng: Random) -> float:
-        result = 0.0
+        result = constant
         for product, names in terms:
             for name in names:
                 product *= bound[name]
             result += product
         return result
 
-    return total if any(names for _, names in terms) else sum(factor for factor, _ in terms)
+    return total if terms else constant
