@@ -19,11 +19,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @cache
 def load(name: str) -> Any:
-    """Returns what a data file holds (read once in a process).
-
-    Args:
-        name: The file's path below ``data/``, without its suffix, as in ``figures/fox``.
-    """
+    """Returns what the file of a name such as ``figures/fox`` holds; it is read once."""
     with (FOLDER / f"{name}.yaml").open(encoding="utf-8") as file:
         return yaml.load(file, _LOADER)
 

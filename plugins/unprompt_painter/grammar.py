@@ -8,13 +8,12 @@ from random import Random
 from unprompt_painter import words
 from unprompt_painter.scene import Actor, Scene
 
-MODIFIER_WEIGHTS = (50, 30, 20)  # of 0, 1 and 2 modifiers: 0.7 on average
-
 
 def phrase(scene: Scene, rng: Random) -> str:
     """Returns a prompt for a scene; sentence form, wordings and modifiers are drawn at random."""
     [form] = rng.choices([form for _, form in words.FORMS], [share for share, _ in words.FORMS])
-    modifiers = rng.sample(words.MODIFIERS, rng.choices((0, 1, 2), MODIFIER_WEIGHTS)[0])
+    [count] = rng.choices((0, 1, 2), words.MODIFIER_WEIGHTS)
+    modifiers = rng.sample(words.MODIFIERS, count)
     return ", ".join([fill_form(form, word_parts(scene, rng)), *modifiers])
 
 

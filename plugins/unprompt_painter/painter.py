@@ -15,8 +15,6 @@ from unprompt import Dataset, DatasetSpec, Images, Model, Record, hookimpl
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from unprompt_painter.world import World
-
 
 class PainterOptions(Model):
     """Options of ``painter``."""
@@ -27,7 +25,7 @@ class PainterOptions(Model):
 
 
 class Painter(Dataset):
-    """Images 0..images-1 of one world; each is drawn when it is opened."""
+    """Images 0..images-1 of one world; a source of images that draws them when they are opened."""
 
     def __init__(self, options: PainterOptions) -> None:
         """Nothing is drawn yet."""
@@ -38,44 +36,33 @@ class Painter(Dataset):
 
     def records(self) -> tuple[Record, ...]:
         """One row per index. Equal prompts share their ``prompt_id``."""
-        return tuple(self._record(image_id) for image_id in self._ids)
+        prompts = [self._world.prompt(int(image_id)) for image_id in self._ids]
+        hashes = [hashlib.sha256(prompt.encode()).hexdigest()[:16] for prompt in prompts]
+        return tuple(map(Record, self._ids, hashes, prompts))
 
     def images(self) -> Images:
         """The images."""
-        return Images(self._ids, _Drawn(self._world))
+        return Images(self._ids, self)
 
     def wordings(self, image_ids: Sequence[str], count: int) -> Mapping[str, Sequence[str]]:
         """Prompts drawn from the grammar given what the image shows."""
         return {image_id: self._world.wordings(int(image_id), count) for image_id in image_ids}
 
-    def _record(self, image_id: str) -> Record:
-        prompt = self._world.prompt(int(image_id))
-        return Record(image_id, hashlib.sha256(prompt.encode()).hexdigest()[:16], prompt)
-
-
-class _Drawn:
-    """Draws images by id."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
     def open(self, image_id: str) -> Image:
-        """Draws it."""
+        """Draws an image: RGB."""
         return self._world.image(int(image_id))
 
     def digest(self, image_id: str) -> str:
-        """Returns a name of everything that decides its pixels."""
+        """Returns a name of everything that decides an image's pixels."""
         return f"{_painter_hash()}/{self._world.seed}/{self._world.size}/{image_id}"
 
 
 @cache
 def _painter_hash() -> str:
     """Returns a hash of this package's code and data: an edited painter draws other images."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*")):
-        if path.suffix in (".py", ".yaml"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    files = sorted(Path(__file__).parent.rglob("*"))
+    code = b"".join(path.read_bytes() for path in files if path.suffix in (".py", ".yaml"))
+    return hashlib.sha256(code).hexdigest()[:16]
 
 
 @hookimpl

@@ -11,13 +11,10 @@ from unprompt_painter import words
 
 @dataclass(frozen=True)
 class Actor:
-    """One kind of subject in a scene.
+    """One to five of a kind in a scene.
 
-    Attributes:
-        key: Key of the subject.
-        colour: Key of the colour; None where it is not stated (the subject's own colour is
-            painted then) or, in a seen scene, where the style hides it.
-        count: How many of them there are, 1 to 5.
+    The colour is None where it is not stated (the subject's own is painted then) or, in a seen
+    scene, where the style hides it.
     """
 
     key: str
@@ -27,15 +24,10 @@ class Actor:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a prompt says, without its wording; optional parts are None.
+    """What a prompt says, as keys of the vocabulary; None is what it does not say.
 
-    Attributes:
-        subjects: One or two actors, the main one first.
-        relation: How the first stands to the second; None for a single actor.
-        setting: Key of the place, None for a plain backdrop.
-        weather: Key of the weather.
-        light: Key of the light.
-        style: Key of the medium, None for a plain image.
+    There are one or two subjects, the main one first; the relation is how that one stands to the
+    second. Without a setting there is a plain backdrop, without a style a plain image.
     """
 
     subjects: tuple[Actor, ...]
@@ -46,36 +38,25 @@ class Scene:
     style: str | None = None
 
 
-STATED_COLOUR = 0.65
-TWO_ACTORS = 0.4
-STATED_SETTING = 0.92
-STATED_WEATHER = 0.3
-STATED_LIGHT = 0.45
-STATED_STYLE = 0.85
-COUNT_WEIGHTS_ALONE = (60, 14, 12, 8, 6)
-COUNT_WEIGHTS_RELATED = (80, 14, 6)
-
-
 def sample_scene(rng: Random) -> Scene:
     """Draws a scene from the prior distribution; its parts can all occur together."""
-    two = rng.random() < TWO_ACTORS
+    two = rng.random() < words.SECOND_SUBJECT
     keys = rng.sample(list(words.SUBJECTS), 2 if two else 1)
-    weights = COUNT_WEIGHTS_RELATED if two else COUNT_WEIGHTS_ALONE
-    count = rng.choices(range(1, len(weights) + 1), weights)[0]
-    counts = (count, 1)[: len(keys)]
+    weights = words.COUNT_WEIGHTS["related" if two else "alone"]
+    [count] = rng.choices(range(1, len(weights) + 1), weights)
     subjects = tuple(
-        Actor(key, _sample(words.COLOURS, STATED_COLOUR, rng), number)
-        for key, number in zip(keys, counts, strict=True)
+        Actor(key, _sample("colour", words.COLOURS, rng), number)
+        for key, number in zip(keys, (count, 1), strict=False)
     )
-    setting = _sample(words.SETTINGS, STATED_SETTING, rng)
-    weather = _sample(words.WEATHER, STATED_WEATHER, rng) if has_sky(setting) else None
+    setting = _sample("setting", words.SETTINGS, rng)
+    weather = _sample("weather", words.WEATHER, rng) if has_sky(setting) else None
     return Scene(
         subjects,
         relation=rng.choice(_relations(subjects)) if two else None,
         setting=setting,
         weather=weather,
         light=_sample_light(setting, weather, rng),
-        style=_sample(words.STYLES, STATED_STYLE, rng),
+        style=_sample("style", words.STYLES, rng),
     )
 
 
@@ -84,23 +65,20 @@ def has_sky(setting: str | None) -> bool:
     return setting is not None and words.SETTINGS[setting].sky
 
 
-def hidden(style: str | None) -> Sequence[str]:
-    """Returns the attributes that a style does not show (``colour``, ``light``)."""
-    return words.STYLES[style].hides if style is not None else ()
+def is_monochrome(style: str | None) -> bool:
+    """Returns whether a style shows neither colour nor light."""
+    return style is not None and words.STYLES[style].monochrome
 
 
 def seen(scene: Scene) -> Scene:
     """Returns what the image of a scene still shows; that of a seen scene is the scene itself.
 
-    The attributes that its style hides become None. Where the colour shows, an unstated colour
-    becomes the one that is painted, since the two look the same.
+    Colours and light become None where the style hides them. Where the colour shows, an unstated
+    colour becomes the one that is painted, since the two look the same.
     """
-    hides = hidden(scene.style)
-    subjects = tuple(
-        replace(actor, colour=None if "colour" in hides else painted(actor))
-        for actor in scene.subjects
-    )
-    return replace(scene, subjects=subjects, light=None if "light" in hides else scene.light)
+    hides = is_monochrome(scene.style)
+    colours = [None if hides else painted(actor) for actor in scene.subjects]
+    return _repaint(scene, colours, None if hides else scene.light)
 
 
 def painted(actor: Actor) -> str:
@@ -114,24 +92,27 @@ def fill(seen_scene: Scene, rng: Random) -> Scene:
     Hidden attributes are drawn again; a colour that is the subject's own is left unstated as often
     as prompts leave it unstated.
     """
-    hides = hidden(seen_scene.style)
-    subjects = tuple(
-        replace(actor, colour=_fill_colour(actor, "colour" in hides, rng))
-        for actor in seen_scene.subjects
-    )
-    light = seen_scene.light
-    if "light" in hides:
-        light = _sample_light(seen_scene.setting, seen_scene.weather, rng)
-    return replace(seen_scene, subjects=subjects, light=light)
+    if not is_monochrome(seen_scene.style):
+        colours = [_fill_colour(actor, rng) for actor in seen_scene.subjects]
+        return _repaint(seen_scene, colours, seen_scene.light)
+    colours = [_sample("colour", words.COLOURS, rng) for _ in seen_scene.subjects]
+    light = _sample_light(seen_scene.setting, seen_scene.weather, rng)
+    return _repaint(seen_scene, colours, light)
 
 
-def _sample(keys: Iterable[str], stated: float, rng: Random) -> str | None:
-    return rng.choice(list(keys)) if rng.random() < stated else None
+def _repaint(scene: Scene, colours: Sequence[str | None], light: str | None) -> Scene:
+    pairs = zip(scene.subjects, colours, strict=True)
+    subjects = tuple(replace(actor, colour=colour) for actor, colour in pairs)
+    return replace(scene, subjects=subjects, light=light)
+
+
+def _sample(attribute: str, keys: Iterable[str], rng: Random) -> str | None:
+    return rng.choice(list(keys)) if rng.random() < words.STATED[attribute] else None
 
 
 def _sample_light(setting: str | None, weather: str | None, rng: Random) -> str | None:
     possible = words.LIGHTS_IN[weather] if has_sky(setting) else ()
-    return _sample(possible, STATED_LIGHT, rng) if possible else None
+    return _sample("light", possible, rng) if possible else None
 
 
 def _relations(subjects: tuple[Actor, ...]) -> list[str]:
@@ -140,11 +121,10 @@ def _relations(subjects: tuple[Actor, ...]) -> list[str]:
     return [key for key in words.RELATIONS if face or key != "facing"]
 
 
-def _fill_colour(actor: Actor, is_hidden: bool, rng: Random) -> str | None:
-    if is_hidden:
-        return _sample(words.COLOURS, STATED_COLOUR, rng)
+def _fill_colour(actor: Actor, rng: Random) -> str | None:
     if actor.colour != words.SUBJECTS[actor.key].colour:
         return actor.colour
     # Bayes: the own colour is painted when it is stated and when nothing is stated.
-    stated = STATED_COLOUR / len(words.COLOURS)
-    return actor.colour if rng.random() < stated / (stated + 1 - STATED_COLOUR) else None
+    stated = words.STATED["colour"] / len(words.COLOURS)
+    unstated = 1 - words.STATED["colour"]
+    return actor.colour if rng.random() < stated / (stated + unstated) else None

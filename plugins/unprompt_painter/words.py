@@ -1,48 +1,34 @@
-"""The vocabulary of a prompt: ``data/words.yaml``, which says what the tables mean, as tables."""
+"""The vocabulary of prompts as tables; ``data/words.yaml`` says what they and their fields mean."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from unprompt_painter.data import Colour, colour, load
+from unprompt_painter.data import load
 
 
 @dataclass(frozen=True)
 class Tint:
-    """A colour: its wordings and the paint that it stands for."""
+    """A colour."""
 
     words: Sequence[str]
-    rgb: Colour
+    rgb: str
 
 
 @dataclass(frozen=True)
 class Term:
-    """One value of an attribute.
-
-    Attributes:
-        phrases: Wordings inside a sentence, as in "in a snowy forest".
-        tags: Wordings between commas, as in "snowy forest".
-        sky: Of a place: whether weather and light can be seen there.
-        hides: Of a style: the attributes that it does not show, ``colour`` or ``light``.
-    """
+    """One value of an attribute, such as one style."""
 
     phrases: Sequence[str]
     tags: Sequence[str] = ()
     sky: bool = True
-    hides: Sequence[str] = ()
+    monochrome: bool = False
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One drawable thing.
-
-    Attributes:
-        colour: Key of the colour it is painted in when the prompt states none.
-        nouns: Wordings as ``(singular, plural)``.
-        faces: Whether the drawing has a front, so that two of them can face each other.
-        floats: Whether it hovers rather than stands on the ground.
-    """
+    """One drawable thing; its nouns are pairs ``(singular, plural)``."""
 
     colour: str
     nouns: Sequence[tuple[str, str]]
@@ -51,7 +37,7 @@ class Subject:
 
 
 def _terms(table: str) -> dict[str, Term]:
-    return {key: Term(**entry) for key, entry in load("words")[table].items()}
+    return {key: Term(**entry) for key, entry in _WORDS[table].items()}
 
 
 def _noun(text: str) -> tuple[str, str]:
@@ -59,18 +45,20 @@ def _noun(text: str) -> tuple[str, str]:
     return singular, plural or singular + "s"
 
 
-COLOURS = {
-    key: Tint(entry["words"], colour(entry["rgb"]))
-    for key, entry in load("words")["colours"].items()
-}
-COUNTS: dict[int, Sequence[str]] = load("words")["counts"]
+_WORDS = load("words")
+COLOURS = {key: Tint(**entry) for key, entry in _WORDS["colours"].items()}
+COUNTS: Mapping[int, Sequence[str]] = _WORDS["counts"]
 RELATIONS, SETTINGS, STYLES = _terms("relations"), _terms("settings"), _terms("styles")
 WEATHER, LIGHTS = _terms("weather"), _terms("lights")
-LIGHTS_IN: dict[str | None, Sequence[str]] = load("words")["lights_in"]
-MODIFIERS: Sequence[str] = load("words")["modifiers"]
-PLAIN: Sequence[str] = load("words")["plain"]
-FORMS: Sequence[tuple[float, str]] = [(weight, form) for weight, form in load("words")["forms"]]
+LIGHTS_IN: Mapping[str | None, Sequence[str]] = _WORDS["lights_in"]
+MODIFIERS: Sequence[str] = _WORDS["modifiers"]
+PLAIN: Sequence[str] = _WORDS["plain"]
+FORMS: Sequence[tuple[float, str]] = [(weight, form) for weight, form in _WORDS["forms"]]
 SUBJECTS = {
     key: Subject(**entry | {"nouns": [_noun(text) for text in entry["nouns"]]})
-    for key, entry in load("words")["subjects"].items()
+    for key, entry in _WORDS["subjects"].items()
 }
+STATED: Mapping[str, float] = _WORDS["stated"]
+SECOND_SUBJECT: float = _WORDS["second_subject"]
+COUNT_WEIGHTS: Mapping[str, Sequence[float]] = _WORDS["count_weights"]
+MODIFIER_WEIGHTS: Sequence[float] = _WORDS["modifier_weights"]

@@ -15,13 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class World:
-    """Prompts and images as functions of the seed and their number.
+    """Prompts and images, ``size`` by ``size`` pixels, as functions of the seed and their number.
 
     Two worlds with different seeds share the vocabulary and the drawing, nothing else.
-
-    Attributes:
-        seed: Names the world.
-        size: Width and height of the images in pixels.
     """
 
     seed: int
@@ -36,7 +32,7 @@ class World:
         return phrase(self.scene(index), self._rng(index, "prompt"))
 
     def image(self, index: int) -> Image.Image:
-        """Returns the image of a prompt: RGB, ``size`` by ``size`` pixels."""
+        """Returns the image of a prompt (RGB)."""
         from unprompt_painter.draw import draw
 
         # Another word here would make another image of every prompt.
@@ -45,10 +41,7 @@ class World:
     def wordings(self, index: int, count: int) -> list[str]:
         """Returns prompts that could have made this very image.
 
-        Args:
-            index: Number of the image.
-            count: How many independent draws to make from the distribution of prompts given what
-                the image shows.
+        They are independent draws from the distribution of prompts given what the image shows.
         """
         rng = self._rng(index, "wordings")
         visible = seen(self.scene(index))

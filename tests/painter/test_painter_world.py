@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import runpy
 import subprocess
 import sys
 from collections import Counter
@@ -14,14 +15,14 @@ from random import Random
 import pytest
 
 from unprompt_painter import words
-from unprompt_painter.contact import contact_sheet, main
 from unprompt_painter.data import FOLDER
 from unprompt_painter.grammar import fill_form, word_parts
-from unprompt_painter.scene import Actor, Scene, fill, hidden, painted, sample_scene, seen
+from unprompt_painter.scene import Actor, Scene, fill, is_monochrome, painted, sample_scene, seen
 from unprompt_painter.words import FORMS, SUBJECTS
 from unprompt_painter.world import World
 
 PLUGINS = Path(sys.modules["unprompt_painter"].__file__ or "").parents[1]
+CONTACT = Path(__file__).parents[2] / "experiments" / "painter" / "contact.py"
 
 
 def test_vocabulary_is_as_large_as_promised() -> None:
@@ -146,7 +147,7 @@ def test_wordings_share_what_the_image_shows() -> None:
             if scene.setting is not None:
                 term = words.SETTINGS[scene.setting]
                 assert any(wording in text for wording in (*term.phrases, *term.tags))
-            if "colour" not in hidden(scene.style):
+            if not is_monochrome(scene.style):
                 _check_colour(scene, text)
 
 
@@ -167,7 +168,9 @@ def test_wordings_differ_and_cover_the_sentence_forms() -> None:
 
 
 def test_the_contact_sheet_is_written(tmp_path: Path) -> None:
-    main(["--count", "3", "--columns", "2", "--size", "32", "--output", str(tmp_path / "s.png")])
-    assert (tmp_path / "s.png").stat().st_size > 0
-    sheet = contact_sheet(World(1, 64), range(5), columns=4)
+    contact = runpy.run_path(str(CONTACT))
+    path = tmp_path / "sheet.png"
+    contact["main"](["--count=3", "--columns=2", "--size=32", f"--output={path}"])
+    assert path.stat().st_size > 0
+    sheet = contact["contact_sheet"](World(1, 64), range(5), columns=4)
     assert sheet.width == 4 * 70

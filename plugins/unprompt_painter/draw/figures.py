@@ -13,42 +13,39 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ImageDraw
 
-from unprompt_painter.data import Colour
-from unprompt_painter.draw.steps import drawing, run
+from unprompt_painter.data import Colour, load
+from unprompt_painter.draw.steps import run
 
-Point = tuple[float, float]
-Points = list[Point]
-
-_CIRCLE: Points = [
-    (math.cos(math.radians(a)), math.sin(math.radians(a))) for a in range(0, 360, 18)
-]
+Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A filled polygon (``width`` 0) or a round-ended line.
+    """A filled polygon (``width`` 0) or a round-ended line, of ``size`` points.
 
     Its paint is a colour, or ``body``, ``dark`` or ``light``: shades of the subject's own.
     """
 
-    points: Points
+    size: int
     paint: Colour | str
     width: float = 0.0
 
 
 @dataclass(frozen=True)
 class Figure:
-    """The shapes of a subject, facing right where it has a front.
+    """The shapes of a subject, facing right where it has a front, in units of its drawing.
 
     Attributes:
-        shapes: From the back to the front, in a field of about 100 by 100 units, y down.
-        points: The points of all shapes one after another, of shape (points, 2).
-        box: Left, top, right and bottom of the whole.
+        shapes: From the back to the front.
+        points: The points of all shapes one after another, of shape (points, 2): x from the middle
+            of the figure, y down from its lowest point.
+        width, height: Those of the whole.
     """
 
     shapes: list[Shape]
     points: npt.NDArray[np.float64]
-    box: tuple[float, float, float, float]
+    width: float
+    height: float
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,7 @@ class Place:
     """Where a figure stands.
 
     Attributes:
+        figure: The figure.
         x: Middle, in canvas pixels.
         base: Lowest point, in canvas pixels.
         width, height: Room it may fill, in canvas pixels.
@@ -65,6 +63,7 @@ class Place:
         squash: Factor of its width.
     """
 
+    figure: Figure
     x: float
     base: float
     width: float
@@ -74,13 +73,18 @@ class Place:
     bend: float
     squash: float
 
+    @property
+    def scale(self) -> float:
+        """Canvas pixels for each unit of the figure, so that it fits its room."""
+        return min(self.height / self.figure.height, self.width / self.figure.width)
+
 
 @dataclass(frozen=True)
 class Paints:
-    """Paints of a figure: the body's colour, the outline (None: no outline) and the light."""
+    """Paints of a figure: the body's colour, the outline (none of width 0) and the light."""
 
     body: Colour
-    outline: Colour | None
+    outline: Colour
     outline_width: float
     light: Colour
 
@@ -107,17 +111,20 @@ def blend(a: Colour, b: Colour, share: float) -> Colour:
 def figure(key: str) -> Figure:
     """Returns the drawing of a subject by its key."""
     shapes: list[Shape] = []
+    corners: Points = []
 
     def record(operation: str, paint: Colour | str, *numbers: float) -> None:
         width, *rest = numbers if operation in _STROKES else (0.0, *numbers)
-        shapes.append(Shape(_OUTLINES[operation](*rest), paint, width))
+        outline = _OUTLINES[operation](*rest)
+        shapes.append(Shape(len(outline), paint, width))
+        corners.extend(outline)
 
-    run(drawing(f"figures/{key}"), record, {}, Random(0))
-    points = np.array([point for shape in shapes for point in shape.points])
-    reach = np.array([shape.width / 2 for shape in shapes for _ in shape.points])[:, None]
-    left, top = (points - reach).min(axis=0).tolist()
-    right, bottom = (points + reach).max(axis=0).tolist()
-    return Figure(shapes, points, (left, top, right, bottom))
+    run(load(f"figures/{key}"), record, {}, Random(0))
+    points = np.array(corners)
+    reach = np.repeat([shape.width / 2 for shape in shapes], [shape.size for shape in shapes])
+    left, top = (points - reach[:, None]).min(axis=0).tolist()
+    right, bottom = (points + reach[:, None]).max(axis=0).tolist()
+    return Figure(shapes, points - ((left + right) / 2, bottom), right - left, bottom - top)
 
 
 def _pairs(*xy: float) -> Points:
@@ -127,14 +134,9 @@ def _pairs(*xy: float) -> Points:
 def _oval(x: float, y: float, rx: float, ry: float = 0.0, turn: float = 0.0) -> Points:
     """Returns an ellipse around a point; ``turn`` rotates it, in degrees clockwise."""
     cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
-    offsets = [(rx * across, (ry or rx) * down) for across, down in _CIRCLE]
+    angles = [math.radians(degrees) for degrees in range(0, 360, 18)]
+    offsets = [(rx * math.cos(angle), (ry or rx) * math.sin(angle)) for angle in angles]
     return [(x + dx * cos - dy * sin, y + dx * sin + dy * cos) for dx, dy in offsets]
-
-
-def _dome(x: float, y: float, rx: float, ry: float) -> Points:
-    """Returns the upper half of an ellipse around a point."""
-    arc = [(x + rx * across, y + ry * down) for across, down in _CIRCLE[10:]]
-    return [(x, y), *arc, (x + rx, y)]
 
 
 def _curve(*xy: float, closed: bool = False) -> Points:
@@ -153,7 +155,8 @@ _OUTLINES: dict[str, Callable[..., Points]] = {
     "poly": _pairs,
     "blob": lambda *xy: _curve(*xy, closed=True),
     "oval": _oval,
-    "dome": _dome,
+    # The upper half of an ellipse.
+    "dome": lambda x, y, rx, ry: [(x, y), *_oval(x, y, rx, ry)[10:], (x + rx, y)],
     "rect": lambda x0, y0, x1, y1: [(x0, y0), (x1, y0), (x1, y1), (x0, y1)],
     "line": _pairs,
     "curve": _curve,
@@ -162,18 +165,12 @@ _OUTLINES: dict[str, Callable[..., Points]] = {
 _STROKES = ("line", "curve", "ring")  # their first number is a width
 
 
-def scale_of(figure: Figure, place: Place) -> float:
-    """Returns canvas pixels for each unit of the figure, so that it fits its room."""
-    left, top, right, bottom = figure.box
-    return min(place.height / (bottom - top), place.width / (right - left))
-
-
-def stamp(pen: ImageDraw.ImageDraw, figure: Figure, place: Place, paints: Paints) -> None:
+def stamp(pen: ImageDraw.ImageDraw, place: Place, paints: Paints) -> None:
     """Draws a figure; the outline goes below all of its shapes, so it runs around the whole."""
-    scale = scale_of(figure, place)
-    moved = iter(_moved(figure, place, scale))
-    parts = [(shape, list(islice(moved, len(shape.points)))) for shape in figure.shapes]
-    if paints.outline is not None:
+    scale, shapes = place.scale, place.figure.shapes
+    moved = iter(_moved(place))
+    parts = [(shape, list(islice(moved, shape.size))) for shape in shapes]
+    if paints.outline_width:
         for shape, points in parts:
             grown = shape.width * scale + 2 * paints.outline_width
             if shape.width:
@@ -181,7 +178,7 @@ def stamp(pen: ImageDraw.ImageDraw, figure: Figure, place: Place, paints: Paints
             else:
                 joint = "curve" if len(points) < 9 else None
                 pen.line([*points, *points[:2]], paints.outline, round(grown), joint)
-    colours = {paint: paints.mix(paint) for paint in {shape.paint for shape in figure.shapes}}
+    colours = {paint: paints.mix(paint) for paint in {shape.paint for shape in shapes}}
     for shape, points in parts:
         if shape.width:
             _stroke(pen, points, shape.width * scale, colours[shape.paint])
@@ -197,13 +194,13 @@ def _stroke(pen: ImageDraw.ImageDraw, points: Points, width: float, paint: Colou
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), paint)
 
 
-def _moved(figure: Figure, place: Place, scale: float) -> Points:
+def _moved(place: Place) -> Points:
     """Returns the points of a figure at its place, in canvas pixels."""
-    left, top, right, bottom = figure.box
+    figure, scale = place.figure, place.scale
     across = scale * place.squash * (-1 if place.flip else 1)
-    up = (figure.points[:, 1] - bottom) * scale
-    lean = place.bend / (bottom - top) * up * up / scale
-    side = (figure.points[:, 0] - (left + right) / 2) * across + lean
+    up = figure.points[:, 1] * scale
+    lean = place.bend / figure.height * up * up / scale
+    side = figure.points[:, 0] * across + lean
     cos, sin = math.cos(place.turn), math.sin(place.turn)
     x = place.x + side * cos - up * sin
     y = place.base + side * sin + up * cos

@@ -7,7 +7,7 @@ from random import Random
 
 from unprompt_painter.data import load
 from unprompt_painter.draw.canvas import SIDE
-from unprompt_painter.draw.figures import Place, figure, scale_of
+from unprompt_painter.draw.figures import Place, figure
 from unprompt_painter.scene import Actor, Scene
 
 Standing = tuple[Actor, Place]
@@ -40,7 +40,8 @@ def arrange(scene: Scene, rng: Random) -> list[Standing]:
     front, back = groups
     if scene.relation == "on":
         # The upper ones move down or up until they touch what they stand on.
-        shift = _top(back) + 0.05 * SIDE - max(place.base for _, place in front)
+        top = min(place.base - place.figure.height * place.scale for _, place in back)
+        shift = top + 0.05 * SIDE - max(place.base for _, place in front)
         front = [(actor, replace(place, base=place.base + shift)) for actor, place in front]
     return back + front
 
@@ -54,8 +55,10 @@ def _alone(count: int, rng: Random) -> Room:
 
 def _fill_room(actor: Actor, room: Room, flip: bool, rng: Random) -> list[Standing]:
     x, base, width, height = room
-    places = [
-        Place(
+    standing = []
+    for middle, bottom, across, upwards in load("layout")["rows"][actor.count]:
+        place = Place(
+            figure(actor.key),
             x=SIDE * (x + (middle - 0.5) * width + rng.uniform(-0.01, 0.01)),
             base=SIDE * (base - (1 - bottom) * height * 1.02 + rng.uniform(-0.01, 0.01)),
             width=SIDE * width * across * rng.uniform(0.92, 1.0),
@@ -65,15 +68,5 @@ def _fill_room(actor: Actor, room: Room, flip: bool, rng: Random) -> list[Standi
             bend=rng.uniform(-0.05, 0.05),
             squash=rng.uniform(0.94, 1.04),
         )
-        for middle, bottom, across, upwards in load("layout")["rows"][actor.count]
-    ]
-    return [(actor, place) for place in places]
-
-
-def _top(standing: list[Standing]) -> float:
-    """Returns the highest point of some figures in canvas pixels."""
-    figures = [(figure(actor.key), place) for actor, place in standing]
-    return min(
-        place.base - (shown.box[3] - shown.box[1]) * scale_of(shown, place)
-        for shown, place in figures
-    )
+        standing.append((actor, place))
+    return standing

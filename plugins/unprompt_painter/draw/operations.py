@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 from unprompt_painter.data import Colour
-from unprompt_painter.draw.patterns import PIXELS
+from unprompt_painter.draw.patterns import borders, grain, means, tones
 
 Pen = ImageDraw.ImageDraw
 
@@ -55,17 +55,9 @@ def _resize(image: Image.Image, side: float, method: str) -> Image.Image:
     return image.resize((int(side), int(side)), Image.Resampling[method.upper()])
 
 
-def _edges(grey: Image.Image, gain: float) -> Image.Image:
-    """Returns edges as ink: mode L, 255 on an edge."""
-    edges = grey.filter(ImageFilter.FIND_EDGES)
+def _edges(image: Image.Image) -> Image.Image:
     # The filter leaves the outermost pixels as they were: no edge there.
-    ImageDraw.Draw(edges).rectangle((0, 0, PIXELS - 1, PIXELS - 1), None, 0)
-    return edges.point(_gain(gain))
-
-
-@cache
-def _gain(gain: float) -> list[int]:
-    return [min(255, round(max(0, tone - 10) * gain)) for tone in range(256)]
+    return ImageOps.expand(ImageOps.crop(image.filter(ImageFilter.FIND_EDGES), 1), 1)
 
 
 @cache
@@ -100,17 +92,32 @@ ADJUSTMENTS: dict[str, Callable[..., Image.Image]] = {
     "gamma": lambda image, *numbers: image.point(_gamma(*numbers)),
     "posterize": lambda image, bits: ImageOps.posterize(image, int(bits)),
     "colorize": ImageOps.colorize,
+    "means": means,
+    "tones": lambda image, *numbers: tones(*numbers),
+    "borders": lambda image, *numbers: borders(*numbers),
+    "grain": lambda image, *numbers: grain(*numbers),
     "reduce": lambda image, factor: image.reduce(int(factor)),
     "resize": _resize,
 }
 """Functions of an image and of the numbers, colours and words of a step."""
+
+
+def _tint(image: Image.Image, under: Image.Image, light: Colour) -> Image.Image:
+    """Multiplies an image by a colour wherever it is not what was there before."""
+    if light == (255, 255, 255):
+        return image
+    lit = ImageChops.multiply(image, Image.new("RGB", image.size, light))
+    changed = ImageChops.difference(image, under).convert("L").point([0] + [255] * 255)
+    return Image.composite(lit, under, changed)
+
 
 MIXES: dict[str, Callable[..., Image.Image]] = {
     "multiply": ImageChops.multiply,
     "screen": ImageChops.screen,
     "lighten": ImageChops.lighter,
     "blend": Image.blend,
+    "tint": _tint,
     "add": lambda image, second, offset: ImageChops.add(image, second, 1, int(offset)),
     "subtract": lambda image, second, offset: ImageChops.subtract(image, second, 1, int(offset)),
 }
-"""Functions of an image, a second one and the numbers of a step."""
+"""Functions of an image, a second one and the numbers and colours of a step."""

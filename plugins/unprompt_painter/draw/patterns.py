@@ -1,8 +1,7 @@
-"""Patterns for filters: which cell each pixel belongs to, and grain; made once in a process."""
+"""Patterns for filters, in several variants: cells that pixels belong to, and grain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -14,25 +13,21 @@ PIXELS = 128
 
 Cells = npt.NDArray[np.intp]
 
-VARIANTS = 6
-"""How many random patterns of a kind there are."""
-
-
-def _cells(variant: int, *pattern: float) -> Cells:
-    """Returns the cell of each pixel, of shape (PIXELS * PIXELS,).
-
-    Args:
-        variant: Which of the random patterns.
-        pattern: The number of patches and, where it is not 1, how much longer than wide they are;
-            empty for triangles.
-    """
-    return _patches(variant, *pattern) if pattern else _triangles(variant)
-
 
 @cache
-def _triangles(variant: int) -> Cells:
-    """Returns the triangle of each pixel, between wavy lines in two directions."""
+def _cells(variant: int, *pattern: float) -> Cells:
+    """Returns the cell of each pixel, numbered from 0, of shape (PIXELS * PIXELS,).
+
+    A pattern is a number of patches and, where it is not 1, how much longer than wide they are; no
+    number stands for triangles. The variant is the seed of what is random in it.
+    """
     rng = np.random.default_rng(variant)
+    labels = _patches(rng, *pattern) if pattern else _triangles(rng)
+    return np.unique(labels.ravel(), return_inverse=True)[1].reshape(-1)
+
+
+def _triangles(rng: np.random.Generator) -> Cells:
+    """Returns the triangle of each pixel, between wavy lines in two directions."""
     step = PIXELS / 26
     y, x = np.mgrid[0:PIXELS, 0:PIXELS].astype(float)
     phase = rng.uniform(0, 6, 4)
@@ -42,14 +37,12 @@ def _triangles(variant: int) -> Cells:
     across, down = x / step - column, y / step - row
     slant = (column + row) % 2 == 0
     upper = np.where(slant, across > down, across + down < 1)
-    label = ((row * 64 + column) * 2 + upper).astype(int)
-    return np.unique(label.ravel(), return_inverse=True)[1].reshape(-1)
+    label: Cells = ((row * 64 + column) * 2 + upper).astype(int)
+    return label
 
 
-@cache
-def _patches(variant: int, count: float, stretch: float = 1.0) -> Cells:
+def _patches(rng: np.random.Generator, count: float, stretch: float = 1.0) -> Cells:
     """Returns the nearest of ``count`` random points for each pixel; each lies in a direction."""
-    rng = np.random.default_rng(variant)
     centre = rng.uniform(0, PIXELS, (int(count), 2))
     turn = rng.uniform(-0.6, 1.2, int(count))
     y, x = np.mgrid[0:PIXELS, 0:PIXELS].astype(float)  # (PIXELS, PIXELS) each
@@ -68,11 +61,10 @@ def _patches(variant: int, count: float, stretch: float = 1.0) -> Cells:
         distance = (along / stretch) ** 2 + aside**2
         label[near][distance < best[near]] = patch
         best[near] = np.minimum(best[near], distance)
-    return np.unique(label.ravel(), return_inverse=True)[1].reshape(-1)
+    return label
 
 
-@cache
-def _borders(variant: int, *pattern: float) -> Image.Image:
+def borders(variant: int, *pattern: float) -> Image.Image:
     """Returns the lines between cells: mode L, 255 on a line."""
     label = _cells(variant, *pattern).reshape(PIXELS, PIXELS)
     line = np.zeros((PIXELS, PIXELS), bool)
@@ -82,7 +74,7 @@ def _borders(variant: int, *pattern: float) -> Image.Image:
     return Image.fromarray(line * np.uint8(255))
 
 
-def _means(image: Image.Image, variant: int, *pattern: float) -> Image.Image:
+def means(image: Image.Image, variant: int, *pattern: float) -> Image.Image:
     """Returns an RGB image with every cell in its mean colour."""
     cells = _cells(variant, *pattern)
     pixels = np.asarray(image).reshape(-1, 3)
@@ -91,28 +83,17 @@ def _means(image: Image.Image, variant: int, *pattern: float) -> Image.Image:
     return Image.fromarray(means.astype(np.uint8)[cells].reshape(PIXELS, PIXELS, 3))
 
 
-@cache
-def _tones(variant: int, low: float, step: float, span: float, *pattern: float) -> Image.Image:
+def tones(variant: int, low: float, step: float, span: float, *pattern: float) -> Image.Image:
     """Returns a grey for every cell, from ``low`` up to ``low + span``: mode L."""
     cells = _cells(variant, *pattern)
-    tones = (low + np.arange(cells.max() + 1) * step % span).astype(np.uint8)
-    return Image.fromarray(tones[cells].reshape(PIXELS, PIXELS))
+    greys = (low + np.arange(cells.max() + 1) * step % span).astype(np.uint8)
+    return Image.fromarray(greys[cells].reshape(PIXELS, PIXELS))
 
 
-@cache
-def _grain(variant: int, low: float, high: float, coarse: float = 1) -> Image.Image:
+def grain(variant: int, low: float, high: float, coarse: float = 1) -> Image.Image:
     """Returns noise between two tones (mode RGB, grey), as single pixels or smooth spots."""
     rng = np.random.default_rng(variant)
     side = PIXELS // int(coarse)
     noise = rng.integers(int(low), int(high) + 1, (side, side), dtype=np.uint8)
     image = Image.fromarray(noise).convert("RGB")
     return image.resize((PIXELS, PIXELS), Image.Resampling.BICUBIC)
-
-
-PATTERNS: dict[str, Callable[..., Image.Image]] = {
-    "means": _means,
-    "tones": lambda image, *numbers: _tones(*numbers),
-    "borders": lambda image, *numbers: _borders(*numbers),
-    "grain": lambda image, *numbers: _grain(*numbers),
-}
-"""Functions of an image, a variant and numbers, the last of which may be those of a pattern."""

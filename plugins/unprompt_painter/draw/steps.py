@@ -28,141 +28,106 @@ from typing import Any
 
 from unprompt_painter.data import colour, load
 
+Steps = Sequence[Any]
+"""Steps as YAML holds them."""
+
 Names = dict[str, Any]
 """What is bound while steps run: numbers, colours and words."""
 
 Draw = Callable[..., None]
 """Carries out an operation: its name, then its values."""
 
-Step = Callable[[Draw, Names, Random], None]
-"""Draws something, or binds names."""
 
-
-def run(steps: Sequence[Step], draw: Draw, names: Names, rng: Random) -> None:
+def run(steps: Steps, draw: Draw, names: Names, rng: Random) -> None:
     """Carries out steps; ``names`` gains what they bind, ``rng`` is the source of randomness."""
     for step in steps:
-        step(draw, names, rng)
-
-
-@cache
-def drawing(name: str) -> Sequence[Step]:
-    """Returns the steps of a data file that holds nothing else (read once in a process)."""
-    return read(load(name))
-
-
-def read(entries: Sequence[Any]) -> Sequence[Step]:
-    """Reads the steps of a drawing from a list as YAML holds it."""
-    return [_step(entry) for entry in entries]
-
-
-def _step(entry: str | dict[str, Any]) -> Step:
-    if isinstance(entry, str):
-        return _operation(*entry.split(None, 1))
-    if "let" in entry:
-        return _let({name: _choice(text) for name, text in entry["let"].items()})
-    inner = read(entry["draw"])
-    if "row" in entry:
-        start, end = map(float, entry["row"].split(".."))
-        return _row(start, end, inner)
-    columns = entry.get("each") or {"i": range(entry["repeat"])}
-    rows = zip(*(map(_constant, column) for column in columns.values()), strict=True)
-    return _loop([dict(zip(columns, row, strict=True)) for row in rows], inner)
-
-
-def _operation(operation: str, rest: str = "") -> Step:
-    values = [_value(text) for text in re.findall(r"\([^)]*\)|[^\s,]+", rest)]
-    readers = [(index, value) for index, value in enumerate(values) if callable(value)]
-    motif = _motif(operation) if operation in load("motifs") else None
-
-    def step(draw: Draw, names: Names, rng: Random) -> None:
-        filled = values.copy() if readers else values
-        for index, reader in readers:
-            filled[index] = reader(names)
-        if motif is None:
-            draw(operation, *filled)
+        if isinstance(step, str):
+            _operate(step, draw, names, rng)
+        elif "let" in step:
+            for name, value in step["let"].items():
+                names[name] = _choose(value, names, rng)
+        elif "each" in step:
+            for row in zip(*step["each"].values(), strict=True):
+                bound = dict(zip(step["each"], map(_constant, row), strict=True))
+                run(step["draw"], draw, {**names, **bound}, rng)
+        elif "repeat" in step:
+            for i in range(step["repeat"]):
+                run(step["draw"], draw, {**names, "i": i}, rng)
         else:
-            run(motif[1], draw, dict(zip(motif[0], filled, strict=True)), rng)
+            x, end = map(float, step["row"].split(".."))
+            while x < end:
+                bound = {**names, "x": x}
+                run(step["draw"], draw, bound, rng)
+                x += bound["width"]
 
-    return step
+
+def _operate(step: str, draw: Draw, names: Names, rng: Random) -> None:
+    operation, values, motif = _operation(step)
+    filled = _filled(values, names, rng)
+    if motif is None:
+        draw(operation, *filled)
+    else:
+        run(motif["draw"], draw, dict(zip(motif["values"], filled, strict=True)), rng)
 
 
 @cache
-def _motif(name: str) -> tuple[Sequence[str], Sequence[Step]]:
-    entry = load("motifs")[name]
-    return entry["values"], read(entry["draw"])
+def _operation(step: str) -> tuple[str, list[Any], dict[str, Any] | None]:
+    """Reads a step: its operation, the values, and the motif if it is one."""
+    operation, _, rest = step.partition(" ")
+    values = [_value(text) for text in re.findall(r"\([^)]*\)|[^\s,]+", rest)]
+    return operation, values, load("motifs").get(operation)
 
 
-def _let(choices: dict[str, Callable[[Names, Random], Any]]) -> Step:
-    def step(draw: Draw, names: Names, rng: Random) -> None:
-        for name, choose in choices.items():
-            names[name] = choose(names, rng)
-
-    return step
-
-
-def _loop(rows: Sequence[Names], inner: Sequence[Step]) -> Step:
-    def step(draw: Draw, names: Names, rng: Random) -> None:
-        for row in rows:
-            run(inner, draw, {**names, **row}, rng)
-
-    return step
+def _choose(value: float | str | list[Any], names: Names, rng: Random) -> Any:
+    """Returns what ``let`` binds to a name."""
+    if isinstance(value, list):
+        return _constant(rng.choice(value))
+    read = _value(str(value))
+    return read(names, rng) if callable(read) else read
 
 
-def _row(start: float, end: float, inner: Sequence[Step]) -> Step:
-    def step(draw: Draw, names: Names, rng: Random) -> None:
-        x = start
-        while x < end:
-            bound = {**names, "x": x}
-            run(inner, draw, bound, rng)
-            x += bound["width"]
-
-    return step
+def _filled(values: Sequence[Any], names: Names, rng: Random) -> list[Any]:
+    return [value(names, rng) if callable(value) else value for value in values]
 
 
-def _choice(text: Any) -> Callable[[Names, Random], Any]:
-    """Reads what ``let`` binds to a name."""
-    if isinstance(text, list):
-        items = [_constant(item) for item in text]
-        return lambda names, rng: rng.choice(items)
-    forms = [(re.fullmatch(form, str(text)), pick) for form, pick in _CHOICES.items()]
-    match, pick = next((match, pick) for match, pick in forms if match)
-    ends = [_value(end) for end in match.groups()]
-    if not any(map(callable, ends)):
-        return lambda names, rng: pick(rng, *ends)
-    return lambda names, rng: pick(rng, *[end(names) if callable(end) else end for end in ends])
-
-
-_CHOICES: dict[str, Callable[..., float]] = {
-    r"whole (.+)\.\.(.+)": lambda rng, low, high: rng.randint(int(low), int(high)),
-    r"truncated (.+)\.\.(.+)": lambda rng, low, high: int(rng.uniform(low, high)),
-    r"(.+?)\.\.(.+)": Random.uniform,
-    r"(.+) ~ (.+)": lambda rng, middle, reach: middle + rng.uniform(-reach, reach),
-    r"(.+)": lambda rng, number: number,
-}
-
-
+@cache
 def _value(text: str) -> Any:
-    """Reads a value: itself, or a function of the bound names."""
+    """Reads a value: a constant, or a function of the bound names and the source of randomness."""
+    for form, pick in _RANDOM.items():
+        if match := re.fullmatch(form, text):
+            ends = [_value(end) for end in match.groups()]
+            if not any(map(callable, ends)):
+                return lambda names, rng: pick(rng, *ends)
+            return lambda names, rng: pick(rng, *_filled(ends, names, rng))
     if text.startswith("("):
         parts = [_value(part) for part in text[1:-1].split(",")]
-        return lambda names: tuple(round(part(names)) for part in parts)
+        return lambda names, rng: tuple(map(round, _filled(parts, names, rng)))
     constant = _constant(text)
     if constant != text:
         return constant
     if text.isidentifier():
-        return lambda names: names.get(text, text)
+        return lambda names, rng: names.get(text, text)
     return _sum(text)
 
 
+_RANDOM: dict[str, Callable[..., float]] = {
+    r"whole (.+)\.\.(.+)": lambda rng, low, high: rng.randint(int(low), int(high)),
+    r"truncated (.+)\.\.(.+)": lambda rng, low, high: int(rng.uniform(low, high)),
+    r"(.+?)\.\.(.+)": Random.uniform,
+    r"(.+) ~ (.+)": lambda rng, middle, reach: middle + rng.uniform(-reach, reach),
+}
+
+
+@cache
 def _constant(item: float | str) -> Any:
     """Returns a number, the colour that a word names, or else the word itself."""
     try:
-        return colour(item) if isinstance(item, str) else float(item)
+        return colour(item) if isinstance(item, str) else item
     except ValueError:
         return item
 
 
-def _sum(text: str) -> float | Callable[[Names], float]:
+def _sum(text: str) -> float | Callable[[Names, Random], float]:
     """Reads a sum of products, as in ``50+22*side``."""
     constant = 0.0
     terms: list[tuple[float, list[str]]] = []
@@ -175,7 +140,7 @@ def _sum(text: str) -> float | Callable[[Names], float]:
         else:
             constant += factor
 
-    def total(bound: Names) -> float:
+    def total(bound: Names, rng: Random) -> float:
         result = constant
         for product, names in terms:
             for name in names:

@@ -1,19 +1,21 @@
-"""The world's words as tables for an interrogator: ``python -m unprompt_painter.phrases``.
+"""Writes the painter world's words as the tables of an interrogator.
 
-Writes ``phrases/*.txt`` beside this file: one phrase a line, under the names that clip-interrogator
-gave its tables. A world has no art movements, so the places stand there, and weather and light
-take the place of the sites that images are shown on.
+The files ``phrases/*.txt`` of ``unprompt_painter`` hold one phrase a line, under the names that
+clip-interrogator gave its tables. The world has no art movements, so the places stand there, and
+weather and light take the place of the sites that images are shown on.
+
+    python experiments/painter/phrases.py
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
+from unprompt_painter.data import FOLDER as DATA
 from unprompt_painter.grammar import with_article
 from unprompt_painter.words import COLOURS, COUNTS, LIGHTS, SETTINGS, STYLES, SUBJECTS, WEATHER
 
-FOLDER = Path(__file__).parent / "phrases"
+FOLDER = DATA.parent / "phrases"
 
 
 def tables() -> dict[str, list[str]]:
@@ -38,6 +40,5 @@ def _subjects() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
     for name, phrases in tables().items():
         (FOLDER / f"{name}.txt").write_text("\n".join(phrases) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Contact sheets: images with their prompts under them.
+"""Contact sheets of the painter world: images with their prompts under them.
 
-Run ``python -m unprompt_painter.contact --seed 1 --count 40 --output sheet.png``.
+Run ``python experiments/painter/contact.py --seed 1 --count 40 --output sheet.png``.
 """
 
 from __future__ import annotations
