@@ -117,11 +117,12 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 def plugin_options() -> str:
     """The options of every plugin that this project ships."""
     registry = Registry()
+    kinds: tuple[type[Any], ...] = (PredictorSpec, DatasetSpec, TextEncoderSpec)
     parts = []
     for claim in registry.claims:
         if claim.distribution != "unprompt":
             continue
-        for kind in (PredictorSpec, DatasetSpec, TextEncoderSpec):
+        for kind in kinds:
             with suppress(PluginError):  # it offers another kind
                 spec: Any = registry.spec(claim.name, kind)  # type: ignore[type-var]  # one of the three
                 parts.append(f"### `{spec.name}`\n\n{spec.summary}.\n\n{key_table(spec.options)}")

@@ -59,6 +59,12 @@ def test_the_gate_and_contributors_install_groups_that_exist() -> None:
     assert set(groups) <= set(PYPROJECT["dependency-groups"])
 
 
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_extras_that_are_named_exist(guide: Path) -> None:
+    extras = re.findall(r"pip install [^`\n]*\.\[([\w-]+)\]", guide.read_text(encoding="utf-8"))
+    assert set(extras) <= set(PYPROJECT["project"]["optional-dependencies"])
+
+
 def test_the_tools_that_are_named_come_with_the_groups() -> None:
     packages = {"lint-imports": "import-linter"}  # where the command is called otherwise
     checks = {line.split()[0] for line in block("checks")}
