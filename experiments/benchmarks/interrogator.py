@@ -97,7 +97,7 @@ def _ours(phrases: Phrases, questions: Questions, images: FloatArray) -> list[li
 def _theirs(phrases: Phrases, questions: Questions) -> Callable[[FloatArray], list[str]]:
     """clip-interrogator's own tables, filled with our rows instead of its cache's."""
     import torch
-    from clip_interrogator.clip_interrogator import (  # type: ignore[import-not-found]  # untyped
+    from clip_interrogator.clip_interrogator import (
         Config,
         LabelTable,
     )
@@ -119,9 +119,9 @@ def _theirs(phrases: Phrases, questions: Questions) -> Callable[[FloatArray], li
     return rank
 
 
-def _timed(work: Callable[..., list[list[str]]], *arguments: Any) -> tuple[float, list[list[str]]]:
+def _timed(work: Callable[[], list[list[str]]]) -> tuple[float, list[list[str]]]:
     start = time.perf_counter()
-    result = work(*arguments)
+    result = work()
     return time.perf_counter() - start, result
 
 

@@ -88,17 +88,17 @@ def test_colours_show_in_every_style_that_does_not_hide_them(colour: str) -> Non
     other = "red" if colour != "red" else "blue"
     for style in (None, *STYLES):
         if style is None or not STYLES[style].monochrome:
-            scenes = [
+            one, two = (
                 replace(FOX, subjects=(Actor("castle", key),), style=style)
                 for key in (colour, other)
-            ]
-            assert _difference(*scenes) > 2
+            )
+            assert _difference(one, two) > 2
 
 
 def test_counts_and_relations_move_things() -> None:
     for count in range(1, 5):
-        scenes = [replace(FOX, subjects=(Actor("fox", "red", n),)) for n in (count, count + 1)]
-        assert _difference(*scenes) > 4
+        few, more = (replace(FOX, subjects=(Actor("fox", "red", n),)) for n in (count, count + 1))
+        assert _difference(few, more) > 4
     pair = (Actor("fox", "red"), Actor("duck", "blue"))
     relations = ("beside", "on", "in_front", "under", "above", "facing")
     for first, second in combinations(relations, 2):
