@@ -77,10 +77,10 @@ class Light(Predictor):
     def predict(self, images):
         fault = self.options.fault
         runtime = self.runtime
-        told = [os.getpid(), os.getppid(), self.learned, list(images.ids), runtime.dry_run]
-        told += [runtime.offline, runtime.batch_size, images.open(images.ids[0]).size]
+        report = [os.getpid(), os.getppid(), self.learned, list(images.ids), runtime.dry_run]
+        report += [runtime.offline, runtime.batch_size, images.open(images.ids[0]).size]
         with open(self.options.log, "a") as file:
-            file.write(json.dumps(told) + "\\n")
+            file.write(json.dumps(report) + "\\n")
         if fault == "complains":
             raise DataError(["the lamp is broken", "and so is the cord"])
         if fault == "bug":
@@ -150,7 +150,7 @@ def light(install_plugin: InstallPlugin, tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Callable[[], list[list[object]]]:
+def reports(tmp_path: Path) -> Callable[[], list[list[object]]]:
     """What the light members wrote while they ran."""
     return lambda: [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
 
@@ -356,7 +356,7 @@ def test_the_seeds_private_files_are_looked_for_beside_it(unprompt: Command, roo
 
 
 def test_a_dry_run_is_a_line_a_member_each_in_a_process_of_its_own(
-    unprompt: Command, light: Callable[..., Path], told: Callable[[], list[list[object]]]
+    unprompt: Command, light: Callable[..., Path], reports: Callable[[], list[list[object]]]
 ) -> None:
     path = light({"megabytes": 400}, {"seconds": 0.3}, {})
     done = unprompt("check", path, "--dry-run", "--precision", "float32")
@@ -369,17 +369,17 @@ def test_a_dry_run_is_a_line_a_member_each_in_a_process_of_its_own(
     assert names == ("lamp-0", "lamp-1", "lamp-2")
     assert float(each[1]) >= 0.3 > float(each[2])
     assert float(peaks[0]) > float(peaks[1]) + 0.35  # 400 MB are not counted again
-    processes = [line[0] for line in told()]
+    processes = [line[0] for line in reports()]
     assert len({*processes, os.getpid()}) == 4
-    assert {line[1] for line in told()} == {os.getpid()}
-    for line in told():
+    assert {line[1] for line in reports()} == {os.getpid()}
+    for line in reports():
         assert line[2:] == [2, ["noise-0", "noise-1"], True, True, 8, [512, 512]]
 
 
 def test_a_dry_run_takes_the_users_images(
     unprompt: Command,
     light: Callable[..., Path],
-    told: Callable[[], list[list[object]]],
+    reports: Callable[[], list[list[object]]],
     tmp_path: Path,
 ) -> None:
     (tmp_path / "images").mkdir()
@@ -389,7 +389,7 @@ def test_a_dry_run_takes_the_users_images(
     done = unprompt("check", light({}), "--dry-run", *words)
     assert done.returncode == 0, done.stderr
     assert re.search(r"With random parameters, 3 images, \w+, batches of 3:", done.stdout)
-    assert told()[0][2:] == [3, ["a", "b", "c"], True, True, 3, [30, 20]]
+    assert reports()[0][2:] == [3, ["a", "b", "c"], True, True, 3, [30, 20]]
 
 
 @pytest.mark.parametrize(

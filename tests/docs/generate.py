@@ -124,7 +124,7 @@ def plugin_options() -> str:
             continue
         for kind in kinds:
             with suppress(PluginError):  # it offers another kind
-                spec: Any = registry.spec(claim.name, kind)  # type: ignore[type-var]  # one of the three
+                spec: Any = registry.spec(claim.name, kind)
                 parts.append(f"### `{spec.name}`\n\n{spec.summary}.\n\n{key_table(spec.options)}")
     return "\n\n".join(parts)
 

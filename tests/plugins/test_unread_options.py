@@ -239,7 +239,7 @@ def test_what_is_read_is_accepted_and_can_be_written_and_read(
     assert load_ensemble(again, Registry()) == ensemble
 
 
-def test_all_mistakes_of_a_choice_are_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_a_choice_come_at_once(tmp_path: Path) -> None:
     kernel = "kernel: {name: ridge, penlty: 1, power: 3, penalty: 0}"
     with pytest.raises(ConfigError) as caught:
         load_ensemble(write("knn-vit-h", kernel, tmp_path), Registry())
