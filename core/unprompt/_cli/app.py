@@ -9,7 +9,7 @@ import typer
 
 from unprompt._cli import commands
 from unprompt._cli.console import guarded
-from unprompt._cli.options import AsJson, BatchSize, Device, Ensemble, Overrides, Precision
+from unprompt._cli.options import AsJSON, BatchSize, Device, Ensemble, Overrides, Precision
 
 app = typer.Typer(
     name="unprompt",
@@ -85,7 +85,7 @@ app.command()(commands.score)
 
 @app.command()
 def plugins(
-    as_json: AsJson = False,
+    as_json: AsJSON = False,
     check: Annotated[
         bool, typer.Option("--check", help="Load every plugin and say what it offers (slow).")
     ] = False,

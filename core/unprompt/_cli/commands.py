@@ -10,7 +10,7 @@ import typer
 
 from unprompt._cli.console import progress_on
 from unprompt._cli.options import (
-    AsJson,
+    AsJSON,
     BatchSize,
     Device,
     DropMembers,
@@ -93,7 +93,7 @@ def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(help="Two or more runs' folders.")],
-    as_json: AsJson = False,
+    as_json: AsJSON = False,
 ) -> None:
     """Paired differences between runs on the same test images."""
     from unprompt._cli.tables import comparison_table

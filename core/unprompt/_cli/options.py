@@ -24,4 +24,4 @@ BatchSize = Annotated[int, typer.Option(help="Images or texts per forward pass."
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never touch the network: local files and caches only.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="As JSON.")]

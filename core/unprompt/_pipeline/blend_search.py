@@ -19,7 +19,7 @@ from unprompt._search.problem import Problem, Variants
 from unprompt._search.storages import open_storage
 from unprompt.embeddings import Embeddings
 from unprompt.errors import ConfigError, DataError
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 if TYPE_CHECKING:
     import optuna
@@ -80,7 +80,9 @@ def search_blend(
     )
 
 
-def fingerprint(run: RunContext, predictions: Mapping[str, MemberPredictions]) -> dict[str, Json]:
+def fingerprint(
+    run: RunContext, predictions: Mapping[str, MemberPredictions]
+) -> dict[str, PlainData]:
     """What trials of one study have to agree on: split, target space, predictions, parameters."""
     config = run.experiment.config.search
     ids = run.data.splits.ids["holdout"]

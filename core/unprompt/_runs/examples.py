@@ -13,7 +13,6 @@ from unprompt._data.tables import read_rows, texts
 from unprompt._scoring.estimate import Result
 from unprompt.embeddings import check_distinct
 from unprompt.errors import DataError, named
-from unprompt.types import Json
 
 
 class ExampleEvidence(Result):
@@ -105,9 +104,9 @@ def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
     )
 
 
-def _cosine(row: Mapping[str, Json], column: str, number: int, path: Path) -> float:
+def _cosine(row: Mapping[str, object], column: str, number: int, path: Path) -> float:
     try:
-        value = float(row[column])
+        value = float(str(row[column]))
     except (TypeError, ValueError):
         value = float("nan")
     if not abs(value) <= 1.001:  # a little rounding; no NaN

@@ -21,7 +21,7 @@ from unprompt._search.summary import Polish, SearchSummary
 from unprompt._search.trials import fill
 from unprompt._search.workers import fill_with_workers
 from unprompt.errors import DataError
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 if TYPE_CHECKING:
     import optuna
@@ -43,7 +43,7 @@ class SearchResult:
 
     weights: tuple[float, ...]
     searched: tuple[float, ...]
-    options: tuple[Mapping[str, Json], ...]
+    options: tuple[Mapping[str, PlainData], ...]
     summary: SearchSummary
     history: tuple[float, ...]
     importances: Mapping[str, float]
@@ -52,7 +52,7 @@ class SearchResult:
 def search(
     problem: Problem,
     ensemble: Sequence[float],
-    fingerprint: Mapping[str, Json],
+    fingerprint: Mapping[str, PlainData],
     bootstrap: Bootstrap,
     journal: Path,
     name: str,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from unprompt.embeddings import Embeddings
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 PROJECTIONS = 8
 """Numbers that stand for one member's predictions."""
@@ -31,7 +31,7 @@ def sketch(embeddings: Embeddings) -> list[float]:
     ]
 
 
-def differences(known: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]:
+def differences(known: Mapping[str, PlainData], now: Mapping[str, PlainData]) -> list[str]:
     """The keys whose values differ by more than roundings, those of a map with its own name in front."""
     changed: list[str] = []
     for key in sorted({*known, *now}):
@@ -45,7 +45,7 @@ def differences(known: Mapping[str, Json], now: Mapping[str, Json]) -> list[str]
     return changed
 
 
-def _same(before: Json, after: Json) -> bool:
+def _same(before: PlainData, after: PlainData) -> bool:
     """Equal, or lists of numbers that are as near as roundings leave them."""
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         return all(abs(a - b) <= TOLERANCE for a, b in zip(before, after, strict=True))

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from unprompt._config.search import SearchConfig
 from unprompt._search.objective import GramObjective
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 if TYPE_CHECKING:
     import optuna
 
-Params = Mapping[str, Json]
+Choice = None | bool | int | float | str
+"""What Optuna can store of a categorical parameter."""
+Params = Mapping[str, Choice]
 LEAST = math.exp(-20.0)
 """The smallest parameter of a simplex weight: a weight of 20 before shares are taken."""
 
@@ -24,13 +26,13 @@ LEAST = math.exp(-20.0)
 class Variants:
     """Searched options of a member, each with the values to choose from; there may be none."""
 
-    values: Mapping[str, Sequence[Json]]
+    values: Mapping[str, Sequence[PlainData]]
 
     def __len__(self) -> int:
         """How many variants of the member there are; 1 where nothing is searched."""
         return math.prod(len(choices) for choices in self.values.values())
 
-    def options(self) -> list[dict[str, Json]]:
+    def options(self) -> list[dict[str, PlainData]]:
         """The chosen values of each variant, in the order of their numbers."""
         choices = itertools.product(*self.values.values())
         return [dict(zip(self.values, choice, strict=True)) for choice in choices]
@@ -80,7 +82,7 @@ class Problem:
 
     def point(self, params: Params) -> Point:
         """What parameters mean."""
-        raw = [float(params[f"weight.{name}"]) for name in self.members]
+        raw = [float(params[f"weight.{name}"] or 0.0) for name in self.members]
         if self.config.weights == "simplex":
             raw = [max(0.0, -math.log(value)) for value in raw]
             total = sum(raw)
@@ -91,9 +93,9 @@ class Problem:
         ]
         return Point(tuple(raw), tuple(numbers))
 
-    def params(self, weights: Sequence[float]) -> dict[str, Json]:
+    def params(self, weights: Sequence[float]) -> dict[str, Choice]:
         """Parameters for given weights (M,), every member as the ensemble says it."""
-        params: dict[str, Json] = {}
+        params: dict[str, Choice] = {}
         for name, weight in zip(self.members, weights, strict=True):
             low, high = self.weight_range(name)
             scaled = weight / max(weights)
@@ -119,12 +121,12 @@ class Problem:
         """The objective over weights alone, with a point's variants."""
         return self.objective.subset(self.columns(point))
 
-    def options_at(self, point: Point) -> tuple[dict[str, Json], ...]:
+    def options_at(self, point: Point) -> tuple[dict[str, PlainData], ...]:
         """The options of each member that a point chooses; empty where none is searched."""
         chosen = zip(self.variants, point.variants, strict=True)
         return tuple(variants.options()[number] for variants, number in chosen)
 
-    def choices(self) -> dict[str, list[Json]]:
+    def choices(self) -> dict[str, list[Choice]]:
         """The values of each searched option, by ``<member>.<option>``, as Optuna stores them."""
         return {
             f"{name}.{option}": _plain(choices)
@@ -141,7 +143,9 @@ def _number(member: str, variants: Variants, params: Params) -> int:
     return number
 
 
-def _plain(choices: Sequence[Json]) -> list[Json]:
+def _plain(choices: Sequence[PlainData]) -> list[Choice]:
     """Choices as Optuna can store them: maps and lists as text."""
-    plain = (type(None), bool, int, float, str)
-    return [choice if isinstance(choice, plain) else repr(choice) for choice in choices]
+    return [
+        choice if isinstance(choice, None | bool | int | float | str) else repr(choice)
+        for choice in choices
+    ]

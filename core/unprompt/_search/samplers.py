@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unprompt._search.problem import Problem
-from unprompt.types import Json
+from unprompt._search.problem import Choice, Problem
 
 if TYPE_CHECKING:
     import optuna
@@ -47,7 +46,7 @@ def make_sampler(problem: Problem, worker: int = 0, begun: int = 0) -> optuna.sa
         return optuna.samplers.TPESampler(seed=seed)
 
 
-def _grid(problem: Problem) -> dict[str, list[Json]]:
+def _grid(problem: Problem) -> dict[str, list[Choice]]:
     """Every choice of options, and as many evenly spaced weights as the trials allow, at least 2."""
     grid = problem.choices()
     points = problem.config.trials // math.prod(map(len, grid.values()))

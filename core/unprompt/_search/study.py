@@ -10,7 +10,7 @@ from unprompt._search.fingerprint import differences
 from unprompt._search.problem import Problem
 from unprompt._search.samplers import make_sampler
 from unprompt.errors import ConfigError
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 if TYPE_CHECKING:
     import optuna
@@ -24,7 +24,7 @@ def open_study(
     problem: Problem,
     storage: optuna.storages.BaseStorage,
     name: str,
-    fingerprint: Mapping[str, Json],
+    fingerprint: Mapping[str, PlainData],
     storage_name: str,
 ) -> optuna.Study:
     """Create a study, or continue one that has the same fingerprint: its trials are comparable.
@@ -66,7 +66,9 @@ def enqueue(study: optuna.Study, problem: Problem, ensemble: Sequence[float]) ->
             study.enqueue_trial(problem.params(weights), skip_if_exists=True)
 
 
-def _check_fingerprint(study: optuna.Study, fingerprint: Mapping[str, Json], label: str) -> None:
+def _check_fingerprint(
+    study: optuna.Study, fingerprint: Mapping[str, PlainData], label: str
+) -> None:
     """Set a new study's fingerprint, or compare it with that of a known one."""
     known = study.user_attrs.get(FINGERPRINT)
     if known is None:

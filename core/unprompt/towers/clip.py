@@ -21,7 +21,7 @@ from unprompt.towers.open_clip_files import (
 from unprompt.towers.sources import NamedSource, OpenClipCheckpoint, OpenClipSource
 from unprompt.towers.tower import Tower
 from unprompt.towers.views import IDENTITY, View, averaged
-from unprompt.types import FloatArray, Json
+from unprompt.types import FloatArray, PlainData
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +47,7 @@ class ClipTowers(Tower[OpenClipSource]):
         return origin_needs(source.origin, (CONFIG, CHECKPOINT))
 
     @classmethod
-    def identity(cls, source: OpenClipSource, runtime: Runtime, owner: str) -> dict[str, Json]:
+    def identity(cls, source: OpenClipSource, runtime: Runtime, owner: str) -> dict[str, PlainData]:
         """Files, preprocess and architecture, its activation included."""
         return resolve(source, runtime, owner).identity(source)
 

@@ -20,7 +20,7 @@ from unprompt.towers.files import (
 )
 from unprompt.towers.sources import LOCAL, NamedSource, OpenClipCheckpoint, OpenClipSource
 from unprompt.towers.state import read_state
-from unprompt.types import Json
+from unprompt.types import PlainData
 
 CONFIG = ("open_clip_config.json",)
 CHECKPOINT = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
@@ -45,7 +45,7 @@ class OpenClipModel:
     preprocess: dict[str, Any] | None = None
     checkpoint: Path | None = None
 
-    def identity(self, source: OpenClipSource) -> dict[str, Json]:
+    def identity(self, source: OpenClipSource) -> dict[str, PlainData]:
         """What the model is, by content, for cache keys."""
         checkpoint = [self.checkpoint] if self.checkpoint else []
         explicit = source.preprocess.model_dump(mode="json") if source.preprocess else None

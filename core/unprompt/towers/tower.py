@@ -12,7 +12,7 @@ from unprompt.errors import ConfigError, named
 from unprompt.towers.files import files_hash
 from unprompt.towers.precision import finite, inference
 from unprompt.towers.sources import CheckpointSource, TowerSource
-from unprompt.types import FloatArray, Json
+from unprompt.types import FloatArray, PlainData
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +54,7 @@ class Tower(ABC, Generic[S]):
 
     @classmethod
     @abstractmethod
-    def identity(cls, source: S, runtime: Runtime, owner: str) -> dict[str, Json]:
+    def identity(cls, source: S, runtime: Runtime, owner: str) -> dict[str, PlainData]:
         """What the tower is, by content, for cache keys. Raises as `__init__` does."""
 
     @classmethod
@@ -99,7 +99,7 @@ class ImageTower(Tower[S]):
         return self._rows(self._pooled, pixels)
 
     @classmethod
-    def identity(cls, source: S, runtime: Runtime, owner: str) -> dict[str, Json]:
+    def identity(cls, source: S, runtime: Runtime, owner: str) -> dict[str, PlainData]:
         """Files, preprocess, and the architecture where a checkpoint does not say it."""
         explicit = source.preprocess.model_dump(mode="json") if source.preprocess else None
         return {
