@@ -25,6 +25,7 @@ YAML = [
 KINDS = {"ensembles": "ensemble", "experiments": "experiment", "train": "training recipe"}
 
 PUBLIC = [
+    "FilledStudy",
     "unread_option",
     "refuse_options",
     "choice_by_name",

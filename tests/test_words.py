@@ -26,7 +26,7 @@ TEXT = {
     r"(?i)\bassembly\b": "loading",
     r"\bweights\.yaml": "ensemble.yaml",
     r"--prune\b|\bsearch\.prune\b": "--drop-members: it is trials that Optuna prunes",
-    r"\bDESIGN\b": "this repository, a paper or the 68th-place solution: readers have no other document",
+    r"\bDESIGN\b": "this repository, a paper or the 68th-place solution",
     r"(?i)\bseed solution\b|\bseed's\b|\bagainst the seed\b|\bthe seed, number\b|seed-68": (
         "the 68th-place solution; a seed is a random seed"
     ),

@@ -7,18 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unprompt._api import (
-        LoadedEnsemble,
-        Predictions,
-        PredictionScore,
-        load_ensemble,
-        run,
-        score,
-        search,
-    )
+    from unprompt._api import PredictionScore, load_ensemble, run, score, search
     from unprompt._config.base import Model
     from unprompt._config.choice import choice, choice_by_name, refuse_options, unread_option
     from unprompt._config.location import Location
+    from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
+    from unprompt._pipeline.search import FilledStudy
     from unprompt._runs.compare import Comparison, compare
     from unprompt._runs.manifest import Manifest
     from unprompt._runs.run import Run, load_run
@@ -61,6 +55,7 @@ __all__ = [
     "Embeddings",
     "Estimate",
     "Evidence",
+    "FilledStudy",
     "Images",
     "LoadedEnsemble",
     "Location",
@@ -102,9 +97,7 @@ __all__ = [
 
 _HOMES = {
     "_api": [
-        "LoadedEnsemble",
         "PredictionScore",
-        "Predictions",
         "load_ensemble",
         "run",
         "score",
@@ -113,6 +106,8 @@ _HOMES = {
     "_config.base": ["Model"],
     "_config.choice": ["choice", "choice_by_name", "refuse_options", "unread_option"],
     "_config.location": ["Location"],
+    "_pipeline.loaded_ensemble": ["LoadedEnsemble", "Predictions"],
+    "_pipeline.search": ["FilledStudy"],
     "_runs.compare": ["Comparison", "compare"],
     "_runs.manifest": ["Manifest"],
     "_runs.run": ["Run", "load_run"],

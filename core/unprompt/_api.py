@@ -3,128 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from unprompt._config.models import RuntimeConfig, ScoreConfig, SplitConfig
-from unprompt._data.image_input import ImageInput, as_images
-from unprompt._data.images import unreadable
-from unprompt._data.predictions import format_of, read_predictions, write_predictions
+from unprompt._data.predictions import read_predictions
 from unprompt._data.prompts import join, read_prompts
 from unprompt._data.splits import near_duplicate_groups
-from unprompt._members.context import Context
-from unprompt._members.ensemble import empty_train_set, predict_ensemble
+from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
 from unprompt._pipeline.run import run_experiment
 from unprompt._pipeline.search import FilledStudy, run_search
-from unprompt._pipeline.setup import make_context
+from unprompt._pipeline.setup import ensemble_file, make_context, runtime_config
 from unprompt._registry.loading import TEXT_ENCODER
 from unprompt._registry.loading import load_ensemble as read_ensemble
 from unprompt._registry.loading import load_experiment as read_experiment
-from unprompt._registry.parts import Ensemble, Part
+from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
-from unprompt._runs import files
 from unprompt._runs.run import Run
 from unprompt._scoring.estimate import Estimate
 from unprompt._scoring.intervals import score as mean_with_interval
-from unprompt.contracts import Batch, Evidence, Images, Progress, silent
+from unprompt.contracts import Progress, silent
 from unprompt.contracts.specs import TextEncoderSpec
 from unprompt.embeddings import Embeddings, cosine
-from unprompt.errors import ConfigError, DataError
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
-    """An ensemble's predictions for N images.
-
-    Attributes:
-        embeddings: Unit rows keyed by image id, of shape (N, D).
-        prompts: Image id -> the readable guess; None where no member has words for it.
-        evidence: Image id -> every member's reasons.
-        skipped: Id of an image that could not be read -> why; only with ``skip_unreadable``.
-    """
-
-    embeddings: Embeddings
-    prompts: Mapping[str, str | None]
-    evidence: Mapping[str, tuple[Evidence, ...]]
-    skipped: Mapping[str, str]
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The images' ids, in the order of the rows."""
-        return self.embeddings.ids
-
-    def save(self, path: Path | str, format: str | None = None) -> None:
-        """Write the predictions, all or nothing.
-
-        Args:
-            path: Where to; an old file is replaced.
-            format: ``kaggle``, ``jsonl``, ``parquet`` or ``npy``; None: by the suffix.
-
-        Raises:
-            DataError: There is no such format.
-            OutputError: The file cannot be written.
-        """
-        batch = Batch(
-            self.embeddings,
-            tuple(self.prompts[name] for name in self.ids),
-            tuple(self.evidence[name] for name in self.ids),
-        )
-        write_predictions(Path(path), format_of(Path(path), format), batch)
-
-
-class LoadedEnsemble:
-    """An ensemble that is ready to predict; made by `load_ensemble`."""
-
-    def __init__(self, ensemble: Ensemble, context: Context) -> None:
-        """Store both; towers are loaded by `predict`, and results are cached between calls."""
-        self._ensemble, self._context = ensemble, context
-
-    @property
-    def name(self) -> str:
-        """As its YAML says it."""
-        return self._ensemble.name
-
-    @property
-    def weights(self) -> Mapping[str, float]:
-        """Member -> weight in the blend."""
-        return {member.name: member.weight for member in self._ensemble.members}
-
-    def predict(
-        self, images: ImageInput, *, skip_unreadable: bool = False, prompts: bool = True
-    ) -> Predictions:
-        """Predict the prompts behind images.
-
-        Args:
-            images: Paths, folders, globs, images of Pillow, or a map from ids to images of Pillow.
-            skip_unreadable: Leave out images that cannot be read, instead of stopping.
-            prompts: Whether to look for readable prompts, which costs text encoding.
-
-        Raises:
-            UnpromptError: A path, an image or a member's file is not there or broken.
-        """
-        readable, skipped = self._readable(as_images(images), skip=skip_unreadable)
-        train = empty_train_set(self._context.text_encoder(self._ensemble.text_encoder))
-        batch = predict_ensemble(self._ensemble, readable, train, self._context, prompts=prompts)
-        ids = batch.embeddings.ids
-        return Predictions(
-            batch.embeddings,
-            dict(zip(ids, batch.prompts, strict=True)),
-            dict(zip(ids, batch.evidence, strict=True)),
-            skipped,
-        )
-
-    def _readable(self, images: Images, *, skip: bool) -> tuple[Images, dict[str, str]]:
-        """The images that can be read, and why the others cannot."""
-        problems = unreadable(images, self._context.runtime.workers)
-        if problems and not skip:
-            raise DataError([*problems.values(), "use --skip-unreadable to leave these out"])
-        readable = images.select([name for name in images.ids if name not in problems])
-        if not readable.ids:
-            skipped = [f"skipped: {line}" for line in problems.values()]
-            raise DataError([*skipped, "no image that can be read is left"])
-        return readable, problems
+from unprompt.errors import DataError, named
 
 
 class PredictionScore(Estimate):
@@ -169,35 +69,6 @@ def load_ensemble(
     return LoadedEnsemble(
         ensemble, make_context(registry, config, offline=offline, progress=progress)
     )
-
-
-def runtime_config(device: str, precision: str, batch_size: int) -> RuntimeConfig:
-    """Where and how to compute, checked.
-
-    Raises:
-        ConfigError: A value that an experiment's runtime block would not take; one line each.
-    """
-    values = {"device": device, "precision": precision, "batch_size": batch_size}
-    try:
-        return RuntimeConfig.model_validate(values)
-    except ValidationError as error:
-        mistakes = [(str(mistake["loc"][0]), mistake["msg"]) for mistake in error.errors()]
-        raise ConfigError(
-            [f"{name} (--{name.replace('_', '-')}): {what}" for name, what in mistakes]
-        ) from error
-
-
-def ensemble_file(path: Path) -> Path:
-    """The YAML file that an ensemble's path or a run's folder means.
-
-    Raises:
-        DataError: A folder without ``ensemble.yaml``.
-    """
-    if not path.is_dir():
-        return path
-    if not (path / files.ENSEMBLE).is_file():
-        raise DataError(f"{path}: no {files.ENSEMBLE} in it, so it is no finished run")
-    return path / files.ENSEMBLE
 
 
 def run(
@@ -251,7 +122,7 @@ def search(
 
 
 def score(
-    predictions: Path | str | Embeddings,
+    predictions: Path | str | Embeddings | Predictions,
     prompts: Path | str | Mapping[str, str],
     *,
     progress: Progress = silent,
@@ -259,7 +130,8 @@ def score(
     """The mean cosine of predictions with the true prompts, joined by image id.
 
     Args:
-        predictions: A file (Kaggle's csv, jsonl, parquet or npy) or embeddings.
+        predictions: A file (Kaggle's csv, jsonl, parquet or npy), embeddings, or what an
+            ensemble predicted.
         prompts: A table of image ids and prompts, or a map.
         progress: Shows progress.
 
@@ -269,16 +141,15 @@ def score(
     Raises:
         DataError: A file is broken, ids do not match, or rows are not as wide as the target space.
     """
-    given = predictions if isinstance(predictions, Embeddings) else None
-    embeddings = given or read_predictions(Path(str(predictions)))
-    table = prompts if isinstance(prompts, Mapping) else read_prompts(Path(prompts))
+    embeddings = _embeddings(predictions)
+    table = _prompts(prompts)
     ids = join(embeddings, table)
     registry = Registry()
     context = make_context(registry, RuntimeConfig(), progress=progress)
     spec = registry.spec(TEXT_ENCODER, TextEncoderSpec)
     encoder = context.text_encoder(Part(spec, spec.options()))
     if embeddings.dim != encoder.dim:
-        owner = "predictions" if given else predictions
+        owner = predictions if isinstance(predictions, str | Path) else "predictions"
         raise DataError(
             f"{owner}: {embeddings.dim} numbers per image, {TEXT_ENCODER} has {encoder.dim}"
         )
@@ -290,3 +161,22 @@ def score(
     return PredictionScore(
         score=mean.score, ci95=mean.ci95, images=len(ids), groups=len(set(groups))
     )
+
+
+def _embeddings(predictions: Path | str | Embeddings | Predictions) -> Embeddings:
+    if isinstance(predictions, Predictions):
+        return predictions.embeddings
+    if isinstance(predictions, Embeddings):
+        return predictions
+    if isinstance(predictions, str | Path):
+        return read_predictions(Path(predictions))
+    raise DataError(f"predictions are a file or embeddings, not {type(predictions).__name__}")
+
+
+def _prompts(prompts: Path | str | Mapping[str, str]) -> Mapping[str, str]:
+    if not isinstance(prompts, Mapping):
+        return read_prompts(Path(prompts))
+    unusable = [str(name) for name, prompt in prompts.items() if not prompt or not prompt.strip()]
+    if unusable:
+        raise DataError(f"empty prompt for {named(unusable)}")
+    return prompts

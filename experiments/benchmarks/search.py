@@ -102,7 +102,7 @@ def compare_calls(objective: GramObjective, members: FloatArray, targets: FloatA
     print(f"  objective                 {fast * 1e3:8.3f} ms a call")
     print(f"  float32 blend, cosine     {slow * 1e3:8.3f} ms a call: {slow / fast:.0f} times")
     print(
-        f"  unprompt._scoring.blend, cosine    {slower * 1e3:8.3f} ms a call: {slower / fast:.0f} times"
+        f"  unprompt, blend then cosine  {slower * 1e3:8.3f} ms a call: {slower / fast:.0f} times"
     )
     print(f"  largest difference        {abs(objective(weights) - plain()):.1e}")
 

@@ -14,7 +14,7 @@ class L14Options(RegressorOptions):
 
     backbone: TransformersSource = Field(
         default=HubSource(model="openai/clip-vit-large-patch14"),
-        description="A transformers CLIP vision tower; `checkpoint` may hold `vision.*` and `fc.*`.",
+        description="A CLIP vision tower; `checkpoint` may hold `vision.*` and `fc.*`.",
     )
 
 

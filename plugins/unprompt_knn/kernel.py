@@ -50,7 +50,7 @@ class Softmax(Fitted):
     """``exp(temperature * cosine)``, each row divided by its sum."""
 
     number = "temperature"
-    # From almost flat to the nearest prompt alone, four steps to each doubling of two.
+    # From almost flat to the nearest prompt alone, three steps to each doubling.
     tried = tuple(float(t) for t in np.geomspace(2, 512, 25).round(1))
 
     name: Literal["softmax"] = Field(

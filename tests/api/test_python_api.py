@@ -1,4 +1,4 @@
-"""The Python API: an ensemble on images of every kind, runs, studies and scores as typed results."""
+"""The Python API: ensembles on images of every kind, and typed runs, studies and scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 import numpy as np
 import pytest
@@ -126,8 +126,41 @@ def test_what_cannot_be_read_stops_or_is_named(run_folder: Path, tmp_path: Path)
     predictions = ensemble.predict([good, bad], skip_unreadable=True)
     assert predictions.ids == ("good",)
     assert list(predictions.skipped) == ["bad"]
-    with pytest.raises(unprompt.DataError, match="not an image or a path: int"):
-        ensemble.predict([3])  # type: ignore[list-item]  # the mistake
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ([3], "image-0: not an image of Pillow: int"),
+        ({3: Image.new("L", (2, 2))}, "image ids are text that is not empty, got 3"),
+        ({"": Image.new("L", (2, 2))}, "image ids are text that is not empty, got ''"),
+        ({"a": "a.png"}, "a: not an image of Pillow: str"),
+        (Image.new("L", (0, 3)), "image 'image-0' has no pixels"),
+        ([], "no image, folder or glob was named"),
+    ],
+)
+def test_what_is_no_image_is_one_line(given: Any, line: str, run_folder: Path) -> None:
+    with pytest.raises(unprompt.DataError) as caught:
+        unprompt.load_ensemble(run_folder).predict(given)
+    assert caught.value.problems[0] == line
+
+
+def test_scores_need_predictions_and_prompts() -> None:
+    rows = unprompt.Embeddings(("a",), unprompt.unit(np.ones((1, 384))))
+    with pytest.raises(unprompt.DataError, match="a file or embeddings, not list"):
+        unprompt.score([0.5], {"a": "a fox"})  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(unprompt.DataError, match="empty prompt for 'a'"):
+        unprompt.score(rows, {"a": " "})
+    nothing = unprompt.Embeddings((), np.empty((0, 384), np.float32))
+    with pytest.raises(unprompt.DataError, match="missing prediction for 'a'"):
+        unprompt.score(nothing, {"a": "a fox"})
+
+
+def test_runs_are_compared_as_they_were_read(run_folder: Path) -> None:
+    with pytest.raises(unprompt.DataError, match="the same run twice"):
+        unprompt.compare([unprompt.load_run(run_folder), run_folder])
+    with pytest.raises(unprompt.ConfigError, match="overrides are a list"):
+        unprompt.run(run_folder / "experiment.yaml", overrides="search.trials=5")
 
 
 def test_predictions_are_saved_and_scored(

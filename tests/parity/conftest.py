@@ -32,7 +32,7 @@ PROMPTS = [World(5).prompt(i) for i in range(400)]
 
 
 def save_blip(folder: Path) -> Path:
-    """A BLIP of the shipped configuration's shape, shrunk, whose random parameters see the image."""
+    """A BLIP of the shipped shape, shrunk, whose random parameters react to the image."""
     import torch
     from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor
 
@@ -55,7 +55,7 @@ def save_blip(folder: Path) -> Path:
 
 
 def save_vision_state(path: Path) -> None:
-    """A state dict as the solution wrote it: ``vision.*`` of CLIP's vision transformer, and ``fc``."""
+    """A state dict as the solution wrote it: ``vision.*`` of a CLIP vision tower, and ``fc``."""
     import torch
     from transformers import CLIPVisionModel
 

@@ -69,7 +69,7 @@ def save_tokenizer(folder: Path, *, seamless: bool) -> int:
 
 
 def save_clip(folder: Path, tokenizer: str = "simple", *, seed: int = 0, context: int = 77) -> Path:
-    """A CLIP of random parameters as an open_clip folder; its tokenizer: simple, words, seamless."""
+    """A random CLIP as an open_clip folder; its tokenizer: simple, words, seamless."""
     import open_clip
     import torch
     from safetensors.torch import save_file

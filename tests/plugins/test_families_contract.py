@@ -1,6 +1,6 @@
 """The contract that every family keeps, as YAML builds it, with small towers.
 
-Trained ones where a family has them, and otherwise random parameters in the shape of those that ship.
+Trained ones where a family has them, otherwise random ones of the shapes that ship.
 """
 
 from __future__ import annotations

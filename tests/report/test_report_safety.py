@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 NASTY = {
     "test-0": "<script>alert('a')</script> & \"quotes\" <img src=http://evil/x.png onerror=x()>",
-    "test-1": "\N{FOX FACE}\N{ZERO WIDTH JOINER}\N{SNOWFLAKE} \u05e9\u05dc\u05d5\u05dd {{ run.name }} {% raw %}",
+    "test-1": "\N{FOX FACE}\N{ZERO WIDTH JOINER}\N{SNOWFLAKE} \u05e9\u05dc\u05d5\u05dd "
+    "{{ run.name }} {% raw %}",
     "test-2": "w" * 600,
     "train-0": "<script>alert('b')</script> quotes",
 }

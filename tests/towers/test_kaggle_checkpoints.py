@@ -1,4 +1,4 @@
-"""The checkpoints of the 68th-place solution load as they are, with their heads, whatever wrapped them."""
+"""The checkpoints of the 68th-place solution load as they are, with their heads."""
 
 from __future__ import annotations
 

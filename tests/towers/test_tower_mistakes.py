@@ -1,4 +1,4 @@
-"""A source of a tower that cannot be meant as it is written is one line that says what would be right."""
+"""A source of a tower that cannot be meant is one line that says what would be right."""
 
 from __future__ import annotations
 

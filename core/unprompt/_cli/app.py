@@ -68,8 +68,8 @@ def check(
     overrides: Overrides = None,
 ) -> None:
     """Say what an ensemble needs: files, sizes and, in a dry run, time and memory."""
-    from unprompt._api import runtime_config
     from unprompt._cli.check import check_command
+    from unprompt._pipeline.setup import runtime_config
 
     check_command(
         ensemble,

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import typer
 
-from unprompt._api import ensemble_file
 from unprompt._cli.tables import text_table
 from unprompt._config.models import RuntimeConfig
 from unprompt._data.images import folder_images
 from unprompt._members.dry_run import DryRun, Requirements, dry_run, noise, requirements
-from unprompt._pipeline.setup import make_context
+from unprompt._pipeline.setup import ensemble_file, make_context
 from unprompt._registry.loading import load_ensemble
 from unprompt._registry.parts import Ensemble, Member
 from unprompt._registry.plugins import Registry

@@ -16,7 +16,7 @@ Overrides = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 DropMembers = Annotated[
     bool,
-    typer.Option("--drop-members", help="Drop members whose removal does not hurt on the holdout."),
+    typer.Option("--drop-members", help="Drop members that show no clear gain on the holdout."),
 ]
 Device = Annotated[str, typer.Option(help="A torch device, such as cpu or cuda:0.")]
 Precision = Annotated[str, typer.Option(help="float32, bfloat16, or auto.")]

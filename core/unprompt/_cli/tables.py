@@ -34,7 +34,10 @@ def scores_table(scores: Scores) -> str:
     rows.append(_row("equal weights", "", holdout.equal, test.equal))
     rows.append(_row("best trial", "", holdout.searched, test.searched))
     rows.append(_row("searched weights", "", holdout.ensemble, test.ensemble))
-    rows += [_limit(scores, "floor"), *([_limit(scores, "oracle")] if test.oracle else [])]
+    rows += [
+        _limit(scores, "floor"),
+        *([_limit(scores, "oracle")] if test.oracle is not None else []),
+    ]
     paired, groups = test.paired, test.groups
     lines = [
         f"{scores.experiment}: {counted} images",
@@ -107,7 +110,7 @@ def _contributions(scores: Scores) -> list[str]:
     rows = []
     for name, contribution in scores.leave_one_out.items():
         loss = contribution.test.negated()
-        flag = "does not hurt on the holdout" if contribution.flagged else ""
+        flag = "no clear gain on the holdout" if contribution.flagged else ""
         rows.append([f"without {name}", f"{loss.score:+.4f}", _interval(loss.ci95, "+.4f"), flag])
     lines = ["", text_table(["", "test", "95 % interval", ""], rows), ""] if rows else []
     if scores.search.dropped:

@@ -13,6 +13,7 @@ from typing import Any
 
 from unprompt._config.location import Location
 from unprompt._config.source import Key, Position, Problem, Source, parse, read
+from unprompt.errors import ConfigError
 
 INCLUDE = "include"
 
@@ -34,6 +35,8 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
     source = _expanded(path, ())
     if source.data is None and source.problems:
         return source  # unreadable: there is nothing to override
+    if isinstance(overrides, str):  # a string is a sequence, of letters
+        raise ConfigError(f"overrides are a list, got {overrides!r}")
     for override in overrides:
         _override(source, override)
     return source

@@ -84,11 +84,11 @@ class SearchConfig(Model):
         "to folds. 0: on the holdout.",
     )
     drop_members: bool = Field(
-        default=False, description="Drop members whose removal does not hurt on the holdout."
+        default=False, description="Drop members that show no clear gain on the holdout."
     )
     ablations: list[Ablation] = Field(
         default=[],
-        description="Other ways to blend, fitted on the holdout, to report beside the searched blend.",
+        description="Other ways to blend, fitted on the holdout, to report beside this one.",
     )
 
     @model_validator(mode="after")

@@ -93,7 +93,7 @@ _TAGS: dict[type[yaml.Node], set[str]] = {
 }
 
 _MAX_VALUES = 100_000
-"""Aliases of aliases can expand to more values than fit into memory; no configuration has so many."""
+"""Aliases of aliases can expand beyond memory; no configuration has so many values."""
 
 
 class _Loader(yaml.SafeLoader):

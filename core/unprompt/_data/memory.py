@@ -1,4 +1,4 @@
-"""Images in memory, by id."""
+"""Images that are in memory already, by id."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unprompt.errors import DataError
+from unprompt.errors import DataError, first_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MemoryImages:
-    """Opens images from memory; a `unprompt.contracts.ImageSource`.
+    """Gives out images from memory; a `unprompt.contracts.ImageSource`.
 
     Attributes:
         images: Each ``image_id`` with its image, of any mode.
@@ -24,10 +24,16 @@ class MemoryImages:
     images: Mapping[str, Image]
 
     def open(self, image_id: str) -> Image:
-        """The image as RGB. Raises DataError for an unknown id."""
+        """The image as RGB. Raises DataError for an unknown id, or an image without pixels."""
         if image_id not in self.images:
             raise DataError(f"no image for {image_id!r}")
-        return self.images[image_id].convert("RGB")
+        image = self.images[image_id]
+        if 0 in image.size:
+            raise DataError(f"image {image_id!r} has no pixels")
+        try:
+            return image.convert("RGB")
+        except (OSError, ValueError) as error:  # closed, or its file is damaged
+            raise DataError(f"image {image_id!r} cannot be read: {first_line(error)}") from error
 
     def digest(self, image_id: str) -> str:
         """SHA-256 of its size and pixels."""

@@ -33,7 +33,7 @@ class _Format(Protocol):
         ...
 
     def read(self, path: Path) -> tuple[tuple[str, ...], FloatArray]:
-        """N ids, and float32 of shape (N, D), not normalised. Raises DataError for a broken file."""
+        """N ids, and float32 of shape (N, D), not normalised. Raises DataError."""
         ...
 
 

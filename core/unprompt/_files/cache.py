@@ -28,7 +28,7 @@ class Cache:
 
     @classmethod
     def default(cls) -> Cache:
-        """``$UNPROMPT_CACHE_DIR``, else ``$XDG_CACHE_HOME/unprompt``, else ``~/.cache/unprompt``."""
+        """``$UNPROMPT_CACHE_DIR``, ``$XDG_CACHE_HOME/unprompt`` or ``~/.cache/unprompt``."""
         folder = os.environ.get("UNPROMPT_CACHE_DIR")
         if folder:
             return cls(Path(folder).expanduser().absolute())
@@ -36,7 +36,7 @@ class Cache:
         return cls(Path(base).expanduser().absolute() / "unprompt")
 
     def folder(self, kind: str, key: PlainData, make: Callable[[Path], None]) -> Path:
-        """The folder with what ``make`` writes for ``key``; ``make`` is called if it does not exist.
+        """The folder with what ``make`` writes for ``key``, which is called where there is none.
 
         Args:
             kind: What is kept: ``texts``, ``artifacts``, ``predictions``.

@@ -15,7 +15,7 @@ from unprompt.types import FloatArray
 
 
 class CachedTextEncoder(TextEncoder):
-    """Wraps a text encoder; each text is encoded once per process, each list of texts once per cache."""
+    """Encodes each text once per process, and each list of texts once per cache."""
 
     def __init__(self, encoder: TextEncoder, cache: Cache) -> None:
         """Store both."""

@@ -91,9 +91,9 @@ def open_dataset(experiment: Experiment, context: Context, timings: Timings) -> 
         records, images = dataset.records(), dataset.images()
         ids = [record.image_id for record in records]
         check_distinct(ids)
-        odd = sorted(set(ids) ^ set(images.ids))
-        if odd:
-            raise DataError(f"images and prompts do not match: {named(odd)}")
+        unmatched = sorted(set(ids) ^ set(images.ids))
+        if unmatched:
+            raise DataError(f"images and prompts do not match: {named(unmatched)}")
         _check_images(images, context)
     with timings.timed("targets"):
         rows = encoder.encode([record.prompt for record in records])

@@ -44,7 +44,7 @@ def run_folder(experiment: Experiment, path: Path, output: Path | None) -> Path:
         digest = content_hash(shareable(experiment))[:8]
         return _free(runs_folder(experiment, path) / f"{now}-{digest}")
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise OutputError(f"{output}: exists already; choose another --output or remove it")
+        raise OutputError(f"{output}: exists already; choose another folder or remove it")
     return output.absolute()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 from unprompt._data.splits import leak
@@ -80,15 +80,19 @@ def _leave_one_out(
     members = WeightedMembers(
         names,
         [result.weights[i] for i in used],
-        [(low, high) for name in names for low, high in [bounds.get(name, [0.0, 1.0])]]
-        if bounds
-        else None,
+        [_limits(bounds.get(name)) for name in names] if bounds else None,
     )
     holdout, test = (
         ScoredSplit(_objective(run, predictions, split).subset(used), run.bootstrap(split))
         for split in EVALUATED
     )
     return leave_one_out(members, holdout, test)
+
+
+def _limits(bounds: Sequence[float] | None) -> tuple[float, float]:
+    """Lowest and highest weight of a member; 0 and 1 where the search block does not say."""
+    low, high = bounds or (0.0, 1.0)
+    return low, high
 
 
 def _objective(run: RunContext, predictions: Predictions, split: str) -> GramObjective:

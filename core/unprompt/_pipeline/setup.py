@@ -1,15 +1,20 @@
-"""From a runtime block to what every command works with."""
+"""From switches and paths to what every command works with."""
 
 from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from unprompt._config.models import RuntimeConfig
 from unprompt._files.cache import Cache
 from unprompt._members.context import Context
 from unprompt._registry.plugins import Registry
+from unprompt._runs import files
 from unprompt.contracts import Progress, Runtime, silent
+from unprompt.errors import ConfigError, DataError
 from unprompt.towers.precision import check_device, resolved
 
 
@@ -37,6 +42,37 @@ def make_context(
     _silence_libraries()
     runtime = Runtime(**resolved(config).model_dump(), offline=offline, progress=progress)
     return Context(registry, runtime, Cache.default())
+
+
+def runtime_config(device: str, precision: str, batch_size: int) -> RuntimeConfig:
+    """Where and how to compute, checked.
+
+    Raises:
+        ConfigError: A value that an experiment's runtime block would not take; one line each.
+    """
+    values = {"device": device, "precision": precision, "batch_size": batch_size}
+    try:
+        return RuntimeConfig.model_validate(values)
+    except ValidationError as error:
+        mistakes = [(str(mistake["loc"][0]), mistake["msg"]) for mistake in error.errors()]
+        raise ConfigError(
+            [f"{name} (--{name.replace('_', '-')}): {what}" for name, what in mistakes]
+        ) from error
+
+
+def ensemble_file(path: Path) -> Path:
+    """The YAML file that an ensemble's path or a run's folder means.
+
+    Raises:
+        DataError: A folder without ``ensemble.yaml``.
+    """
+    if not path.is_dir():
+        return path
+    if not (path / files.ENSEMBLE).is_file():
+        raise DataError(
+            f"{path}: no {files.ENSEMBLE} in it, so it is neither an ensemble nor a finished run"
+        )
+    return path / files.ENSEMBLE
 
 
 def _silence_libraries() -> None:

@@ -42,7 +42,7 @@ def annotate_study(study: optuna.Study, run: Run) -> None:
 
 
 def note(run: Run) -> str:
-    """What the study is, on what data and split, what came of it, and how to repeat it; Markdown."""
+    """What the study is, on what data, what came of it, and how to repeat it; Markdown."""
     scores, manifest, test = run.scores, run.manifest, run.scores.test
     sizes: dict[str, SplitSize] = {"train": scores.train, "holdout": scores.holdout, "test": test}
     counted = ", ".join(f"{size.images} {name}" for name, size in sizes.items())
@@ -55,18 +55,18 @@ def note(run: Run) -> str:
         f"# {run.name}",
         "",
         (
-            "Each trial is a choice of blend weights; its value is the mean cosine of the blend with "
-            "the true prompts on the holdout. Members are scaled to unit length first."
+            "Each trial is a choice of blend weights; its value is the mean cosine of the blend "
+            "with the true prompts on the holdout. Members are scaled to unit length first."
         ),
         "",
         f"- Images: {counted}; splits never cut a group of near-duplicate prompts.",
         (
-            f"- Best trial: {scores.search.best_trial} with {scores.search.best_value:.6f}; polished: "
-            f"{scores.search.polish.score:.6f}."
+            f"- Best trial: {scores.search.best_trial} with {scores.search.best_value:.6f}; "
+            f"polished: {scores.search.polish.score:.6f}."
         ),
         (
-            f"- On test: {blend.score:.4f} [{blend.low:.4f}, {blend.high:.4f}]; minus equal weights "
-            f"{equal.score:+.4f} [{equal.low:+.4f}, {equal.high:+.4f}]."
+            f"- On test: {blend.score:.4f} [{blend.low:.4f}, {blend.high:.4f}]; minus equal "
+            f"weights {equal.score:+.4f} [{equal.low:+.4f}, {equal.high:+.4f}]."
         ),
         (
             f"- Split {manifest.splits_hash[:12]}, data {manifest.data_hash[:12]}, unprompt "

@@ -18,7 +18,7 @@ _CLAUSE = {
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What the run conclusion out.
+    """What the run found.
 
     Attributes:
         verdict: One sentence.

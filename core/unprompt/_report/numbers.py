@@ -28,9 +28,9 @@ def count(value: int) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def plural(amount: int, one: str) -> str:
+def plural(amount: int, singular: str) -> str:
     """``1 image``, ``2 images``, ``4 800 images``."""
-    return f"{count(amount)} {one if amount == 1 else one + 's'}"
+    return f"{count(amount)} {singular if amount == 1 else singular + 's'}"
 
 
 def duration(seconds: float) -> str:

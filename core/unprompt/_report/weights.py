@@ -69,5 +69,5 @@ def _words(name: str, run: Run) -> str:
     if contribution is None:
         return ""
     if contribution.flagged:
-        return "removing it does not hurt"
+        return "no clear gain on the holdout"
     return _WORDS[verdict(contribution.test, run.scores.test.groups)]

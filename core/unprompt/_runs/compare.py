@@ -70,7 +70,7 @@ class Comparison(Result):
     runs: tuple[ComparedRun, ...]
 
 
-def compare(folders: Sequence[Path | str]) -> Comparison:
+def compare(given: Sequence[Path | str | Run]) -> Comparison:
     """Compare finished runs on their test images.
 
     Runs may differ in everything but what is scored: the test images, their prompts and the
@@ -78,16 +78,17 @@ def compare(folders: Sequence[Path | str]) -> Comparison:
     not asked, because they change with images that only train uses.
 
     Args:
-        folders: Two or more run folders; the first one is what the others are held against.
+        given: Two or more runs or their folders; the others are compared with the first.
 
     Raises:
         DataError: Fewer than two, one twice, a folder that holds no run, or runs with different
             test sets.
     """
-    if len(folders) < 2:
-        raise DataError(f"compare needs two runs or more, not {len(folders)}")
-    _check_different([Path(folder) for folder in folders])
-    runs = [load_run(folder) for folder in folders]
+    if isinstance(given, str) or len(given) < 2:
+        count = 1 if isinstance(given, str) else len(given)
+        raise DataError(f"compare needs two runs or more, not {count}")
+    _check_different([run.folder if isinstance(run, Run) else Path(run) for run in given])
+    runs = [run if isinstance(run, Run) else load_run(run) for run in given]
     first, config = runs[0], runs[0].experiment.score
     for other in runs[1:]:
         _check_same_test(first, other)
@@ -143,9 +144,9 @@ def _check_same_test(first: Run, other: Run) -> None:
     if encoders[0] != encoders[1]:
         raise DataError(f"{both}: their text encoders differ ({encoders[0]}, {encoders[1]})")
     ours, theirs = ({row.image_id: row.prompt for row in run.images} for run in (first, other))
-    odd = sorted(ours.keys() ^ theirs.keys())
-    if odd:
-        raise DataError(f"{both}: only one of them has the test images {named(odd)}")
+    unmatched = sorted(ours.keys() ^ theirs.keys())
+    if unmatched:
+        raise DataError(f"{both}: only one of them has the test images {named(unmatched)}")
     changed = [name for name, prompt in ours.items() if theirs[name] != prompt]
     if changed:
         raise DataError(f"{both}: other prompts for the test images {named(changed)}")

@@ -1,4 +1,4 @@
-"""What a score is compared with: the floor, without the image, and the oracle, the best possible."""
+"""What a score is compared with: the floor, without the image, and the oracle, the best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each member contributes to the blend, and the blend without those that contribute nothing."""
+"""What each member contributes, and the blend without those that contribute nothing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def leave_one_out(
     Raises:
         DataError: Weights that `polish` refuses.
     """
-    everybody = range(len(members.names))
+    all_members = range(len(members.names))
     return {
         members.names[index]: Contribution(
             weight=members.weights[index],
@@ -82,7 +82,7 @@ def leave_one_out(
             holdout=gain,
             flagged=_shows_no_gain(gain),
         )
-        for index, refitted, gain in _left_out(members, everybody, members.weights, holdout)
+        for index, refitted, gain in _left_out(members, all_members, members.weights, holdout)
     }
 
 

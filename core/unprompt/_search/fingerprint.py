@@ -32,7 +32,7 @@ def sketch(embeddings: Embeddings) -> list[float]:
 
 
 def differences(known: Mapping[str, PlainData], now: Mapping[str, PlainData]) -> list[str]:
-    """The keys whose values differ by more than roundings, those of a map with its own name in front."""
+    """The keys whose values differ by more than roundings; in a map, with its name in front."""
     changed: list[str] = []
     for key in sorted({*known, *now}):
         before, after = known.get(key), now.get(key)

@@ -47,7 +47,7 @@ def make_sampler(problem: Problem, worker: int = 0, begun: int = 0) -> optuna.sa
 
 
 def _grid(problem: Problem) -> dict[str, list[Choice]]:
-    """Every choice of options, and as many evenly spaced weights as the trials allow, at least 2."""
+    """Every choice of options, and as many even steps of weights as trials allow, at least 2."""
     grid = problem.choices()
     points = problem.config.trials // math.prod(map(len, grid.values()))
     steps = max(2, int(points ** (1 / len(problem.members)) + 1e-9))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 WORKER = "worker"
 """The trial's attribute that says which process runs it."""
 STALE = timedelta(minutes=2)
-"""A trial takes milliseconds: one that has run for so long belongs to a process that is gone. Longer
-than a journal's processes wait (30 s) for the lock of one that was killed while it held it."""
+"""A trial takes milliseconds: one that has run for so long belongs to a process that is gone. It is
+longer than the 30 s that a journal waits for the lock of a process that was killed."""
 _LAST = 64
 """So many trials before the end, a process alone looks whether others work on the study, too."""
 

@@ -1,8 +1,8 @@
 """The contracts between core and plugins: what plugins implement, and what they are given.
 
-A predictor is used in this order: it is built from validated options and a `Runtime` without heavy work ->
-`Predictor.prepare` at most once, its result kept as an artifact folder -> `Predictor.load` ->
-`Predictor.predict`, a stream of batches -> `Predictor.close`.
+A predictor is used in this order: it is built from validated options and a `Runtime` without heavy
+work -> `Predictor.prepare` at most once, its result kept as an artifact folder ->
+`Predictor.load` -> `Predictor.predict`, a stream of batches, for each split -> `Predictor.close`.
 """
 
 from __future__ import annotations

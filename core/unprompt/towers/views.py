@@ -71,7 +71,7 @@ def _parts(pixels: torch.Tensor, view: View) -> Iterator[torch.Tensor]:
 
 
 def _enlarged(pixels: torch.Tensor, share: float, down: float, right: float) -> torch.Tensor:
-    """A crop of ``share`` of each side, at ``down`` and ``right`` of the room that remains, as large again."""
+    """A crop of ``share`` of each side, placed at ``down`` and ``right``, enlarged back."""
     from torch.nn.functional import interpolate
 
     height, width = pixels.shape[-2:]

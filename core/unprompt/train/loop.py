@@ -147,7 +147,7 @@ def _batches(
 
 
 def _shifted(pixels: torch.Tensor, most: int, generator: torch.Generator) -> torch.Tensor:
-    """The whole batch moved by up to ``most`` pixels; no flips, because prompts say left and right."""
+    """The batch moved by up to ``most`` pixels; no flips: prompts say left and right."""
     import torch
 
     if not most:

@@ -1,7 +1,7 @@
 """The words of the prompts as classes of the images.
 
-Source: SuperClass, Huang et al. 2024, arXiv 2411.03313: the words of a caption as the classes of its
-image, one softmax over all of them. An image tower learns shapes, colours and styles from it in
+Source: SuperClass, Huang et al. 2024, arXiv 2411.03313: the words of a caption as the classes of
+its image, one softmax over all of them. An image tower learns shapes, colours and styles from it in
 far fewer steps than from a distance in an embedding space.
 """
 

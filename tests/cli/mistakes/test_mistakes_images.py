@@ -53,7 +53,7 @@ def test_a_truncated_image_is_an_error_before_any_model_loads(
     assert done.stdout.split() == ["False", "True"]
     first, second = done.stderr.splitlines()
     assert first.startswith(f"{truncated}: cannot be read as an image: ")
-    assert second == "use --skip-unreadable to leave these out"
+    assert second == "skip_unreadable (--skip-unreadable) leaves these out"
     assert not output.parent.exists()
 
 

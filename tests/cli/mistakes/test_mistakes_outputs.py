@@ -57,7 +57,7 @@ def test_run_into_a_folder_that_holds_something(
     mistake: Callable[..., list[str]], small_experiment: Path, images: Path
 ) -> None:
     (line,) = mistake("run", small_experiment, "--output", images)
-    assert line == f"{images}: exists already; choose another --output or remove it"
+    assert line == f"{images}: exists already; choose another folder or remove it"
 
 
 def test_predict_with_a_folder_that_is_no_run(
