@@ -27,7 +27,7 @@ def unprompt_predictor() -> PredictorSpec:
     """Offer ``clip-l16-384``."""
     return PredictorSpec(
         name="clip-l16-384",
-        summary="a plain ViT-L/16 of timm at 384 pixels with a linear head, its own or a fitted one",
+        summary="a plain ViT-L/16 of timm at 384 pixels with a linear head, its own or fitted",
         options=L16Options,
         target="unprompt_clip.regressor:TimmRegressor",
     )

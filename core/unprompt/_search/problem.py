@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unprompt._config.search import SearchConfig
 from unprompt._search.objective import GramObjective
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Choice = None | bool | int | float | str
 """What Optuna can store of a categorical parameter."""
-Params = Mapping[str, Choice]
+Params = Mapping[str, Any]
+"""A trial's, as Optuna gives them."""
 LEAST = math.exp(-20.0)
 """The smallest parameter of a simplex weight: a weight of 20 before shares are taken."""
 
@@ -82,7 +83,7 @@ class Problem:
 
     def point(self, params: Params) -> Point:
         """What parameters mean."""
-        raw = [float(params[f"weight.{name}"] or 0.0) for name in self.members]
+        raw = [float(params[f"weight.{name}"]) for name in self.members]
         if self.config.weights == "simplex":
             raw = [max(0.0, -math.log(value)) for value in raw]
             total = sum(raw)
