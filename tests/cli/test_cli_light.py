@@ -63,8 +63,8 @@ def test_light_commands_import_nothing_heavy(line: str, root: Path) -> None:
 
 
 def test_the_heavy_names_are_those_of_installed_libraries() -> None:
-    found = {name for name in HEAVY if importlib.util.find_spec(name)}
-    assert found == HEAVY
+    installed = {name for name in HEAVY if importlib.util.find_spec(name)}
+    assert installed == HEAVY
 
 
 def test_version(unprompt: Callable[..., CompletedProcess[str]]) -> None:

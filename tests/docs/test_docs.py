@@ -50,8 +50,8 @@ def blocks(guide: str) -> dict[str | None, str]:
     """The fenced blocks that people write themselves, by the comment above each."""
     text = (ROOT / guide).read_text(encoding="utf-8")
     text = re.sub(r"<!-- begin (\w+) -->.*?<!-- end \1 -->", "", text, flags=re.DOTALL)
-    found = re.findall(r"(?:<!-- ([\w ]+) -->\n)?```\w+\n(.*?)```", text, flags=re.DOTALL)
-    return {name or None: body for name, body in found}
+    fenced = re.findall(r"(?:<!-- ([\w ]+) -->\n)?```\w+\n(.*?)```", text, flags=re.DOTALL)
+    return {name or None: body for name, body in fenced}
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_every_block_has_a_test() -> None:
         ("plugins/README.md", "plugin pyproject"),
         ("plugins/README.md", "plugin test"),
     }
-    found = {(guide, name) for guide in GUIDES for name in blocks(guide)}
-    assert found == ELSEWHERE | SHOWN | here
+    written = {(guide, name) for guide in GUIDES for name in blocks(guide)}
+    assert written == ELSEWHERE | SHOWN | here
 
 
 def test_ci_runs_the_two_commands_of_the_readme() -> None:

@@ -169,12 +169,12 @@ def rows(text: str, header: str) -> list[list[str]]:
     """The cells of the table whose header begins so."""
     lines = text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith(header))
-    found = []
+    table = []
     for line in lines[start + 1 :]:
         if not line:
             break
-        found.append(re.split(r"\s{2,}", line))
-    return found
+        table.append(re.split(r"\s{2,}", line))
+    return table
 
 
 def fetch_commands(text: str) -> list[str]:

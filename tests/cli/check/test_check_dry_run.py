@@ -27,9 +27,9 @@ def test_a_dry_run_is_a_line_a_member_each_in_a_process_of_its_own(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "With random parameters, 2 images, float32, batches of 8:" in done.stdout
     lines = done.stdout.splitlines()[-3:]
-    found = [re.fullmatch(r"(\S+) +([\d.]+) s +([\d.]+) s +([\d.]+) GiB", line) for line in lines]
-    assert all(found), lines
-    names, _, each, peaks = zip(*(match.groups() for match in found if match), strict=True)
+    matches = [re.fullmatch(r"(\S+) +([\d.]+) s +([\d.]+) s +([\d.]+) GiB", line) for line in lines]
+    assert all(matches), lines
+    names, _, each, peaks = zip(*(match.groups() for match in matches if match), strict=True)
     assert names == ("lamp-0", "lamp-1", "lamp-2")
     assert float(each[1]) >= 0.3 > float(each[2])
     assert float(peaks[0]) > float(peaks[1]) + 0.35  # 400 MB are not counted again
@@ -113,9 +113,9 @@ def test_packaged_towers_dry_run_without_files_and_network(small: Path, tmp_path
     assert done.stderr == ""
     knn, clip = done.stdout.splitlines()[-2:]
     for name, line in (("knn-vit-h", knn), ("clip-l14", clip)):
-        found = re.fullmatch(rf"{name} +([\d.]+) s +([\d.]+) s +([\d.]+) GiB", line)
-        assert found, line
-        assert float(found[3]) > 0.2  # torch alone takes as much
+        match = re.fullmatch(rf"{name} +([\d.]+) s +([\d.]+) s +([\d.]+) GiB", line)
+        assert match, line
+        assert float(match[3]) > 0.2  # torch alone takes as much
     assert len((tmp_path / "network.guarded").read_text().split()) >= 3  # the command, two members
     assert not log.exists(), log.read_text()
 

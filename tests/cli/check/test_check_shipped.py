@@ -49,8 +49,8 @@ def test_the_full_size_ensembles_name_members_hub_files_and_sizes(
     assert done.stderr == ""
     files = rows(done.stdout, "member ")
     assert list(dict.fromkeys(row[0] for row in files)) == list(SHIPPED)
-    found = set(fetch_commands(done.stdout)) - {INTERROGATOR}  # which may be installed
-    assert found == set(commands.splitlines())
+    fetched = set(fetch_commands(done.stdout)) - {INTERROGATOR}  # which may be installed
+    assert fetched == set(commands.splitlines())
     # Millions of parameters as open_clip, OpenAI, timm and Salesforce publish them; timm's without
     # its classifier (304.7 with it), BLIP's without a second copy of its word embeddings.
     assert [row[:3] for row in rows(done.stdout, "member        tower")] == [
