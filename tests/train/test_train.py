@@ -89,7 +89,7 @@ def test_a_contrastive_recipe_writes_a_clip_and_can_go_on(train: Train, toy_towe
     assert np.allclose(np.linalg.norm(text, axis=1), 1, atol=1e-5)
 
     train("clip-a.yaml", folder, f"start={folder}")
-    assert f"weights with SHA-256 `{first}`" in (folder / "README.md").read_text()
+    assert f"checkpoint with SHA-256 `{first}`" in (folder / "README.md").read_text()
     assert file_hash(weights) != first
 
 

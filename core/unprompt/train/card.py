@@ -1,4 +1,4 @@
-"""The model card that stands beside trained weights."""
+"""The model card that stands beside a trained checkpoint."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from unprompt.train.recipe import Recipe
 
 
 def card(
-    recipe: Recipe, result: TrainingResult, *, start: str, weights_hash: str, seconds: float
+    recipe: Recipe, result: TrainingResult, *, start: str, checkpoint_hash: str, seconds: float
 ) -> str:
     """A Markdown card: what it is, the command, data, seeds, steps, time and score.
 
     Args:
         recipe: What was trained.
         result: What came of it.
-        start: SHA-256 of the weights that training started from; empty for random ones.
-        weights_hash: SHA-256 of the weights written.
+        start: SHA-256 of the checkpoint that training started from; empty for random ones.
+        checkpoint_hash: SHA-256 of the checkpoint written.
         seconds: All of the training, opening the images included.
     """
     config = recipe.config
@@ -30,14 +30,14 @@ def card(
     rows = {
         "command": f"`python -m unprompt.train {recipe.path}`",
         "objective": config.objective,
-        "parameters": f"{parameters:,} while training; weights stored as float16",
+        "parameters": f"{parameters:,} while training; stored as float16",
         "data": f"`{' '.join(data.split())}`, of which the last {config.validation} held out",
-        "start": f"weights with SHA-256 `{start}`" if start else "",
+        "start": f"checkpoint with SHA-256 `{start}`" if start else "",
         "seed": str(config.seed),
         "steps": f"{result.steps:,} of {config.batch_size} images, {config.epochs} epochs",
         "time": f"{seconds / 60:.0f} minutes on {os.cpu_count()} cores ({platform.machine()})",
         "score on the held-out images": scores,
-        "SHA-256 of the weights": f"`{weights_hash}`",
+        "SHA-256 of the checkpoint": f"`{checkpoint_hash}`",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items() if value)
     return (

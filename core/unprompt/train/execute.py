@@ -1,4 +1,4 @@
-"""Train what a recipe says, and write the weights with their card into the tower's folder."""
+"""Train what a recipe says, and write the checkpoint with its card into the tower's folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CARD = "README.md"
 
 
 def execute(recipe: Recipe, registry: Registry, progress: Progress = silent) -> TrainingResult:
-    """Train, and write weights, tokenizer and card.
+    """Train, and write checkpoint, tokenizer and card.
 
     Raises:
         ConfigError: The device cannot be used, or folders or data do not fit the recipe.
@@ -76,7 +76,7 @@ def _load(objective: Objective, folder: Path) -> str:
     """Fill the objective's model from a folder that a training wrote.
 
     Returns:
-        SHA-256 of the weights; the result of this training may replace them.
+        SHA-256 of the checkpoint; the result of this training may replace them.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -92,13 +92,13 @@ def _load(objective: Objective, folder: Path) -> str:
 def _save(
     recipe: Recipe, objective: Objective, result: TrainingResult, start: str, seconds: float
 ) -> None:
-    """Write weights, tokenizer and card, each file by rename; the card comes last."""
+    """Write checkpoint, tokenizer and card, each file by rename; the card comes last."""
     folder = recipe.config.tower.path
     with tempfile.TemporaryDirectory() as scratch:
         objective.save(result.model, Path(scratch))
         for written in sorted(Path(scratch).iterdir()):
             with replacing(folder / written.name) as part:
                 shutil.copyfile(written, part)
-        weights_hash = file_hash(Path(scratch) / objective.file)
-    text = card(recipe, result, start=start, weights_hash=weights_hash, seconds=seconds)
+        checkpoint_hash = file_hash(Path(scratch) / objective.file)
+    text = card(recipe, result, start=start, checkpoint_hash=checkpoint_hash, seconds=seconds)
     write_text(folder / CARD, text)

@@ -1,4 +1,4 @@
-"""The training loop: AdamW, a cosine schedule with warm-up, and a moving average of the weights."""
+"""The training loop: AdamW, a cosine schedule with warm-up, and a moving average of parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TrainingResult:
     """What a training gives.
 
     Attributes:
-        model: The moving average of the weights; without one, the last weights.
+        model: The moving average of the parameters; without one, the last parameters.
         steps: Optimiser steps taken.
         scores: Of `model` on the held-out images, by name; see the objective.
     """

@@ -48,7 +48,7 @@ class ImageTower:
 
     Attributes:
         model: The tower.
-        forward: From the tower, or a copy with other weights, and pixels (n, 3, size, size).
+        forward: From the tower, or a copy with other parameters, and pixels (n, 3, size, size).
         preprocess: How its images become pixels.
         width: Of its pooled output and its tokens.
         patches: Whether it gives patch tokens.

@@ -1,4 +1,4 @@
-"""What the training loop asks of an objective, and how its weights are read and written."""
+"""What the training loop asks of an objective, and how its checkpoint is read and written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Objective(ABC):
 
     Attributes:
         saved: Name of the module inside `model` that is kept; heads beside it are not.
-        file: Name of its file of weights.
+        file: Name of its checkpoint.
         model: What is trained.
         preprocess: How images become its pixels.
         tokenizer: Of its text side, if it has one.
@@ -44,10 +44,10 @@ class Objective(ABC):
     def score(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
     ) -> dict[str, float]:
-        """Of a held-out batch, under the weights of ``model``, such as the moving average."""
+        """Of a held-out batch, under the parameters of ``model``, such as the moving average."""
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
-        """Start from weights that `save` wrote; heads start from random parameters again.
+        """Start from the checkpoint that `save` wrote; heads start from random parameters again.
 
         Raises:
             RuntimeError: They do not fit.
@@ -57,7 +57,7 @@ class Objective(ABC):
         module.load_state_dict(state | tied)
 
     def save(self, model: torch.nn.Module, folder: Path) -> None:
-        """Write weights without heads, tied ones once, and the tokenizer.
+        """Write parameters without heads, tied ones once, and the tokenizer.
 
         float16 halves the file; it is read back as float32.
         """

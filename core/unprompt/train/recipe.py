@@ -35,7 +35,7 @@ class RecipeConfig(Model):
     )
     tower: Location = Field(
         description="A folder with the tower's configuration (open_clip_config.json or "
-        "config.json); weights, tokenizer and card are written there."
+        "config.json); checkpoint, tokenizer and card are written there."
     )
     data: PartConfig = Field(description="Images and prompts; all of them are used.")
     text_encoder: PartConfig = Field(
@@ -44,7 +44,7 @@ class RecipeConfig(Model):
     )
     start: Location | None = Field(
         default=None,
-        description="A folder with weights of the same architecture to start from; default: "
+        description="A folder with a checkpoint of the same architecture to start from; default: "
         "random parameters. Its tokenizer is kept; the data may be other.",
     )
     words: float = Field(
@@ -65,7 +65,7 @@ class RecipeConfig(Model):
     weight_decay: float = Field(default=0.05, ge=0, description="AdamW's, on matrices only.")
     warmup: float = Field(default=0.05, ge=0, lt=1, description="Share of all steps.")
     ema: float = Field(
-        default=0.999, ge=0, lt=1, description="Decay of the weights' moving average; 0: off."
+        default=0.999, ge=0, lt=1, description="Decay of the parameters' moving average; 0: off."
     )
     shift: int = Field(
         default=4, ge=0, description="Random shift of each batch, in pixels each way."
@@ -73,7 +73,7 @@ class RecipeConfig(Model):
     validation: int = Field(
         default=1000, ge=2, description="The last images, held out for the card's score."
     )
-    seed: int = Field(default=0, ge=0, description="Of weights, order and shifts.")
+    seed: int = Field(default=0, ge=0, description="Of parameters, order and shifts.")
     runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="Device and precision.")
 
 

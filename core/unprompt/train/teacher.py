@@ -31,7 +31,7 @@ class Teacher:
         """Load the tower of a folder that `Contrastive` has written.
 
         Args:
-            folder: Holds ``open_clip_config.json`` and weights.
+            folder: Holds ``open_clip_config.json`` and a checkpoint.
             preprocess: What the pixels that it will be given are normalised with.
             device: Where they will be.
 

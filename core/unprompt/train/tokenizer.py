@@ -56,10 +56,10 @@ def tokenizer_of(
     vocab_size: int,
     path: Path,
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer of a training: that of the weights it starts from, or a new one.
+    """The tokenizer of a training: that of the checkpoint it starts from, or a new one.
 
     Args:
-        config: Says how many tokens to learn, or whose weights to start from: they fit no other
+        config: Says how many tokens to learn, or which checkpoint to start from: they fit no other
             tokenizer.
         make: Learns one: `make_tokenizer` or `make_writing_tokenizer`.
         prompts: What to learn from.
@@ -68,7 +68,7 @@ def tokenizer_of(
         path: The configuration that says so, for the error line.
 
     Raises:
-        ConfigError: It has more tokens, or there is none beside the weights.
+        ConfigError: It has more tokens, or there is none beside the checkpoint.
     """
     from transformers import PreTrainedTokenizerFast
 
