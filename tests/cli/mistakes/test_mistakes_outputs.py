@@ -64,4 +64,5 @@ def test_predict_with_a_folder_that_is_no_run(
     mistake: Callable[..., list[str]], images: Path
 ) -> None:
     (line,) = mistake("predict", images, images, "-o", "out.csv")
-    assert line == f"{images}: no ensemble.yaml in it, so it is neither an ensemble nor a finished run"
+    what = "no ensemble.yaml in it, so it is neither an ensemble nor a finished run"
+    assert line == f"{images}: {what}"
