@@ -9,6 +9,7 @@ from unprompt._config.models import RuntimeConfig, ScoreConfig, SplitConfig
 from unprompt._data.predictions import read_predictions
 from unprompt._data.prompts import join, read_prompts
 from unprompt._data.splits import near_duplicate_groups
+from unprompt._members.context import Context
 from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
 from unprompt._pipeline.run import run_experiment
 from unprompt._pipeline.search import FilledStudy, run_search
@@ -16,7 +17,7 @@ from unprompt._pipeline.setup import ensemble_file, make_context, runtime_config
 from unprompt._registry.loading import TEXT_ENCODER
 from unprompt._registry.loading import load_ensemble as read_ensemble
 from unprompt._registry.loading import load_experiment as read_experiment
-from unprompt._registry.parts import Part
+from unprompt._registry.parts import Experiment, Part
 from unprompt._registry.plugins import Registry
 from unprompt._runs.run import Run
 from unprompt._scoring.estimate import Estimate
@@ -91,9 +92,8 @@ def run(
     Raises:
         UnpromptError: A user's mistake; no folder is left behind.
     """
-    registry, path = Registry(), Path(experiment)
-    resolved = read_experiment(path, registry, overrides)
-    context = make_context(registry, resolved.config.runtime, offline=offline, progress=progress)
+    path = Path(experiment)
+    resolved, context = _opened(path, overrides, offline, progress)
     return run_experiment(resolved, path, None if output is None else Path(output), context)
 
 
@@ -115,9 +115,8 @@ def search(
     Raises:
         UnpromptError: A user's mistake.
     """
-    registry, path = Registry(), Path(experiment)
-    resolved = read_experiment(path, registry, overrides)
-    context = make_context(registry, resolved.config.runtime, offline=offline, progress=progress)
+    path = Path(experiment)
+    resolved, context = _opened(path, overrides, offline, progress)
     return run_search(resolved, path, context)
 
 
@@ -161,6 +160,16 @@ def score(
     return PredictionScore(
         score=mean.score, ci95=mean.ci95, images=len(ids), groups=len(set(groups))
     )
+
+
+def _opened(
+    path: Path, overrides: Sequence[str], offline: bool, progress: Progress
+) -> tuple[Experiment, Context]:
+    """A checked experiment, and what its runtime block asks for."""
+    registry = Registry()
+    experiment = read_experiment(path, registry, overrides)
+    config = experiment.config.runtime
+    return experiment, make_context(registry, config, offline=offline, progress=progress)
 
 
 def _embeddings(predictions: Path | str | Embeddings | Predictions) -> Embeddings:

@@ -28,7 +28,7 @@ def run_folder(make_run: MakeRun) -> Path:
 
 
 @pytest.fixture
-def test_images(run_folder: Path) -> dict[str, Image.Image]:
+def drawn_images(run_folder: Path) -> dict[str, Image.Image]:
     """Test images of the run, as its dataset draws them."""
     drawn = import_module("noisy_plugin").Drawn  # on the path while runs are made
 
@@ -82,19 +82,19 @@ def test_a_search_alone_gives_weights(run_folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "path", "paths", "images", "map"])
 def test_images_of_every_kind_are_predicted(
-    kind: str, run_folder: Path, test_images: dict[str, Image.Image], tmp_path: Path
+    kind: str, run_folder: Path, drawn_images: dict[str, Image.Image], tmp_path: Path
 ) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
-    for name, image in test_images.items():
+    for name, image in drawn_images.items():
         image.save(folder / f"{name}.png")
-    first = next(iter(test_images))
+    first = next(iter(drawn_images))
     given, ids = {
-        "folder": (folder, sorted(test_images)),
+        "folder": (folder, sorted(drawn_images)),
         "path": (str(folder / f"{first}.png"), [first]),
-        "paths": ([folder / f"{name}.png" for name in test_images], list(test_images)),
-        "images": (list(test_images.values()), [f"image-{i}" for i in range(4)]),
-        "map": (test_images, list(test_images)),
+        "paths": ([folder / f"{name}.png" for name in drawn_images], list(drawn_images)),
+        "images": (list(drawn_images.values()), [f"image-{i}" for i in range(4)]),
+        "map": (drawn_images, list(drawn_images)),
     }[kind]
     predictions = unprompt.load_ensemble(run_folder).predict(given)  # type: ignore[arg-type]  # each kind is one that it takes
     assert list(predictions.ids) == ids
@@ -104,14 +104,14 @@ def test_images_of_every_kind_are_predicted(
 
 
 def test_new_predictions_are_those_of_the_run(
-    run_folder: Path, test_images: dict[str, Image.Image]
+    run_folder: Path, drawn_images: dict[str, Image.Image]
 ) -> None:
-    known = unprompt.load_run(run_folder).predictions().select(list(test_images))
+    known = unprompt.load_run(run_folder).predictions().select(list(drawn_images))
     path = run_folder / "ensemble.yaml"
     for source in (run_folder, path, str(path)):
         ensemble = unprompt.load_ensemble(source)
         # A member's noise is seeded by an image's digest, which is another one in memory.
-        rows = ensemble.predict(test_images, prompts=False).embeddings.align(known.ids)
+        rows = ensemble.predict(drawn_images, prompts=False).embeddings.align(known.ids)
         assert unprompt.cosine(rows.rows, known.rows).min() > 0.5
     assert ensemble.weights == unprompt.load_run(run_folder).weights
 
@@ -164,19 +164,19 @@ def test_runs_are_compared_as_they_were_read(run_folder: Path) -> None:
 
 
 def test_predictions_are_saved_and_scored(
-    run_folder: Path, test_images: dict[str, Image.Image], tmp_path: Path
+    run_folder: Path, drawn_images: dict[str, Image.Image], tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(0)
     rows = unprompt.unit(rng.normal(size=(4, 384)))
-    embeddings = unprompt.Embeddings(tuple(test_images), rows)
-    prompts = {name: f"a red fox number {i}" for i, name in enumerate(test_images)}
+    embeddings = unprompt.Embeddings(tuple(drawn_images), rows)
+    prompts = {name: f"a red fox number {i}" for i, name in enumerate(drawn_images)}
     result = unprompt.score(embeddings, prompts)
     assert (result.images, result.groups) == (4, 1)  # near-duplicate prompts
     assert result.low <= result.score <= result.high
     table = tmp_path / "prompts.csv"
     table.write_text("imgId,prompt\n" + "".join(f"{k},{v}\n" for k, v in prompts.items()))
     predictions = unprompt.Predictions(
-        embeddings, dict.fromkeys(test_images), dict.fromkeys(test_images, ()), {}
+        embeddings, dict.fromkeys(drawn_images), dict.fromkeys(drawn_images, ()), {}
     )
     predictions.save(tmp_path / "submission.csv")
     again = unprompt.score(tmp_path / "submission.csv", table)
