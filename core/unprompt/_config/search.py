@@ -102,3 +102,8 @@ class SearchConfig(Model):
         if self.folds == 1:
             raise PydanticCustomError("search", "`folds` should be 0, or 2 and more")
         return self
+
+    def weight_bounds(self, member: str) -> tuple[float, float]:
+        """Lowest and highest weight of a member; 0 and 1 where `bounds` does not name it."""
+        low, high = self.bounds.get(member, (0.0, 1.0))
+        return float(low), float(high)

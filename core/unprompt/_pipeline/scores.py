@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import accumulate
 
 from unprompt._data.splits import leak
@@ -45,6 +45,7 @@ def run_scores(
     ids = data.splits.ids
     holdout, test = (evaluations[split].scores() for split in EVALUATED)
     folds = run.experiment.config.search.folds
+    stacked = {split: _stacked(run, predictions, split) for split in EVALUATED}
     return Scores(
         experiment=run.experiment.config.name,
         weights=dict(zip(names, result.weights, strict=True)),
@@ -63,53 +64,45 @@ def run_scores(
         holdout=holdout,
         test=test,
         optimism=Optimism(score=holdout.ensemble.score - test.ensemble.score),
-        leave_one_out=_leave_one_out(run, predictions, result),
-        ablations=_ablations(run, predictions, evaluations["test"]),
+        leave_one_out=_leave_one_out(run, stacked, result),
+        ablations=_ablations(run, stacked, evaluations["test"]),
         history=History(values=result.history, best=tuple(accumulate(result.history, max))),
         importances=result.importances,
     )
 
 
 def _leave_one_out(
-    run: RunContext, predictions: Predictions, result: SearchResult
+    run: RunContext, stacked: Mapping[str, Stacked], result: SearchResult
 ) -> dict[str, Contribution]:
     """What each member adds to the blend, judged on the holdout and reported on test."""
     used = [i for i, weight in enumerate(result.weights) if weight > 0]
-    bounds = run.experiment.config.search.bounds
+    config = run.experiment.config.search
     names = [run.members[i] for i in used]
     members = WeightedMembers(
         names,
         [result.weights[i] for i in used],
-        [_limits(bounds.get(name)) for name in names] if bounds else None,
+        [config.weight_bounds(name) for name in names] if config.bounds else None,
     )
     holdout, test = (
-        ScoredSplit(_objective(run, predictions, split).subset(used), run.bootstrap(split))
+        ScoredSplit(_objective(stacked[split]).subset(used), run.bootstrap(split))
         for split in EVALUATED
     )
     return leave_one_out(members, holdout, test)
 
 
-def _limits(bounds: Sequence[float] | None) -> tuple[float, float]:
-    """Lowest and highest weight of a member; 0 and 1 where the search block does not say."""
-    low, high = bounds or (0.0, 1.0)
-    return low, high
-
-
-def _objective(run: RunContext, predictions: Predictions, split: str) -> GramObjective:
-    stacked = _stacked(run, predictions, split)
+def _objective(stacked: Stacked) -> GramObjective:
     return GramObjective.from_predictions(stacked.members, stacked.targets)
 
 
 def _ablations(
-    run: RunContext, predictions: Predictions, test: Evaluation
+    run: RunContext, stacked: Mapping[str, Stacked], test: Evaluation
 ) -> dict[str, AblationScore]:
     """Other ways to blend, fitted on the holdout, and what they are ahead of ours on test."""
-    scores: dict[str, AblationScore] = {}
-    for name in run.experiment.config.search.ablations:
-        holdout_rows, test_rows = (_stacked(run, predictions, split) for split in EVALUATED)
-        values = ABLATIONS[name](holdout_rows, test_rows, run.groups("holdout"))
-        scores[name] = test.ablation(values)
-    return scores
+    groups = run.groups("holdout")
+    return {
+        name: test.ablation(ABLATIONS[name](stacked["holdout"], stacked["test"], groups))
+        for name in run.experiment.config.search.ablations
+    }
 
 
 def _stacked(run: RunContext, predictions: Predictions, split: str) -> Stacked:

@@ -98,7 +98,7 @@ def _result(study: optuna.Study, problem: Problem, bootstrap: Bootstrap) -> Sear
     bounds: Bounds | None = None
     searched = point.weights
     if config.bounds:
-        bounds = [problem.weight_range(name) for name in problem.members]
+        bounds = [config.weight_bounds(name) for name in problem.members]
     else:
         searched = tuple(weight / max(searched) for weight in searched)
     polished = polish(objective, searched, bounds=bounds)

@@ -70,8 +70,7 @@ class Problem:
         """Lowest and highest value of the parameter behind a member's weight."""
         if self.config.weights == "simplex":
             return LEAST, 1.0
-        low, high = self.config.bounds.get(member, (0.0, 1.0))
-        return float(low), float(high)
+        return self.config.weight_bounds(member)
 
     def value(self, trial: optuna.Trial) -> float:
         """The held-out score of what a trial suggests."""
