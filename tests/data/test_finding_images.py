@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from unprompt._data.decoding import HAS_AVIF
+from unprompt._data.kinds import HAS_AVIF
 from unprompt._data.images import (
     SUFFIXES,
     Files,
@@ -47,32 +47,32 @@ def test_folder_is_searched_sorted_and_without_hidden_names(
         save_image(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "folder.png").mkdir()
-    paths = find_images([tmp_path])
+    paths = find_images([tmp_path]).paths
     assert list(paths) == ["a", "b", "sub/c.d"]
     assert paths["sub/c.d"] == tmp_path / "sub/c.d.webp"
 
 
 def test_a_folder_below_a_hidden_one_is_searched(tmp_path: Path, save_image: SaveImage) -> None:
     save_image(tmp_path / ".cache/images/a.png")
-    assert list(find_images([tmp_path / ".cache/images"])) == ["a"]
+    assert list(find_images([tmp_path / ".cache/images"]).paths) == ["a"]
 
 
 def test_file_and_glob_ids_are_names(tmp_path: Path, save_image: SaveImage) -> None:
     save_image(tmp_path / "x/b.png")
     save_image(tmp_path / "x/a.png")
     (tmp_path / "x/notes.txt").write_text("no image")
-    assert list(find_images([str(tmp_path / "x/b.png"), f"{tmp_path}/x/*"])) == ["b", "a"]
-    assert list(find_images([f"{tmp_path}/**/*.png"])) == ["a", "b"]
+    assert list(find_images([str(tmp_path / "x/b.png"), f"{tmp_path}/x/*"]).paths) == ["b", "a"]
+    assert list(find_images([f"{tmp_path}/**/*.png"]).paths) == ["a", "b"]
 
 
 def test_a_name_with_glob_characters_is_a_file_first(tmp_path: Path, save_image: SaveImage) -> None:
     path = save_image(tmp_path / "a[1].png")
-    assert find_images([path]) == {"a[1]": path}
+    assert find_images([path]).paths == {"a[1]": path}
 
 
 def test_a_named_file_needs_no_suffix(tmp_path: Path, save_image: SaveImage) -> None:
     path = save_image(tmp_path / "image", format="PNG")
-    assert find_images([path]) == {"image": path}
+    assert find_images([path]).paths == {"image": path}
 
 
 def test_same_file_twice_is_once(
@@ -88,7 +88,7 @@ def test_same_file_twice_is_once(
         "link",
         "./pics/sub/../sub/a.png",
     ]
-    assert find_images(arguments) == {"sub/a": Path("pics/sub/a.png")}
+    assert find_images(arguments).paths == {"sub/a": Path("pics/sub/a.png")}
 
 
 def test_shared_id_in_one_folder_names_both(tmp_path: Path, save_image: SaveImage) -> None:
@@ -109,7 +109,7 @@ def test_a_shared_id_of_two_folders_names_the_solution(
     assert len(caught.value.problems) == 6
     assert f"name the one folder {tmp_path} instead" in caught.value.problems[0]
     assert caught.value.problems[-1] == "3 more ids are shared"
-    assert len(find_images([tmp_path])) == 16
+    assert len(find_images([tmp_path]).paths) == 16
 
 
 def test_arguments_without_an_image_are_refused(tmp_path: Path) -> None:

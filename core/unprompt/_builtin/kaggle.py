@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from unprompt._config.location import Location
+from unprompt._data.names import form_twins
 from unprompt._data.prompts import ID_COLUMNS, prompt_id, prompt_texts, row_problems
 from unprompt._data.tables import pick_column, read_rows, texts
+from unprompt._files.paths import shown
 from unprompt.contracts import Dataset, Images, Record
 from unprompt.contracts.hookspecs import hookimpl
 from unprompt.contracts.specs import DatasetSpec
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 class KaggleOptions(BaseModel):
@@ -51,6 +57,7 @@ class Kaggle(Dataset):
 
     @cached_property
     def _read(self) -> tuple[tuple[Record, ...], Images]:
+        from unprompt._data.found import Report, bounded
         from unprompt._data.images import Files, find_images
 
         folder = self.options.folder.path
@@ -58,20 +65,26 @@ class Kaggle(Dataset):
         rows = read_rows(table)
         ids = texts(rows, pick_column(rows[0], ID_COLUMNS, table), table)
         prompts = prompt_texts(rows, table, ("prompt",))
-        paths = find_images([folder / "images"])
+        found = find_images([folder / "images"])
+        paths = found.paths
         problems = row_problems(table, ids, prompts) + _unpaired(table, ids, paths)
+        problems += bounded([file.line for file in found.left_out if file.error])
         if problems:
             raise DataError(problems)
+        for line in Report(found.left_out).lines(len(paths), "have a row"):
+            log.warning(line)
         records = (Record(*row) for row in zip(ids, map(prompt_id, prompts), prompts, strict=True))
         return tuple(records), Images(tuple(ids), Files(paths))
 
 
-def _unpaired(table: Path, ids: list[str], paths: dict[str, Path]) -> list[str]:
+def _unpaired(table: Path, ids: list[str], paths: Mapping[str, Path]) -> list[str]:
     """Rows without an image, and images without a row."""
     without_image = [name for name in ids if name and name not in paths]
-    without_row = [str(paths[name]) for name in sorted(set(paths) - set(ids))]
+    extra = sorted(set(paths) - set(ids))
+    without_row = [shown(paths[name]) for name in extra]
     problems = [f"{table}: no image for {named(without_image)}"] if without_image else []
-    return problems + ([f"{table}: no row for {named(without_row)}"] if without_row else [])
+    problems += [f"{table}: no row for {named(without_row)}"] if without_row else []
+    return problems + form_twins(without_image, extra)
 
 
 @hookimpl

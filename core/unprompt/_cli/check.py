@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import typer
 
 from unprompt._cli.tables import text_table
 from unprompt._config.models import RuntimeConfig
-from unprompt._data.images import folder_images
+from unprompt._data.checking import readable
+from unprompt._data.image_input import as_images
 from unprompt._members.dry_run import DryRun, Requirements, dry_run, noise, requirements
 from unprompt._pipeline.setup import ensemble_file, make_context
 from unprompt._registry.loading import load_ensemble
@@ -35,7 +37,7 @@ def check_command(
     logging.disable(logging.WARNING)  # libraries warn of random parameters, which are wanted here
     registry = Registry()
     ensemble = load_ensemble(ensemble_file(path), registry, overrides)
-    inputs = folder_images(images) if images else noise(NOISE)
+    inputs = _readable(images) if images else noise(NOISE)
     runtime = make_context(registry, config, offline=True).runtime
     required = {member.name: requirements(member, registry, runtime) for member in ensemble.members}
     typer.echo(_files(required))
@@ -48,6 +50,14 @@ def check_command(
             for member in required.values()
         )
     raise typer.Exit(int(failed))
+
+
+def _readable(arguments: Sequence[str]) -> Images:
+    """The images that the arguments name, each opened once; says what is left out."""
+    checked = readable(as_images(arguments), os.cpu_count() or 1, skip=False)
+    for line in checked.report.lines(len(checked.images), "can be read"):
+        typer.echo(line, err=True)
+    return checked.images
 
 
 def _files(required: Mapping[str, Requirements]) -> str:

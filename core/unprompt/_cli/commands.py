@@ -140,8 +140,8 @@ def predict(
     predictions = loaded.predict(
         images, skip_unreadable=skip_unreadable, prompts=chosen in WITH_PROMPTS
     )
-    for line in predictions.skipped.values():
-        print(f"skipped: {line}", file=sys.stderr)  # noqa: T201  # a report, not a result
+    for line in predictions.report.lines(len(predictions.ids)):
+        print(line, file=sys.stderr)  # noqa: T201  # a report, not a result
     predictions.save(output, chosen)
     typer.echo(f"{len(predictions.ids)} images: {output}")
 

@@ -3,45 +3,104 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from unprompt._data.images import folder_images
+from unprompt._data.found import LeftOut
+from unprompt._data.images import Files, find_images
 from unprompt._data.memory import MemoryImages
+from unprompt._files.paths import shown
 from unprompt.contracts import Images
-from unprompt.errors import DataError
+from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 ImageInput: TypeAlias = (
-    "str | Path | Image | Sequence[str | Path] | Sequence[Image] | Mapping[str, Image]"
+    "str | Path | Image | Sequence[str | Path] | Sequence[Image] | Sequence[str | Path | Image] "
+    "| Mapping[str, Image]"
 )
-"""One image, several of one kind, or images of Pillow by id."""
+"""One image, several, or images of Pillow by id."""
 
 
-def as_images(given: ImageInput) -> Images:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Images to predict, and what is left out beside them.
+
+    Attributes:
+        images: With their ids.
+        left_out: Files that were found and are not among them.
+    """
+
+    images: Images
+    left_out: tuple[LeftOut, ...] = ()
+
+    def name(self, image_id: str) -> str:
+        """The image's file, where it has one, as error lines print it; otherwise its id."""
+        source = self.images.source
+        files = source.files if isinstance(source, _Mixed) else source
+        path = files.paths.get(image_id) if isinstance(files, Files) else None
+        return image_id if path is None else shown(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixed:
+    """Files and images in memory; a `unprompt.contracts.ImageSource`."""
+
+    files: Files
+    memory: MemoryImages
+
+    def open(self, image_id: str) -> Image:
+        """The image as RGB."""
+        return self._source(image_id).open(image_id)
+
+    def digest(self, image_id: str) -> str:
+        """A hash of the file, or of the pixels."""
+        return self._source(image_id).digest(image_id)
+
+    def _source(self, image_id: str) -> Files | MemoryImages:
+        return self.memory if image_id in self.memory.images else self.files
+
+
+def as_images(given: ImageInput) -> Given:
     """Images to predict, with their ids.
 
     Files, folders and globs get their ids as on the command line. Images in memory are called
-    ``image-0``, ``image-1`` and so on, unless a map gives them ids.
+    ``image-0``, ``image-1`` and so on, by their place among everything given, unless a map gives
+    them ids.
 
     Raises:
-        DataError: A path does not exist or holds no image, two files share an id, a map has an
+        DataError: A path does not exist or holds no image, two images share an id, a map has an
             id that is no text, or something is neither a path nor an image of Pillow.
     """
     from PIL.Image import Image
 
-    by_id: Mapping[Any, object]
     if isinstance(given, Mapping):
-        by_id = dict(given)
-    elif isinstance(given, Image | str | Path):
-        return as_images([given])  # type: ignore[arg-type]  # a list of one kind
-    else:
-        several = list(given)
-        if all(isinstance(item, str | Path) for item in several):
-            return folder_images([item for item in several if isinstance(item, str | Path)])
-        by_id = {f"image-{i}": item for i, item in enumerate(several)}
+        by_id = _in_memory(given)
+        return Given(Images(tuple(by_id.images), by_id))
+    several = [given] if isinstance(given, Image | str | Path) else list(given)
+    paths = [item for item in several if isinstance(item, str | Path)]
+    memory = _in_memory(
+        {f"image-{i}": item for i, item in enumerate(several) if not isinstance(item, str | Path)}
+    )
+    if several and not paths:
+        return Given(Images(tuple(memory.images), memory))
+    found = find_images(paths)
+    files = Files(found.paths)
+    if not memory.images:
+        return Given(Images(tuple(files.paths), files), found.left_out)
+    shared = sorted(files.paths.keys() & memory.images.keys())
+    if shared:
+        raise DataError(f"files and images in memory share the ids {named(shared)}: give a map")
+    ids = (*files.paths, *memory.images)
+    return Given(Images(ids, _Mixed(files, memory)), found.left_out)
+
+
+def _in_memory(by_id: Mapping[str, object]) -> MemoryImages:
+    """Images of Pillow by id. Raises DataError for what is none."""
+    from PIL.Image import Image
+
     images: dict[str, Image] = {}
     for image_id, image in by_id.items():
         if not isinstance(image_id, str) or not image_id:
@@ -49,4 +108,4 @@ def as_images(given: ImageInput) -> Images:
         if not isinstance(image, Image):
             raise DataError(f"{image_id}: not an image of Pillow: {type(image).__name__}")
         images[image_id] = image
-    return Images(tuple(images), MemoryImages(images))
+    return MemoryImages(images)

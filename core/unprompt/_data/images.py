@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import glob
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unprompt._data.decoding import HAS_AVIF, open_image
+from unprompt._data.decoding import checked_image, open_image
+from unprompt._data.found import NOT_AN_IMAGE, Found, LeftOut, bounded, suffixes
+from unprompt._data.globs import glob_entries
+from unprompt._data.kinds import (
+    FOREIGN,
+    FORMATS,
+    HEAD,
+    SUFFIXES,
+    format_of_head,
+    is_read,
+    looks_like_image,
+    suffix_of,
+)
+from unprompt._data.walking import Entry, is_hidden, special_file, walk
 from unprompt._files.hashing import file_hash
+from unprompt._files.paths import check_name, kind_of, reason, shown, user_path
 from unprompt.contracts import Images
-from unprompt.errors import DataError, named
+from unprompt.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from PIL import Image
 
-__all__ = ["SUFFIXES", "Files", "find_images", "folder_images", "open_image", "unreadable"]
-
-SUFFIXES = frozenset(
-    [
-        "png",
-        "jpg",
-        "jpeg",
-        "jpe",
-        "jfif",
-        "webp",
-        "bmp",
-        "gif",
-        "tif",
-        "tiff",
-        "ppm",
-        "pgm",
-        "pbm",
-        "pnm",
-    ]
-    + ["avif"] * HAS_AVIF
-)
-"""Suffixes of image files in folders and globs, in lower case and without the dot."""
+__all__ = ["SUFFIXES", "Files", "find_images", "folder_images", "open_image"]
 
 _CLASHES_SHOWN = 5
 
@@ -59,13 +50,18 @@ class Files:
         """The image, see `open_image`. Raises DataError naming an unreadable or unknown one."""
         return open_image(self._path(image_id))
 
+    def check(self, image_id: str) -> str | None:
+        """Open the image once: what is to be said of it. Raises as `open`."""
+        return checked_image(self._path(image_id))
+
     def digest(self, image_id: str) -> str:
         """SHA-256 of the file. Raises DataError naming a missing or unknown one."""
         path = self._path(image_id)
         try:
             return file_hash(path)
         except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+            why = error.strerror or error
+            raise DataError(f"{shown(path)}: cannot be read: {why}") from error
 
     def _path(self, image_id: str) -> Path:
         if image_id not in self.paths:
@@ -74,103 +70,173 @@ class Files:
 
 
 def folder_images(arguments: Sequence[str | Path]) -> Images:
-    """The images that files, folders and globs name, ready to predict; see `find_images`."""
-    paths = find_images(arguments)
-    return Images(tuple(paths), Files(paths))
-
-
-def find_images(arguments: Sequence[str | Path]) -> dict[str, Path]:
-    """Find the images that files, folders (with subfolders) and globs name.
-
-    In folders and globs, files with a suffix of `SUFFIXES` (in any case) are images, and hidden
-    names are skipped; a file that is an argument itself is always included.
-
-    Returns:
-        Each ``image_id`` with its file, sorted within each argument. The id is the path below
-        the folder argument, or the file's name, without the suffix. A file that several
-        arguments name is included once.
+    """The images that files, folders and globs name, all of which have to be readable.
 
     Raises:
-        DataError: An argument does not exist or holds no image, or two files have the same id;
-            lists all such problems.
+        DataError: As `find_images`, or something looks like an image and cannot be read.
+    """
+    found = find_images(arguments)
+    problems = [file.line for file in found.left_out if file.error]
+    if problems:
+        raise DataError(bounded(problems))
+    return Images(tuple(found.paths), Files(found.paths))
+
+
+def find_images(arguments: Sequence[str | Path]) -> Found:
+    """Find the images that files, folders (with subfolders) and globs name.
+
+    In folders and globs, files with a suffix of `SUFFIXES` (in any case) and files that start as
+    these formats do are images; a file that is an argument itself always is. Hidden names are
+    left out. Linked folders are followed, each folder once.
+
+    Returns:
+        Each ``image_id`` with its file, sorted within each argument, and every file that is left
+        out, with the reason. The id is the path below the folder argument, or the file's name,
+        without the suffix. A file that several arguments name is included once.
+
+    Raises:
+        DataError: An argument is empty, does not exist or holds no image and nothing that looks
+            like one, or two files have the same id; lists all such problems.
     """
     if not arguments:
         raise DataError("no image, folder or glob was named")
-    paths: dict[str, Path] = {}
-    absolute_paths: set[str] = set()
-    problems: list[str] = []
-    clashes: list[str] = []
+    finder = _Finder()
     for argument in arguments:
-        matches = sorted(_matches(str(argument)), key=lambda match: match[1].as_posix())
-        if not matches:
-            problems.append(_no_match(str(argument)))
-        for image_id, path in matches:
-            absolute = os.path.abspath(path)
-            if absolute in absolute_paths:
-                continue
-            absolute_paths.add(absolute)
-            first = paths.setdefault(image_id, path)
-            if first is not path and not first.samefile(path):
-                clashes.append(_clash(image_id, first, path))
-    more = len(clashes) - _CLASHES_SHOWN
-    problems += clashes[:_CLASHES_SHOWN] + [f"{more} more ids are shared"] * (more > 0)
-    if problems:
-        raise DataError(problems)
-    return paths
+        finder.add(argument)
+    return finder.found()
 
 
-def unreadable(images: Images, workers: int) -> dict[str, str]:
-    """Open every image once, to find broken files before any model is loaded.
+class _Finder:
+    """Collects what arguments name, each file once."""
 
-    Args:
-        images: N images.
-        workers: Threads that open them.
+    def __init__(self) -> None:
+        self._paths: dict[str, Path] = {}
+        self._left_out: list[LeftOut] = []
+        self._absolute: set[str] = set()
+        self._problems: list[str] = []
+        self._clashes: list[str] = []
 
-    Returns:
-        The id of each image that cannot be opened, in the order of ``images.ids``, with the line
-        of its error.
-    """
-
-    def problem(image_id: str) -> str | None:
+    def add(self, argument: str | Path) -> None:
+        """Find what one argument names."""
         try:
-            images.open(image_id)
+            matches = sorted(_matches(user_path(argument)), key=lambda match: match[1].as_posix())
         except DataError as error:
-            return str(error)
+            self._problems += error.problems
+            return
+        outside = [outcome for outcome, _ in matches if isinstance(outcome, LeftOut)]
+        if len(outside) == len(matches) and not any(file.error for file in outside):
+            self._problems.append(_no_match(str(argument), outside))
+        for outcome, path in matches:
+            absolute = os.path.abspath(path)
+            if absolute in self._absolute:
+                continue
+            self._absolute.add(absolute)
+            if isinstance(outcome, LeftOut):
+                self._left_out.append(outcome)
+            else:
+                self._take(outcome, path)
+
+    def _take(self, image_id: str, path: Path) -> None:
+        first = self._paths.setdefault(image_id, path)
+        if first is not path and not _same(first, path):
+            self._clashes.append(_clash(image_id, first, path))
+
+    def found(self) -> Found:
+        """Everything, or an error that lists every problem."""
+        more = len(self._clashes) - _CLASHES_SHOWN
+        clashes = self._clashes[:_CLASHES_SHOWN] + [f"{more} more ids are shared"] * (more > 0)
+        if self._problems or clashes:
+            raise DataError([*self._problems, *clashes])
+        return Found(self._paths, tuple(self._left_out))
+
+
+def _matches(argument: Path) -> Iterator[tuple[str | LeftOut, Path]]:
+    """Each file that one argument names: its id, or why it is left out."""
+    problem = special_file(argument)
+    if problem is None:
+        check_name(argument)
+        yield argument.stem, argument
+    elif _kind_if_known(argument) == "folder":
+        for entry in walk(argument, lambda parts, linked: not (linked and is_hidden(parts))):
+            yield _outcome(entry, entry.parts, hidden=is_hidden(entry.parts)), entry.path
+    elif glob.has_magic(str(argument)) and problem == "no such file":
+        for entry in glob_entries(argument):
+            yield _outcome(entry, entry.parts[-1:], hidden=False), entry.path
+    elif problem != "no such file":
+        yield LeftOut(shown(argument), problem, error=True), argument
+
+
+def _kind_if_known(path: Path) -> str | None:
+    """As `kind_of`; None where a folder above may not be entered."""
+    try:
+        path.stat()
+    except PermissionError:
         return None
-
-    with ThreadPoolExecutor(max(1, workers)) as threads:
-        lines = threads.map(problem, images.ids)
-        return {name: line for name, line in zip(images.ids, lines, strict=True) if line}
-
-
-def _matches(argument: str) -> Iterator[tuple[str, Path]]:
-    """Each image that one argument names, with its id."""
-    path = Path(argument).expanduser()
-    if path.is_dir():
-        for file in path.rglob("*"):
-            below = file.relative_to(path)
-            hidden = any(part.startswith(".") for part in below.parts)
-            if not hidden and _is_image(file):
-                yield below.with_suffix("").as_posix(), file
-    elif path.is_file():
-        yield path.stem, path
-    else:
-        for name in glob.glob(str(path), recursive=True):
-            if _is_image(Path(name)):
-                yield Path(name).stem, Path(name)
+    except OSError:
+        return kind_of(path)
+    return kind_of(path)
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower().removeprefix(".") in SUFFIXES and path.is_file()
+def _outcome(entry: Entry, parts: Sequence[str], *, hidden: bool) -> str | LeftOut:
+    """The id of an image, made of ``parts``, or why the file is left out."""
+    name = shown(entry.path)
+    if hidden:
+        return LeftOut(name, "hidden", listed=not entry.unlisted)
+    if entry.problem:
+        error = entry.unlisted or (looks_like_image(entry.path.name) and not entry.folder)
+        return LeftOut(name, entry.problem, error, listed=not entry.unlisted)
+    why = _why_no_image(entry.path)
+    if why is not None:
+        return LeftOut(name, why, error=why != NOT_AN_IMAGE)
+    try:
+        check_name("/".join(parts))
+    except DataError:
+        return LeftOut(name, "the name is not UTF-8: rename it", error=True)
+    return Path(*parts).with_suffix("").as_posix()
 
 
-def _no_match(argument: str) -> str:
+def _why_no_image(path: Path) -> str | None:
+    """Why a regular file is not opened as an image; None where it is."""
+    if suffix_of(path.name) in SUFFIXES:
+        return None
+    try:
+        kind = format_of_head(_head(path))
+    except OSError as error:
+        looks = looks_like_image(path.name)
+        return f"cannot be read: {reason(error)}" if looks else NOT_AN_IMAGE
+    if is_read(kind, path.name):
+        return None
+    if suffix_of(path.name) in FOREIGN or kind is not None:
+        what = suffix_of(path.name).upper() if kind in (None, *FORMATS) else kind
+        return f"cannot be read as an image: {what} is not one of {', '.join(FORMATS)}"
+    return NOT_AN_IMAGE
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; never waits for a FIFO that took its place."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, HEAD)
+    finally:
+        os.close(descriptor)
+
+
+def _same(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except OSError:  # one of them is gone
+        return False
+
+
+def _no_match(argument: str, outside: Iterable[LeftOut]) -> str:
     """The error line for an argument that gives no image."""
-    if Path(argument).expanduser().is_dir():
-        return f"{argument}: no image in this folder ({', '.join(sorted(SUFFIXES))})"
+    name, paths = shown(argument), [file.path for file in outside]
+    beside = f"; it holds {suffixes(paths)}" if paths else ""
+    if kind_of(user_path(argument)) == "folder":
+        return f"{name}: no image in this folder ({', '.join(sorted(SUFFIXES))}){beside}"
     if glob.has_magic(argument):
-        return f"{argument}: no image matches"
-    return f"{argument}: no such file or folder"
+        return f"{name}: no image matches"
+    return f"{name}: no such file or folder"
 
 
 def _clash(image_id: str, first: Path, second: Path) -> str:
@@ -179,6 +245,7 @@ def _clash(image_id: str, first: Path, second: Path) -> str:
     if first.absolute().parent != second.absolute().parent:
         common = os.path.commonpath([first.absolute(), second.absolute()])
         solution = (
-            f"name the one folder {common} instead, so that ids keep the subfolder, or {solution}"
+            f"name the one folder {shown(common)} instead, so that ids keep the subfolder, or "
+            f"{solution}"
         )
-    return f"{named([str(first), str(second)])} share the id {image_id!r}: {solution}"
+    return f"'{shown(first)}', '{shown(second)}' share the id {image_id!r}: {solution}"

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from unprompt._data.quiet import without_warnings
+from unprompt._data.shape import check_sides
 from unprompt.errors import DataError, first_line
 
 if TYPE_CHECKING:
@@ -24,15 +26,17 @@ class MemoryImages:
     images: Mapping[str, Image]
 
     def open(self, image_id: str) -> Image:
-        """The image as RGB. Raises DataError for an unknown id, or an image without pixels."""
+        """The image as RGB. Raises DataError for an unknown id, no pixels, or a strip."""
         if image_id not in self.images:
             raise DataError(f"no image for {image_id!r}")
         image = self.images[image_id]
         if 0 in image.size:
             raise DataError(f"image {image_id!r} has no pixels")
         try:
-            return image.convert("RGB")
-        except (OSError, ValueError) as error:  # closed, or its file is damaged
+            check_sides(*image.size)
+            with without_warnings():
+                return image.convert("RGB")
+        except Exception as error:  # closed, or its file is damaged, which can end in any error
             raise DataError(f"image {image_id!r} cannot be read: {first_line(error)}") from error
 
     def digest(self, image_id: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from unprompt._data.images import Files, unreadable
+from unprompt._data.checking import check_images
+from unprompt._data.found import bounded
+from unprompt._data.images import Files
 from unprompt._data.splits import Splits, make_splits
 from unprompt._members.context import Context
 from unprompt._pipeline.timings import Timings
@@ -14,6 +17,8 @@ from unprompt._registry.parts import Experiment
 from unprompt.contracts import Dataset, Images, Record, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings, check_distinct
 from unprompt.errors import DataError, named
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,8 +118,10 @@ def _check_images(images: Images, context: Context) -> None:
         return  # drawn, not stored: nothing that could be broken
 
     def make(folder: Path) -> None:
-        problems = unreadable(images, context.runtime.workers)
-        if problems:
-            raise DataError(list(problems.values()))
+        checked = check_images(images, context.runtime.workers)
+        if checked.problems:
+            raise DataError(bounded([*checked.problems.values()]))
+        for note in checked.notes:
+            log.warning(note)
 
     context.cache.folder("readable", [images.digest(name) for name in images.ids], make)

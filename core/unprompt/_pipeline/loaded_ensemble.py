@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from unprompt._data.checking import readable
+from unprompt._data.found import Report
 from unprompt._data.image_input import ImageInput, as_images
-from unprompt._data.images import unreadable
 from unprompt._data.predictions import format_of, write_predictions
 from unprompt._members.context import Context
 from unprompt._members.ensemble import empty_train_set, predict_ensemble
 from unprompt._registry.parts import Ensemble
-from unprompt.contracts import Batch, Evidence, Images
+from unprompt.contracts import Batch, Evidence
 from unprompt.embeddings import Embeddings
-from unprompt.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,12 +26,14 @@ class Predictions:
         prompts: Image id -> the readable guess; None where no member has words for it.
         evidence: Image id -> every member's reasons.
         skipped: Id of an image that could not be read -> why; only with ``skip_unreadable``.
+        report: Every file that was found and not predicted, with the reason, and notes.
     """
 
     embeddings: Embeddings
     prompts: Mapping[str, str | None]
     evidence: Mapping[str, tuple[Evidence, ...]]
     skipped: Mapping[str, str]
+    report: Report = field(default_factory=Report)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -87,26 +89,17 @@ class LoadedEnsemble:
         Raises:
             UnpromptError: A path, an image or a member's file is not there or broken.
         """
-        readable, skipped = self._readable(as_images(images), skip=skip_unreadable)
+        workers = self._context.runtime.workers
+        checked = readable(as_images(images), workers, skip=skip_unreadable)
         train = empty_train_set(self._context.text_encoder(self._ensemble.text_encoder))
-        batch = predict_ensemble(self._ensemble, readable, train, self._context, prompts=prompts)
+        batch = predict_ensemble(
+            self._ensemble, checked.images, train, self._context, prompts=prompts
+        )
         ids = batch.embeddings.ids
         return Predictions(
             batch.embeddings,
             dict(zip(ids, batch.prompts, strict=True)),
             dict(zip(ids, batch.evidence, strict=True)),
-            skipped,
+            checked.skipped,
+            checked.report,
         )
-
-    def _readable(self, images: Images, *, skip: bool) -> tuple[Images, dict[str, str]]:
-        """The images that can be read, and why the others cannot."""
-        problems = unreadable(images, self._context.runtime.workers)
-        if problems and not skip:
-            raise DataError(
-                [*problems.values(), "skip_unreadable (--skip-unreadable) leaves these out"]
-            )
-        readable = images.select([name for name in images.ids if name not in problems])
-        if not readable.ids:
-            skipped = [f"skipped: {line}" for line in problems.values()]
-            raise DataError([*skipped, "no image that can be read is left"])
-        return readable, problems

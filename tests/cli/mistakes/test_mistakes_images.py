@@ -66,8 +66,9 @@ def test_skip_unreadable_predicts_the_rest(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"2 images: {output}\n"
-    (line,) = done.stderr.splitlines()
+    line, total = done.stderr.splitlines()
     assert line.startswith(f"skipped: {truncated}: cannot be read as an image: ")
+    assert total == "3 files: 2 predicted, 1 skipped, 0 left out"
     assert read_predictions(output).ids == ("a", "b")
     rows = [json.loads(line) for line in output.read_text().splitlines()]
     assert all(row["prompt"] and row["evidence"] for row in rows)
