@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from unprompt._data.kinds import HAS_AVIF
 from unprompt._data.images import (
     SUFFIXES,
     Files,
     find_images,
     folder_images,
 )
+from unprompt._data.kinds import HAS_AVIF
 from unprompt._files.hashing import file_hash
 from unprompt.contracts import Images
 from unprompt.errors import DataError

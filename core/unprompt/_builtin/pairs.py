@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from unprompt._data.prompts import (
     row_problems,
 )
 from unprompt._data.tables import find_column, pick_column, read_rows, texts
+from unprompt._files.paths import is_file
 from unprompt.contracts import Dataset, Images, Record
 from unprompt.contracts.hookspecs import hookimpl
 from unprompt.contracts.specs import DatasetSpec
@@ -25,6 +27,8 @@ from unprompt.errors import DataError, named
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _SPLITS = {
     "train": "train",
@@ -74,6 +78,7 @@ class Pairs(Dataset):
 
     @cached_property
     def _read(self) -> tuple[tuple[Record, ...], Images]:
+        from unprompt._data.found import unnamed
         from unprompt._data.images import Files
 
         table = self.options.table.path
@@ -85,6 +90,8 @@ class Pairs(Dataset):
         problems = _problems(records, paths, table)
         if problems:
             raise DataError(problems)
+        for line in unnamed(paths):
+            log.warning(line)
         ids = tuple(record.image_id for record in records)
         return records, Images(ids, Files(dict(zip(ids, paths, strict=True))))
 
@@ -121,7 +128,7 @@ def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> 
         first.setdefault(record.prompt_id, record.prompt)
     ambiguous = sorted({row.prompt_id for row in records if first[row.prompt_id] != row.prompt})
     unknown = sorted({row.split for row in records if row.split} - set(_SPLITS.values()))
-    missing = [str(path) for path in paths if not path.is_file()]
+    missing = [str(path) for path in paths if not is_file(path)]
     ids, prompts = [row.image_id for row in records], [row.prompt for row in records]
     return row_problems(table, ids, prompts) + [
         f"{table}: {what} {named(values)}"

@@ -14,6 +14,7 @@ from unprompt._data.kinds import FORMATS
 from unprompt._data.png import is_png, without_texts
 from unprompt._data.quiet import without_warnings
 from unprompt._data.shape import STRIP, WHOLE, check_shape, strips
+from unprompt._data.walking import special_file
 from unprompt._files.paths import shown
 from unprompt.errors import DataError
 
@@ -67,6 +68,8 @@ def checked_image(path: Path) -> str | None:
 
 def _opened(path: Path) -> tuple[Image.Image, tuple[int, int]]:
     """The image, and the size of the file's image."""
+    if problem := special_file(path):  # a FIFO would be waited for
+        raise DataError(f"{shown(path)}: cannot be read as an image: {problem}")
     try:
         with without_warnings():
             try:

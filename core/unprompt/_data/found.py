@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unprompt._data.kinds import suffix_of
+from unprompt._data.kinds import SUFFIXES, suffix_of
+from unprompt._files.paths import shown
 from unprompt.errors import named
 
 NAMED = 5
@@ -89,6 +91,28 @@ class Report:
             f"{_count(count + skipped + outside, 'file')}: {count} {verb}, "
             f"{skipped} skipped, {outside} left out{more}"
         )
+
+
+def unnamed(paths: Sequence[Path]) -> list[str]:
+    """At most one line on images beside ``paths``, in the same folders, that are none of these."""
+    known = {os.path.abspath(path) for path in paths}
+    others = [
+        shown(os.path.join(folder, name))
+        for folder in sorted({os.path.dirname(path) for path in known})
+        for name in _names(folder)
+        if suffix_of(name) in SUFFIXES and os.path.join(folder, name) not in known
+    ]
+    if not others:
+        return []
+    return [f"left out, no row names it: {_count(len(others), 'file')}: {named(others)}"]
+
+
+def _names(folder: str) -> list[str]:
+    """The names in a folder that are not hidden; none where it cannot be listed."""
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    except OSError:
+        return []
 
 
 def bounded(lines: Sequence[str]) -> list[str]:

@@ -30,9 +30,9 @@ def glob_entries(pattern: Path) -> Iterator[Entry]:
     if kind_of(base) != "folder":
         return
     for entry in walk(base, lambda names, _: _leads(names, patterns)):
-        if entry.unlisted or _matches(entry.parts, patterns):
-            if not entry.folder or entry.unlisted or ANY_DEPTH not in patterns:
-                yield entry
+        passed = entry.folder and ANY_DEPTH in patterns  # what it holds is matched itself
+        if entry.unlisted or (_matches(entry.parts, patterns) and not passed):
+            yield entry
 
 
 def _matches(names: Sequence[str], patterns: Sequence[str]) -> bool:

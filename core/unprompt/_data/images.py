@@ -57,6 +57,8 @@ class Files:
     def digest(self, image_id: str) -> str:
         """SHA-256 of the file. Raises DataError naming a missing or unknown one."""
         path = self._path(image_id)
+        if problem := special_file(path):
+            raise DataError(f"{shown(path)}: {problem}")
         try:
             return file_hash(path)
         except OSError as error:

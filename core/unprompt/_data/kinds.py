@@ -16,15 +16,13 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", *["AVIF"] * HAS_A
 JPEG includes the MPO of phones.
 """
 
-SUFFIXES = frozenset(
-    "png jpg jpeg jpe jfif webp bmp gif tif tiff ppm pgm pbm pnm".split() + ["avif"] * HAS_AVIF
-)
-"""Suffixes of image files that are read, in lower case and without the dot."""
+_READ = "png jpg jpeg jpe jfif webp bmp gif tif tiff ppm pgm pbm pnm"
+_NOT_READ = "heic heif hif jxl jp2 j2k jpf jpx avif avifs tga exr hdr qoi ico svg eps psd"
+_RAW = "dng cr2 cr3 nef arw orf rw2 raf"
 
-FOREIGN = frozenset(
-    "heic heif hif jxl jp2 j2k jpf jpx avif avifs tga exr hdr qoi ico svg eps psd "
-    "dng cr2 cr3 nef arw orf rw2 raf".split()
-)
+SUFFIXES = frozenset([*_READ.split(), *["avif"] * HAS_AVIF])
+"""Suffixes of image files that are read, in lower case and without the dot."""
+FOREIGN = frozenset([*_NOT_READ.split(), *_RAW.split()]) - SUFFIXES
 """Suffixes of image files that are not read, unless their first bytes say otherwise."""
 
 HEAD = 32
@@ -70,4 +68,4 @@ def is_read(kind: str | None, name: str) -> bool:
 
     The raw images of cameras start as TIFF; what would be decoded is their small preview.
     """
-    return kind in FORMATS and not (kind == "TIFF" and suffix_of(name) in FOREIGN)
+    return kind in FORMATS and suffix_of(name) not in _RAW.split()

@@ -24,6 +24,6 @@ def form_twins(missing: Iterable[str], extra: Iterable[str]) -> list[str]:
     ]
     if not pairs:
         return []
-    shown = ", ".join(f"{ascii(first)} and {ascii(second)}" for first, second in pairs[:SHOWN])
+    shown = ", ".join(f"{first!a} and {second!a}" for first, second in pairs[:SHOWN])
     more = f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""
     return [f"these ids differ only in their Unicode form (NFC, NFD): {shown}{more}"]

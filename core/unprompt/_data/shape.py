@@ -18,7 +18,7 @@ LONGEST = 100
 Towers scale the shorter side to some 224 to 448 pixels and then cut out the middle: at 100:1 the
 scaled image takes up to 0.25 GB as float32, at 60,000:1 3 GB and more.
 """
-STRIP = 4_000_000
+STRIP = 2_000_000
 """Pixels that are converted at a time."""
 
 

@@ -16,7 +16,11 @@ Enter = Callable[[tuple[str, ...], bool], bool]
 """Whether a folder, given by its names below the first one, is searched; and whether it is a link.
 """
 
-_SPECIAL = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+_SPECIAL = {
+    stat.S_IFIFO: "a FIFO and no file",
+    stat.S_IFSOCK: "a socket and no file",
+    stat.S_IFDIR: "a folder",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +88,10 @@ def special_file(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return "a link to nothing" if path.is_symlink() else "no such file"
     except OSError as error:
-        return f"cannot be read: {reason(error)}"
+        return reason(error)
     if stat.S_ISREG(mode):
         return None
-    return _SPECIAL.get(stat.S_IFMT(mode), "a device")
+    return _SPECIAL.get(stat.S_IFMT(mode), "a device and no file")
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:
