@@ -256,7 +256,8 @@ def test_folders_without_rights_are_named(tmp_path: Path, save_image: SaveImage)
     (folder / "locked").chmod(0)
     (folder / "nox").chmod(0o644)
     try:
-        arguments = [folder, folder / "locked", folder / "locked/b.png", f"{folder}/**/*.png"]
+        below = ["", "/locked", "/locked/b.png", "/**/*.png"]
+        arguments = [f"{folder}{name}" for name in below]
         done = subprocess.run(
             [sys.executable, "-c", WITHOUT_RIGHTS, *arguments],
             capture_output=True,

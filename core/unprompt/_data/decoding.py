@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +10,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from unprompt._data.kinds import FORMATS
 from unprompt._data.png import is_png, without_texts
 from unprompt._data.quiet import without_warnings
-from unprompt._data.shape import STRIP, WHOLE, check_shape, strips
+from unprompt._data.shape import STRIP, WHOLE, alone, check_shape, strips
 from unprompt._data.walking import special_file
 from unprompt._files.paths import shown
 from unprompt.errors import DataError
@@ -33,9 +30,6 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """EXIF orientation -> what makes the image upright."""
-
-_LARGE = threading.Lock()
-"""Held while a large image is decoded: threads would add their memory."""
 
 
 def open_image(path: Path) -> Image.Image:
@@ -87,8 +81,8 @@ def _opened(path: Path) -> tuple[Image.Image, tuple[int, int]]:
 def _decoded(file: Path | IO[bytes]) -> tuple[Image.Image, tuple[int, int]]:
     with Image.open(file, formats=FORMATS) as image:
         size = width, height = image.size
-        check_shape(width, height)
-        with _alone(width * height):
+        check_shape(width, height, image.format)
+        with alone(width * height):
             if width * height > WHOLE:
                 image.draft(None, (width // 2, height // 2))  # JPEG is decoded at half its size
             image.load()
@@ -97,16 +91,6 @@ def _decoded(file: Path | IO[bytes]) -> tuple[Image.Image, tuple[int, int]]:
             rgb = _rgb(image, halve=halve)
             image.close()  # its pixels are no longer needed
             return rgb if turn is None else rgb.transpose(turn), size
-
-
-@contextmanager
-def _alone(pixels: int) -> Iterator[None]:
-    """One large image at a time; small ones do not wait."""
-    if pixels <= STRIP:
-        yield
-        return
-    with _LARGE:
-        yield
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

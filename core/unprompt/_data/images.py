@@ -58,12 +58,11 @@ class Files:
         """SHA-256 of the file. Raises DataError naming a missing or unknown one."""
         path = self._path(image_id)
         if problem := special_file(path):
-            raise DataError(f"{shown(path)}: {problem}")
+            raise DataError(f"{shown(path)}: cannot be read: {problem}")
         try:
             return file_hash(path)
         except OSError as error:
-            why = error.strerror or error
-            raise DataError(f"{shown(path)}: cannot be read: {why}") from error
+            raise DataError(f"{shown(path)}: cannot be read: {reason(error)}") from error
 
     def _path(self, image_id: str) -> Path:
         if image_id not in self.paths:

@@ -13,7 +13,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 ASIDE = frozenset([b"tEXt", b"zTXt", b"iTXt", b"iCCP"])
 """Chunks that no pixel depends on. ``eXIf``, which may turn the image, is none of them."""
 SMALL = 1000
-"""Bytes of such a chunk that are kept: unpacked, they are at most 1,032 times as many."""
+"""Bytes of such a chunk that is kept: unpacked, they are at most 1,032 times as many."""
+KEPT = 32
+"""Such chunks that are kept; Pillow reads 64 MiB of them."""
 
 _BLOCK = 2**20
 
@@ -27,9 +29,11 @@ def without_texts(path: Path) -> Iterator[IO[bytes]]:
     """
     with path.open("rb") as source, tempfile.TemporaryFile() as copy:
         copy.write(source.read(len(SIGNATURE)))
+        aside = 0
         while len(head := source.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
-            if kind in ASIDE and length > SMALL:
+            aside += kind in ASIDE
+            if kind in ASIDE and (length > SMALL or aside > KEPT):
                 source.seek(length + 4, 1)
                 continue
             copy.write(head)

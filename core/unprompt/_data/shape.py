@@ -1,8 +1,10 @@
-"""Which sizes of images are read, and in how many rows at a time they are worked on."""
+"""Which sizes of images are read, and how much of them is worked on at a time."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,8 +12,14 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 178_956_970
 """Pixels of the largest image that is read: Pillow's limit for decompression bombs."""
-WHOLE = MOST_PIXELS // 2
-"""Pixels of the largest image that is decoded at its own size: where Pillow starts to warn."""
+WHOLE = 60_000_000
+"""Pixels of the largest image that comes at its own size.
+
+Decoding takes up to 0.5 GB then, transformers' preprocessing 0.8 GB. WebP and AVIF are not read
+beyond it: their decoders hold each pixel four times, 16 bytes in all.
+"""
+LARGE = 8_000_000
+"""Pixels from which images are worked on one at a time."""
 LONGEST = 100
 """The longer side of an image divided by the shorter one, at most.
 
@@ -22,8 +30,13 @@ STRIP = 2_000_000
 """Pixels that are converted at a time."""
 
 
-def check_shape(width: int, height: int) -> None:
+def check_shape(width: int, height: int, kind: str | None) -> None:
     """Raise ValueError, with one line, for the size of a file's image that is not read."""
+    if kind in ("WEBP", "AVIF") and width * height > WHOLE:
+        raise ValueError(
+            f"{width} x {height} pixels are more than the {WHOLE / 1e6:.0f} megapixels of {kind} "
+            "that are read: convert it to PNG or JPEG"
+        )
     if width * height > MOST_PIXELS:
         raise ValueError(
             f"{width} x {height} pixels are more than {MOST_PIXELS / 1e6:.0f} megapixels "
@@ -40,6 +53,19 @@ def check_sides(width: int, height: int) -> None:
         raise ValueError(
             f"{width} x {height} pixels are a strip: sides of more than {LONGEST}:1 are not read"
         )
+
+
+_TURN = threading.Lock()
+
+
+@contextmanager
+def alone(pixels: int) -> Iterator[None]:
+    """One large image at a time, as threads would add their memory; small ones do not wait."""
+    if pixels <= LARGE:
+        yield
+        return
+    with _TURN:
+        yield
 
 
 def strips(image: Image) -> Iterator[tuple[int, Image]]:

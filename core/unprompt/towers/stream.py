@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from unprompt._data.shape import alone
 from unprompt.contracts import Images, Runtime
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def pixel_batches(
 
         def refill() -> None:
             while len(waiting) <= AHEAD and (part := next(upcoming, None)) is not None:
-                jobs = [pool.submit(lambda name: preprocess(images.open(name)), i) for i in part]
+                jobs = [pool.submit(_opened, images, name, preprocess) for name in part]
                 waiting.append((part, jobs))
 
         try:
@@ -54,3 +55,9 @@ def pixel_batches(
                 yield part, torch.stack([job.result() for job in jobs])
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _opened(images: Images, name: str, preprocess: Callable[[Image], torch.Tensor]) -> torch.Tensor:
+    image = images.open(name)
+    with alone(image.width * image.height):
+        return preprocess(image)
