@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unprompt._data.kinds import SUFFIXES, suffix_of
+from unprompt._data.kinds import NOT_AN_IMAGE, SUFFIXES, suffix_of
 from unprompt._files.paths import shown
 from unprompt.errors import named
 
@@ -16,7 +16,6 @@ NAMED = 5
 """Files that are named for each reason; the others are counted."""
 PROBLEMS = 20
 """Files that look like images and cannot be read that are named; the others are counted."""
-NOT_AN_IMAGE = "not an image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class LeftOut:
         reason: Why.
         error: Whether it looks like an image, or is a folder that may hold some: then it stops a
             prediction that does not skip unreadable images.
-        listed: False for a folder that cannot be listed, which is no file.
+        listed: False for a folder that cannot be searched, which is no file.
     """
 
     path: str
@@ -86,7 +85,7 @@ class Report:
         skipped = sum(file.listed and file.error for file in self.left_out)
         outside = sum(file.listed and not file.error for file in self.left_out)
         folders = sum(not file.listed for file in self.left_out)
-        more = f"; {_count(folders, 'folder')} cannot be listed" if folders else ""
+        more = f"; {_count(folders, 'folder')} cannot be searched" if folders else ""
         return (
             f"{_count(count + skipped + outside, 'file')}: {count} {verb}, "
             f"{skipped} skipped, {outside} left out{more}"

@@ -5,23 +5,15 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unprompt._data.decoding import checked_image, open_image
-from unprompt._data.found import NOT_AN_IMAGE, Found, LeftOut, bounded, suffixes
+from unprompt._data.found import Found, LeftOut, bounded, suffixes
 from unprompt._data.globs import glob_entries
-from unprompt._data.kinds import (
-    FOREIGN,
-    FORMATS,
-    HEAD,
-    SUFFIXES,
-    format_of_head,
-    is_read,
-    looks_like_image,
-    suffix_of,
-)
+from unprompt._data.kinds import NOT_AN_IMAGE, SUFFIXES, looks_like_image, why_no_image
 from unprompt._data.walking import Entry, is_hidden, special_file, walk
 from unprompt._files.hashing import file_hash
 from unprompt._files.paths import check_name, kind_of, reason, shown, user_path
@@ -34,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SUFFIXES", "Files", "find_images", "folder_images", "open_image"]
 
 _CLASHES_SHOWN = 5
+NOT_UTF8 = "the name is not UTF-8: rename it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +113,7 @@ class _Finder:
     def add(self, argument: str | Path) -> None:
         """Find what one argument names."""
         try:
-            matches = sorted(_matches(user_path(argument)), key=lambda match: match[1].as_posix())
+            matches = sorted(_matches(argument), key=lambda match: match[1].as_posix())
         except DataError as error:
             self._problems += error.problems
             return
@@ -151,11 +144,15 @@ class _Finder:
         return Found(self._paths, tuple(self._left_out))
 
 
-def _matches(argument: Path) -> Iterator[tuple[str | LeftOut, Path]]:
+def _matches(given: str | Path) -> Iterator[tuple[str | LeftOut, Path]]:
     """Each file that one argument names: its id, or why it is left out."""
+    if _is_badly_named(given):  # a shell's * names such files, too
+        listed = not Path(given).is_dir()
+        yield LeftOut(shown(given), NOT_UTF8, error=True, listed=listed), Path(given)
+        return
+    argument = user_path(given)
     problem = special_file(argument)
     if problem is None:
-        check_name(argument)
         yield argument.stem, argument
     elif _kind_if_known(argument) == "folder":
         for entry in walk(argument, lambda parts, linked: not (linked and is_hidden(parts))):
@@ -165,6 +162,16 @@ def _matches(argument: Path) -> Iterator[tuple[str | LeftOut, Path]]:
             yield _outcome(entry, entry.parts[-1:], hidden=False), entry.path
     elif problem != "no such file":
         yield LeftOut(shown(argument), problem, error=True), argument
+
+
+def _is_badly_named(path: str | Path) -> bool:
+    """Whether there is something of this name, and the name is not UTF-8."""
+    try:
+        check_name(path)
+    except DataError:
+        with suppress(OSError, ValueError):
+            return Path(path).exists()
+    return False
 
 
 def _kind_if_known(path: Path) -> str | None:
@@ -186,40 +193,14 @@ def _outcome(entry: Entry, parts: Sequence[str], *, hidden: bool) -> str | LeftO
     if entry.problem:
         error = entry.unlisted or (looks_like_image(entry.path.name) and not entry.folder)
         return LeftOut(name, entry.problem, error, listed=not entry.unlisted)
-    why = _why_no_image(entry.path)
+    why = why_no_image(entry.path)
     if why is not None:
         return LeftOut(name, why, error=why != NOT_AN_IMAGE)
     try:
         check_name("/".join(parts))
     except DataError:
-        return LeftOut(name, "the name is not UTF-8: rename it", error=True)
+        return LeftOut(name, NOT_UTF8, error=True)
     return Path(*parts).with_suffix("").as_posix()
-
-
-def _why_no_image(path: Path) -> str | None:
-    """Why a regular file is not opened as an image; None where it is."""
-    if suffix_of(path.name) in SUFFIXES:
-        return None
-    try:
-        kind = format_of_head(_head(path))
-    except OSError as error:
-        looks = looks_like_image(path.name)
-        return f"cannot be read: {reason(error)}" if looks else NOT_AN_IMAGE
-    if is_read(kind, path.name):
-        return None
-    if suffix_of(path.name) in FOREIGN or kind is not None:
-        what = suffix_of(path.name).upper() if kind in (None, *FORMATS) else kind
-        return f"cannot be read as an image: {what} is not one of {', '.join(FORMATS)}"
-    return NOT_AN_IMAGE
-
-
-def _head(path: Path) -> bytes:
-    """The first bytes of a file; never waits for a FIFO that took its place."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        return os.read(descriptor, HEAD)
-    finally:
-        os.close(descriptor)
 
 
 def _same(first: Path, second: Path) -> bool:

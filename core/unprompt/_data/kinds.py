@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from PIL import features
+
+from unprompt._files.paths import reason
 
 HAS_AVIF = bool(features.check("avif"))
 """Whether this Pillow reads AVIF."""
@@ -27,6 +30,7 @@ FOREIGN = frozenset([*_NOT_READ.split(), *_RAW.split()]) - SUFFIXES
 
 HEAD = 32
 """First bytes of a file that `format_of_head` needs."""
+NOT_AN_IMAGE = "not an image"
 
 _SIGNATURES = (
     ("PNG", rb"\x89PNG\r\n\x1a\n"),
@@ -69,3 +73,29 @@ def is_read(kind: str | None, name: str) -> bool:
     The raw images of cameras start as TIFF; what would be decoded is their small preview.
     """
     return kind in FORMATS and suffix_of(name) not in _RAW.split()
+
+
+def why_no_image(path: Path) -> str | None:
+    """Why a regular file of a folder is not opened as an image; None where it is."""
+    if suffix_of(path.name) in SUFFIXES:
+        return None
+    try:
+        kind = format_of_head(_head(path))
+    except OSError as error:
+        looks = looks_like_image(path.name)
+        return f"cannot be read: {reason(error)}" if looks else NOT_AN_IMAGE
+    if is_read(kind, path.name):
+        return None
+    if suffix_of(path.name) in FOREIGN or kind is not None:
+        what = suffix_of(path.name).upper() if kind in (None, *FORMATS) else kind
+        return f"cannot be read as an image: {what} is not one of {', '.join(FORMATS)}"
+    return NOT_AN_IMAGE
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; never waits for a FIFO that took its place."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        return os.read(descriptor, HEAD)
+    finally:
+        os.close(descriptor)
