@@ -71,7 +71,7 @@ class Kaggle(Dataset):
         problems += bounded([file.line for file in found.left_out if file.error])
         if problems:
             raise DataError(problems)
-        for line in Report(found.left_out).lines(len(paths), "have a row"):
+        for line in Report(found.left_out).lines(len(paths), "named by a row"):
             log.warning(line)
         records = (Record(*row) for row in zip(ids, map(prompt_id, prompts), prompts, strict=True))
         return tuple(records), Images(tuple(ids), Files(paths))

@@ -55,7 +55,7 @@ def check_command(
 def _readable(arguments: Sequence[str]) -> Images:
     """The images that the arguments name, each opened once; says what is left out."""
     checked = readable(as_images(arguments), os.cpu_count() or 1, skip=False)
-    for line in checked.report.lines(len(checked.images), "can be read"):
+    for line in checked.report.lines(len(checked.images), "readable"):
         typer.echo(line, err=True)
     return checked.images
 
