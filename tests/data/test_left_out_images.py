@@ -63,7 +63,7 @@ def traps(tmp_path: Path, save_image: SaveImage) -> Path:
     (folder / "raw.dng").write_bytes(b"II*\0\x08\0\0\0")
     whole = save_image(folder / "cut.png")
     whole.write_bytes(whole.read_bytes()[:40])
-    Image.new("RGB", (1, 101)).save(folder / "strip.png")
+    Image.new("RGB", (1, 501)).save(folder / "strip.png")
     os.mkfifo(folder / "fifo.png")
     os.mkfifo(folder / "fifo")
     with socket.socket(socket.AF_UNIX) as server:
