@@ -75,11 +75,35 @@ def exists(path: Path) -> bool:
 
 
 def working_folder() -> Path:
-    """The working directory. Raises DataError where it was deleted."""
+    """The working directory. Raises DataError where it was deleted, or its name is not UTF-8."""
     try:
-        return Path.cwd()
+        folder = Path.cwd()
     except OSError as error:
-        raise DataError(f"the working directory cannot be used: {reason(error)}") from error
+        raise DataError("the working directory does not exist any more") from error
+    check_name(folder)
+    return folder
+
+
+def cache_folder() -> Path:
+    """``$UNPROMPT_CACHE_DIR``, ``$XDG_CACHE_HOME/unprompt`` or ``~/.cache/unprompt``.
+
+    Raises:
+        DataError: No such folder can exist, or there is no home folder.
+    """
+    for variable, below in (("UNPROMPT_CACHE_DIR", ""), ("XDG_CACHE_HOME", "unprompt")):
+        if text := os.environ.get(variable):
+            try:
+                folder = absolute(user_path(text)) / below
+                kind_of(folder)
+            except DataError as error:
+                raise DataError([f"{variable}: {line}" for line in error.problems]) from error
+            return folder
+    try:
+        return user_path("~/.cache/unprompt")
+    except DataError as error:
+        raise DataError(
+            "there is no home folder to keep a cache in: set UNPROMPT_CACHE_DIR"
+        ) from error
 
 
 def absolute(path: Path) -> Path:
