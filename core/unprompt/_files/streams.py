@@ -32,6 +32,11 @@ def is_stream(path: Path) -> bool:
     return False
 
 
+def is_stdout(path: Path) -> bool:
+    """Whether ``path`` is the stdout of this process."""
+    return _descriptor(path) == 1
+
+
 def check(path: Path) -> None:
     """Check that a stream takes bytes, without opening it: a FIFO waits for its reader.
 
