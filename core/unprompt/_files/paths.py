@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from unprompt.errors import DataError
 
@@ -29,7 +31,7 @@ def user_path(text: str | Path) -> Path:
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
-        raise DataError(f"{shown(name)}: there is no such home folder") from error
+        raise DataError(f"no home folder for {shown(name)!r}") from error
 
 
 def check_name(name: str | Path) -> None:
@@ -109,6 +111,22 @@ def cache_folder() -> Path:
 def absolute(path: Path) -> Path:
     """``path`` from the root on, links kept. Raises as `working_folder`."""
     return path if path.is_absolute() else working_folder() / path
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to read; a FIFO to which nobody writes is empty, instead of waiting for somebody.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        os.set_blocking(file.fileno(), True)
+        yield file
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def shown(path: str | Path) -> str:
