@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import re
 import socket
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +18,11 @@ from typing import BinaryIO, cast
 from unprompt._files import paths
 from unprompt._files.refusals import cannot_be_written
 from unprompt.errors import DataError, OutputError
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 60.0
+"""Seconds for which a finished result waits for a reader of its FIFO."""
 
 STDOUT = Path("/dev/stdout")
 """What ``-`` means."""
@@ -75,8 +83,29 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             with connection.makefile("wb") as file:
                 yield cast("BinaryIO", file)
     else:
-        with path.open("wb", buffering=0) as file:
-            yield cast("BinaryIO", file)
+        with os.fdopen(_open(path), "wb") as file:
+            yield file
+
+
+def _open(path: Path) -> int:
+    """A device, or a FIFO when somebody reads it."""
+    deadline = time.monotonic() + PATIENCE
+    asked = False
+    while True:
+        try:
+            number = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+        else:
+            os.set_blocking(number, True)
+            return number
+        if time.monotonic() > deadline:
+            raise OSError(errno.ENXIO, f"nobody has read it for {PATIENCE:g} seconds")
+        if not asked:
+            log.warning("%s: waiting up to %g seconds for a reader", paths.shown(path), PATIENCE)
+            asked = True
+        time.sleep(0.05)
 
 
 def _descriptor(path: Path) -> int | None:
