@@ -9,7 +9,7 @@ import typer
 import typer.core
 
 from unprompt._cli import commands
-from unprompt._cli.console import CLOSED_PIPE, guarded
+from unprompt._cli.console import guarded
 from unprompt._cli.options import (
     AsJSON,
     BatchSize,
@@ -19,19 +19,18 @@ from unprompt._cli.options import (
     Precision,
     path_argument,
     path_option,
+    storage_source,
 )
 
 
 class Commands(typer.core.TyperGroup):
-    """Keeps two errors from typer, which ends with 1 and "Aborted!" whatever they mean."""
+    """Keeps an error from typer, which takes it for the end of input: "Aborted!"."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer's own is private
-        """Run a command; a reader of stdout that went away ends it as SIGPIPE would."""
+        """Run a command; a file that ends too early is a bug, which has a traceback."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise typer.Exit(CLOSED_PIPE) from None
-        except EOFError as error:  # nothing asks for input here: a bug, which has a traceback
+        except EOFError as error:
             raise RuntimeError(f"a file ended too early: {error}") from error
 
 
@@ -57,7 +56,9 @@ app.command()(commands.compare)
 
 @app.command()
 def dashboard(
-    where: Annotated[str, typer.Argument(help="A run's folder, or a study's storage.")],
+    where: Annotated[
+        str, typer.Argument(help="A run's folder, or a study's storage.", parser=storage_source)
+    ],
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     artifacts: Annotated[

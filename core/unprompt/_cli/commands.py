@@ -22,8 +22,9 @@ from unprompt._cli.options import (
     output_path,
     path_argument,
     path_option,
+    storage_source,
 )
-from unprompt._files.paths import absolute, user_path
+from unprompt._files.paths import absolute
 from unprompt._files.streams import is_stdout
 
 WITH_PROMPTS = ("jsonl", "parquet")
@@ -81,8 +82,8 @@ def search(
     if workers is not None:
         values.append(f"search.workers={workers}")
     if storage is not None:  # a path on the command line starts where the command is given
-        is_url = "://" in storage
-        path = storage if is_url else str(absolute(user_path(storage)))
+        source = storage_source(storage)
+        path = source if "://" in source else str(absolute(Path(source)))
         values.append(f"search.storage={path}")
     study = _api.search(
         experiment, overrides=values, offline=offline, progress=progress_on(quiet=quiet)

@@ -40,6 +40,10 @@ def guarded() -> Iterator[None]:
         _stop([*error.problems, *getattr(error, "__notes__", ())])
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # typer makes it exit code 1
+            raise SystemExit(CLOSED_PIPE) from None
+        raise
     except FileNotFoundError:
         _stop_without_working_folder()
         raise

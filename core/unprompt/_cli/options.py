@@ -31,6 +31,11 @@ def output_path(text: str) -> Path:
     return STDOUT if text == "-" else readable_path(text)
 
 
+def storage_source(text: str) -> str:
+    """A storage's URL as it is, or the text of a path as `readable_path` takes it."""
+    return text if "://" in text else str(readable_path(text))
+
+
 def path_argument(help: str) -> Any:  # as typer's own
     """An argument that is a path."""
     return typer.Argument(help=help, parser=readable_path)

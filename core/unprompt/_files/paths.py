@@ -28,6 +28,8 @@ def user_path(text: str | Path) -> Path:
     if not name or (isinstance(text, Path) and not text.parts):
         raise DataError("a path is empty (an unset variable?)")
     check_name(name)
+    if not name.startswith("~"):  # ./~x is a file of that name, and stays one
+        return absolute(Path(name)) if str(Path(name)).startswith("~") else Path(name)
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
