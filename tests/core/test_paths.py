@@ -116,7 +116,7 @@ main()
 def test_working_directories(name: str | bytes, then: str, what: str, tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/" + (name if isinstance(name, bytes) else name.encode())
     os.mkdir(folder)
-    words = [sys.executable, "-c", PROGRAM, folder, then, "config", "validate", "x.yaml"]
+    words = [sys.executable, "-c", PROGRAM, os.fsdecode(folder), then, "config", "validate", "x"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(f"{what}\n")

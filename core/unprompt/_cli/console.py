@@ -13,8 +13,8 @@ from typing import NoReturn, TypeVar
 
 import typer
 
-from unprompt._files.paths import shown, working_folder
-from unprompt._files.refusals import no_room
+from unprompt._files.paths import working_folder
+from unprompt._files.refusals import refused
 from unprompt.contracts import Progress, silent
 from unprompt.errors import UnpromptError
 
@@ -28,7 +28,8 @@ CLOSED_PIPE = 128 + signal.SIGPIPE
 def guarded() -> Iterator[None]:
     """Turn a user's mistake into its lines on stderr and exit code 2; a bug keeps its traceback.
 
-    A full disk, a reader that went away and a working directory that was deleted are no bugs.
+    A full disk, a file without permission, a reader that went away and a working directory that
+    was deleted are no bugs.
     """
     _print_any_name()
     try:
@@ -51,11 +52,9 @@ def guarded() -> Iterator[None]:
         if isinstance(error, OSError) and error.errno == errno.EPIPE:
             _close_stdout()
             raise SystemExit(CLOSED_PIPE) from None
-        if (why := no_room(error)) is None:
+        if (line := refused(error)) is None:
             raise
-        name = getattr(error, "filename", None)
-        where = shown(name) if isinstance(name, str) else "stdout, or a file that is being written"
-        _stop([f"{where}: {why}"])
+        _stop([line, *getattr(error, "__notes__", ())])
 
 
 def _flush() -> None:

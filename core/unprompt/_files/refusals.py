@@ -16,6 +16,10 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Nobody's bug: a full disk, a quota, a limit, a disk that became read-only."""
 
 
+_NO_WAY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE)
+"""Nobody's bug either: what a user's file or system does not allow."""
+
+
 @contextmanager
 def cannot_be_written(path: Path) -> Iterator[None]:
     """Turn every OSError into one line about ``path``.
@@ -49,13 +53,26 @@ def room_needed(path: Path) -> Iterator[None]:
 def no_room(error: BaseException) -> str | None:
     """In which way a disk is full, where that is the cause of ``error``; else None."""
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return paths.reason(error)
+        return os.strerror(error.errno).lower()  # pyarrow's own text says more than people need
     # A copied folder raises one error with all reasons; safetensors and pyarrow raise errors of
     # their own. Both hold the system's words.
     kinds = (shutil.Error, RuntimeError, ValueError)
     if isinstance(error, kinds) or type(error).__module__.startswith(("safetensors", "pyarrow")):
         return next((text for text in _words() if text in str(error).lower()), None)
     return None
+
+
+def refused(error: BaseException) -> str | None:
+    """What the operating system does not allow, with the file; None for any other error."""
+    why = no_room(error)
+    if why is None and isinstance(error, OSError) and error.errno in _NO_WAY:
+        why = paths.reason(error)
+    if why is None:
+        return None
+    name = getattr(error, "filename", None)
+    named = isinstance(name, str | bytes | os.PathLike)
+    where = paths.shown(os.fsdecode(name)) if named else "stdout, or a file that is being written"
+    return f"{where}: {why}"
 
 
 def _words() -> list[str]:
