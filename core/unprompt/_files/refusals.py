@@ -70,8 +70,9 @@ def refused(error: BaseException) -> str | None:
     if why is None:
         return None
     name = getattr(error, "filename", None)
-    named = isinstance(name, str | bytes | os.PathLike)
-    where = paths.shown(os.fsdecode(name)) if named else "stdout, or a file that is being written"
+    where = "stdout, or a file that is being written"
+    if isinstance(name, str | bytes):
+        where = paths.shown(os.fsdecode(name))
     return f"{where}: {why}"
 
 
