@@ -9,6 +9,7 @@ from unprompt._config.models import RuntimeConfig, ScoreConfig, SplitConfig
 from unprompt._data.predictions import read_predictions
 from unprompt._data.prompts import join, read_prompts
 from unprompt._data.splits import near_duplicate_groups
+from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
 from unprompt._pipeline.run import run_experiment
@@ -65,7 +66,7 @@ def load_ensemble(
         UnpromptError: The file has mistakes, the folder is no run, or the device cannot be used.
     """
     registry = Registry()
-    ensemble = read_ensemble(ensemble_file(Path(path)), registry, overrides)
+    ensemble = read_ensemble(ensemble_file(user_path(path)), registry, overrides)
     config = runtime_config(device, precision, batch_size)
     return LoadedEnsemble(
         ensemble, make_context(registry, config, offline=offline, progress=progress)
@@ -92,9 +93,9 @@ def run(
     Raises:
         UnpromptError: A user's mistake; no folder is left behind.
     """
-    path = Path(experiment)
+    path = user_path(experiment)
     resolved, context = _opened(path, overrides, offline, progress)
-    return run_experiment(resolved, path, None if output is None else Path(output), context)
+    return run_experiment(resolved, path, None if output is None else user_path(output), context)
 
 
 def search(
@@ -115,7 +116,7 @@ def search(
     Raises:
         UnpromptError: A user's mistake.
     """
-    path = Path(experiment)
+    path = user_path(experiment)
     resolved, context = _opened(path, overrides, offline, progress)
     return run_search(resolved, path, context)
 
@@ -178,13 +179,13 @@ def _embeddings(predictions: Path | str | Embeddings | Predictions) -> Embedding
     if isinstance(predictions, Embeddings):
         return predictions
     if isinstance(predictions, str | Path):
-        return read_predictions(Path(predictions))
+        return read_predictions(user_path(predictions))
     raise DataError(f"predictions are a file or embeddings, not {type(predictions).__name__}")
 
 
 def _prompts(prompts: Path | str | Mapping[str, str]) -> Mapping[str, str]:
     if not isinstance(prompts, Mapping):
-        return read_prompts(Path(prompts))
+        return read_prompts(user_path(prompts))
     unusable = [str(name) for name, prompt in prompts.items() if not prompt or not prompt.strip()]
     if unusable:
         raise DataError(f"empty prompt for {named(unusable)}")

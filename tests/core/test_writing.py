@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from unprompt import OutputError
-from unprompt._files.writing import replacing, replacing_folder, write_json, write_text
+from unprompt._files import streams
+from unprompt._files.writing import (
+    check_writable,
+    replacing,
+    replacing_folder,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 
 def _everything(folder: Path) -> list[str]:
@@ -22,7 +32,7 @@ def test_a_file_appears_when_its_block_ends(tmp_path: Path) -> None:
     with replacing(path) as part:
         part.write_text("new")
         assert not path.exists()
-        assert part.parent == path.parent
+        assert part.stat().st_dev == path.parent.stat().st_dev
     assert path.read_text() == "new"
     assert _everything(tmp_path) == ["deep", "deep/er", "deep/er/x.txt"]
 
@@ -89,26 +99,121 @@ def test_an_error_leaves_no_folder(tmp_path: Path) -> None:
 
 def test_of_two_shared_folders_the_first_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "x"
-    with replacing_folder(path, shared=True) as late:
+    with replacing_folder(path) as late:
         (late / "late").write_text("")
-        with replacing_folder(path, shared=True) as early:
+        with replacing_folder(path) as early:
             (early / "early").write_text("")
     assert _everything(tmp_path) == ["x", "x/early"]
-
-
-def test_a_folder_that_is_not_shared_is_never_replaced(tmp_path: Path) -> None:
-    (tmp_path / "x").mkdir()
-    (tmp_path / "x/old").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"), replacing_folder(tmp_path / "x"):
-        pass
-    assert _everything(tmp_path) == ["x", "x/old"]
 
 
 def test_a_folder_does_not_replace_a_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("old")
     with (
         pytest.raises(OutputError, match="cannot be written"),
-        replacing_folder(tmp_path / "x", shared=True),
+        replacing_folder(tmp_path / "x"),
     ):
         pass
     assert _everything(tmp_path) == ["x"]
+
+
+def test_an_existing_file_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("old")
+    path.chmod(0o604)
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o604
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_is_followed_and_stays(exists: bool, tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "target"
+    if exists:
+        target.parent.mkdir()
+        target.write_text("old")
+    link = tmp_path / "link"
+    link.symlink_to("deep/target")
+    check_writable(link)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert _everything(tmp_path) == ["deep", "deep/target", "link"]
+
+
+def test_a_link_in_a_circle_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for write in (check_writable, lambda path: write_text(path, "")):
+        with pytest.raises(OutputError, match=r"^cannot be written: .*/a: too many levels"):
+            write(tmp_path / "a")
+
+
+def test_a_name_as_long_as_can_be_is_written_and_a_longer_one_refused_at_once(
+    tmp_path: Path,
+) -> None:
+    write_text(tmp_path / ("x" * 255), "new")
+    assert (tmp_path / ("x" * 255)).read_text() == "new"
+    for write in (check_writable, lambda path: write_text(path, "")):
+        with pytest.raises(OutputError, match="file name too long"):
+            write(tmp_path / ("x" * 256))
+
+
+def test_a_fifo_gets_the_bytes_and_stays(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    check_writable(fifo)  # waits for nobody
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(fifo.read_bytes)
+        write_bytes(fifo, b"new" * 100_000)
+        assert read.result() == b"new" * 100_000
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert _everything(tmp_path) == ["fifo"]
+
+
+def test_a_fifo_that_nobody_reads_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(streams, "PATIENCE", 0.1)
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OutputError, match="nobody has read it"):
+        write_bytes(tmp_path / "fifo", b"new")
+    assert [line.endswith("for a reader") for line in caplog.messages] == [True]
+    assert _everything(tmp_path) == ["fifo"]
+
+
+def test_a_socket_gets_the_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # names of sockets are short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+        server.listen()
+        write_bytes(tmp_path / "socket", b"new")
+        with server.accept()[0] as connection, connection.makefile("rb") as file:
+            assert file.read() == b"new"
+    assert stat.S_ISSOCK((tmp_path / "socket").stat().st_mode)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
+def test_devices_are_written_into(tmp_path: Path) -> None:
+    for name, kind, minor in (("null", stat.S_IFCHR, 3), ("full", stat.S_IFCHR, 7)):
+        os.mknod(tmp_path / name, kind | 0o666, os.makedev(1, minor))
+    write_bytes(tmp_path / "null", b"new")
+    with pytest.raises(OutputError, match="full: cannot be written: no space left on device"):
+        write_bytes(tmp_path / "full", b"new")
+    assert all(stat.S_ISCHR(path.stat().st_mode) for path in tmp_path.iterdir())
+    os.mknod(tmp_path / "disk", stat.S_IFBLK | 0o666, os.makedev(7, 250))
+    with pytest.raises(OutputError, match="is a whole disk"):
+        check_writable(tmp_path / "disk")
+
+
+def test_a_finished_file_is_kept_where_its_name_is_taken_in_the_last_moment(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "x"
+    with pytest.raises(OutputError) as caught, replacing(path) as part:
+        part.write_text("new")
+        path.mkdir()
+    (line,) = caught.value.problems
+    kept = Path(line.rpartition(" the result is kept in ")[2])
+    assert kept.read_text() == "new"
+    write_text(tmp_path / "y", "")  # nor is it taken for a leftover later
+    assert kept.read_text() == "new"

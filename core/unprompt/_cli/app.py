@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from unprompt._cli import commands
 from unprompt._cli.console import guarded
-from unprompt._cli.options import AsJSON, BatchSize, Device, Ensemble, Overrides, Precision
+from unprompt._cli.options import (
+    AsJSON,
+    BatchSize,
+    Device,
+    Ensemble,
+    Overrides,
+    Precision,
+    path_argument,
+    path_option,
+    storage_source,
+)
+
+
+class Commands(typer.core.TyperGroup):
+    """Keeps an error from typer, which takes it for the end of input: "Aborted!"."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer's own is private
+        """Run a command; a file that ends too early is a bug, which has a traceback."""
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise RuntimeError(f"a file ended too early: {error}") from error
+
 
 app = typer.Typer(
     name="unprompt",
+    cls=Commands,
     help="What prompt made this image? Predict the prompt's embedding with an ensemble.",
     no_args_is_help=True,
     add_completion=False,
@@ -32,11 +56,13 @@ app.command()(commands.compare)
 
 @app.command()
 def dashboard(
-    where: Annotated[str, typer.Argument(help="A run's folder, or a study's storage.")],
+    where: Annotated[
+        str, typer.Argument(help="A run's folder, or a study's storage.", parser=storage_source)
+    ],
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 8080,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     artifacts: Annotated[
-        Path | None, typer.Option(help="Folder of the studies' files. Default: the run's.")
+        Path | None, path_option("Folder of the studies' files. Default: the run's.")
     ] = None,
 ) -> None:
     """Open a run's study in optuna-dashboard."""
@@ -98,7 +124,7 @@ def plugins(
 
 @config_app.command()
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="Ensembles, experiments or recipes.")],
+    files: Annotated[list[Path], path_argument("Ensembles, experiments or recipes.")],
 ) -> None:
     """Report every mistake of YAML files at once."""
     from unprompt._cli.config import validate_command
@@ -108,7 +134,7 @@ def validate(
 
 @config_app.command()
 def show(
-    file: Annotated[Path, typer.Argument(help="An ensemble, experiment or recipe.")],
+    file: Annotated[Path, path_argument("An ensemble, experiment or recipe.")],
     overrides: Overrides = None,
 ) -> None:
     """Print a YAML file with everything included, overridden and spelled out."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from unprompt._cli.console import progress_on
+from unprompt._cli.console import progress_on, say
 from unprompt._cli.options import (
     AsJSON,
     BatchSize,
@@ -20,7 +19,13 @@ from unprompt._cli.options import (
     Overrides,
     Precision,
     Quiet,
+    output_path,
+    path_argument,
+    path_option,
+    storage_source,
 )
+from unprompt._files.paths import absolute
+from unprompt._files.streams import is_stdout
 
 WITH_PROMPTS = ("jsonl", "parquet")
 """Formats of predictions that have room for prompts and evidence."""
@@ -31,7 +36,10 @@ def run(
     overrides: Overrides = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="The run's folder. Default: runs/NAME/RUN-ID beside the YAML file."),
+        path_option(
+            "The run's folder: a new one, or one that is empty. Default: runs/NAME/RUN-ID beside "
+            "the YAML file."
+        ),
     ] = None,
     drop_members: DropMembers = False,
     offline: Offline = False,
@@ -74,8 +82,8 @@ def search(
     if workers is not None:
         values.append(f"search.workers={workers}")
     if storage is not None:  # a path on the command line starts where the command is given
-        is_url = "://" in storage
-        path = storage if is_url else str(Path(storage).expanduser().absolute())
+        source = storage_source(storage)
+        path = source if "://" in source else str(absolute(Path(source)))
         values.append(f"search.storage={path}")
     study = _api.search(
         experiment, overrides=values, offline=offline, progress=progress_on(quiet=quiet)
@@ -84,7 +92,7 @@ def search(
     typer.echo(study.storage)
 
 
-def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+def report(run: Annotated[Path, path_argument("A run's folder.")]) -> None:
     """Rebuild a run's report.html."""
     from unprompt._report.build import write_report
 
@@ -92,7 +100,7 @@ def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="Two or more runs' folders.")],
+    runs: Annotated[list[Path], path_argument("Two or more runs' folders.")],
     as_json: AsJSON = False,
 ) -> None:
     """Paired differences between runs on the same test images."""
@@ -106,10 +114,21 @@ def compare(
 def predict(
     ensemble: Ensemble,
     images: Annotated[list[str], typer.Argument(help="Images, folders or globs.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    output: Annotated[
+        Path,
+        path_option(
+            "The file to write, or a FIFO or device to write into; - is stdout, where then "
+            "nothing else goes.",
+            "--output",
+            "-o",
+            parser=output_path,
+        ),
+    ],
     format: Annotated[
         str | None,
-        typer.Option(help="kaggle, jsonl, parquet or npy. Default: by the output's suffix."),
+        typer.Option(
+            help="kaggle, jsonl, parquet or npy. Default: by the output's suffix; jsonl on stdout."
+        ),
     ] = None,
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
@@ -126,7 +145,8 @@ def predict(
     from unprompt._data.predictions import format_of
     from unprompt._files.writing import check_writable
 
-    chosen = format_of(output, format)
+    to_stdout = is_stdout(output)
+    chosen = format_of(output, format or ("jsonl" if to_stdout else None))
     check_writable(output)
     loaded = _api.load_ensemble(
         ensemble,
@@ -141,14 +161,14 @@ def predict(
         images, skip_unreadable=skip_unreadable, prompts=chosen in WITH_PROMPTS
     )
     for line in predictions.report.lines(len(predictions.ids)):
-        print(line, file=sys.stderr)  # noqa: T201  # a report, not a result
+        say(line)
     predictions.save(output, chosen)
-    typer.echo(f"{len(predictions.ids)} images: {output}")
+    typer.echo(f"{len(predictions.ids)} images: {output}", err=to_stdout)
 
 
 def score(
-    predictions: Annotated[Path, typer.Argument(help="csv (Kaggle), jsonl, parquet or npy.")],
-    prompts: Annotated[Path, typer.Argument(help="A table of image ids and true prompts.")],
+    predictions: Annotated[Path, path_argument("csv (Kaggle), jsonl, parquet or npy.")],
+    prompts: Annotated[Path, path_argument("A table of image ids and true prompts.")],
     quiet: Quiet = False,
 ) -> None:
     """Mean cosine of predictions with the true prompts, joined by image id."""

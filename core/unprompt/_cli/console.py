@@ -2,35 +2,112 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from typing import NoReturn, TypeVar
 
+import typer
+
+from unprompt._files.paths import working_folder
+from unprompt._files.refusals import refused
 from unprompt.contracts import Progress, silent
 from unprompt.errors import UnpromptError
 
 T = TypeVar("T")
 
+CLOSED_PIPE = 128 + signal.SIGPIPE
+"""The exit code of a program whose reader, such as ``head``, has gone away."""
+
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Turn a user's mistake into its lines on stderr and exit code 2; a bug keeps its traceback."""
+    """Turn a user's mistake into its lines on stderr and exit code 2; a bug keeps its traceback.
+
+    A full disk, a file without permission, a reader that went away and a working directory that
+    was deleted are no bugs.
+    """
+    _print_any_name()
     try:
-        yield
+        try:
+            yield
+        finally:
+            _flush()
     except UnpromptError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)  # noqa: T201  # the one place where errors are shown
-        for note in getattr(error, "__notes__", ()):
-            print(note, file=sys.stderr)  # noqa: T201  # as above
-        raise SystemExit(2) from None
+        _stop([*error.problems, *getattr(error, "__notes__", ())])
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # typer makes it exit code 1
+            raise SystemExit(CLOSED_PIPE) from None
+        raise
+    except FileNotFoundError:
+        _stop_without_working_folder()
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            _close_stdout()
+            raise SystemExit(CLOSED_PIPE) from None
+        if (line := refused(error)) is None:
+            raise
+        _stop([line, *getattr(error, "__notes__", ())])
+
+
+def _flush() -> None:
+    """Write what waits for stdout, while an error of it can still be told."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _close_stdout()
+        if error.errno == errno.EPIPE:
+            raise
+        _stop([f"stdout: cannot be written: {(error.strerror or str(error)).lower()}"])
+
+
+def _close_stdout() -> None:
+    """Send what else comes to nowhere: Python flushes once more at its end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _stop(lines: Iterable[str]) -> NoReturn:
+    for line in lines:
+        say(line)
+    raise SystemExit(2) from None
+
+
+def _stop_without_working_folder() -> None:
+    """Stop where the working directory is gone: a library that asked for it says only "no file"."""
+    try:
+        working_folder()
+    except UnpromptError as error:
+        _stop(error.problems)
+
+
+def _print_any_name() -> None:
+    """Names of files that the terminal's encoding lacks are printed with escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def say(line: str) -> None:
+    """Print a line about the work on stderr; nowhere, where that is closed."""
+    with suppress(OSError):
+        typer.echo(line, err=True)
 
 
 def progress_on(*, quiet: bool = False) -> Progress:
     """Progress bars on stderr; none with ``quiet`` or where stderr is no terminal."""
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         return silent
     return _bars
 

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-Experiment = Annotated[Path, typer.Argument(help="An experiment's YAML file.")]
-Ensemble = Annotated[Path, typer.Argument(help="An ensemble's YAML file, or a run's folder.")]
+from unprompt._files.paths import kind_of, user_path, working_folder
+from unprompt._files.streams import STDOUT
+
+
+def readable_path(text: str) -> Path:
+    """The path in an argument; refuses one that nobody can look at.
+
+    Raises:
+        DataError: It is empty, not UTF-8 or too long, below a folder that may not be entered, in
+            the home folder of nobody, or links lead in a circle.
+    """
+    path = user_path(text)
+    if not path.is_absolute():
+        working_folder()
+    kind_of(path)
+    return path
+
+
+def output_path(text: str) -> Path:
+    """As `readable_path`; ``-`` is stdout."""
+    return STDOUT if text == "-" else readable_path(text)
+
+
+def storage_source(text: str) -> str:
+    """A storage's URL as it is, or the text of a path as `readable_path` takes it."""
+    return text if "://" in text else str(readable_path(text))
+
+
+def path_argument(help: str) -> Any:  # as typer's own
+    """An argument that is a path."""
+    return typer.Argument(help=help, parser=readable_path)
+
+
+def path_option(
+    help: str, *names: str, parser: Callable[[str], Path] = readable_path
+) -> Any:  # as above
+    """An option that is a path."""
+    return typer.Option(*names, help=help, parser=parser)
+
+
+Experiment = Annotated[Path, path_argument("An experiment's YAML file.")]
+Ensemble = Annotated[Path, path_argument("An ensemble's YAML file, or a run's folder.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=C", help="Override a value of the YAML; repeatable."),

@@ -7,8 +7,11 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
-"""A name that can also be a file name, part of a ``--set`` path and an Optuna parameter."""
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=128)]
+"""A name that can also be a file name, part of a ``--set`` path and an Optuna parameter.
+
+File systems take 255 bytes, of which file names of a run add up to 16 and run ids up to 24.
+"""
 
 
 class Model(BaseModel):

@@ -13,6 +13,7 @@ from typing import Any
 
 from unprompt._config.location import Location
 from unprompt._config.source import Key, Position, Problem, Source, parse, read
+from unprompt._files.paths import kind_of, shown
 from unprompt.errors import ConfigError
 
 INCLUDE = "include"
@@ -44,7 +45,8 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
 
 def _expanded(path: Path, above: tuple[Path, ...]) -> Source:
     source = read(path)
-    source.data = _expand(source, (), source.data, (*above, path.resolve()))
+    if source.data is not None:
+        source.data = _expand(source, (), source.data, (*above, path.resolve()))
     return source
 
 
@@ -86,18 +88,20 @@ def _included(
     except ValueError as error:
         source.problem(at, str(error))
         return None
-    if path.resolve() in files:
-        source.problem(at, f"{name} includes itself")
+    kind = kind_of(path)
+    if kind != "file":
+        what = "no such file" if kind == "missing" else f"a {kind}, not a file"
+        source.problem(at, f"{what}: {shown(name)}")
         return None
-    if not path.is_file():
-        source.problem(at, f"no such file: {name}")
+    if path.resolve() in files:
+        source.problem(at, f"{shown(name)} includes itself")
         return None
     child = _expanded(path, files)
     source.problems += [Problem(p.position, key + p.key, p.what) for p in child.problems]
     source.folders.update(child.folders)
     if not isinstance(child.data, dict):
         if not child.problems:
-            source.problem(at, f"{name} should hold a map")
+            source.problem(at, f"{shown(name)} should hold a map")
         return None
     return child
 
@@ -137,13 +141,18 @@ def _merge(
 
 def _override(source: Source, override: str) -> None:
     """Apply one ``a.b=c``."""
-    origin = f"--set {override}"
+    origin = shown(f"--set {override}")
     path, equals, text = override.partition("=")
     if not equals or not all(path.split(".")):
         source.problems.append(Problem(Position(origin), (), "should read a.b=value"))
         return
     if text.startswith(("./", "../", "~/")):
-        _assign(source, path.split("."), Location.of(text).text, Position(origin))
+        try:
+            location = Location.of(text)
+        except ValueError as error:
+            source.problems.append(Problem(Position(origin), tuple(path.split(".")), str(error)))
+            return
+        _assign(source, path.split("."), location.text, Position(origin))
         return
     value = parse(text, origin)
     if value.problems:

@@ -10,6 +10,9 @@ from typing import Any, Self
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import PydanticCustomError, core_schema
 
+from unprompt._files.paths import absolute, check_name, kind_of, shown, user_path
+from unprompt.errors import DataError
+
 PACKAGE = "package:"
 
 
@@ -47,17 +50,22 @@ class Location:
         """Resolve ``text``; relative paths start at ``folder`` or the working directory.
 
         Raises:
-            ValueError: ``package:`` names a package that is not installed, or ``~name`` a user
-                who does not exist.
+            ValueError: ``package:`` names a package that is not installed, ``~name`` a user who
+                does not exist, or nobody can look at the path: its name is too long or holds NUL,
+                or it is below a folder that may not be entered.
         """
-        if text.startswith(PACKAGE):
-            package, _, rest = text.removeprefix(PACKAGE).partition("/")
-            return cls(_package_folder(package) / rest, text)
         try:
-            path = ((folder or Path.cwd()) / Path(text).expanduser()).absolute()
-        except RuntimeError as error:  # what pathlib raises for an unknown ~name
-            raise ValueError(f"no home folder for {text!r}") from error
-        return cls(path, str(path))
+            if text.startswith(PACKAGE):
+                package, _, rest = text.removeprefix(PACKAGE).partition("/")
+                check_name(rest)
+                path = _package_folder(package) / rest
+            else:
+                path = user_path(text)
+                path = absolute(path if folder is None else folder / path)
+            kind_of(path)
+        except DataError as error:
+            raise ValueError(str(error)) from error
+        return cls(path, text if text.startswith(PACKAGE) else str(path))
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -89,5 +97,5 @@ def _package_folder(package: str) -> Path:
     """The folder of an installed package, found without importing it."""
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
-        raise ValueError(f"no installed package {package!r}")
+        raise ValueError(f"no installed package {shown(package)!r}")
     return Path(next(iter(spec.submodule_search_locations)))

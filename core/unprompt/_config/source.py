@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
+
+from unprompt._files.paths import absolute, check_name, opened, reason, shown, working_folder
+from unprompt.errors import DataError
 
 Key: TypeAlias = tuple[str | int, ...]
 """The path of a value in the data: ``("members", 0, "weight")``."""
@@ -71,7 +75,8 @@ class Source:
 
     def folder(self, key: Key) -> Path:
         """The folder that relative paths at ``key`` start from."""
-        return self.folders.get(self.position(key).file, Path.cwd())
+        folder = self.folders.get(self.position(key).file)
+        return working_folder() if folder is None else folder
 
     def position(self, key: Key) -> Position:
         """Where ``key`` was written, or its nearest ancestor that is in the file."""
@@ -91,6 +96,9 @@ _TAGS: dict[type[yaml.Node], set[str]] = {
     yaml.SequenceNode: {"tag:yaml.org,2002:seq"},
     yaml.MappingNode: {"tag:yaml.org,2002:map"},
 }
+
+_MAX_BYTES = 1 << 24
+"""No configuration is so long; ``/dev/zero`` never ends."""
 
 _MAX_VALUES = 100_000
 """Aliases of aliases can expand beyond memory; no configuration has so many values."""
@@ -148,13 +156,21 @@ def read(path: Path) -> Source:
 
     Returns:
         The data with marks; syntax errors, wrong encoding and repeated keys as its problems.
+
+    Raises:
+        DataError: No file can have this name, or the working directory was deleted.
     """
+    check_name(path)
     name = _display(path)
-    source = Source(None, {(): Position(name, 1, 1)}, folders={name: path.absolute().parent})
+    source = Source(None, {(): Position(name, 1, 1)}, folders={name: absolute(path).parent})
     try:
-        text = path.read_text(encoding="utf-8")
+        with opened(path) as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise OSError(0, f"larger than {_MAX_BYTES:,} bytes")
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "not UTF-8"
+        why = reason(error) if isinstance(error, OSError) else "not UTF-8"
         source.marks[()] = Position(name)
         source.problem((), f"cannot be read: {why}")
         return source
@@ -229,10 +245,11 @@ def _at(node: yaml.Node, name: str) -> Position:
 
 def _display(path: Path) -> str:
     """The path as error lines show it: relative if it is below the working directory."""
-    absolute = path.absolute()
-    if absolute.is_relative_to(Path.cwd()):
-        return str(absolute.relative_to(Path.cwd()))
-    return str(path)
+    with suppress(DataError):  # without a working directory nothing is below it
+        here = working_folder()
+        if absolute(path).is_relative_to(here):
+            return shown(absolute(path).relative_to(here))
+    return shown(path)
 
 
 def walk(data: Any, key: Key = ()) -> Iterator[tuple[Key, Any]]:

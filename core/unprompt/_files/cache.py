@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unprompt._files.hashing import content_hash
+from unprompt._files.paths import cache_folder
 from unprompt._files.writing import replacing_folder
 from unprompt.types import PlainData
 
@@ -28,12 +29,8 @@ class Cache:
 
     @classmethod
     def default(cls) -> Cache:
-        """``$UNPROMPT_CACHE_DIR``, ``$XDG_CACHE_HOME/unprompt`` or ``~/.cache/unprompt``."""
-        folder = os.environ.get("UNPROMPT_CACHE_DIR")
-        if folder:
-            return cls(Path(folder).expanduser().absolute())
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        return cls(Path(base).expanduser().absolute() / "unprompt")
+        """That of `cache_folder`. Raises DataError as it does."""
+        return cls(cache_folder())
 
     def folder(self, kind: str, key: PlainData, make: Callable[[Path], None]) -> Path:
         """The folder with what ``make`` writes for ``key``, which is called where there is none.
@@ -48,7 +45,7 @@ class Cache:
         """
         path = self.root / kind / content_hash([LAYOUT, key])
         if not path.is_dir():
-            with replacing_folder(path, shared=True) as part:
+            with replacing_folder(path) as part:
                 make(part)
         return path
 

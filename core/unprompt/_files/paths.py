@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from unprompt.errors import DataError
 
@@ -26,10 +28,12 @@ def user_path(text: str | Path) -> Path:
     if not name or (isinstance(text, Path) and not text.parts):
         raise DataError("a path is empty (an unset variable?)")
     check_name(name)
+    if not name.startswith("~"):  # ./~x is a file of that name, and stays one
+        return absolute(Path(name)) if str(Path(name)).startswith("~") else Path(name)
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
-        raise DataError(f"{shown(name)}: there is no such home folder") from error
+        raise DataError(f"no home folder for {shown(name)!r}") from error
 
 
 def check_name(name: str | Path) -> None:
@@ -75,16 +79,56 @@ def exists(path: Path) -> bool:
 
 
 def working_folder() -> Path:
-    """The working directory. Raises DataError where it was deleted."""
+    """The working directory. Raises DataError where it was deleted, or its name is not UTF-8."""
     try:
-        return Path.cwd()
+        folder = Path.cwd()
     except OSError as error:
-        raise DataError(f"the working directory cannot be used: {reason(error)}") from error
+        raise DataError("the working directory does not exist any more") from error
+    check_name(folder)
+    return folder
+
+
+def cache_folder() -> Path:
+    """``$UNPROMPT_CACHE_DIR``, ``$XDG_CACHE_HOME/unprompt`` or ``~/.cache/unprompt``.
+
+    Raises:
+        DataError: No such folder can exist, or there is no home folder.
+    """
+    for variable, below in (("UNPROMPT_CACHE_DIR", ""), ("XDG_CACHE_HOME", "unprompt")):
+        if text := os.environ.get(variable):
+            try:
+                folder = absolute(user_path(text)) / below
+                kind_of(folder)
+            except DataError as error:
+                raise DataError([f"{variable}: {line}" for line in error.problems]) from error
+            return folder
+    try:
+        return user_path("~/.cache/unprompt")
+    except DataError as error:
+        raise DataError(
+            "there is no home folder to keep a cache in: set UNPROMPT_CACHE_DIR"
+        ) from error
 
 
 def absolute(path: Path) -> Path:
     """``path`` from the root on, links kept. Raises as `working_folder`."""
     return path if path.is_absolute() else working_folder() / path
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A file to read; a FIFO to which nobody writes is empty, instead of waiting for somebody.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        os.set_blocking(file.fileno(), True)
+        yield file
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
 
 
 def shown(path: str | Path) -> str:

@@ -1,121 +1,121 @@
-"""Writing files and folders atomically: under a temporary name, then renamed."""
+"""Writing files atomically: under a temporary name, then renamed.
+
+As ``sed -i`` and editors do, an existing file keeps its permissions and a link keeps leading to
+it. What is no regular file, such as a FIFO, a device or stdout, gets the bytes instead.
+"""
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from unprompt.errors import OutputError
+from unprompt._files import paths, streams
+from unprompt._files.refusals import cannot_be_written
+from unprompt._files.workplace import parents_of, workplace
+from unprompt.errors import DataError, OutputError
 from unprompt.types import PlainData
-
-SETTLED = 10.0
-"""Seconds after which a temporary folder that no process has locked is removed."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``; rename it to ``path`` when the block succeeds.
+    """Give a temporary name; ``path`` gets what is there when the block succeeds.
+
+    Folders above ``path`` are made, and removed when the block fails.
 
     Raises:
-        OutputError: The folder cannot be written, or ``path`` is a folder.
+        OutputError: The file cannot be written, or ``path`` is a folder. Where only the last step
+            fails, the line says where the finished file is.
     """
-    part = _new_part(path)
-    try:
-        yield part
-        # mkstemp makes private files; results get the permissions that the umask allows.
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {_why(error)}") from error
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
+    if streams.is_stream(path):
+        with _streaming(path) as part:
+            yield part
+        return
+    target = _target(path)
+    with cannot_be_written(path), parents_of(target), workplace(target.parent) as work:
+        yield work.content
+        _set_permissions(work.content, target)
+        try:
+            _take_place(work.content, target)
+        except OSError as error:
+            work.keep()
+            raise OutputError(
+                f"{paths.shown(path)}: cannot be written: {paths.reason(error)}; the result is "
+                f"kept in {paths.shown(work.content)}"
+            ) from error
 
 
 @contextmanager
-def replacing_folder(path: Path, *, shared: bool = False) -> Iterator[Path]:
-    """Give an empty temporary folder beside ``path``; rename it when the block succeeds.
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Give an empty temporary folder; rename it to ``path`` when the block succeeds.
 
-    The next call removes folders that killed processes left behind. When the block fails, the
-    folder is removed, and so are parent folders that were made for it.
-
-    Args:
-        path: The final name.
-        shared: Whether several processes may make the same folder, named by a hash of its
-            content: the first one is then kept. Otherwise it is an error if ``path`` exists.
+    Several processes may make the same folder, named by a hash of its content: the first one is
+    kept. Its files are read-only: runs contain hard links to them, so an edit would change both.
 
     Raises:
-        OutputError: The folder cannot be written, or exists.
+        OutputError: The folder cannot be written.
     """
-    missing = [folder for folder in path.absolute().parents if not folder.exists()]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path.parent)
-        part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {_why(error)}") from error
-    lock = os.open(part, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # shows _remove_abandoned that this process is alive
-        yield part
-        _apply_umask(part, read_only=shared)
-        _rename(part, path, shared=shared)
-    finally:
-        os.close(lock)
-        shutil.rmtree(part, ignore_errors=True)
-        if not shared:  # another process may be about to use a shared parent folder
-            _remove_empty(missing)
+    with ExitStack() as stack:
+        with cannot_be_written(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            work = stack.enter_context(workplace(path.parent))
+            work.content.mkdir()
+        yield work.content
+        with cannot_be_written(path):
+            _protect(work.content)
+            try:
+                work.content.rename(path)
+            except OSError:
+                if not path.is_dir():
+                    raise
 
 
-def _remove_empty(folders: Iterable[Path]) -> None:
-    """Remove folders, innermost first, until one is not empty."""
-    with suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
-
-
-def _apply_umask(folder: Path, *, read_only: bool) -> None:
-    """Give files and folders the permissions that the umask allows; temporary ones are private.
-
-    Shared files are read-only: runs contain hard links to them, so an edit would change both.
-    """
+def _protect(folder: Path) -> None:
+    """Take away the right to write files; links are left alone, what they lead to is not ours."""
     mask = _umask()
-    for path in (folder, *folder.rglob("*")):
-        path.chmod((0o777 if path.is_dir() else 0o444 if read_only else 0o666) & ~mask)
+    for path in folder.rglob("*"):
+        if not path.is_symlink() and not path.is_dir():
+            path.chmod(0o444 & ~mask)
 
 
-def _rename(part: Path, path: Path, *, shared: bool) -> None:
+def _take_place(part: Path, target: Path) -> None:
+    """Give a finished file its name."""
     try:
-        part.rename(path)
+        part.replace(target)
     except OSError as error:
-        if not (shared and path.is_dir()):
-            raise OutputError(f"{path}: cannot be written: {_why(error)}") from error
+        if error.errno != errno.EBUSY:
+            raise
+        shutil.copyfile(part, target)  # a file that is a mount point can only be filled
 
 
-def _remove_abandoned(parent: Path) -> None:
-    """Remove temporary folders whose process is gone."""
-    for part in parent.glob(".*.part"):
-        try:
-            # A folder that has just been made may not be locked yet.
-            if not part.is_dir() or time.time() - part.stat().st_mtime < SETTLED:
-                continue
-            lock = os.open(part, os.O_RDONLY)
-        except FileNotFoundError:
-            continue  # its process has just finished
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(part, ignore_errors=True)
-        except BlockingIOError:
-            pass
-        finally:
-            os.close(lock)
+def _set_permissions(part: Path, target: Path) -> None:
+    """Those of the file that is replaced, with its owner where we may; else what the umask says."""
+    try:
+        old = target.stat()
+    except FileNotFoundError:
+        part.chmod(0o666 & ~_umask())
+        return
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        with suppress(OSError):
+            os.chown(part, old.st_uid, old.st_gid)
+    part.chmod(stat.S_IMODE(old.st_mode) & 0o777)
+
+
+@contextmanager
+def _streaming(path: Path) -> Iterator[Path]:
+    """A temporary file, whose bytes go to ``path`` at the end: formats such as Parquet seek."""
+    streams.check(path)
+    with cannot_be_written(path), tempfile.TemporaryDirectory() as folder:
+        part = Path(folder) / "content"
+        yield part
+        with part.open("rb") as content, streams.opened(path) as stream:
+            shutil.copyfileobj(content, stream)
 
 
 def check_writable(path: Path) -> None:
@@ -124,28 +124,32 @@ def check_writable(path: Path) -> None:
     Raises:
         OutputError: ``path`` cannot be written.
     """
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder, not a file")
-    folder = path.absolute().parent
-    while not folder.exists():  # missing folders are made when the file is written
+    if streams.is_stream(path):
+        streams.check(path)
+        return
+    folder = _target(path).parent
+    while not paths.exists(folder):  # missing folders are made when the file is written
         folder = folder.parent
-    try:
+    with cannot_be_written(path):
         tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {_why(error)}") from error
 
 
-def _new_part(path: Path) -> Path:
-    """An empty temporary file beside ``path``."""
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder, not a file")
+def _target(path: Path) -> Path:
+    """The regular file that ``path`` means, links followed; it may not exist.
+
+    Raises:
+        OutputError: It is a folder, write-protected, or has a name that no file can have.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {_why(error)}") from error
-    os.close(handle)
-    return Path(name)
+        kind = paths.kind_of(path)
+    except DataError as error:
+        raise OutputError([f"cannot be written: {line}" for line in error.problems]) from error
+    if kind == "folder":
+        raise OutputError(f"{paths.shown(path)}: is a folder, not a file")
+    target = paths.absolute(path).resolve()
+    if kind == "file" and not os.access(target, os.W_OK):
+        raise OutputError(f"{paths.shown(path)}: cannot be written: it is write-protected")
+    return target
 
 
 def write_text(path: Path, text: str) -> None:
@@ -170,7 +174,3 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
-
-
-def _why(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

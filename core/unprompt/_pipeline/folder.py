@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -10,6 +12,8 @@ import yaml
 from unprompt._data.predictions import write_predictions
 from unprompt._files.cache import copy_folder
 from unprompt._files.hashing import content_hash
+from unprompt._files.paths import absolute
+from unprompt._files.reserving import Reservation, reserved_folder
 from unprompt._files.writing import write_json, write_text
 from unprompt._pipeline.pipeline import Outcome
 from unprompt._registry.parts import Experiment
@@ -17,7 +21,6 @@ from unprompt._runs import files
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.scores import ENSEMBLE
 from unprompt._search.storages import masked
-from unprompt.errors import OutputError
 from unprompt.types import Json
 
 
@@ -30,37 +33,32 @@ def shareable(experiment: Experiment) -> dict[str, Json]:
     return plain
 
 
-def run_folder(experiment: Experiment, path: Path, output: Path | None) -> Path:
+@contextmanager
+def reserved_run(experiment: Experiment, path: Path, output: Path | None) -> Iterator[Reservation]:
     """Where a run goes: ``output``, or ``runs/<experiment>/<run-id>`` beside the experiment file.
 
     The run id is the time (UTC) and a hash of the resolved configuration, so that ids sort by time
-    and equal experiments are seen at a glance.
+    and equal experiments are seen at a glance; two that start in one second get numbers. What
+    makes a folder a finished run appears in it last.
 
     Raises:
-        OutputError: ``output`` exists and is not an empty folder.
+        OutputError: ``output`` exists and is not an empty folder, is another run's by now, or
+            cannot be written.
     """
     if output is None:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
         digest = content_hash(shareable(experiment))[:8]
-        return _free(runs_folder(experiment, path) / f"{now}-{digest}")
-    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise OutputError(f"{output}: exists already; choose another folder or remove it")
-    return output.absolute()
+        target = runs_folder(experiment, path) / f"{now}-{digest}"
+    else:
+        target = absolute(output)
+    last = (files.ENSEMBLE, files.SCORES, files.MANIFEST)
+    with reserved_folder(target, numbered=output is None, last=last) as reservation:
+        yield reservation
 
 
 def runs_folder(experiment: Experiment, path: Path) -> Path:
     """Where all runs of an experiment lie: ``runs/<experiment>`` beside its YAML file."""
-    return path.absolute().parent / "runs" / experiment.config.name
-
-
-def _free(path: Path) -> Path:
-    """``path``, or with a number behind it where two runs start in one second."""
-    number = 2
-    free = path
-    while free.exists():
-        free = path.with_name(f"{path.name}-{number}")
-        number += 1
-    return free
+    return absolute(path).parent / "runs" / experiment.config.name
 
 
 HEADER = (

@@ -10,6 +10,7 @@ from unprompt._data.checking import readable
 from unprompt._data.found import Report
 from unprompt._data.image_input import ImageInput, as_images
 from unprompt._data.predictions import format_of, write_predictions
+from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._members.ensemble import empty_train_set, predict_ensemble
 from unprompt._registry.parts import Ensemble
@@ -56,7 +57,8 @@ class Predictions:
             tuple(self.prompts[name] for name in self.ids),
             tuple(self.evidence[name] for name in self.ids),
         )
-        write_predictions(Path(path), format_of(Path(path), format), batch)
+        target = user_path(path)
+        write_predictions(target, format_of(target, format), batch)
 
 
 class LoadedEnsemble:

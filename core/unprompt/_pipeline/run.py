@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from unprompt._files.hashing import content_hash
-from unprompt._files.writing import replacing_folder
+from unprompt._files.refusals import room_needed
 from unprompt._members.context import Context
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.examples import write_examples
-from unprompt._pipeline.folder import run_folder, shareable, write_outcome, write_yaml
+from unprompt._pipeline.folder import reserved_run, shareable, write_outcome, write_yaml
 from unprompt._pipeline.pipeline import Outcome, execute
 from unprompt._pipeline.study_page import annotate_study
 from unprompt._pipeline.timings import Timings, hardware, versions
@@ -38,22 +38,16 @@ def run_experiment(
         context: Registry, runtime and cache.
 
     Raises:
-        UnpromptError: A user's mistake; no folder is left behind.
+        UnpromptError: A user's mistake; no folder is left behind. Where a finished run cannot
+            get its name, the line says where it is.
     """
-    target = run_folder(experiment, path, output)
-    timings = Timings()
-    with replacing_folder(target) as folder:
-        resolved = shareable(experiment)
-        view = RunView(experiment.config.name, folder, resolved)
-        write_yaml(folder / files.EXPERIMENT, resolved)
+    with reserved_run(experiment, path, output) as reservation:
+        target, folder = reservation.target, reservation.folder
+        view = RunView(experiment.config.name, folder, shareable(experiment))
         try:
-            context.registry.notify(experiment.plugins, "unprompt_run_started", run=view)
-            data = open_dataset(experiment, context, timings)
-            outcome = execute(RunContext(experiment, data, context, timings, view))
-            write_outcome(folder, outcome, _manifest(experiment, outcome))
-            write_examples(folder, outcome)
-            annotate_study(outcome.study, load_run(folder))
-            write_report(folder)
+            with room_needed(target):
+                outcome = _fill(folder, experiment, context, view)
+            reservation.finish()
         except BaseException as error:
             _notify_failure(experiment, view, context, error)
             raise
@@ -68,6 +62,20 @@ def run_experiment(
         error.add_note(f"the run itself is complete: {target}")
         raise
     return load_run(target)
+
+
+def _fill(folder: Path, experiment: Experiment, context: Context, view: RunView) -> Outcome:
+    """Execute the experiment and write everything into ``folder``."""
+    timings = Timings()
+    write_yaml(folder / files.EXPERIMENT, shareable(experiment))
+    context.registry.notify(experiment.plugins, "unprompt_run_started", run=view)
+    data = open_dataset(experiment, context, timings)
+    outcome = execute(RunContext(experiment, data, context, timings, view))
+    write_outcome(folder, outcome, _manifest(experiment, outcome))
+    write_examples(folder, outcome)
+    annotate_study(outcome.study, load_run(folder))
+    write_report(folder)
+    return outcome
 
 
 def _notify_failure(

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from unprompt._config.models import RuntimeConfig
+from unprompt._files import paths
 from unprompt._files.cache import Cache
 from unprompt._members.context import Context
 from unprompt._registry.plugins import Registry
@@ -35,6 +36,7 @@ def make_context(
 
     Raises:
         ConfigError: The device cannot be used here.
+        DataError: There is no place for a cache.
     """
     check_device(config.device)
     if offline:
@@ -64,13 +66,14 @@ def ensemble_file(path: Path) -> Path:
     """The YAML file that an ensemble's path or a run's folder means.
 
     Raises:
-        DataError: A folder without ``ensemble.yaml``.
+        DataError: A folder without ``ensemble.yaml``, or a path that nobody can look at.
     """
-    if not path.is_dir():
+    if not paths.is_folder(path):
         return path
-    if not (path / files.ENSEMBLE).is_file():
+    if not paths.is_file(path / files.ENSEMBLE):
         raise DataError(
-            f"{path}: no {files.ENSEMBLE} in it, so it is neither an ensemble nor a finished run"
+            f"{paths.shown(path)}: no {files.ENSEMBLE} in it, so it is neither an ensemble nor a "
+            "finished run"
         )
     return path / files.ENSEMBLE
 

@@ -41,9 +41,14 @@ def installed_claims() -> tuple[Claim, ...]:
     Where two distributions claim one name, both claims are in the result.
     """
     # entry_points() sees what Python imports: of one distribution only the first on the path.
-    claims = {
-        Claim(point.name, point.value, point.dist.name, point.dist.version)
-        for point in importlib.metadata.entry_points(group=hookspecs.GROUP)
-        if point.dist
-    }
+    points = importlib.metadata.entry_points(group=hookspecs.GROUP)
+    claims = {_claim(point, point.dist) for point in points if point.dist}
     return tuple(sorted(claims, key=lambda claim: (claim.name, claim.distribution)))
+
+
+def _claim(point: importlib.metadata.EntryPoint, owner: importlib.metadata.Distribution) -> Claim:
+    try:
+        name, version = owner.name, owner.version
+    except Exception:  # noqa: BLE001  # no METADATA, or not text: parsed without checks
+        name, version = str(owner.locate_file("")), "?"
+    return Claim(point.name, point.value, name or "?", version or "?")

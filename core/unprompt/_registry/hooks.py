@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import pluggy
 
+from unprompt._registry.boundary import loading
 from unprompt._registry.claims import Claim
 from unprompt.contracts import hookspecs
 from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
@@ -52,10 +53,8 @@ class PluginHooks:
         module = self._load(claim)
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
         caller = self._manager.subset_hook_caller(hook, remove_plugins=others)
-        try:
+        with loading(claim, f": {hook} raised "):
             results = caller(**arguments)
-        except Exception as error:  # a plugin's hook may raise anything
-            raise PluginError(f"{claim.label}: {hook} raised {_described(error)}") from error
         return results[0] if results else None
 
     def offer(self, claim: Claim, kind: type[Spec]) -> Spec | None:
@@ -85,33 +84,23 @@ class PluginHooks:
             PluginError: It cannot be imported, or the module has no such name.
         """
         module, _, name = spec.target.partition(":")
-        try:
+        hint = f"; pip install {spec.extra!r}" if spec.extra else ""
+        with loading(claim, f": {spec.target} failed to load: ", hint):
             return getattr(importlib.import_module(module), name)
-        except Exception as error:  # a module may fail in any way while it is imported
-            hint = f"; pip install {spec.extra!r}" if spec.extra else ""
-            raise PluginError(
-                f"{claim.label}: {spec.target} failed to load: {_described(error)}{hint}"
-            ) from error
 
     def _load(self, claim: Claim) -> ModuleType:
         """The plugin's module, imported and registered."""
         loaded: ModuleType | None = self._manager.get_plugin(claim.name)
         if loaded is not None:
             return loaded
-        try:
+        with loading(claim, " failed to load: "):
             module = importlib.import_module(claim.module)
-        except Exception as error:  # as in `target`
-            raise PluginError(f"{claim.label} failed to load: {_described(error)}") from error
         try:
-            self._manager.register(module, name=claim.name)
-            self._manager.check_pending()
-        except (pluggy.PluginValidationError, ValueError) as error:
+            with loading(claim, ": "):
+                self._manager.register(module, name=claim.name)
+                self._manager.check_pending()
+        except PluginError:
             if self._manager.has_plugin(claim.name):
                 self._manager.unregister(name=claim.name)
-            raise PluginError(f"{claim.label}: {_described(error)}") from error
+            raise
         return module
-
-
-def _described(error: BaseException) -> str:
-    """An error on one line, with its type."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

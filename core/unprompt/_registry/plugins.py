@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from unprompt._config.check import did_you_mean
 from unprompt._files.hashing import content_hash, file_hash
+from unprompt._registry.boundary import Guarded, calling
 from unprompt._registry.claims import Claim, installed_claims
 from unprompt._registry.hooks import KINDS, PluginHooks, Spec
 from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
@@ -82,10 +83,17 @@ class Registry:
     def build(self, spec: Spec, *arguments: Any) -> Any:
         """Import the spec's target and call it with ``arguments``.
 
+        Returns:
+            What the plugin built; each call of its methods is inside `boundary.calling`.
+
         Raises:
             PluginError: The target cannot be imported or does not exist.
         """
-        return self._hooks.target(self.claim(spec.name), spec)(*arguments)
+        claim = self.claim(spec.name)
+        target = self._hooks.target(claim, spec)
+        with calling(claim, spec.target):
+            built = target(*arguments)
+        return Guarded(built, claim)
 
     def notify(self, names: Sequence[str], hook: str, **arguments: Any) -> None:
         """Call a lifecycle hook of each named plugin, in that order, each plugin once.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-from pathlib import Path
 
 from unprompt._cli.console import guarded, progress_on
+from unprompt._cli.options import readable_path
 from unprompt._registry.plugins import Registry
 from unprompt.train.execute import CARD, execute
 from unprompt.train.recipe import load_recipe
@@ -15,14 +15,14 @@ from unprompt.train.recipe import load_recipe
 def main() -> None:
     """Parse the command line, train, and print the card."""
     parser = argparse.ArgumentParser(prog="python -m unprompt.train", description=__doc__)
-    parser.add_argument("recipe", type=Path, help="a recipe, such as experiments/train/clip-a.yaml")
+    parser.add_argument("recipe", help="a recipe, such as experiments/train/clip-a.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="overrides")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("unprompt").setLevel(logging.INFO)
     with guarded():
         registry = Registry()
-        recipe = load_recipe(arguments.recipe, registry, tuple(arguments.overrides))
+        recipe = load_recipe(readable_path(arguments.recipe), registry, tuple(arguments.overrides))
         execute(recipe, registry, progress_on())
         text = (recipe.config.tower.path / CARD).read_text(encoding="utf-8")
         print(text)  # noqa: T201  # the command's result

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unprompt._files.cache import Cache
 from unprompt._files.hashing import file_hash
+from unprompt._files.refusals import room_needed
 from unprompt._files.writing import replacing, write_text
 from unprompt._members.cached_text import CachedTextEncoder
 from unprompt._registry.plugins import Registry
@@ -95,7 +96,8 @@ def _save(
     """Write checkpoint, tokenizer and card, each file by rename; the card comes last."""
     folder = recipe.config.tower.path
     with tempfile.TemporaryDirectory() as scratch:
-        objective.save(result.model, Path(scratch))
+        with room_needed(Path(scratch)):
+            objective.save(result.model, Path(scratch))
         for written in sorted(Path(scratch).iterdir()):
             with replacing(folder / written.name) as part:
                 shutil.copyfile(written, part)

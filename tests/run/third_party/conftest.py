@@ -47,11 +47,16 @@ def unprompt_run_failed(run, error):
 """
 
 FAMILY = """
+import sys
 import numpy as np
 from unprompt import Batch, Embeddings, Predictor, unit
 
 class Grey(Predictor):
     def prepare(self, train, artifact):
+        if self.options.fault == "prints":
+            print("preparing")
+        if self.options.fault == "exits in prepare":
+            sys.exit(0)
         mean = train.targets.rows.mean(axis=0)
         np.save(artifact / "mean.npy", mean, allow_pickle=False)
 
@@ -60,6 +65,12 @@ class Grey(Predictor):
 
     def predict(self, images):
         fault = self.options.fault
+        if fault == "prints":
+            print("predicting")
+        if fault == "exits in predict":
+            sys.exit("go away")
+        if fault == "raises":
+            raise ZeroDivisionError("in predict")
         for name in images.ids[1:] if fault == "drops" else images.ids:
             grey = np.asarray(images.open(name).convert("L")).mean() / 255
             rows = unit(self.mean[None] + 0.001 * self.options.scale * grey)

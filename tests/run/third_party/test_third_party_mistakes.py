@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -111,3 +114,125 @@ def test_a_broken_plugin_in_yaml_is_a_located_mistake(
         "solo.yaml:4:14: ensemble.members.0.plugin: plugin 'grey' (from unprompt-grey 1.0) "
         "failed to load: RuntimeError: no luck\n"
     )
+
+
+OWNER = "plugin 'grey' (from unprompt-grey 2.5)"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"), [("prepare", "SystemExit: 0"), ("predict", "SystemExit: go away")]
+)
+def test_a_member_that_exits_ends_the_run_with_an_error(
+    call: str,
+    words: str,
+    installed: Path,
+    unprompt: Command,
+    tmp_path: Path,
+    solo: Path,
+    hook_calls: HookCalls,
+) -> None:
+    fault = f"ensemble.members.grim.options.fault=exits in {call}"
+    done = unprompt("run", solo, "--set", fault)
+    assert (done.returncode, done.stdout) == (2, "")
+    line = done.stderr.splitlines()[-1]
+    what = f"{OWNER}: Grey.{call} ended the program: {words}"
+    assert line == f"member 'grim' (plugin 'grey'): {what}"
+    assert [call[2] for call in hook_calls()] == ["started", "failed"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_bug_in_a_member_keeps_its_traceback_and_names_it(
+    installed: Path, unprompt: Command, solo: Path
+) -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        unprompt("run", solo, "--set", "ensemble.members.grim.options.fault=raises")
+    assert caught.value.__notes__ == [f"raised in Grey.predict of {OWNER}"]
+
+
+def test_what_a_member_prints_is_no_result(installed: Path, unprompt: Command, solo: Path) -> None:
+    done = unprompt("run", solo, "--set", "ensemble.members.grim.options.fault=prints")
+    assert done.returncode == 0, done.stderr
+    assert {"preparing", "predicting"} <= set(done.stderr.splitlines())
+    assert "ing\n" not in done.stdout
+
+
+@pytest.mark.parametrize("hook", ["run_started(run)", "run_finished(run, scores)"])
+def test_an_observer_that_exits_is_named(
+    hook: str, installed: Path, install_plugin: InstallPlugin, unprompt: Command, solo: Path
+) -> None:
+    install_plugin(
+        "watcher",
+        f"import sys\nfrom unprompt import hookimpl\n@hookimpl\ndef unprompt_{hook}: sys.exit(0)\n",
+    )
+    solo.write_text(solo.read_text() + "observers: [watcher]\n")
+    done = unprompt("run", solo)
+    assert (done.returncode, done.stdout) == (2, "")
+    owner = "plugin 'watcher' (from unprompt-watcher 1.0)"
+    name = hook.partition("(")[0]
+    assert f"{owner}: unprompt_{name} raised SystemExit: 0" in done.stderr.splitlines()
+
+
+DATASET = """
+import sys
+from unprompt import Dataset, DatasetSpec, Model, hookimpl
+
+class Options(Model):
+    pass
+
+class Gallery(Dataset):
+    def __init__(self, options): pass
+    def records(self): sys.exit(0)
+    def images(self): sys.exit(0)
+
+@hookimpl
+def unprompt_dataset():
+    return DatasetSpec("gallery", "none", Options, "gallery_plugin:Gallery")
+"""
+
+
+def test_a_dataset_that_exits_is_named(
+    installed: Path, install_plugin: InstallPlugin, unprompt: Command, solo: Path
+) -> None:
+    install_plugin("gallery", DATASET)
+    done = unprompt("run", solo, "--set", "data={plugin: gallery}")
+    assert (done.returncode, done.stdout) == (2, "")
+    owner = "plugin 'gallery' (from unprompt-gallery 1.0)"
+    assert done.stderr == f"{owner}: Gallery.records ended the program: SystemExit: 0\n"
+
+
+def test_a_plugin_that_exits_while_it_is_imported(
+    install_plugin: InstallPlugin, unprompt: Command
+) -> None:
+    install_plugin("leaver", "import sys\nprint('hello')\nsys.exit(0)\n")
+    done = unprompt("plugins", "--check", "--json")
+    assert done.returncode == 1
+    assert done.stderr == "hello\n"
+    errors = {row["name"]: row["error"] for row in json.loads(done.stdout)}
+    owner = "plugin 'leaver' (from unprompt-leaver 1.0)"
+    assert errors.pop("leaver") == f"{owner} failed to load: SystemExit: 0"
+    assert set(errors.values()) == {None}
+
+
+@pytest.mark.parametrize("content", [b"[unprompt]\nthis is no entry point\n", b"\xff\xfe[x]\n"])
+def test_a_package_with_broken_metadata_is_named_and_the_rest_works(
+    content: bytes, installed: Path, tmp_path: Path
+) -> None:
+    metadata = tmp_path / "broken" / "broken-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_bytes(content)
+    program = (
+        "from importlib.metadata import entry_points\nfrom unprompt._cli.app import main\n"
+        "try: main()\nfinally: entry_points()"  # as torch and triton do while they are imported
+    )
+    path = [str(metadata.parent), str(installed), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, "plugins", "--json"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {"grey", "painter"} <= {row["name"] for row in json.loads(done.stdout)}
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"package {metadata}: entry_points.txt cannot be read (")

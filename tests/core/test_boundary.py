@@ -1,0 +1,119 @@
+"""Calls into plugins: failures have an owner, prints go to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from unprompt import ConfigError, PluginError
+from unprompt._registry.boundary import Guarded, calling, loading
+from unprompt._registry.claims import Claim
+
+CLAIM = Claim("grey", "grey_plugin", "unprompt-grey", "2.5")
+OWNER = "plugin 'grey' (from unprompt-grey 2.5)"
+
+
+class Odd(BaseException):
+    """No Exception."""
+
+
+class Plugin:
+    """What a plugin might build."""
+
+    size = 3
+
+    @property
+    def leaves(self) -> int:
+        sys.exit("from a property")
+
+    def call(self, error: BaseException | None) -> str:
+        print("called")  # noqa: T201  # as plugins do
+        if error:
+            raise error
+        return "result"
+
+    def batches(self, error: BaseException) -> Iterator[int]:
+        print("first")  # noqa: T201  # as plugins do
+        yield 1
+        print("second")  # noqa: T201  # as plugins do
+        raise error
+
+
+@pytest.mark.parametrize("error", [SystemExit("go away"), SystemExit(0), SystemExit(), Odd("x")])
+def test_ending_the_program_is_an_error_that_names_plugin_and_call(error: BaseException) -> None:
+    with pytest.raises(PluginError) as caught, calling(CLAIM, "Plugin.predict"):
+        raise error
+    (line,) = caught.value.problems
+    assert line.startswith(f"{OWNER}: Plugin.predict ended the program: {type(error).__name__}")
+    assert caught.value.__cause__ is error
+
+
+def test_an_exception_keeps_its_type_and_gets_a_note() -> None:
+    with pytest.raises(ZeroDivisionError) as caught, calling(CLAIM, "Plugin.predict"):
+        _ = 1 // 0
+    assert caught.value.__notes__ == [f"raised in Plugin.predict of {OWNER}"]
+
+
+@pytest.mark.parametrize("error", [ConfigError("a mistake"), KeyboardInterrupt()])
+def test_mistakes_and_ctrl_c_pass(error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught, calling(CLAIM, "Plugin.predict"):
+        raise error
+    assert caught.value is error
+    assert not getattr(error, "__notes__", [])
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), ValueError("a\nb"), ConfigError("c"), Odd()])
+def test_whatever_fails_while_loading_is_one_line(error: BaseException) -> None:
+    with pytest.raises(PluginError) as caught, loading(CLAIM, " failed to load: ", "; a hint"):
+        raise error
+    (line,) = caught.value.problems
+    words = " ".join(str(error).split())
+    assert line == f"{OWNER} failed to load: {type(error).__name__}: {words}; a hint"
+
+
+def test_what_is_built_is_guarded(capsys: pytest.CaptureFixture[str]) -> None:
+    plugin: Any = Guarded(Plugin(), CLAIM)
+    assert plugin.size == 3
+    assert plugin.call(None) == "result"
+    with pytest.raises(PluginError, match=r"Plugin\.call ended the program"):
+        plugin.call(SystemExit(0))
+    with pytest.raises(PluginError, match=r"Plugin\.leaves ended the program"):
+        _ = plugin.leaves
+    with pytest.raises(AttributeError):
+        _ = plugin.nothing
+    batches = plugin.batches(SystemExit(0))
+    assert next(batches) == 1
+    with pytest.raises(PluginError, match=r"Plugin\.batches ended the program"):
+        next(batches)
+    print("result")  # noqa: T201  # as plugins do
+    out, err = capsys.readouterr()
+    assert out == "result\n"
+    assert err == "called\ncalled\nfirst\nsecond\n"
+
+
+def test_a_caller_may_stop_early() -> None:
+    batches = Guarded(Plugin(), CLAIM).batches(ValueError())
+    assert next(batches) == 1
+    batches.close()
+
+
+def test_calls_at_once_give_stdout_back(capsys: pytest.CaptureFixture[str]) -> None:
+    started, ended = Barrier(2), Barrier(2)
+
+    def work(first: bool) -> None:
+        with calling(CLAIM, "work"):
+            started.wait()
+            if first:
+                ended.wait()
+        if not first:
+            ended.wait()
+
+    real = sys.stdout
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(work, [True, False]))
+    assert sys.stdout is real
