@@ -68,7 +68,7 @@ def _table(outcome: Outcome) -> str:
     for i, name in enumerate(data.splits.ids["test"]):
         cosines = [f"{values[i]:.6f}" for values in test.members.values()]
         row = [name, prompts[name], predicted[name] or "", f"{test.ensemble[i]:.6f}"]
-        table.writerow([*row, test.bootstrap.groups[i], *cosines])
+        table.writerow([*row, test.intervals.groups[i], *cosines])
     return out.getvalue()
 
 
