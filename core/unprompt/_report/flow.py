@@ -160,6 +160,8 @@ def _texts(run: Run) -> _Texts:
     amount, used = len(run.weights), sum(weight > 0 for weight in run.weights.values())
     total = sum(scores.sizes.values())
     train, holdout, test = (plural(size, "image") for size in sizes)
+    if scores.leak.folds:
+        holdout = "the same"
     return _Texts(
         dataset=(_short(run.experiment.data.plugin, 15), plural(total, "image")),
         train=train,

@@ -48,9 +48,9 @@ def duration(seconds: float) -> str:
 
 
 def interval(value: Estimate, style: str = "fixed") -> str:
-    """``[0.7650, 0.7774]`` in the style ``fixed``, ``signed`` or ``percent``; "none" without."""
+    """``[0.7650, 0.7774]`` in the style ``fixed``, ``signed`` or ``percent``; a dash without."""
     if value.ci95 is None:
-        return "none"
+        return "\N{EN DASH}"
     if style == "percent":
         unit = f"{_SPACE}%"
         low, high = (percent(end).removesuffix(unit) for end in value.ci95)
