@@ -18,7 +18,7 @@ def fit(
     targets: FloatArray,
     neighbours: int,
     kernel: Softmax | Ridge,
-    near_duplicate: float,
+    near_duplicate: float = 0.7,
 ) -> dict[str, float]:
     """Softmax's temperature or ridge's penalty with the best mean cosine on known images.
 
