@@ -114,11 +114,12 @@ class ScoreConfig(Model):
         "so that older files still run.",
     )
     wordings: int = Field(
-        default=8,
+        default=16,
         ge=2,
         le=1000,
-        description="Prompts per image for the oracle, where the dataset knows them. The "
-        "estimate is unbiased for any number; more make it less noisy.",
+        description="Prompts per test image for the oracle, where the dataset knows them; holdout "
+        "images have a quarter of them, at least 2. The estimate is unbiased for any number; more "
+        "make it less noisy.",
     )
     seed: int | None = Field(default=None, ge=0, description="Without effect, as `bootstrap`.")
 

@@ -30,11 +30,11 @@ def near_duplicate_groups(rows: FloatArray, cosine: float) -> Labels:
     distinct, number = _distinct(rows)
     labels: Labels = np.arange(len(distinct))
     for first, second, cosines in _tiles(distinct, distinct, upper=True):
-        one, other = labels[first], labels[second]
-        linked = (cosines >= cosine - _ROUNDING) & (one[:, None] != other)
+        ours, theirs = labels[first], labels[second]
+        linked = (cosines >= cosine - _ROUNDING) & (ours[:, None] != theirs)
         if linked.any():
             i, j = np.nonzero(linked)
-            labels = _merged(labels, one[i], other[j])
+            labels = _merged(labels, ours[i], theirs[j])
     return in_order(labels[number])
 
 

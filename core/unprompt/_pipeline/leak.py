@@ -34,9 +34,9 @@ def measure_leak(data: DatasetSplits, folds: Sequence[Sequence[str]] = ()) -> Le
             ("train_holdout", "train", "holdout"),
             ("holdout_test", "holdout", "test"),
         ]
-        for pair, one, other in pairs:
-            nearest[pair] = _nearest(data, ids[one], ids[other])
-            identical[pair] = _identical(data, ids[one], ids[other])
+        for pair, source, split in pairs:
+            nearest[pair] = _nearest(data, ids[source], ids[split])
+            identical[pair] = _identical(data, ids[source], ids[split])
     return Leak(
         group_cosine=threshold,
         **{f"{pair}_max_cosine": float(cosines.max()) for pair, cosines in nearest.items()},

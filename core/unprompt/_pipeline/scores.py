@@ -88,12 +88,12 @@ def _fitting_cost(
         lead, other = ours.ensemble - ours.equal, test.ensemble - test.equal
         cost = ours.intervals.minus(lead, test.intervals, other)
         return FittingCost(score=cost.score, ci95=cost.ci95, judged_on="test")
-    place = {name: i for i, name in enumerate(run.data.splits.ids["holdout"])}
+    position = {name: i for i, name in enumerate(run.data.splits.ids["holdout"])}
     refitted = cross_fitted_cosines(
         _objective(holdout),
         result.weights,
         limits if config.bounds else None,
-        [[place[name] for name in fold] for fold in folds],
+        [[position[name] for name in fold] for fold in folds],
     )
     cost = ours.intervals.mean(ours.ensemble - refitted)
     return FittingCost(score=cost.score, ci95=cost.ci95, judged_on="other folds")
