@@ -157,7 +157,7 @@ def score(
     groups = near_duplicate_groups(targets, SplitConfig().group_cosine).astype(str).tolist()
     values = cosine(embeddings.align(ids).rows, targets)
     intervals = Intervals(groups)
-    mean = intervals.mean(values)
+    mean = intervals.mean_cosine(values)
     return PredictionScore(
         score=mean.score, ci95=mean.ci95, images=len(ids), groups=intervals.group_count
     )

@@ -182,6 +182,13 @@ def test_equal_values_have_an_interval_of_their_own_width() -> None:
     assert alone(5).minus(np.ones(5), alone(5), np.zeros(5)).ci95 == (1.0, 1.0)
 
 
+def test_an_interval_of_cosines_ends_where_cosines_do() -> None:
+    values = np.array([0.9, 1.0, 1.0, 1.0])
+    assert alone(4).mean(values).high > 1
+    assert alone(4).mean_cosine(values).ci95 == (alone(4).mean(values).low, 1.0)
+    assert alone(4).mean_cosine(-values).low == -1
+
+
 def test_an_estimate_is_written_as_json_and_can_be_negated() -> None:
     estimate = Estimate(score=0.77123, ci95=(0.76499, 0.77741))
     content = {"score": 0.77123, "ci95": [0.76499, 0.77741]}

@@ -54,8 +54,8 @@ def load(request: pytest.FixtureRequest, backbone: Path, tmp_path: Path) -> Load
         if request.param == "knn":
             given = KnnOptions.model_validate(options)
             return make_prepared(Knn, given, tmp_path, train).load(Runtime(batch_size=3))
-        given = InterrogatorOptions.model_validate({**options, "mode": "negative"})
-        return make_prepared(Interrogator, given, tmp_path, train).load(Runtime(batch_size=3))
+        wordless = InterrogatorOptions.model_validate({**options, "mode": "negative"})
+        return make_prepared(Interrogator, wordless, tmp_path, train).load(Runtime(batch_size=3))
 
     return loaded
 

@@ -112,7 +112,7 @@ def _make_groups(
         [record.prompt_id for record in records],
         [digests.get(name, name) for name in ids],
     )
-    # Numbered from the last record on: a seed's split hangs on it, and stays what it was.
+    # Numbered from the last record on: what a random seed splits depends on it, and stays.
     numbers = in_order(groups[::-1])[::-1]
     return {name: f"g{number}" for name, number in zip(ids, numbers, strict=True)}
 

@@ -47,8 +47,8 @@ class Evaluation:
     def scores(self) -> SplitScores:
         """What ``scores.json`` holds of this split."""
         best = max(self.members, key=lambda name: float(self.members[name].mean()))
-        floor, ensemble = self.intervals.mean(self.floor), self._member_score(self.ensemble)
-        oracle = None if self.oracle is None else self.intervals.mean(self.oracle)
+        floor, ensemble = self.intervals.mean_cosine(self.floor), self._member_score(self.ensemble)
+        oracle = None if self.oracle is None else self.intervals.mean_cosine(self.oracle)
         gap = ensemble.gap_closed
         return SplitScores(
             images=len(self.ensemble),
@@ -78,7 +78,7 @@ class Evaluation:
 
     def ablation(self, values: DoubleArray) -> AblationScore:
         """Another blend's cosines (N,) of the same images: its score, and minus the ensemble."""
-        mean = self.intervals.mean(values)
+        mean = self.intervals.mean_cosine(values)
         versus = self.intervals.mean(values - self.ensemble)
         return AblationScore(score=mean.score, ci95=mean.ci95, versus=versus)
 
@@ -89,7 +89,7 @@ class Evaluation:
         return QueryScore(**self._member_score(values).model_dump(), members=members)
 
     def _member_score(self, values: DoubleArray) -> MemberScore:
-        mean = self.intervals.mean(values)
+        mean = self.intervals.mean_cosine(values)
         gap: Estimate | None = None
         if self.oracle is not None:
             gap = self.intervals.gap_closed(values, self.floor, self.oracle)

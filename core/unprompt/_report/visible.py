@@ -21,5 +21,5 @@ _TABLE = {
 
 
 def visible(page: str) -> str:
-    """The text with each control as its picture (NUL as ``␀``), and others as ``�``."""
+    """The text with each control as its symbol (NUL as ``␀``), and others as ``�``."""
     return page.translate(_TABLE)

@@ -76,6 +76,15 @@ class Intervals:
         spread = self._spread(values - score)
         return Estimate(score=score, ci95=None) if spread is None else spread.around(score)
 
+    def mean_cosine(self, values: DoubleArray) -> Estimate:
+        """`mean` of cosines, with an interval that ends where cosines do, at -1 and 1."""
+        estimate = self.mean(values)
+        if estimate.ci95 is None:
+            return estimate
+        return Estimate(
+            score=estimate.score, ci95=(max(estimate.low, -1.0), min(estimate.high, 1.0))
+        )
+
     def gap_closed(
         self, values: DoubleArray, floor: DoubleArray, oracle: DoubleArray
     ) -> Estimate | None:
