@@ -98,7 +98,7 @@ data:
 ensemble:
   include: ENSEMBLE
 search: {trials: 20}
-score: {wordings: 2, bootstrap: 100}
+score: {wordings: 2}
 """
 
 
@@ -221,7 +221,7 @@ def experiment(
             ],
         },
         "search": {"trials": 30, "sampler": "random", "ablations": ["per-dimension"], **search},
-        "score": {"wordings": 2, "bootstrap": 100},
+        "score": {"wordings": 2},
     }
 
 

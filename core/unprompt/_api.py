@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from unprompt._config.models import RuntimeConfig, ScoreConfig, SplitConfig
+from unprompt._config.models import RuntimeConfig, SplitConfig
+from unprompt._data.near_duplicates import near_duplicate_groups
 from unprompt._data.predictions import read_predictions
 from unprompt._data.prompts import join, read_prompts
-from unprompt._data.splits import near_duplicate_groups
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
@@ -22,7 +22,7 @@ from unprompt._registry.parts import Experiment, Part
 from unprompt._registry.plugins import Registry
 from unprompt._runs.run import Run
 from unprompt._scoring.estimate import Estimate
-from unprompt._scoring.intervals import score as mean_with_interval
+from unprompt._scoring.intervals import Intervals
 from unprompt.contracts import Progress, silent
 from unprompt.contracts.specs import TextEncoderSpec
 from unprompt.embeddings import Embeddings, cosine
@@ -136,7 +136,8 @@ def score(
         progress: Shows progress.
 
     Returns:
-        The score with its 95 % interval over groups of near-duplicate prompts.
+        The score with its 95 % interval over groups of near-duplicate prompts; below three groups
+        there is none.
 
     Raises:
         DataError: A file is broken, ids do not match, or rows are not as wide as the target space.
@@ -156,10 +157,10 @@ def score(
     targets = encoder.encode([table[name] for name in ids])
     groups = near_duplicate_groups(targets, SplitConfig().group_cosine).astype(str).tolist()
     values = cosine(embeddings.align(ids).rows, targets)
-    config = ScoreConfig()
-    mean = mean_with_interval(values, groups, samples=config.bootstrap, seed=config.seed)
+    intervals = Intervals(groups)
+    mean = intervals.mean_cosine(values)
     return PredictionScore(
-        score=mean.score, ci95=mean.ci95, images=len(ids), groups=len(set(groups))
+        score=mean.score, ci95=mean.ci95, images=len(ids), groups=intervals.group_count
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet
-from unprompt.towers import ClipTowers, pixel_batches
+from unprompt.towers import ClipQueries, ClipTowers
 from unprompt_blip.captioner import Captioner
 from unprompt_blip.modes import Writer
 from unprompt_blip.options import InterrogatorOptions
@@ -40,6 +40,7 @@ class Interrogator(Predictor):
         super().__init__(options, runtime)
         self._phrases: Phrases | None = None
         self._clip: ClipTowers | None = None
+        self._queries: ClipQueries | None = None
         self._captioner: Captioner | None = None
 
     def identity(self) -> Mapping[str, Any]:
@@ -107,17 +108,21 @@ class Interrogator(Predictor):
         phrases, clip = self._phrases, self.clip
         assert phrases is not None  # load() comes first, by contract
         writer = Writer(self.options, phrases, clip, self.runtime.device)
-        batches = pixel_batches(images, clip.preprocess, self.runtime, what="interrogate")
-        for ids, pixels in batches:
-            rows = clip.images(pixels, self.options.views)
+        for ids, rows in self.queries.batches(images, what="interrogate"):
             written = writer.write(rows, [captions.get(name, "") for name in ids])
             texts = tuple(item.text for item in written)
             evidence = tuple(item.evidence for item in written)
             yield Batch(Embeddings(ids, encoder.encode(texts)), texts, evidence)
 
+    def own_embeddings(self, images: Images) -> Iterator[Embeddings]:
+        """CLIP's embeddings of the images, where they are as wide as the target space."""
+        encoder = self.runtime.text_encoder
+        if encoder is not None and self.clip.dim == encoder.dim:
+            yield from self.queries.embeddings(images, what="interrogate")
+
     def close(self) -> None:
         """Drop towers and phrases."""
-        self._clip = self._captioner = self._phrases = None
+        self._clip = self._queries = self._captioner = self._phrases = None
 
     def _tables(self) -> dict[str, tuple[str, ...]]:
         """The tables; in a dry run a few phrases of each, our own where others are not here."""
@@ -142,3 +147,10 @@ class Interrogator(Predictor):
         if self._clip is None:
             self._clip = ClipTowers(self.options.backbone, self.runtime, OWNER)
         return self._clip
+
+    @property
+    def queries(self) -> ClipQueries:
+        """CLIP's embeddings of images."""
+        if self._queries is None:
+            self._queries = ClipQueries(self.clip, self.options.views, self.runtime)
+        return self._queries

@@ -66,7 +66,7 @@ class Regressor(Predictor):
             head = self._fit(tower, train)
         head.save(artifact)
         first = {record.prompt: record.image_id for record in train.records}
-        rows = train.targets.align(list(first.values())).rows
+        rows = train.targets.select(list(first.values())).rows
         PromptBank.of(list(first), rows).save(artifact)
 
     def load(self, artifact: Path) -> None:

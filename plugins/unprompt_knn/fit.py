@@ -11,9 +11,6 @@ from unprompt import unit
 from unprompt.bank import PromptBank
 from unprompt_knn.kernel import FloatArray, Numbers, Ridge, Softmax
 
-NEAR_DUPLICATE = 0.7
-"""Cosine of prompts from which a split keeps them together (`data.split.group_cosine`)."""
-
 
 def fit(
     bank: PromptBank,
@@ -21,6 +18,7 @@ def fit(
     targets: FloatArray,
     neighbours: int,
     kernel: Softmax | Ridge,
+    near_duplicate: float = 0.7,
 ) -> dict[str, float]:
     """Softmax's temperature or ridge's penalty with the best mean cosine on known images.
 
@@ -33,13 +31,14 @@ def fit(
         targets: Their prompts' rows in the target space, of shape (n, D).
         neighbours: K.
         kernel: Its own number is the result where no image has a neighbour left.
+        near_duplicate: Cosine of prompts from which on a split keeps them together.
 
     Returns:
         The option's name and its value.
     """
     # Twice as many, so that K remain where half of them are near-duplicates.
     cosines, rows = bank.search_keys(queries, 2 * neighbours)  # (n, 2 K)
-    others = np.einsum("nkd,nd->nk", bank.targets[rows], targets) < NEAR_DUPLICATE
+    others = np.einsum("nkd,nd->nk", bank.targets[rows], targets) < near_duplicate
     usable = others.any(axis=1)
     if not usable.any():
         return {kernel.number: float(getattr(kernel, kernel.number))}

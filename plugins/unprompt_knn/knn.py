@@ -23,7 +23,7 @@ from unprompt import (
     unit,
 )
 from unprompt.bank import PromptBank
-from unprompt.towers import ClipTowers, pixel_batches
+from unprompt.towers import ClipQueries, ClipTowers
 from unprompt_knn.fit import fit
 from unprompt_knn.kernel import DoubleArray, FloatArray, Kernel, Numbers, Power, Ridge, Softmax
 from unprompt_knn.options import KnnOptions
@@ -44,6 +44,7 @@ class Knn(Predictor):
         """Store both."""
         super().__init__(options, runtime)
         self._clip: ClipTowers | None = None
+        self._queries: ClipQueries | None = None
         self._bank: PromptBank | None = None
         self._kernel: Kernel = options.kernel
 
@@ -76,7 +77,7 @@ class Knn(Predictor):
 
     def load(self, artifact: Path) -> None:
         """Read the bank, the kernel and the towers."""
-        self._bank, self._clip = PromptBank.read(artifact), self.clip
+        self._bank, self._queries = PromptBank.read(artifact), self.queries
         if (kernel := self._kernel_to_fit()) is not None:
             fitted = json.loads((artifact / FITTED).read_text(encoding="utf-8"))
             self._kernel = kernel.model_copy(update=fitted)
@@ -84,7 +85,7 @@ class Knn(Predictor):
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows, the best neighbour's prompt, and the neighbours with their shares."""
         bank, options = self.bank, self.options
-        for ids, queries in self._queries(images):
+        for ids, queries in self.queries.batches(images, what="kNN"):
             cosines, rows = bank.search_keys(queries, options.neighbours)  # (n, K)
             shares = self._kernel.shares(cosines, rows, bank.keys)  # (n, K)
             embeddings = _summed(bank, rows, shares)  # (n, D)
@@ -105,7 +106,7 @@ class Knn(Predictor):
         for options in variants:
             self._check_variant(options)
         most = max(options.neighbours for options in variants)
-        for ids, queries in self._queries(images):
+        for ids, queries in self.queries.batches(images, what="kNN"):
             cosines, rows = bank.search_keys(queries, most)
             predictions = []
             for options in variants:
@@ -114,9 +115,14 @@ class Knn(Predictor):
                 predictions.append(Embeddings(ids, _summed(bank, numbers, shares)))
             yield predictions
 
+    def own_embeddings(self, images: Images) -> Iterator[Embeddings]:
+        """CLIP's embeddings of the images, where they are as wide as the target space."""
+        if self.clip.dim == self.bank.targets.shape[1]:
+            yield from self.queries.embeddings(images, what="kNN")
+
     def close(self) -> None:
         """Drop towers and bank."""
-        self._clip = self._bank = None
+        self._clip = self._queries = self._bank = None
 
     def _kernel_to_fit(self) -> Softmax | Ridge | None:
         """The kernel, where its number is to be chosen."""
@@ -132,16 +138,10 @@ class Knn(Predictor):
             )
         step = max(1, len(train) // kernel.fit)
         images = train.images.select(train.images.ids[::step][: kernel.fit])
-        queries = np.concatenate([rows for _, rows in self._queries(images, "fit the kernel")])
+        batches = self.queries.batches(images, what="fit the kernel")
+        queries = np.concatenate([rows for _, rows in batches])
         targets = train.targets.select(images.ids).rows
-        return fit(bank, queries, targets, self.options.neighbours, kernel)
-
-    def _queries(
-        self, images: Images, what: str = "kNN"
-    ) -> Iterator[tuple[tuple[str, ...], FloatArray]]:
-        """Ids and CLIP embeddings, unit rows of shape (n, C), batch by batch."""
-        for ids, pixels in pixel_batches(images, self.clip.preprocess, self.runtime, what=what):
-            yield ids, self.clip.images(pixels, self.options.views)
+        return fit(bank, queries, targets, self.options.neighbours, kernel, train.group_cosine)
 
     def _check_variant(self, options: KnnOptions) -> None:
         """Refuse what `predict_variants` cannot change."""
@@ -174,6 +174,13 @@ class Knn(Predictor):
         if self._clip is None:
             self._clip = ClipTowers(self.options.backbone, self.runtime, OWNER)
         return self._clip
+
+    @property
+    def queries(self) -> ClipQueries:
+        """CLIP's embeddings of images."""
+        if self._queries is None:
+            self._queries = ClipQueries(self.clip, self.options.views, self.runtime)
+        return self._queries
 
 
 def _summed(bank: PromptBank, rows: Numbers, shares: DoubleArray) -> FloatArray:

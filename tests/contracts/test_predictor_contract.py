@@ -92,6 +92,12 @@ class EmptyBatch(Brightness):
             yield Batch(Embeddings((), np.empty((0, len(self.mean)), np.float32)), (), ())
 
 
+class HalfOfItsOwnEmbeddings(Brightness):
+    def own_embeddings(self, images: Images) -> Iterator[Embeddings]:
+        for batch in self.predict(images.select(images.ids[::2])):
+            yield batch.embeddings
+
+
 class OpensFilesItself(Brightness):
     def image(self, images: Images, image_id: str) -> Image.Image:
         path = getattr(images.source, "paths", {}).get(image_id)
@@ -118,6 +124,10 @@ BROKEN: list[tuple[str, type[Brightness]]] = [
     ("test_one_image", AnotherRowForOneImage),
     ("test_no_image_gives_no_row", EmptyBatch),
     ("test_files_of_every_mode", OpensFilesItself),
+    (
+        "test_own_embeddings_are_as_wide_as_the_space_and_change_no_prediction",
+        HalfOfItsOwnEmbeddings,
+    ),
     (
         "test_evidence_is_text_with_finite_scores",
         with_evidence(Evidence("a", 0.1, "phrase"), Evidence("b", 0.9, "phrase")),

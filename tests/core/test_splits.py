@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from unprompt import DataError, Embeddings, Record, unit
 from unprompt._config.models import SplitConfig
-from unprompt._data.splits import SPLITS, leak, make_splits, near_duplicate_groups
-from unprompt.types import FloatArray
+from unprompt._data.splits import SPLITS, make_splits
 
 
 def _records(prompts: Sequence[str], **columns: Sequence[str | None]) -> tuple[Record, ...]:
@@ -29,35 +28,6 @@ def _targets(records: Sequence[Record]) -> Embeddings:
     eye = np.eye(len(axis), dtype=np.float32)
     ids = tuple(record.image_id for record in records)
     return Embeddings(ids, eye[[axis[record.prompt] for record in records]])
-
-
-def _components(rows: FloatArray, cosine: float) -> list[int]:
-    """Connected components by following the links, numbered by first occurrence."""
-    linked = rows @ rows.T >= cosine
-    labels = [-1] * len(rows)
-    for start in range(len(rows)):
-        if labels[start] < 0:
-            number, todo = max(labels) + 1, [start]
-            while todo:
-                row = todo.pop()
-                if labels[row] < 0:
-                    labels[row] = number
-                    todo += np.flatnonzero(linked[row]).tolist()
-    return labels
-
-
-@given(st.integers(0, 10**6), st.integers(1, 30), st.sampled_from([0.3, 0.7, 0.9]))
-def test_groups_are_connected_components(seed: int, count: int, cosine: float) -> None:
-    rows = unit(np.random.default_rng(seed).normal(size=(count, 3)))
-    assert near_duplicate_groups(rows, cosine).tolist() == _components(rows, cosine)
-
-
-def test_groups_link_through_others_and_across_blocks() -> None:
-    angles = np.arange(3000) * 0.01  # each near the next only, around the circle several times
-    rows = unit(np.stack([np.cos(angles[:300]), np.sin(angles[:300])], axis=1))
-    assert set(near_duplicate_groups(rows, float(np.cos(0.011))).tolist()) == {0}
-    far = unit(np.repeat(np.eye(2), 1500, axis=0))
-    assert near_duplicate_groups(far, 0.7).tolist() == [0] * 1500 + [1] * 1500
 
 
 def test_near_duplicate_prompts_share_a_group_and_a_split() -> None:
@@ -159,8 +129,19 @@ def test_one_large_group_leaves_the_other_splits_their_shares() -> None:
     assert (len(splits.ids["holdout"]), len(splits.ids["test"])) == (10, 10)
 
 
-def test_leak_is_the_highest_cosine_between_the_splits() -> None:
-    rows = unit(np.array([[1, 0, 0], [0, 1, 0], [0, 3, 4], [0, 0, -1]]))
-    targets = Embeddings(("a", "b", "c", "d"), rows)
-    assert leak(targets, ["a", "b"], ["c", "d"]) == pytest.approx(0.6)
-    assert leak(targets, ["a"], ["d"]) == pytest.approx(0)
+def test_identical_images_are_one_group_whatever_their_prompts() -> None:
+    records = _records([f"prompt {n}" for n in range(30)])
+    digests = {record.image_id: record.image_id for record in records} | {"i3": "x", "i29": "x"}
+    splits = make_splits(records, _targets(records), SplitConfig(), digests)
+    assert splits.groups["i3"] == splits.groups["i29"]
+    assert len(set(splits.groups.values())) == 29
+    (home,) = [split for split in SPLITS if "i3" in splits.ids[split]]
+    assert "i29" in splits.ids[home]
+
+
+def test_a_given_split_is_kept_though_it_parts_identical_images() -> None:
+    records = _records(list("abcd"), split=["train", "holdout", "test", "test"])
+    digests = {"i0": "x", "i1": "y", "i2": "x", "i3": "z"}
+    splits = make_splits(records, _targets(records), SplitConfig(), digests)
+    assert splits.ids == {"train": ("i0",), "holdout": ("i1",), "test": ("i2", "i3")}
+    assert splits.groups["i0"] == splits.groups["i2"]

@@ -60,6 +60,9 @@ def test_an_images_own_prompt_in_the_bank_does_not_sharpen_the_kernel() -> None:
     fitted = fit(with_own, queries, targets, 60, Softmax(fit=50))["temperature"]
     assert fitted == pytest.approx(alone, rel=0.5)
     assert fitted < max(Softmax.tried) / 10
+    # Where the splits part such prompts, a test image meets them too: they count.
+    sharp = fit(with_own, queries, targets, 60, Softmax(fit=50), near_duplicate=1.1)["temperature"]
+    assert sharp > 2 * fitted
 
 
 def test_without_any_other_prompt_the_given_temperature_stays() -> None:

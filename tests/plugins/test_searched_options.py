@@ -30,7 +30,7 @@ ensemble:
         backbone: {folder: package:unprompt_painter/checkpoints/clip-a}
         kernel: KERNEL
 search: {trials: 12, seed: 0, space: {knn-vit-h: SPACE}}
-score: {wordings: 2, bootstrap: 100}
+score: {wordings: 2}
 """
 
 

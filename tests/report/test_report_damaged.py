@@ -101,7 +101,9 @@ def test_half_a_character_does_not_stop_it(make_run: MakeRun) -> None:
     folder = make_run()
     path = folder / "experiment.yaml"
     path.write_text(path.read_text().replace("plugin: noisy", 'plugin: "no\\uD83Ey"', 1))
-    assert "Dataset no?y 150 images" in write_report(folder).read_text(encoding="utf-8")
+    assert "Dataset no\N{REPLACEMENT CHARACTER}y 150 images" in write_report(folder).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_cosines_that_are_none_are_named(make_run: MakeRun) -> None:

@@ -66,8 +66,15 @@ def test_every_trial_is_drawn(values: list[float]) -> None:
 
 def test_members_alone_do_not_squeeze_the_others() -> None:
     placed = history_chart([0.8, 0.2, 0.3, *(0.80 + i * 1e-4 for i in range(50))])
-    assert placed.least > 0.7
-    assert len(placed.below) == 2
+    assert 0.7 < float(placed.least) < 0.8
+    assert len(placed.below) == placed.hidden == 2
+
+
+@pytest.mark.parametrize("step", [1e-2, 1e-4, 1e-6])
+def test_as_many_trials_lie_below_the_edge_as_its_text_says(step: float) -> None:
+    values = [0.8 - abs(i - 100) ** 1.5 * step / 100 for i in range(200)]
+    placed = history_chart(values)
+    assert placed.hidden == sum(value < float(placed.least) for value in values) > 0
 
 
 def test_of_many_trials_some_are_drawn() -> None:

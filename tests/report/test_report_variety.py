@@ -61,7 +61,8 @@ def test_with_folds_no_image_is_counted_twice(make_run: MakeRun, read_page: Read
     for text in (plain, folds):  # 30 to train on, 60 held out, 60 to test on
         assert "Dataset noisy 150 images is split into" in text
     assert "train (30 images), holdout (60 images), test (60 images)" in plain
-    assert "train (90 images), holdout (90 images), test (60 images)" in folds
+    assert "train and holdout (90 images, dealt to folds), test (60 images)" in folds
+    assert folds.count("90 images") == plain.count("30 images")
     assert "Train and holdout are the same images, dealt to folds" in folds
     assert "dealt to folds" not in plain
 

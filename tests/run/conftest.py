@@ -26,7 +26,7 @@ ensemble:
     - plugin: clip-l14
       options: {backbone: {folder: package:unprompt_painter/checkpoints/vision-a}}
 search: {trials: 12, SEARCH}
-score: {wordings: 2, bootstrap: 100}
+score: {wordings: 2}
 """
 
 

@@ -20,12 +20,18 @@ ScoresOf = Callable[[Path], dict[str, Any]]
 Command = Callable[..., CompletedProcess[str]]
 
 
-def test_leave_one_out_optimism_and_history_are_in_the_scores(
+def test_leave_one_out_fitting_cost_and_history_are_in_the_scores(
     small_folder: Path, scores_of: ScoresOf
 ) -> None:
     scores = scores_of(small_folder)
-    blend = {split: scores[split]["ensemble"]["score"] for split in ("holdout", "test")}
-    assert scores["optimism"]["score"] == pytest.approx(blend["holdout"] - blend["test"])
+    lead = {
+        split: scores[split]["ensemble"]["score"] - scores[split]["equal"]["score"]
+        for split in ("holdout", "test")
+    }
+    cost = scores["fitting_cost"]
+    assert cost["score"] == pytest.approx(lead["holdout"] - lead["test"])
+    assert cost["ci95"][0] < cost["score"] < cost["ci95"][1]
+    assert cost["judged_on"] == "test"
     used = {name for name, weight in scores["weights"].items() if weight > 0}
     assert set(scores["leave_one_out"]) == (used if len(used) > 1 else set())
     for gain in scores["leave_one_out"].values():

@@ -6,7 +6,7 @@ import numpy as np
 
 from unprompt import unit
 from unprompt._config.search import SearchConfig
-from unprompt._scoring.intervals import Bootstrap
+from unprompt._scoring.intervals import Intervals
 from unprompt._search.objective import GramObjective
 from unprompt._search.problem import Problem, Variants
 
@@ -27,5 +27,5 @@ def make_problem(**config: object) -> Problem:
     return Problem(make_objective(), MEMBERS, (Variants({}),) * 3, search)
 
 
-def make_bootstrap(count: int = 200) -> Bootstrap:
-    return Bootstrap([f"g{i // 2}" for i in range(count)], samples=200, seed=0)
+def make_intervals(count: int = 200) -> Intervals:
+    return Intervals([f"g{i // 2}" for i in range(count)])

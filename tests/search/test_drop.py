@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unprompt import unit
-from unprompt._scoring.intervals import Bootstrap
+from unprompt._scoring.intervals import Intervals
 from unprompt._search.drop import (
     ScoredSplit,
     WeightedMembers,
@@ -36,7 +36,7 @@ def made(seed: int, count: int = 400) -> tuple[FloatArray, FloatArray]:
 
 def split(objective: GramObjective, images_per_group: int = 2) -> ScoredSplit:
     groups = [f"g{i // images_per_group}" for i in range(len(objective.dots))]
-    return ScoredSplit(objective, Bootstrap(groups, samples=300, seed=0))
+    return ScoredSplit(objective, Intervals(groups))
 
 
 def members(keep: Sequence[int], weights: Sequence[float]) -> WeightedMembers:

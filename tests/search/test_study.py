@@ -17,7 +17,7 @@ from unprompt._search.storages import open_storage
 from unprompt._search.study import METRIC
 from unprompt.errors import ConfigError, DataError
 
-from .conftest import MEMBERS, make_bootstrap, make_objective, make_problem
+from .conftest import MEMBERS, make_intervals, make_objective, make_problem
 
 if TYPE_CHECKING:
     import optuna
@@ -32,8 +32,8 @@ def run(
     folder: Path, name: str = "s", problem: Problem | None = None, **config: object
 ) -> SearchResult:
     problem = problem or make_problem(**({"trials": 20} | config))
-    bootstrap = make_bootstrap(len(problem.objective.dots))
-    return search(problem, ENSEMBLE, FINGERPRINT, bootstrap, folder / f"{name}.log", name)[0]
+    intervals = make_intervals(len(problem.objective.dots))
+    return search(problem, ENSEMBLE, FINGERPRINT, intervals, folder / f"{name}.log", name)[0]
 
 
 def load(path: Path, name: str = "s") -> optuna.Study:
@@ -133,7 +133,7 @@ def test_the_optimum_of_two_members_is_found(tmp_path: Path) -> None:
     grid += [objective([w, 1]) for w in np.linspace(0, 1, 1001)]
     config = make_problem(trials=60, enqueue=["equal", "members"]).config
     problem = Problem(objective, MEMBERS[:2], (Variants({}),) * 2, config)
-    result, _ = search(problem, (1, 1), FINGERPRINT, make_bootstrap(), tmp_path / "s.log", "s")
+    result, _ = search(problem, (1, 1), FINGERPRINT, make_intervals(), tmp_path / "s.log", "s")
     assert result.summary.best_value == pytest.approx(max(grid), abs=1e-3)
     assert result.summary.polish.score == pytest.approx(max(grid), abs=1e-6)
     assert result.summary.polish.score > max(objective([1, 0]), objective([0, 1]))
@@ -143,7 +143,7 @@ def test_a_single_member_is_given_all_weight(tmp_path: Path) -> None:
     problem = Problem(
         make_objective().subset([0]), ("knn",), (Variants({}),), make_problem(trials=3).config
     )
-    result, _ = search(problem, (0.3,), FINGERPRINT, make_bootstrap(), tmp_path / "s.log", "s")
+    result, _ = search(problem, (0.3,), FINGERPRINT, make_intervals(), tmp_path / "s.log", "s")
     assert result.weights == (1.0,)
 
 
@@ -187,8 +187,8 @@ def test_options_are_searched_beside_weights(tmp_path: Path) -> None:
     )
     variants = (Variants({"kernel.temperature": [5, 20, 80]}), Variants({}))
     problem = Problem(objective, ("knn", "clip"), variants, make_problem(trials=60).config)
-    bootstrap = make_bootstrap()
-    result, study = search(problem, (1, 1), FINGERPRINT, bootstrap, tmp_path / "s.log", "s")
+    intervals = make_intervals()
+    result, study = search(problem, (1, 1), FINGERPRINT, intervals, tmp_path / "s.log", "s")
     assert result.options == ({"kernel.temperature": 20}, {})
     assert study.best_params["knn.kernel.temperature"] == 20
     knn, clip = result.searched
@@ -221,7 +221,7 @@ def test_a_study_on_other_data_is_refused(
             make_problem(trials=9),
             ENSEMBLE,
             FINGERPRINT | changed,
-            make_bootstrap(),
+            make_intervals(),
             tmp_path / "s.log",
             "s",
         )

@@ -18,7 +18,7 @@ from unprompt._search.storages import open_storage
 from unprompt._search.trials import WORKER
 from unprompt.errors import DataError
 
-from ..search.conftest import make_bootstrap, make_problem
+from ..search.conftest import make_intervals, make_problem
 
 if TYPE_CHECKING:
     import optuna
@@ -62,7 +62,7 @@ def fill_with_four(storage: str, folder: Path, kill: int = 0) -> optuna.Study:
     name = folder.name  # one database serves every test
     problem = make_problem(trials=TRIALS, workers=4, storage=storage, sampler="random")
     killer = kill_some(storage, name, kill, after=60) if kill else None
-    _, study = search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), folder / "no", name)
+    _, study = search(problem, (1, 1, 1), {"split": "s"}, make_intervals(), folder / "no", name)
     if killer:
         killer.join()
     return study
@@ -98,18 +98,18 @@ def test_killing_all_workers_is_one_clear_line(tmp_path: Path) -> None:
     problem = make_problem(trials=100_000, workers=2, storage=storage, sampler="random")
     killer = kill_some(storage, "shared", 2, after=5)
     with pytest.raises(DataError, match=r"^search: all 2 workers ended early \(exit codes \[-9\]"):
-        search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), tmp_path / "no", "shared")
+        search(problem, (1, 1, 1), {"split": "s"}, make_intervals(), tmp_path / "no", "shared")
     killer.join()
 
 
 ORPHANS = """\
 import sys
 from pathlib import Path
-from tests.search.conftest import make_bootstrap, make_problem
+from tests.search.conftest import make_intervals, make_problem
 from unprompt._search.engine import search
 if __name__ == "__main__":
     problem = make_problem(trials=100_000, workers=2, storage=sys.argv[1], sampler="random")
-    search(problem, (1, 1, 1), {"split": "s"}, make_bootstrap(), Path("no"), "shared")
+    search(problem, (1, 1, 1), {"split": "s"}, make_intervals(), Path("no"), "shared")
 """
 
 

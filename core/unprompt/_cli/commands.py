@@ -56,6 +56,8 @@ def run(
         offline=offline,
         progress=progress_on(quiet=quiet),
     )
+    for line in finished.scores.leak.warnings(finished.scores.sizes):
+        print(f"warning: {line}", file=sys.stderr)  # noqa: T201  # about the result, not the result
     typer.echo(scores_table(finished.scores))
     typer.echo(str(finished.folder))
 
@@ -173,12 +175,19 @@ def score(
 ) -> None:
     """Mean cosine of predictions with the true prompts, joined by image id."""
     from unprompt import _api
+    from unprompt._runs.baselines import few_groups
 
     result = _api.score(predictions, prompts, progress=progress_on(quiet=quiet))
-    typer.echo(
-        f"{result.score:.6f} (95 % interval {result.low:.6f} to {result.high:.6f}; "
-        f"{result.images} images in {result.groups} groups)"
-    )
+    interval = "no interval"
+    if result.ci95 is not None:
+        interval = f"95 % interval {result.low:.6f} to {result.high:.6f}"
+    sizes = [
+        f"{count} {what}" if count == 1 else f"{count} {what}s"
+        for count, what in ((result.images, "image"), (result.groups, "group"))
+    ]
+    typer.echo(f"{result.score:.6f} ({interval}; {' in '.join(sizes)})")
+    if caution := few_groups(result.groups):
+        print(f"caution: {caution}", file=sys.stderr)  # noqa: T201  # about the result
 
 
 def _dropping(drop_members: bool) -> list[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from unprompt._runs.baselines import baselines, notes
 from unprompt._runs.compare import Comparison, Standing
-from unprompt._runs.scores import MemberScore, Scores, SplitSize
+from unprompt._runs.scores import FittingCost, MemberScore, Scores
+from unprompt._scoring.digits import fixed, interval_end
 from unprompt._scoring.estimate import Estimate, Verdict, verdict
 from unprompt._search.summary import SearchSummary
 
@@ -24,8 +26,7 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def scores_table(scores: Scores) -> str:
     """What a run found out: splits, scores with 95 % intervals, weights, and the comparison."""
     holdout, test = scores.holdout, scores.test
-    sizes: dict[str, SplitSize] = {"train": scores.train, "holdout": holdout, "test": test}
-    counted = ", ".join(f"{size.images} {name}" for name, size in sizes.items())
+    counted = ", ".join(f"{images} {name}" for name, images in scores.sizes.items())
     header = ["", "weight", "holdout", "test", "95 % interval", "gap closed"]
     rows = [
         _row(name, f"{weight:.3f}", holdout.members[name], test.members[name])
@@ -34,28 +35,27 @@ def scores_table(scores: Scores) -> str:
     rows.append(_row("equal weights", "", holdout.equal, test.equal))
     rows.append(_row("best trial", "", holdout.searched, test.searched))
     rows.append(_row("searched weights", "", holdout.ensemble, test.ensemble))
+    if test.query is not None:
+        rows.append(_row("query itself", "", None, test.query))
     rows += [
         _limit(scores, "floor"),
         *([_limit(scores, "oracle")] if test.oracle is not None else []),
     ]
-    paired, groups = test.paired, test.groups
     lines = [
         f"{scores.experiment}: {counted} images",
-        (
-            "leak: the nearest test prompt to a train prompt has cosine "
-            f"{scores.leak.train_test_max_cosine:.4f}"
-        ),
+        f"leak: {scores.leak.summary()}",
         "",
         text_table(header, rows),
         "",
-        _difference("searched - best member", paired.ensemble_minus_best_member, groups),
-        _difference("searched - equal weights", paired.ensemble_minus_equal, groups),
+        f"intervals: 95 %, {test.groups} groups of near-duplicate prompts on test",
+        *(
+            _difference(f"searched - {name}", difference, test.groups)
+            for name, difference in baselines(scores).items()
+        ),
+        *(f"note: {line}" for line in notes(scores)),
         *_contributions(scores),
         f"polish: {_polish(scores.search)}",
-        (
-            f"optimism: the blend scores {scores.optimism.score:+.4f} better on the holdout, "
-            "where its weights were chosen, than on test"
-        ),
+        *_fitting_cost(scores.fitting_cost),
     ]
     return "\n".join(lines)
 
@@ -87,9 +87,15 @@ def comparison_table(comparison: Comparison) -> str:
     return f"{sizes}\n\n{text_table(header, rows)}"
 
 
-def _interval(ends: tuple[float, float], style: str) -> str:
-    """``[0.7650, 0.7774]``, each end in the format ``style``."""
-    return f"[{ends[0]:{style}}, {ends[1]:{style}}]"
+def _interval(estimate: Estimate, *, signed: bool = False, percent: bool = False) -> str:
+    """``[0.7650, 0.7774]``; "none" where there are too few groups for one."""
+    if estimate.ci95 is None:
+        return "none"
+    if percent:
+        low, high = (fixed(end, 1, percent=True) for end in estimate.ci95)
+    else:
+        low, high = (interval_end(end, signed=signed) for end in estimate.ci95)
+    return f"[{low}, {high}]"
 
 
 def _verdict_words(verdict: Verdict, groups: int) -> str:
@@ -100,7 +106,7 @@ def _verdict_words(verdict: Verdict, groups: int) -> str:
 def _polish(search: SearchSummary) -> str:
     polish = search.polish
     return (
-        f"the best trial was {polish.gain:.6f} below the optimum nearby, {polish.score:.6f}, "
+        f"the best trial was {fixed(polish.gain, 6)} below the optimum nearby, {polish.score:.6f}, "
         f"and had {polish.distance:.1%} of the weight elsewhere"
     )
 
@@ -111,35 +117,49 @@ def _contributions(scores: Scores) -> list[str]:
     for name, contribution in scores.leave_one_out.items():
         loss = contribution.test.negated()
         flag = "no clear gain on the holdout" if contribution.flagged else ""
-        rows.append([f"without {name}", f"{loss.score:+.4f}", _interval(loss.ci95, "+.4f"), flag])
+        shown = fixed(loss.score, signed=True)
+        rows.append([f"without {name}", shown, _interval(loss, signed=True), flag])
     lines = ["", text_table(["", "test", "95 % interval", ""], rows), ""] if rows else []
     if scores.search.dropped:
         lines.append(f"dropped: {', '.join(scores.search.dropped)}")
     return lines
 
 
-def _row(label: str, weight: str, holdout: MemberScore, test: MemberScore) -> list[str]:
+def _row(label: str, weight: str, holdout: MemberScore | None, test: MemberScore) -> list[str]:
     gap = test.gap_closed
-    shown = f"{gap.score:.1%} {_interval(gap.ci95, '.1%')}" if gap else ""
-    means = [f"{holdout.score:.4f}", f"{test.score:.4f}"]
-    return [label, weight, *means, _interval(test.ci95, ".4f"), shown]
+    shown = f"{fixed(gap.score, 1, percent=True)} {_interval(gap, percent=True)}" if gap else ""
+    means = [fixed(holdout.score) if holdout else "", fixed(test.score)]
+    return [label, weight, *means, _interval(test), shown]
 
 
 def _limit(scores: Scores, name: Literal["floor", "oracle"]) -> list[str]:
     holdout, test = scores.holdout.limit(name), scores.test.limit(name)
     assert holdout and test  # a dataset knows the oracle of all splits or of none
-    interval_shown = _interval(test.ci95, ".4f")
-    return [name, "", f"{holdout.score:.4f}", f"{test.score:.4f}", interval_shown, ""]
+    return [name, "", fixed(holdout.score), fixed(test.score), _interval(test), ""]
 
 
 def _difference(label: str, difference: Estimate, groups: int) -> str:
     words = _verdict_words(verdict(difference, groups), groups)
-    return f"{label}: {difference.score:+.4f} {_interval(difference.ci95, '+.4f')}: {words}"
+    shown = f"{fixed(difference.score, signed=True)} {_interval(difference, signed=True)}"
+    return f"{label}: {shown}: {words}"
+
+
+def _fitting_cost(cost: FittingCost | None) -> list[str]:
+    """What choosing the weights cost; no line where none were chosen."""
+    if cost is None:
+        return []
+    shown = f"{fixed(cost.score, signed=True)} {_interval(cost, signed=True)}"
+    if cost.judged_on == "test":
+        what = "the lead over equal weights on the holdout, where they were chosen, minus on test"
+    else:
+        what = "the blend out of fold minus weights that were chosen on the other folds"
+    return [f"cost of choosing weights: {shown}, {what}"]
 
 
 def _cells(standing: Standing, groups: int) -> list[str]:
-    mean, difference = f"{standing.score:.4f}", standing.minus_first
+    mean, difference = fixed(standing.score), standing.minus_first
     if difference is None:
         return [mean, "", "", ""]
     words = _verdict_words(difference.verdict, groups)
-    return [mean, f"{difference.score:+.4f}", _interval(difference.ci95, "+.4f"), words]
+    shown = fixed(difference.score, signed=True)
+    return [mean, shown, _interval(difference, signed=True), words]

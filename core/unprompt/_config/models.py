@@ -106,16 +106,22 @@ class DataConfig(PartConfig):
 class ScoreConfig(Model):
     """How results are scored."""
 
-    bootstrap: int = Field(
-        default=1000, ge=100, description="Resamples of groups for each 95 % interval."
+    bootstrap: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="Without effect: intervals are computed without resamples. It may be written, "
+        "so that older files still run.",
     )
     wordings: int = Field(
-        default=8,
+        default=16,
         ge=2,
-        description="Prompts per image for the oracle, where the dataset knows them. The "
-        "estimate is unbiased for any number; more make it less noisy.",
+        le=1000,
+        description="Prompts per test image for the oracle, where the dataset knows them; holdout "
+        "images have a quarter of them, at least 2. The estimate is unbiased for any number; more "
+        "make it less noisy.",
     )
-    seed: int = Field(default=0, ge=0, description="Seed of the bootstrap.")
+    seed: int | None = Field(default=None, ge=0, description="Without effect, as `bootstrap`.")
 
 
 class RuntimeConfig(Model):

@@ -1,4 +1,4 @@
-"""Groups of near-duplicate prompts, and train, holdout and test splits of whole groups."""
+"""Groups of images that belong together, and train, holdout and test splits of whole groups."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from unprompt._config.models import SplitConfig
+from unprompt._data.near_duplicates import in_order, joined_groups, near_duplicate_groups
 from unprompt.contracts import Record
 from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError, named
-from unprompt.types import FloatArray
 
 SPLITS = ("train", "holdout", "test")
-_BLOCK = 2048  # rows of the cosine matrix at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,58 +24,42 @@ class Splits:
     Attributes:
         ids: The image ids of ``train``, ``holdout`` and ``test``, in the dataset's order.
         groups: The group of every image.
+        group_cosine: From which cosine on prompts count as near-duplicates.
     """
 
     ids: Mapping[str, tuple[str, ...]]
     groups: Mapping[str, str]
+    group_cosine: float
 
     def group_count(self, split: str) -> int:
         """The number of groups in one split."""
         return len({self.groups[name] for name in self.ids[split]})
 
 
-def near_duplicate_groups(rows: FloatArray, cosine: float) -> npt.NDArray[np.int64]:
-    """Groups of rows that are linked, directly or through others, by a high cosine.
-
-    Args:
-        rows: Unit rows of shape (N, D).
-        cosine: Two rows whose cosine is at least this are linked.
-
-    Returns:
-        The number of each row's connected component, of shape (N,), in order of first rows.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    count = len(rows)
-    sources, targets = [np.arange(count)], [np.arange(count)]
-    for start in range(0, count, _BLOCK):
-        linked = rows[start : start + _BLOCK] @ rows.T >= cosine
-        block_sources, block_targets = np.nonzero(linked)
-        sources.append(block_sources + start)
-        targets.append(block_targets)
-    links = np.concatenate(sources), np.concatenate(targets)
-    graph = coo_array((np.ones(len(links[0]), bool), links), shape=(count, count))
-    labels: npt.NDArray[np.int64] = connected_components(graph, directed=False)[1]
-    return labels
-
-
-def make_splits(records: Sequence[Record], targets: Embeddings, config: SplitConfig) -> Splits:
+def make_splits(
+    records: Sequence[Record],
+    targets: Embeddings,
+    config: SplitConfig,
+    digests: Mapping[str, str] | None = None,
+) -> Splits:
     """Group the records and divide them.
 
-    Groups and splits that the dataset gives are kept. Otherwise images with equal `prompt_id`s
-    and near-duplicate prompts form groups, and whole groups are assigned to splits.
+    Groups and splits that the dataset gives are kept. Otherwise images with equal `prompt_id`s,
+    near-duplicate prompts or equal content form groups, and whole groups are assigned to splits.
 
     Args:
         records: N rows.
         targets: Their prompts' embeddings, keyed by ``image_id``.
+        digests: Image id -> a hash of the image's content; None: no two images are the same.
         config: The splits' shares of the images, the threshold of groups, and the seed.
 
     Raises:
         DataError: Only some records have a group or a split, a given split is unknown or cuts a
             given group, or a split would be empty.
     """
-    groups = _given(records, "group") or _make_groups(records, targets, config.group_cosine)
+    groups = _given(records, "group") or _make_groups(
+        records, targets, config.group_cosine, digests or {}
+    )
     given = _given(records, "split")
     if given:
         _check_given(given, _given(records, "group") or {})
@@ -93,20 +75,7 @@ def make_splits(records: Sequence[Record], targets: Embeddings, config: SplitCon
             f"groups, the largest of {max(sizes.values())}; add data, or raise "
             f"data.split.group_cosine (now {config.group_cosine:g})"
         )
-    return Splits(ids, groups)
-
-
-def leak(targets: Embeddings, train: Sequence[str], test: Sequence[str]) -> float:
-    """The highest cosine between a test prompt and a train prompt.
-
-    Args:
-        targets: The prompts' embeddings, keyed by ``image_id``.
-        train: Image ids of one split.
-        test: Image ids of the other.
-    """
-    train_rows, test_rows = targets.select(train).rows, targets.select(test).rows
-    starts = range(0, len(test_rows), _BLOCK)
-    return float(max((test_rows[start : start + _BLOCK] @ train_rows.T).max() for start in starts))
+    return Splits(ids, groups, config.group_cosine)
 
 
 def _given(records: Sequence[Record], column: str) -> dict[str, str] | None:
@@ -133,11 +102,19 @@ def _check_given(splits: Mapping[str, str], groups: Mapping[str, str]) -> None:
         raise DataError(f"the given split cuts the given group {named(cut)}")
 
 
-def _make_groups(records: Sequence[Record], targets: Embeddings, cosine: float) -> dict[str, str]:
-    first = {record.prompt_id: record.image_id for record in reversed(records)}
-    rows = targets.select(list(first.values())).rows  # one per distinct prompt
-    labels = dict(zip(first, near_duplicate_groups(rows, cosine), strict=True))
-    return {record.image_id: f"g{labels[record.prompt_id]}" for record in records}
+def _make_groups(
+    records: Sequence[Record], targets: Embeddings, cosine: float, digests: Mapping[str, str]
+) -> dict[str, str]:
+    ids = [record.image_id for record in records]
+    rows = targets.select(ids).rows
+    groups = joined_groups(
+        near_duplicate_groups(rows, cosine),
+        [record.prompt_id for record in records],
+        [digests.get(name, name) for name in ids],
+    )
+    # Numbered from the last record on: what a random seed splits depends on it, and stays.
+    numbers = in_order(groups[::-1])[::-1]
+    return {name: f"g{number}" for name, number in zip(ids, numbers, strict=True)}
 
 
 def _assign_splits(

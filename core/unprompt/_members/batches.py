@@ -54,6 +54,20 @@ def collect_variants(batches: Iterable[Sequence[Embeddings]], ids: Sequence[str]
     return ordered
 
 
+def collect_embeddings(batches: Iterable[Embeddings], ids: Sequence[str]) -> FloatArray | None:
+    """Join a stream of embeddings into rows (N, C), in the order of ``ids``; None of no batch.
+
+    Raises:
+        PluginError: The batches do not hold exactly these images, each once.
+    """
+    parts = list(batches)
+    if not parts:
+        return None
+    order = _order([name for part in parts for name in part.ids], ids)
+    stacked: FloatArray = np.concatenate([part.rows for part in parts])[order]
+    return stacked
+
+
 def _order(predicted: Sequence[str], ids: Sequence[str]) -> list[int]:
     """The position of each of ``ids`` in ``predicted``."""
     missing, extra = sorted(set(ids) - set(predicted)), sorted(set(predicted) - set(ids))

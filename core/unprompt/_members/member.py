@@ -11,7 +11,7 @@ from pathlib import Path
 from unprompt._config.options import with_changes
 from unprompt._data.formats import parquet
 from unprompt._files.hashing import content_hash, folder_hash
-from unprompt._members.batches import collect, collect_variants
+from unprompt._members.batches import collect, collect_embeddings, collect_variants
 from unprompt._members.context import Context
 from unprompt._registry.parts import Member, Part
 from unprompt.contracts import Batch, Images, Predictor, TextEncoder, TrainSet
@@ -21,6 +21,7 @@ from unprompt.types import FloatArray, PlainData
 
 PREDICTIONS = "predictions.parquet"
 VARIANTS = "variants.safetensors"
+OWN = "own.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,34 @@ class LiveMember:
         rows: FloatArray = load_file(folder / VARIANTS)["rows"]  # (V, N, D)
         return [Embeddings(images.ids, variant) for variant in rows]
 
+    def own_embeddings(self, prepared: Prepared, images: Images) -> Embeddings | None:
+        """The backbone's own embeddings of images, where it embeds in the target space.
+
+        Args:
+            prepared: The result of this member's `prepare`.
+            images: N images, N > 0.
+
+        Returns:
+            N unit rows; None where the family or its backbone has none as wide as that space.
+
+        Raises:
+            PluginError: The family left out, added or repeated an image.
+        """
+        from safetensors.numpy import load_file, save_file
+
+        if type(self._predictor).own_embeddings is Predictor.own_embeddings:
+            return None
+
+        def make(folder: Path) -> None:
+            batches = self._ready(prepared).own_embeddings(images)
+            rows = collect_embeddings(batches, images.ids)
+            save_file({} if rows is None else {"rows": rows}, folder / OWN)
+
+        folder = self._cached("own", [prepared.key, _image_key(images)], make)
+        rows: FloatArray | None = load_file(folder / OWN).get("rows")
+        fits = rows is not None and rows.shape[1] == self._text_encoder.dim
+        return Embeddings(images.ids, rows) if rows is not None and fits else None
+
     def close(self) -> None:
         """Free the predictor's memory; a second call does nothing."""
         if not self._closed:
@@ -187,7 +216,7 @@ def changed_member(member: Member, changes: Mapping[str, object]) -> Member:
 
 def _train_key(train: TrainSet) -> PlainData:
     rows = [(r.image_id, train.images.digest(r.image_id), r.prompt) for r in train.records]
-    return [train.text_encoder.identity, content_hash(rows)]
+    return [train.text_encoder.identity, train.group_cosine, content_hash(rows)]
 
 
 def _image_key(images: Images) -> PlainData:

@@ -74,7 +74,7 @@ def search_blend(
         problem,
         [member.weight for member in run.experiment.ensemble.members],
         fingerprint(run, predictions),
-        run.bootstrap("holdout"),
+        run.intervals("holdout"),
         journal,
         config.name,
     )

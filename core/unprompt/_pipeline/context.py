@@ -9,7 +9,7 @@ from unprompt._members.context import Context
 from unprompt._pipeline.dataset import DatasetSplits
 from unprompt._pipeline.timings import Timings
 from unprompt._registry.parts import Experiment
-from unprompt._scoring.intervals import Bootstrap
+from unprompt._scoring.intervals import Intervals
 from unprompt.contracts import RunView
 
 
@@ -41,7 +41,6 @@ class RunContext:
         splits = self.data.splits
         return [splits.groups[name] for name in splits.ids[split]]
 
-    def bootstrap(self, split: str) -> Bootstrap:
+    def intervals(self, split: str) -> Intervals:
         """How means over a split's images get their intervals."""
-        config = self.experiment.config.score
-        return Bootstrap(self.groups(split), config.bootstrap, config.seed)
+        return Intervals(self.groups(split))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +32,7 @@ class DatasetSplits:
         targets: Every prompt's embedding, keyed by ``image_id``.
         splits: Which image is in which split and group.
         text_encoder: The target space.
+        digests: Image id -> a hash of the image's content.
     """
 
     dataset: Dataset
@@ -40,6 +41,7 @@ class DatasetSplits:
     targets: Embeddings
     splits: Splits
     text_encoder: TextEncoder
+    digests: Mapping[str, str]
 
     @property
     def prompts(self) -> dict[str, str]:
@@ -72,14 +74,19 @@ class DatasetSplits:
     def pooled(self) -> DatasetSplits:
         """The same data where train and holdout both are what they are together."""
         ids = {"train": self.pool(), "holdout": self.pool(), "test": self.splits.ids["test"]}
-        return replace(self, splits=Splits(ids, self.splits.groups))
+        return replace(self, splits=replace(self.splits, ids=ids))
 
     def train_set(self, ids: Sequence[str]) -> TrainSet:
         """Some images as a train split."""
         inside = set(ids)
         records = tuple(record for record in self.records if record.image_id in inside)
-        targets = self.targets.select(ids)
-        return TrainSet(records, self.images.select(ids), targets, self.text_encoder)
+        return TrainSet(
+            records,
+            self.images.select(ids),
+            self.targets.select(ids),
+            self.text_encoder,
+            self.splits.group_cosine,
+        )
 
 
 def open_dataset(experiment: Experiment, context: Context, timings: Timings) -> DatasetSplits:
@@ -99,16 +106,17 @@ def open_dataset(experiment: Experiment, context: Context, timings: Timings) -> 
         unmatched = sorted(set(ids) ^ set(images.ids))
         if unmatched:
             raise DataError(f"images and prompts do not match: {named(unmatched)}")
-        _check_images(images, context)
+        digests = {name: images.digest(name) for name in images.ids}
+        _check_images(images, digests, context)
     with timings.timed("targets"):
         rows = encoder.encode([record.prompt for record in records])
         targets = Embeddings(tuple(ids), rows)
     with timings.timed("splits"):
-        splits = make_splits(records, targets, experiment.config.data.split)
-    return DatasetSplits(dataset, records, images, targets, splits, encoder)
+        splits = make_splits(records, targets, experiment.config.data.split, digests)
+    return DatasetSplits(dataset, records, images, targets, splits, encoder, digests)
 
 
-def _check_images(images: Images, context: Context) -> None:
+def _check_images(images: Images, digests: Mapping[str, str], context: Context) -> None:
     """Open every image file once per content, before any model loads.
 
     Raises:
@@ -124,4 +132,4 @@ def _check_images(images: Images, context: Context) -> None:
         for note in checked.notes:
             log.warning(note)
 
-    context.cache.folder("readable", [images.digest(name) for name in images.ids], make)
+    context.cache.folder("readable", list(digests.values()), make)

@@ -64,11 +64,14 @@ def _table(outcome: Outcome) -> str:
     predicted = dict(zip(blended.embeddings.ids, blended.prompts, strict=True))
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
+    quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     table.writerow([*COLUMNS, *test.members])
     for i, name in enumerate(data.splits.ids["test"]):
         cosines = [f"{values[i]:.6f}" for values in test.members.values()]
         row = [name, prompts[name], predicted[name] or "", f"{test.ensemble[i]:.6f}"]
-        table.writerow([*row, test.bootstrap.groups[i], *cosines])
+        row += [test.intervals.groups[i], *cosines]
+        # Python quotes a carriage return only from 3.13 on, and readers end a line there.
+        (quoted if any("\r" in cell for cell in row) else table).writerow(row)
     return out.getvalue()
 
 

@@ -27,11 +27,14 @@ class MemberPredictions:
             fold.
         variants: Predictions for the holdout under each choice of the options that are searched;
             empty where none is.
+        own: The backbone's own embeddings of the test images, where it has such in the target
+            space.
     """
 
     prepared: Prepared
     batches: Mapping[str, Batch]
     variants: Sequence[Embeddings]
+    own: Embeddings | None = None
 
 
 def predict_members(
@@ -61,10 +64,13 @@ def predict_member(
     learnable = data.pool() if search.folds else data.splits.ids["train"]
     batches: dict[str, Batch] = {}
     variants: Sequence[Embeddings] = ()
+    own: Embeddings | None = None
     with closing(LiveMember(member, run.context, data.text_encoder)) as live:
         with run.timings.timed(f"prepare {member.name}"):
             prepared = live.prepare(data.train_set(learnable))
         with run.timings.timed(f"predict {member.name}"):
+            if "test" in splits:  # first, so that the family does not run its tower twice
+                own = live.own_embeddings(prepared, data.images.select(data.splits.ids["test"]))
             for split in splits:
                 if not (search.folds and split == "holdout"):
                     images = data.images.select(data.splits.ids[split])
@@ -76,7 +82,7 @@ def predict_member(
     if search.folds and "holdout" in splits:
         with run.timings.timed(f"predict {member.name}"):
             batches["holdout"] = _out_of_fold(run, member)
-    return MemberPredictions(prepared, batches, variants)
+    return MemberPredictions(prepared, batches, variants, own)
 
 
 def _out_of_fold(run: RunContext, member: Member) -> Batch:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from unprompt._data.splits import leak
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.evaluation import Evaluation
+from unprompt._pipeline.leak import measure_leak
 from unprompt._pipeline.members import MemberPredictions
 from unprompt._runs.scores import (
     EVALUATED,
     AblationScore,
+    FittingCost,
     History,
-    Leak,
-    Optimism,
     Scores,
     SplitSize,
 )
 from unprompt._scoring.blend import stack
 from unprompt._search.ablations import ABLATIONS, Stacked
+from unprompt._search.cross_fit import cross_fitted_cosines
 from unprompt._search.drop import Contribution, ScoredSplit, WeightedMembers, leave_one_out
 from unprompt._search.engine import SearchResult
 from unprompt._search.objective import GramObjective
@@ -44,7 +44,8 @@ def run_scores(
     data, names = run.data, run.members
     ids = data.splits.ids
     holdout, test = (evaluations[split].scores() for split in EVALUATED)
-    folds = run.experiment.config.search.folds
+    search = run.experiment.config.search
+    folds = data.folds(search.folds, search.seed) if search.folds else []
     stacked = {split: _stacked(run, predictions, split) for split in EVALUATED}
     return Scores(
         experiment=run.experiment.config.name,
@@ -55,20 +56,47 @@ def run_scores(
         },
         search=result.summary,
         train=SplitSize(images=len(ids["train"]), groups=data.splits.group_count("train")),
-        leak=Leak(
-            train_holdout_max_cosine=None
-            if folds
-            else leak(data.targets, ids["train"], ids["holdout"]),
-            train_test_max_cosine=leak(data.targets, ids["train"], ids["test"]),
-        ),
+        leak=measure_leak(data, folds),
         holdout=holdout,
         test=test,
-        optimism=Optimism(score=holdout.ensemble.score - test.ensemble.score),
+        fitting_cost=_fitting_cost(run, stacked["holdout"], result, evaluations, folds),
         leave_one_out=_leave_one_out(run, stacked, result),
         ablations=_ablations(run, stacked, evaluations["test"]),
         history=History(values=result.history, best=tuple(accumulate(result.history, max))),
         importances=result.importances,
     )
+
+
+def _fitting_cost(
+    run: RunContext,
+    holdout: Stacked,
+    result: SearchResult,
+    evaluations: Mapping[str, Evaluation],
+    folds: Sequence[Sequence[str]],
+) -> FittingCost | None:
+    """How much better the weights look where they were chosen.
+
+    With folds, members predict the holdout with less to learn from than they predict test with,
+    so that what is compared is both out of fold: the weights, and weights of the other folds.
+    """
+    config = run.experiment.config.search
+    limits = [config.weight_bounds(name) for name in run.members]
+    if len(run.members) == 1 or all(low == high for low, high in limits):
+        return None
+    ours, test = (evaluations[split] for split in EVALUATED)
+    if not folds:
+        lead, other = ours.ensemble - ours.equal, test.ensemble - test.equal
+        cost = ours.intervals.minus(lead, test.intervals, other)
+        return FittingCost(score=cost.score, ci95=cost.ci95, judged_on="test")
+    position = {name: i for i, name in enumerate(run.data.splits.ids["holdout"])}
+    refitted = cross_fitted_cosines(
+        _objective(holdout),
+        result.weights,
+        limits if config.bounds else None,
+        [[position[name] for name in fold] for fold in folds],
+    )
+    cost = ours.intervals.mean(ours.ensemble - refitted)
+    return FittingCost(score=cost.score, ci95=cost.ci95, judged_on="other folds")
 
 
 def _leave_one_out(
@@ -84,7 +112,7 @@ def _leave_one_out(
         [config.weight_bounds(name) for name in names] if config.bounds else None,
     )
     holdout, test = (
-        ScoredSplit(_objective(stacked[split]).subset(used), run.bootstrap(split))
+        ScoredSplit(_objective(stacked[split]).subset(used), run.intervals(split))
         for split in EVALUATED
     )
     return leave_one_out(members, holdout, test)

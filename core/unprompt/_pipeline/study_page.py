@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from unprompt._pipeline.study_plots import contributions_figure, scores_figure
 from unprompt._runs import files
 from unprompt._runs.run import Run
-from unprompt._runs.scores import SplitSize
+from unprompt._scoring.digits import fixed, interval_end
+from unprompt._scoring.estimate import Estimate
 
 if TYPE_CHECKING:
     import optuna
@@ -44,8 +45,7 @@ def annotate_study(study: optuna.Study, run: Run) -> None:
 def note(run: Run) -> str:
     """What the study is, on what data, what came of it, and how to repeat it; Markdown."""
     scores, manifest, test = run.scores, run.manifest, run.scores.test
-    sizes: dict[str, SplitSize] = {"train": scores.train, "holdout": scores.holdout, "test": test}
-    counted = ", ".join(f"{size.images} {name}" for name, size in sizes.items())
+    counted = ", ".join(f"{images} {name}" for name, images in scores.sizes.items())
     blend, equal = test.ensemble, test.paired.ensemble_minus_equal
     rows = [
         f"| {name} | {weight:.3f} | {test.members[name].score:.4f} |"
@@ -59,14 +59,14 @@ def note(run: Run) -> str:
             "with the true prompts on the holdout. Members are scaled to unit length first."
         ),
         "",
-        f"- Images: {counted}; splits never cut a group of near-duplicate prompts.",
+        f"- Images: {counted}; {scores.leak.summary()}.",
         (
             f"- Best trial: {scores.search.best_trial} with {scores.search.best_value:.6f}; "
             f"polished: {scores.search.polish.score:.6f}."
         ),
         (
-            f"- On test: {blend.score:.4f} [{blend.low:.4f}, {blend.high:.4f}]; minus equal "
-            f"weights {equal.score:+.4f} [{equal.low:+.4f}, {equal.high:+.4f}]."
+            f"- On test: {_with_interval(blend)}; minus equal weights "
+            f"{_with_interval(equal, signed=True)}; 95 % intervals over {test.groups} groups."
         ),
         (
             f"- Split {manifest.splits_hash[:12]}, data {manifest.data_hash[:12]}, unprompt "
@@ -80,3 +80,10 @@ def note(run: Run) -> str:
         f"Repeat with `unprompt run {files.EXPERIMENT}`, the file in the run's folder.",
     ]
     return "\n".join(lines)
+
+
+def _with_interval(estimate: Estimate, *, signed: bool = False) -> str:
+    if estimate.ci95 is None:
+        return f"{fixed(estimate.score, signed=signed)} (no interval)"
+    low, high = (interval_end(end, signed=signed) for end in estimate.ci95)
+    return f"{fixed(estimate.score, signed=signed)} [{low}, {high}]"

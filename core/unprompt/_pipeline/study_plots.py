@@ -38,6 +38,8 @@ def scores_figure(scores: Scores) -> Figure:
         "best trial": test.searched,
         "searched weights": test.ensemble,
     }
+    if test.query is not None:
+        rows["query itself"] = test.query
     limits = {"floor": test.floor} | ({} if test.oracle is None else {"oracle": test.oracle})
     return _figure("Test split: mean cosine, 95 % intervals", rows, limits)
 
@@ -62,8 +64,8 @@ def _figure(title: str, rows: Mapping[str, Estimate], limits: Mapping[str, float
         "error_x": {
             "type": "data",
             "symmetric": False,
-            "array": [estimate.high - estimate.score for _, estimate in upwards],
-            "arrayminus": [estimate.score - estimate.low for _, estimate in upwards],
+            "array": [estimate.drawn[1] - estimate.score for _, estimate in upwards],
+            "arrayminus": [estimate.score - estimate.drawn[0] for _, estimate in upwards],
         },
     }
     line = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": {"dash": "dot", "width": 1}}

@@ -17,6 +17,7 @@ from unprompt._report.histogram import histogram
 from unprompt._report.history import history_chart
 from unprompt._report.record import record
 from unprompt._report.table import table
+from unprompt._report.visible import visible
 from unprompt._report.weights import weights
 from unprompt._runs import files
 from unprompt._runs.run import Run, load_run
@@ -58,8 +59,7 @@ def build_report(folder: Path) -> str:
     page = template.render(
         run=run, headline=headline(run), sections=sections, absent=_absent(run), **content
     )
-    # YAML can spell halves of characters, which no file could hold.
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return visible(page)  # of the whole page, so that no template can forget it
 
 
 def write_report(folder: Path) -> Path:

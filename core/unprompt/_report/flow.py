@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from unprompt._report.numbers import fixed, plural
+from unprompt._runs.leak import Leak
 from unprompt._runs.run import Run
+from unprompt._scoring.digits import below
 
 LINE = 17
 """Pixels from one line of text in a box to the next."""
@@ -86,11 +88,15 @@ class Pipeline:
         flows: The drawing across and down.
         description: The drawing in one sentence, for who cannot see it.
         folds: Whether train and holdout are the same images, dealt to folds.
+        separation: How near the splits come to each other, as it was measured.
+        warnings: What they share, in sentences without a full stop; empty where it is nothing.
     """
 
     flows: tuple[Flow, Flow]
     description: str
     folds: bool
+    separation: str
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +116,52 @@ class _Texts:
 
 def pipeline(run: Run) -> Pipeline:
     """Draw the pipeline."""
-    folds = run.scores.leak.train_holdout_max_cosine is None
-    texts = _texts(run, folds)
+    leak, folds = run.scores.leak, run.scores.leak.folds
+    texts = _texts(run)
     splits = f"train ({texts.train}), holdout ({texts.holdout}), test ({texts.test})"
+    if folds:
+        splits = f"train and holdout ({texts.train}, dealt to folds), test ({texts.test})"
     description = (
         f"Dataset {' '.join(texts.dataset)} is split into {splits}. {texts.amount} learn from "
         f"train, weights are searched on holdout ({', '.join(texts.search)}), and the blend is "
         f"scored on test: {texts.score[0]}."
     )
-    return Pipeline((_across(texts), _down(texts)), description, folds)
+    flows = _across(texts), _down(texts)
+    warnings = tuple(leak.warnings(run.scores.sizes))
+    return Pipeline(flows, description, folds, _separation(leak), warnings)
 
 
-def _texts(run: Run, folds: bool) -> _Texts:
+def _separation(leak: Leak) -> str:
+    """The nearest prompts of each two splits, and how many images are met again."""
+    names = {
+        "train_test": "train and test",
+        "train_holdout": "train and holdout",
+        "holdout_test": "holdout and test",
+        "folds": "two folds",
+    }
+    nearest = ", ".join(
+        f"{below(cosine, leak.group_cosine)} between {names[pair]}"
+        for pair, cosine in leak.nearest.items()
+    )
+    same = sum(leak.identical_images.values())
+    again = "No image is in two of them." if not same else "Some images are in two of them."
+    return (
+        f"The nearest prompts have a cosine of {nearest}; from {leak.group_cosine:g} on they count "
+        f"as near-duplicates. {again}"
+    )
+
+
+def _texts(run: Run) -> _Texts:
     scores = run.scores
     sizes = [split.images for split in (scores.train, scores.holdout, scores.test)]
     names = [_short(name) for name in scores.members[:NAMES]]
     if len(scores.members) > NAMES:
         names.append(f"and {len(scores.members) - NAMES} more")
     amount, used = len(run.weights), sum(weight > 0 for weight in run.weights.values())
-    total = sum(sizes[1:] if folds else sizes)  # with folds, the holdout holds the train images
+    total = sum(scores.sizes.values())
     train, holdout, test = (plural(size, "image") for size in sizes)
+    if scores.leak.folds:
+        holdout = "the same"
     return _Texts(
         dataset=(_short(run.experiment.data.plugin, 15), plural(total, "image")),
         train=train,

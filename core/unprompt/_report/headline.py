@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from unprompt._report.numbers import fixed, interval, plural, signed
+from unprompt._runs.baselines import baselines, notes
 from unprompt._runs.run import Run
 from unprompt._scoring.estimate import FEW_GROUPS, Estimate, Verdict, verdict
 
@@ -24,24 +25,21 @@ class Headline:
         verdict: One sentence.
         tone: ``better``, ``worse`` or ``unclear``.
         comparisons: The blend minus another prediction of the test images, by the other's name.
+        notes: What limits the numbers, in sentences without a full stop.
     """
 
     verdict: str
     tone: str
     comparisons: Mapping[str, Estimate]
+    notes: tuple[str, ...]
 
 
 def headline(run: Run) -> Headline:
     """Read the verdict off the paired differences."""
     sentence, tone = _sentence(run)
-    paired = run.scores.test.paired
-    comparisons = {
-        "best member": paired.ensemble_minus_best_member,
-        "equal weights": paired.ensemble_minus_equal,
-        "best trial": paired.ensemble_minus_best_trial,
-        "floor": paired.ensemble_minus_floor,
-    }
-    return Headline(sentence, tone, comparisons)
+    best_trial = run.scores.test.paired.ensemble_minus_best_trial
+    comparisons = baselines(run.scores) | {"best trial": best_trial}
+    return Headline(sentence, tone, comparisons, tuple(notes(run.scores)))
 
 
 def _sentence(run: Run) -> tuple[str, str]:

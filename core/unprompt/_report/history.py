@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from unprompt._report.numbers import fixed
 from unprompt._report.scales import Scale, Tick
 
 HEIGHT = 220.0
@@ -21,23 +23,25 @@ class HistoryChart:
 
     Attributes:
         dots: Percent across and pixels down of each trial that is drawn.
-        below: Percent across of those that lie below the chart.
+        below: Percent across of those that are drawn and lie below the chart.
+        hidden: How many trials lie below the chart, drawn or not.
         line: The best value so far, as points of an SVG polyline that is 100 wide.
         across: Ticks of the trials' numbers.
         up: Ticks of their values.
         best: Position of the best trial.
-        least: The value at the lower edge.
+        least: The value at the lower edge, as text with all of its digits.
         trials: How many there are.
         every: Each how-manieth trial is drawn.
     """
 
     dots: tuple[tuple[float, float], ...]
     below: tuple[float, ...]
+    hidden: int
     line: str
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     best: tuple[float, float]
-    least: float
+    least: str
     trials: int
     every: int
 
@@ -49,21 +53,29 @@ def history_chart(values: Sequence[float]) -> HistoryChart:
         values: One per trial, one or more, in the order of their numbers.
     """
     ordered = sorted(values)
-    down = Scale.over([_least(ordered), ordered[-1]], HEIGHT, 0.0, pad=0.08)
+    down, digits = _rounded(Scale.over([_least(ordered), ordered[-1]], HEIGHT, 0.0, pad=0.08))
     wide = Scale(-0.5, len(values) - 0.5)
     every = -(-len(values) // DOTS)
     drawn = [(wide.at(i), value) for i, value in enumerate(values) if i % every == 0]
     return HistoryChart(
         dots=tuple((x, down.at(value)) for x, value in drawn if value >= down.low),
         below=tuple(x for x, value in drawn if value < down.low),
+        hidden=sum(value < down.low for value in values),
         line=_steps(values, wide, down),
         across=tuple(tick for tick in wide.ticks() if "." not in tick.label),
         up=tuple(down.ticks(6)),
         best=(wide.at(values.index(ordered[-1])), down.at(ordered[-1])),
-        least=down.low,
+        least=fixed(down.low, digits),
         trials=len(values),
         every=every,
     )
+
+
+def _rounded(down: Scale) -> tuple[Scale, int]:
+    """The scale with a round lower edge, which a sentence names, and the edge's digits."""
+    digits = max(3, 2 - math.floor(math.log10(down.high - down.low)))
+    low = math.floor(down.low * 10**digits) / 10**digits
+    return replace(down, low=low), digits
 
 
 def _least(ordered: Sequence[float]) -> float:

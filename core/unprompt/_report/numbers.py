@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unprompt._scoring.digits import interval_end
 from unprompt._scoring.estimate import Estimate
 
 MINUS = "\N{MINUS SIGN}"
@@ -47,11 +48,15 @@ def duration(seconds: float) -> str:
 
 
 def interval(value: Estimate, style: str = "fixed") -> str:
-    """``[0.7650, 0.7774]`` in the style ``fixed``, ``signed`` or ``percent``."""
-    write = {"fixed": fixed, "signed": signed, "percent": percent}[style]
-    unit = f"{_SPACE}%" if style == "percent" else ""
-    low, high = (write(end).removesuffix(unit) for end in value.ci95)
-    return f"[{low}, {high}]{unit}"
+    """``[0.7650, 0.7774]`` in the style ``fixed``, ``signed`` or ``percent``; a dash without."""
+    if value.ci95 is None:
+        return "\N{EN DASH}"
+    if style == "percent":
+        unit = f"{_SPACE}%"
+        low, high = (percent(end).removesuffix(unit) for end in value.ci95)
+        return f"[{low}, {high}]{unit}"
+    ends = (interval_end(end, signed=style == "signed") for end in value.ci95)
+    return f"[{', '.join(map(_typeset, ends))}]"
 
 
 def _typeset(text: str) -> str:

@@ -32,8 +32,9 @@ class Row:
 
     Attributes:
         label: A member's name, or what else it is.
-        role: ``member``, ``equal``, ``searched``, ``ensemble``, ``floor`` or ``oracle``.
-        holdout: Mean cosine there.
+        role: ``member``, ``equal``, ``searched``, ``ensemble``, ``query``, ``floor`` or
+            ``oracle``.
+        holdout: Mean cosine there; None where it was not measured.
         test: Mean cosine there.
         gap: Share of the gap closed; None for floor and oracle, and without an oracle.
         best: Whether it is the best member.
@@ -41,7 +42,7 @@ class Row:
 
     label: str
     role: str
-    holdout: float
+    holdout: float | None
     test: Estimate
     gap: Estimate | None = None
     best: bool = False
@@ -76,7 +77,7 @@ class DotPlot:
     """Everything on the dot plot, placed.
 
     Attributes:
-        dots: Members, best first, then the blends.
+        dots: Members, best first, then the blends and the query itself.
         limits: Floor, and oracle where known.
         ticks: Of the axis, percent of the width.
         right: Where the lines of the dots end, percent of the width.
@@ -97,7 +98,7 @@ class Table:
     """The section.
 
     Attributes:
-        rows: Members, best first, then the blends.
+        rows: Members, best first, then the blends and the query itself.
         limits: Floor, and oracle where known.
         plot: The same as dots.
     """
@@ -120,15 +121,17 @@ def table(run: Run) -> Table:
         _row("best trial", "searched", holdout.searched, test.searched),
         _row("searched weights", "ensemble", holdout.ensemble, test.ensemble),
     ]
+    if test.query is not None:
+        blends.append(_row("query itself", "query", None, test.query))
     limits = [row for name in LIMITS if (row := _limit(run, name))]
     rows = (*members, *blends)
     return Table(rows, tuple(limits), dot_plot(rows, limits))
 
 
 def _row(
-    label: str, role: str, holdout: MemberScore, test: MemberScore, *, best: bool = False
+    label: str, role: str, holdout: MemberScore | None, test: MemberScore, *, best: bool = False
 ) -> Row:
-    return Row(label, role, holdout.score, test, test.gap_closed, best)
+    return Row(label, role, holdout.score if holdout else None, test, test.gap_closed, best)
 
 
 def _limit(run: Run, name: Limit) -> Row | None:
@@ -138,7 +141,7 @@ def _limit(run: Run, name: Limit) -> Row | None:
 
 def dot_plot(rows: Sequence[Row], limits: Sequence[Row]) -> DotPlot:
     """Place rows and limits."""
-    ends = [end for row in (*rows, *limits) for end in (row.test.score, *row.test.ci95)]
+    ends = [end for row in (*rows, *limits) for end in (row.test.score, *row.test.drawn)]
     scale = Scale.over(ends, LEFT, RIGHT)
     xs = [scale.at(row.test.score) for row in limits]
     near = max(xs) - min(xs) < NEAR
@@ -155,4 +158,4 @@ def dot_plot(rows: Sequence[Row], limits: Sequence[Row]) -> DotPlot:
 
 
 def _mark(row: Row, y: int, scale: Scale) -> Mark:
-    return Mark(row, y, *map(scale.at, (row.test.score, row.test.low, row.test.high)))
+    return Mark(row, y, *map(scale.at, (row.test.score, *row.test.drawn)))

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from unprompt._config.models import ScoreConfig
 from unprompt._runs.run import Run, load_run
 from unprompt._runs.scores import ENSEMBLE
 from unprompt._scoring.estimate import Estimate, Result, Verdict, verdict
-from unprompt._scoring.intervals import score
+from unprompt._scoring.intervals import Intervals
 from unprompt.errors import DataError, named
 from unprompt.types import DoubleArray
 
@@ -53,20 +52,16 @@ class ComparedRun(Result):
 
 
 class Comparison(Result):
-    """Runs side by side; the intervals are made as the first run made its own.
+    """Runs side by side.
 
     Attributes:
         images: Test images, the same of all runs.
         groups: Groups of near-duplicate prompts among them, as the first run has them.
-        bootstrap: Resamples behind each interval.
-        seed: Of the bootstrap.
         runs: In the order given.
     """
 
     images: int
     groups: int
-    bootstrap: int
-    seed: int
     runs: tuple[ComparedRun, ...]
 
 
@@ -89,27 +84,25 @@ def compare(given: Sequence[Path | str | Run]) -> Comparison:
         raise DataError(f"compare needs two runs or more, not {count}")
     _check_different([run.folder if isinstance(run, Run) else Path(run) for run in given])
     runs = [run if isinstance(run, Run) else load_run(run) for run in given]
-    first, config = runs[0], runs[0].experiment.score
+    first = runs[0]
     for other in runs[1:]:
         _check_same_test(first, other)
     groups = [row.group for row in first.images]
     return Comparison(
         images=len(groups),
         groups=len(set(groups)),
-        bootstrap=config.bootstrap,
-        seed=config.seed,
-        runs=tuple(_compared(run, first, groups, config) for run in runs),
+        runs=tuple(_compared(run, first, Intervals(groups)) for run in runs),
     )
 
 
-def _compared(run: Run, first: Run, groups: Sequence[str], config: ScoreConfig) -> ComparedRun:
+def _compared(run: Run, first: Run, intervals: Intervals) -> ComparedRun:
     def standing(name: str, against: str) -> Standing:
         values = _cosines(run, name, first)
         if run is first:
             return Standing(name=name, score=float(values.mean()), minus_first=None)
         lead = values - _cosines(first, against, first)
-        mean = score(lead, groups, samples=config.bootstrap, seed=config.seed)
-        words = verdict(mean, len(set(groups)))
+        mean = intervals.mean(lead)
+        words = verdict(mean, intervals.group_count)
         difference = Difference(score=mean.score, ci95=mean.ci95, verdict=words)
         return Standing(name=name, score=float(values.mean()), minus_first=difference)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from unprompt._runs.leak import Leak
 from unprompt._scoring.estimate import Estimate, Result
 from unprompt._search.drop import Contribution
 from unprompt._search.summary import SearchSummary
@@ -22,10 +23,21 @@ class MemberScore(Estimate):
     """A predictor's score on a split.
 
     Attributes:
-        gap_closed: Its share of the gap between floor and oracle; None without an oracle.
+        gap_closed: Its share of the gap between floor and oracle; None without an oracle, or where
+            that is not above the floor.
     """
 
     gap_closed: Estimate | None = None
+
+
+class QueryScore(MemberScore):
+    """The query itself: the mean of the backbones' own embeddings, without bank, head or caption.
+
+    Attributes:
+        members: The members whose backbones embed images in the target space.
+    """
+
+    members: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Paired(Result):
@@ -35,6 +47,7 @@ class Paired(Result):
     ensemble_minus_equal: Estimate
     ensemble_minus_best_trial: Estimate
     ensemble_minus_floor: Estimate
+    ensemble_minus_query: Estimate | None = None
 
 
 class SplitSize(Result):
@@ -45,8 +58,14 @@ class SplitSize(Result):
         groups: Groups of near-duplicate prompts among them.
     """
 
-    images: int
-    groups: int
+    images: Annotated[int, Field(ge=1)]
+    groups: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> Self:
+        if self.groups > self.images:
+            raise PydanticCustomError("groups", "more groups than images")
+        return self
 
 
 class SplitScores(SplitSize):
@@ -57,11 +76,13 @@ class SplitScores(SplitSize):
         equal: The blend with equal weights.
         searched: The blend with the best trial's weights.
         ensemble: The blend with its final, polished weights.
+        query: The query itself; None on the holdout, and where no backbone embeds images in the
+            target space.
         floor: What needs no image: the mean train embedding's score.
-        floor_ci95: Its interval.
+        floor_ci95: Its interval; None where there are too few groups for one.
         oracle: The best that an image allows; None where the dataset does not know it.
         oracle_ci95: Its interval.
-        gap_closed: The blend's share of the gap between the two.
+        gap_closed: The blend's share of the gap between the two; None where there is none.
         gap_closed_ci95: Its interval.
         best_member: The member with the highest score on this split.
         paired: The blend against others, image by image.
@@ -71,8 +92,9 @@ class SplitScores(SplitSize):
     equal: MemberScore
     searched: MemberScore
     ensemble: MemberScore
+    query: QueryScore | None = None
     floor: float
-    floor_ci95: tuple[float, float]
+    floor_ci95: tuple[float, float] | None
     oracle: float | None = None
     oracle_ci95: tuple[float, float] | None = None
     gap_closed: float | None = None
@@ -84,27 +106,21 @@ class SplitScores(SplitSize):
         """Floor or oracle as an estimate; None for an oracle that nobody knows."""
         if name == "floor":
             return Estimate(score=self.floor, ci95=self.floor_ci95)
-        if self.oracle is None or self.oracle_ci95 is None:
+        if self.oracle is None:
             return None
         return Estimate(score=self.oracle, ci95=self.oracle_ci95)
 
 
-class Leak(Result):
-    """The highest cosine between a train prompt and one of another split.
+class FittingCost(Estimate):
+    """What choosing the weights cost: how much better they look where they were chosen.
 
     Attributes:
-        train_holdout_max_cosine: None with folds, where train and holdout are one.
-        train_test_max_cosine: To the test split.
+        judged_on: ``test``: the blend's lead over equal weights on the holdout minus that on test.
+            ``other folds``: the blend's score on the out-of-fold predictions minus that of weights
+            that were fitted without each image's fold.
     """
 
-    train_holdout_max_cosine: float | None = None
-    train_test_max_cosine: float
-
-
-class Optimism(Result):
-    """The blend's score on the holdout, where its weights were chosen, minus that on test."""
-
-    score: float
+    judged_on: Literal["test", "other folds"]
 
 
 class AblationScore(Estimate):
@@ -134,10 +150,10 @@ class Scores(Result):
         options: Member -> the options that the search chose, for members whose options it searched.
         search: What the study came to.
         train: The size of the train split.
-        leak: How near prompts of other splits come to the train prompts.
+        leak: What the splits have in common.
         holdout: Scores where weights were chosen.
         test: Scores where nothing was chosen.
-        optimism: Holdout minus test.
+        fitting_cost: What choosing the weights cost; None where none were chosen.
         leave_one_out: Member -> what it contributes to the blend.
         ablations: Other ways to blend.
         history: The study, trial by trial.
@@ -153,7 +169,7 @@ class Scores(Result):
     leak: Leak
     holdout: SplitScores
     test: SplitScores
-    optimism: Optimism
+    fitting_cost: FittingCost | None
     leave_one_out: Mapping[str, Contribution]
     ablations: Mapping[str, AblationScore]
     history: History
@@ -174,6 +190,14 @@ class Scores(Result):
     def split(self, name: str) -> SplitScores:
         """The scores of ``holdout`` or ``test``."""
         return self.holdout if name == "holdout" else self.test
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Images by split, each once: with folds, train and holdout are the same images."""
+        if self.leak.folds:
+            return {"train and holdout": self.train.images, "test": self.test.images}
+        splits: dict[str, SplitSize] = {"train": self.train, "holdout": self.holdout}
+        return {name: size.images for name, size in (splits | {"test": self.test}).items()}
 
     @property
     def members(self) -> tuple[str, ...]:

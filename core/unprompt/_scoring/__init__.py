@@ -1,1 +1,1 @@
-"""Blends, scores with bootstrap intervals, and the floor and oracle of a score."""
+"""Blends, scores with intervals, and the floor and oracle of a score."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from unprompt._scoring.estimate import Estimate, Result
-from unprompt._scoring.intervals import Bootstrap
+from unprompt._scoring.intervals import Intervals
 from unprompt._search.objective import GramObjective
 from unprompt._search.polish import Bounds, polish
 
@@ -20,11 +20,11 @@ class ScoredSplit:
     """The mean cosine of M members on one split, and what gives intervals of differences there."""
 
     objective: GramObjective
-    bootstrap: Bootstrap
+    intervals: Intervals
 
     def difference(self, weights: Sequence[float], others: Sequence[float]) -> Estimate:
         """Mean cosine under M weights minus that under M others, image by image."""
-        return self.bootstrap.mean(self.objective.cosines(weights) - self.objective.cosines(others))
+        return self.intervals.mean(self.objective.cosines(weights) - self.objective.cosines(others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,8 @@ class Contribution(Result):
         weight: The member's weight in the full blend.
         test: Mean cosine of the full blend minus that of the best blend of the others, on test.
         holdout: The same on the holdout, where both blends were fitted.
-        flagged: Whether the holdout does not show a gain.
+        flagged: Whether the holdout does not show a gain; False where it has too few groups for
+            an interval, as nothing can be concluded then.
     """
 
     weight: float
@@ -135,4 +136,4 @@ def _left_out(
 
 
 def _shows_no_gain(on_holdout: Estimate) -> bool:
-    return on_holdout.low <= _ROUNDING
+    return on_holdout.ci95 is not None and on_holdout.low <= _ROUNDING

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unprompt._scoring.intervals import Bootstrap
+from unprompt._scoring.intervals import Intervals
 from unprompt._search.drop import ScoredSplit, WeightedMembers, drop_members
 from unprompt._search.polish import Bounds, polish
 from unprompt._search.problem import Problem
@@ -53,7 +53,7 @@ def search(
     problem: Problem,
     ensemble: Sequence[float],
     fingerprint: Mapping[str, PlainData],
-    bootstrap: Bootstrap,
+    intervals: Intervals,
     journal: Path,
     name: str,
 ) -> tuple[SearchResult, optuna.Study]:
@@ -63,7 +63,7 @@ def search(
         problem: What trials choose and are worth.
         ensemble: The weights that the ensemble says, M numbers.
         fingerprint: What a continued study has to agree with.
-        bootstrap: Of the holdout; for dropping members, where the search block says so.
+        intervals: Of the holdout; for dropping members, where the search block says so.
         journal: The study's file where the search block names no storage.
         name: The study's name where it names none.
 
@@ -81,10 +81,10 @@ def search(
         fill_with_workers(study, problem, storage, deadline)
     else:
         fill(study, problem, deadline=deadline, shared=config.storage is not None)
-    return _result(study, problem, bootstrap), study
+    return _result(study, problem, intervals), study
 
 
-def _result(study: optuna.Study, problem: Problem, bootstrap: Bootstrap) -> SearchResult:
+def _result(study: optuna.Study, problem: Problem, intervals: Intervals) -> SearchResult:
     """The best trial of a study, polished, members dropped where the search block says so."""
     from optuna.trial import TrialState
 
@@ -105,7 +105,7 @@ def _result(study: optuna.Study, problem: Problem, bootstrap: Bootstrap) -> Sear
     weights, dropped = polished.weights, tuple[str, ...]()
     if config.drop_members:
         members = WeightedMembers(problem.members, weights, bounds)
-        weights, dropped = drop_members(members, ScoredSplit(objective, bootstrap))
+        weights, dropped = drop_members(members, ScoredSplit(objective, intervals))
     summary = SearchSummary(
         trials=len(history),
         best_trial=best.number,

@@ -117,12 +117,14 @@ class TrainSet:
         images: Their images.
         targets: Their prompts' embeddings, keyed by ``image_id``, of shape (N, D).
         text_encoder: The text encoder of the target space, for prompts outside the dataset.
+        group_cosine: From which cosine on the splits count two prompts as near-duplicates.
     """
 
     records: tuple[Record, ...]
     images: Images
     targets: Embeddings
     text_encoder: TextEncoder
+    group_cosine: float = 0.7
 
     def __len__(self) -> int:
         """N."""

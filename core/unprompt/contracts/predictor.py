@@ -125,6 +125,21 @@ class Predictor(ABC):
         """
         raise ConfigError("this family has no options that a search could change")
 
+    def own_embeddings(self, images: Images) -> Iterator[Embeddings]:
+        """The backbone's own embeddings of images, before anything is built on them.
+
+        For families whose backbone embeds images in the target space, as a CLIP can: their mean
+        is a baseline of every run, the query itself. Called after `load`, before `predict` of the
+        same images. Families without one, or with one of another width, need not override it.
+
+        Args:
+            images: N images.
+
+        Yields:
+            Batches of unit rows as wide as the target space; none where there are none.
+        """
+        return iter(())
+
     def close(self) -> None:
         """Free what `load` loaded. Called once, also after an error."""
         return

@@ -123,6 +123,18 @@ class PredictorContract:
         for name in images.ids:
             np.testing.assert_array_equal(first[name], second[name], err_msg=name)
 
+    def test_own_embeddings_are_as_wide_as_the_space_and_change_no_prediction(
+        self, prepared: Prepared, images: Images
+    ) -> None:
+        expected = rows_of(prepared.load(Runtime()), images)
+        predictor = prepared.load(Runtime(batch_size=3))
+        batches = list(predictor.own_embeddings(images))
+        names = [name for batch in batches for name in batch.ids]
+        assert sorted(names) in ([], sorted(images.ids)), "every image once, or none"
+        assert {batch.dim for batch in batches} <= {prepared.dim}
+        for name, row in rows_of(predictor, images).items():
+            np.testing.assert_allclose(row, expected[name], atol=TOLERANCE, err_msg=name)
+
     def test_one_image(self, prepared: Prepared, images: Images) -> None:
         everything = rows_of(prepared.load(Runtime()), images)
         alone = rows_of(prepared.load(Runtime()), images.select(images.ids[:1]))

@@ -16,6 +16,7 @@ from unprompt.towers.files import (
 )
 from unprompt.towers.precision import inference
 from unprompt.towers.pretrained import load_pretrained
+from unprompt.towers.queries import ClipQueries
 from unprompt.towers.sources import (
     FolderSource,
     HubSource,
@@ -34,6 +35,7 @@ from unprompt.towers.vision import VisionTower
 __all__ = [
     "CHECKPOINT",
     "IDENTITY",
+    "ClipQueries",
     "ClipTowers",
     "FolderSource",
     "HubSource",

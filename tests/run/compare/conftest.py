@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from unprompt import Embeddings, cosine, unit
-from unprompt._config.models import ScoreConfig
 from unprompt._pipeline.evaluation import Evaluation
 from unprompt._pipeline.timings import hardware, versions
+from unprompt._runs.leak import Leak
 from unprompt._runs.manifest import Manifest
-from unprompt._runs.scores import History, Leak, Optimism, Scores, SplitSize
+from unprompt._runs.scores import History, Scores, SplitSize
 from unprompt._scoring.blend import blend
-from unprompt._scoring.intervals import Bootstrap
+from unprompt._scoring.intervals import Intervals
 from unprompt._search.summary import Polish, SearchSummary
 from unprompt.types import DoubleArray
 
@@ -44,10 +44,10 @@ def _cosines(seed: int, noise: Sequence[float], weights: Sequence[float]) -> dic
     return columns | {"cosine": cosine(blend(members, weights).rows, targets)}
 
 
-def _evaluation(columns: Columns, config: ScoreConfig) -> Evaluation:
+def _evaluation(columns: Columns, groups: Mapping[str, str]) -> Evaluation:
     """A split's cosines as the program holds them; the blends other than ours are not compared."""
     return Evaluation(
-        bootstrap=Bootstrap(list(GROUPS.values()), config.bootstrap, config.seed),
+        intervals=Intervals(list(groups.values())),
         members={name: values for name, values in columns.items() if name != "cosine"},
         equal=columns["cosine"],
         searched=columns["cosine"],
@@ -77,10 +77,15 @@ def _scores(name: str, evaluation: Evaluation, members: Sequence[str]) -> Scores
             dropped=(),
         ),
         train=SplitSize(images=N, groups=N),
-        leak=Leak(train_test_max_cosine=0.7),
+        leak=Leak(
+            group_cosine=0.7,
+            train_test_max_cosine=0.6,
+            near_duplicates={"train_test": 0},
+            identical_images={"train_test": 0},
+        ),
         holdout=split,
         test=split,
-        optimism=Optimism(score=0.0),
+        fitting_cost=None,
         leave_one_out={},
         ablations={},
         history=History(values=(value,), best=(value,)),
@@ -111,7 +116,6 @@ def _write_run(
     prompts: Mapping[str, str] = PROMPTS,
     groups: Mapping[str, str] = GROUPS,
     encoder: str = "minilm-1",
-    scoring: Mapping[str, int] | None = None,
 ) -> Path:
     """The files of a run that a comparison reads, rows in the given order."""
     folder.mkdir(parents=True)
@@ -124,12 +128,11 @@ def _write_run(
             values = [f"{columns[column][i]:.6f}" for column in members]
             row = [name, prompts[name], "", f"{columns['cosine'][i]:.6f}", groups[name]]
             table.writerow([*row, *values])
-    evaluation = _evaluation(columns, ScoreConfig.model_validate(dict(scoring or {})))
+    evaluation = _evaluation(columns, groups)
     scores = _scores(folder.name, evaluation, members)
     (folder / "scores.json").write_text(scores.model_dump_json())
     (folder / "manifest.json").write_text(_manifest(folder.name, encoder).model_dump_json())
     experiment: dict[str, Any] = {"name": folder.name, "data": {"plugin": "painter"}}
-    experiment |= {"score": dict(scoring)} if scoring else {}
     (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
     return folder
 

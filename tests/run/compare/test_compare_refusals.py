@@ -100,10 +100,10 @@ def test_broken_tables_of_images(first: Path, second: Path) -> None:
 
 def test_a_broken_experiment(first: Path, second: Path) -> None:
     (first / "experiment.yaml").write_text(
-        "name: first\ndata: {plugin: painter}\nscore: {bootstrap: 1}\n"
+        "name: first\ndata: {plugin: painter}\nscore: {wordings: 1}\n"
     )
     line = refused(first, second)
-    assert line.startswith(f"{first / 'experiment.yaml'}: score.bootstrap: ")
+    assert line.startswith(f"{first / 'experiment.yaml'}: score.wordings: ")
 
 
 def test_a_mistake_has_exit_code_two(

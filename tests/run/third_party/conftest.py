@@ -92,7 +92,7 @@ data: {plugin: painter, options: {seed: 9, images: 60, size: 32}}
 ensemble:
   members: [{plugin: grey, name: grim}]
 search: {trials: 2}
-score: {wordings: 2, bootstrap: 100}
+score: {wordings: 2}
 """
 
 

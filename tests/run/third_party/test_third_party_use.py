@@ -26,7 +26,7 @@ ensemble:
     options: {backbone: {folder: package:unprompt_painter/checkpoints/clip-a}}
   - plugin: grey
 search: {trials: 6}
-score: {wordings: 2, bootstrap: 100}
+score: {wordings: 2}
 """
 
 

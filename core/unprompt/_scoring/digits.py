@@ -1,0 +1,39 @@
+"""Numbers as text that says no more than they do: beside a threshold, and beside 0."""
+
+from __future__ import annotations
+
+import math
+
+_MOST = 9
+"""Digits after the point at most."""
+
+
+def below(value: float, threshold: float, digits: int = 4) -> str:
+    """``value`` with as many digits as keep it on its own side of the threshold.
+
+    Rounded to four digits, 0.69999 would be shown as a threshold of 0.7 that it does not reach.
+    """
+    for more in range(digits, _MOST + 1):
+        text = f"{value:.{more}f}"
+        if (float(text) >= threshold) == (value >= threshold):
+            return text
+    return f"{value:.{digits}f}"
+
+
+def fixed(value: float, digits: int = 4, *, signed: bool = False, percent: bool = False) -> str:
+    """A number with a sign where asked for, and none in front of a number that rounds to 0."""
+    shown = value * 100 if percent else value
+    text = f"{shown:{'+' if signed else ''}.{digits}f}"
+    if not text.strip("-+0."):
+        text = text.lstrip("-+")
+    return f"{text}%" if percent else text
+
+
+def interval_end(value: float, digits: int = 4, *, signed: bool = False) -> str:
+    """An end of an interval, with more digits where it would look like 0 and is not.
+
+    Whether 0 is in an interval decides what may be concluded from it.
+    """
+    if value and abs(value) < 0.5 * 10**-digits:
+        digits = min(_MOST, max(digits, -math.floor(math.log10(abs(value)))))
+    return fixed(value, digits, signed=signed)

@@ -1,0 +1,54 @@
+"""CLIP embeddings of images, which are not computed twice where they were asked for before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from unprompt.contracts import Images, Runtime
+from unprompt.embeddings import Embeddings
+from unprompt.towers.clip import ClipTowers
+from unprompt.towers.stream import pixel_batches
+from unprompt.towers.views import View
+from unprompt.types import FloatArray
+
+Queries = Iterator[tuple[tuple[str, ...], FloatArray]]
+"""Ids with their unit rows of shape (n, C), batch by batch."""
+
+
+class ClipQueries:
+    """What CLIP makes of images, averaged over views.
+
+    `embeddings` keeps its rows, by the images' content, and `batches` takes them from there: a
+    family whose embeddings are asked for and that then predicts runs its tower once.
+    """
+
+    def __init__(self, clip: ClipTowers, views: tuple[View, ...], runtime: Runtime) -> None:
+        """Store all three."""
+        self._clip, self._views, self._runtime = clip, views, runtime
+        self._kept: dict[str, FloatArray] = {}
+
+    def batches(self, images: Images, *, what: str) -> Queries:
+        """The embeddings of N images, in the order of ``images.ids``.
+
+        Args:
+            images: N images.
+            what: Names the work in the progress display.
+        """
+        digests = [images.digest(name) for name in images.ids] if self._kept else []
+        if digests and all(digest in self._kept for digest in digests):
+            size = self._runtime.batch_size
+            for start in range(0, len(images), size):
+                part = slice(start, start + size)
+                yield images.ids[part], np.stack([self._kept[digest] for digest in digests[part]])
+            return
+        pixels = pixel_batches(images, self._clip.preprocess, self._runtime, what=what)
+        for ids, batch in pixels:
+            yield ids, self._clip.images(batch, self._views)
+
+    def embeddings(self, images: Images, *, what: str) -> Iterator[Embeddings]:
+        """The same as embeddings by id; the rows are kept."""
+        for ids, rows in self.batches(images, what=what):
+            self._kept.update(zip(map(images.digest, ids), rows, strict=True))
+            yield Embeddings(ids, rows)
