@@ -117,8 +117,7 @@ def _begin(nearness: Nearness, texts: Sequence[str], known: Rows) -> _Image:
     """An image with its nearest candidates."""
     values = nearness(np.stack([known[text] for text in texts]))
     prompts = [
-        _Prompt(float(value), split(text), text)
-        for value, text in zip(values, texts, strict=True)
+        _Prompt(float(value), split(text), text) for value, text in zip(values, texts, strict=True)
     ]
     beam = sorted(prompts, key=_rank)[:BEAM]
     usual = float(np.quantile([length(prompt.parts) for prompt in prompts], LENGTH))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_OPENERS = frozenset(
-    "about above across after against along among and around at atop before behind below beneath "
-    "beside between beyond but by during for from in inside into near next of off on onto or "
-    "outside over past through toward towards under underneath upon with within without".split()
-)
-"""Prepositions and conjunctions: a part may begin at one."""
+_PREPOSITIONS = """
+about above across after against along among around at atop before behind below beneath beside
+between beyond but by during for from in inside into near next off on onto outside over past
+through toward towards under underneath upon within without
+"""
 _LINKS = frozenset(("and", "of", "or", "with"))
-"""Openers that any noun phrase can follow, so that what follows can be replaced alone."""
+"""Any noun phrase can follow them, so that what follows can be replaced alone."""
+_OPENERS = _LINKS | frozenset(_PREPOSITIONS.split())
+"""Prepositions and conjunctions: a part may begin at one."""
 
 
 @dataclass(frozen=True, slots=True)
