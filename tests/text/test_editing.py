@@ -66,14 +66,14 @@ def test_an_image_has_the_same_prompt_whoever_is_beside_it(
 
 
 def test_a_sticky_phrase_is_not_shown(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the guard every prompt takes the word that raises all cosines."""
+    """Without the guard prompts take the word that raises all cosines."""
     planted = [[*texts, f"a bowl, {STICKY}"] for texts in CANDIDATES]
     rows = unit(predictions(space) + space.encode([STICKY]) / 3)  # blends lean to the mean
     guarded = shown_prompts(rows, planted, space, edit=True)
     assert not any(STICKY in prompt.text for prompt in guarded if prompt)
     monkeypatch.setattr(editing, "common_direction", lambda _: np.zeros(space.dim, np.float32))
     unguarded = shown_prompts(rows, planted, space, edit=True)
-    assert all(prompt and STICKY in prompt.text for prompt in unguarded)
+    assert sum(STICKY in prompt.text for prompt in unguarded if prompt) >= 2
 
 
 def test_no_prompt_grows_beyond_its_candidates(space: Space) -> None:

@@ -51,9 +51,7 @@ def test_parts_of_a_prompt(prompt: str, parts: list[tuple[str, str]]) -> None:
     assert [(part.words, part.link) for part in split(prompt)] == parts
 
 
-WORDS = st.sampled_from(
-    ["a", "of", "in", "cat", "king", "sitting", "and", "with", "red", "on", "ring", ","]
-)
+WORDS = st.sampled_from(("a", "of", "in", "cat", "king", "sitting", "and", "with", "red", ","))
 
 
 @given(st.lists(WORDS, max_size=14))
