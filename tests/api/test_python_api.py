@@ -136,7 +136,8 @@ def test_prompts_are_edited_as_is_asked(
             assert readback == pytest.approx(float(encoder.encode([prompt])[0] @ row), abs=1e-6)
         assert plain.prompts[name] in {piece.text for piece in plain.evidence[name]}
         assert not plain.composed[name]
-        assert none.prompts[name] is none.readback[name] is None
+        assert none.prompts[name] is None
+        assert none.readback[name] is None
         assert not none.composed[name]
         alone = ensemble.predict({name: image})
         assert alone.prompts[name] == edited.prompts[name]

@@ -72,13 +72,17 @@ def test_shown_prompts_come_with_their_readback(small_folder: Path, scores_of: S
     path = small_folder / "predictions" / "ensemble.test.parquet"
     blend = read_predictions(path).select([row.image_id for row in rows])
     readbacks = (shown * blend.rows).sum(axis=1)
-    np.testing.assert_allclose([row.readback for row in rows], readbacks, atol=2e-6)
-    file = {line["image_id"]: line for line in pq.read_table(path).to_pylist()}
+    assert [row.readback for row in rows] == pytest.approx(readbacks.tolist(), abs=2e-6)
+    weights = scores_of(small_folder)["weights"]
+    used = [path.with_name(f"{name}.test.parquet") for name in weights if weights[name] > 0]
+    blend_file, *files = map(_by_id, [path, *used])
     for row in rows:
-        line = file[row.image_id]
+        line = blend_file[row.image_id]
+        candidates = {piece["text"] for piece in line["evidence"]}
+        candidates |= {file[row.image_id]["prompt"] for file in files}
         assert (line["prompt"], line["composed"]) == (row.predicted, row.composed)
         assert line["readback"] == pytest.approx(row.readback, abs=1e-6)
-        assert row.composed != (row.predicted in {piece["text"] for piece in line["evidence"]})
+        assert row.composed != (row.predicted in candidates)
     texts = scores_of(small_folder)["texts"]
     assert texts["readback"]["score"] == pytest.approx(readbacks.mean(), abs=1e-5)
     assert texts["shown"]["score"] == pytest.approx((shown * true).sum(axis=1).mean(), abs=1e-5)
@@ -86,6 +90,10 @@ def test_shown_prompts_come_with_their_readback(small_folder: Path, scores_of: S
     difference = texts["shown"]["score"] - texts["nearest"]["score"]
     assert texts["shown_minus_nearest"]["score"] == pytest.approx(difference, abs=1e-9)
     assert (texts["images"], texts["groups"]) == (len(rows), len({row.group for row in rows}))
+
+
+def _by_id(path: Path) -> dict[str, dict[str, Any]]:
+    return {line["image_id"]: line for line in pq.read_table(path).to_pylist()}
 
 
 def test_best_and_worst_images_come_with_their_evidence(small_folder: Path) -> None:

@@ -49,7 +49,8 @@ class Space(TextEncoder):
         if word == STICKY:
             return 4 * common
         seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
-        return np.random.default_rng(seed).normal(size=self.dim) + common
+        own: DoubleArray = np.random.default_rng(seed).normal(size=self.dim)
+        return own + common
 
 
 def _words(text: str) -> list[str]:
