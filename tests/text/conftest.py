@@ -47,10 +47,11 @@ class Space(TextEncoder):
     def _word(self, word: str) -> DoubleArray:
         common = np.full(self.dim, 0.4)
         if word == STICKY:
-            return 4 * common
+            common *= 4
+            return common
         seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
-        own: DoubleArray = np.random.default_rng(seed).normal(size=self.dim)
-        return own + common
+        row: DoubleArray = np.random.default_rng(seed).normal(size=self.dim) + common
+        return row
 
 
 def _words(text: str) -> list[str]:
