@@ -105,13 +105,12 @@ def fit_expected(
         groups: The group of each image.
 
     Returns:
-        None with fewer than `FEWEST_IMAGES` images or `FEWEST_GROUPS` groups.
+        None with too few images; see `enough`.
 
     Source: the interval: Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005
     (conformal prediction), with residuals of cross-validation.
     """
-    amount = len(set(groups))
-    if len(cosines) < FEWEST_IMAGES or amount < FEWEST_GROUPS:
+    if not enough(groups):
         return None
     kept = {name: values for name, values in features.items() if _usable(values)}
     means = {name: float(np.nanmean(values)) for name, values in kept.items()}
@@ -134,8 +133,13 @@ def fit_expected(
         below=below,
         above=above,
         images=len(cosines),
-        groups=amount,
+        groups=len(set(groups)),
     )
+
+
+def enough(groups: Sequence[str]) -> bool:
+    """Whether images of these groups suffice to learn from."""
+    return len(groups) >= FEWEST_IMAGES and len(set(groups)) >= FEWEST_GROUPS
 
 
 def _usable(values: DoubleArray) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def agreement_features(members: Mapping[str, Batch], weights: Mapping[str, float
         weights: Name -> weight in the blend; members of weight 0 are left out, as a blend that
             is in use does not run them.
     """
-    used = [name for name in members if weights[name] > 0]
+    used = used_members(members, weights)
     if len(used) < 2:
         return {}
     first = members[used[0]].embeddings
@@ -41,8 +42,12 @@ def agreement_features(members: Mapping[str, Batch], weights: Mapping[str, float
     return features
 
 
-def evidence_features(members: Mapping[str, Batch], weights: Mapping[str, float]) -> Features:
-    """The highest and the mean score of each member's evidence, kind by kind.
+def evidence_features(
+    members: Mapping[str, Batch],
+    weights: Mapping[str, float],
+    summary: Literal["highest", "mean"],
+) -> Features:
+    """The highest or the mean score of each member's evidence, kind by kind.
 
     For neighbours that is how much the kernel is concentrated on few of them, for others how near
     the nearest texts are.
@@ -50,22 +55,27 @@ def evidence_features(members: Mapping[str, Batch], weights: Mapping[str, float]
     Args:
         members: As in `agreement_features`.
         weights: As in `agreement_features`.
+        summary: Of the scores of one kind.
     """
     features: dict[str, DoubleArray] = {}
-    ids = next(iter(members.values())).embeddings.ids
-    for name, batch in members.items():
-        if weights[name] > 0:
-            own = dict(zip(batch.embeddings.ids, batch.evidence, strict=True))
-            features |= _scores(name, [own[image_id] for image_id in ids])
+    used = used_members(members, weights)
+    for name in used:
+        batch = members[name]
+        own = dict(zip(batch.embeddings.ids, batch.evidence, strict=True))
+        ordered = [own[image_id] for image_id in members[used[0]].embeddings.ids]
+        for kind in sorted({piece.kind for pieces in ordered for piece in pieces}):
+            features[f"{summary} {kind} {name}"] = _scores(ordered, kind, summary)
     return features
 
 
-def _scores(member: str, evidence: Sequence[Sequence[Evidence]]) -> Features:
-    kinds = sorted({piece.kind for pieces in evidence for piece in pieces})
-    features: dict[str, DoubleArray] = {}
-    for kind in kinds:
-        scores = [[piece.score for piece in pieces if piece.kind == kind] for pieces in evidence]
-        for word, summary in (("highest", np.max), ("mean", np.mean)):
-            values = [float(summary(own)) if own else np.nan for own in scores]
-            features[f"{word} {kind} {member}"] = np.array(values)
-    return features
+def used_members(members: Mapping[str, Batch], weights: Mapping[str, float]) -> list[str]:
+    """The members that a blend in use runs."""
+    return [name for name in members if weights[name] > 0]
+
+
+def _scores(
+    evidence: Sequence[Sequence[Evidence]], kind: str, summary: Literal["highest", "mean"]
+) -> DoubleArray:
+    of_kind = [[piece.score for piece in pieces if piece.kind == kind] for pieces in evidence]
+    take = np.max if summary == "highest" else np.mean
+    return np.array([float(take(scores)) if scores else np.nan for scores in of_kind])
