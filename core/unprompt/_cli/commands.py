@@ -114,6 +114,12 @@ def predict(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
     ] = False,
+    edit: Annotated[
+        bool,
+        typer.Option(
+            "--edit/--no-edit", help="Edit prompts until they read like the predicted embeddings."
+        ),
+    ] = True,
     device: Device = "cpu",
     precision: Precision = "float32",
     batch_size: BatchSize = 64,
@@ -138,7 +144,10 @@ def predict(
         progress=progress_on(quiet=quiet),
     )
     predictions = loaded.predict(
-        images, skip_unreadable=skip_unreadable, prompts=chosen in WITH_PROMPTS
+        images,
+        skip_unreadable=skip_unreadable,
+        prompts=chosen in WITH_PROMPTS,
+        edit=edit,
     )
     for line in predictions.skipped.values():
         print(f"skipped: {line}", file=sys.stderr)  # noqa: T201  # a report, not a result

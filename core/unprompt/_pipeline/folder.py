@@ -75,8 +75,9 @@ def write_outcome(folder: Path, outcome: Outcome, manifest: Manifest) -> None:
         copy_folder(member.prepared.artifact, folder / files.ARTIFACTS / name)
         for split, batch in member.batches.items():
             write_predictions(folder / files.predictions(name, split), "parquet", batch)
-    for split, batch in outcome.blended.items():
-        write_predictions(folder / files.predictions(ENSEMBLE, split), "parquet", batch)
+    for split, blended in outcome.blended.items():
+        path = folder / files.predictions(ENSEMBLE, split)
+        write_predictions(path, "parquet", blended.batch, blended.fields)
     write_yaml(folder / files.ENSEMBLE, ensemble_yaml(outcome), HEADER)
     write_json(folder / files.SCORES, outcome.scores.model_dump(mode="json"))
     write_json(folder / files.MANIFEST, manifest.model_dump(mode="json"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unprompt._data.image_input import ImageInput, as_images
 from unprompt._data.images import unreadable
-from unprompt._data.predictions import format_of, write_predictions
+from unprompt._data.predictions import Fields, format_of, write_predictions
 from unprompt._members.context import Context
 from unprompt._members.ensemble import empty_train_set, predict_ensemble
 from unprompt._registry.parts import Ensemble
@@ -24,12 +24,17 @@ class Predictions:
     Attributes:
         embeddings: Unit rows keyed by image id, of shape (N, D).
         prompts: Image id -> the readable guess; None where no member has words for it.
+        readback: Image id -> the cosine of the guess's embedding with the predicted one, -1..1;
+            None where there is no guess.
+        composed: Image id -> whether the guess is put together from parts of several texts.
         evidence: Image id -> every member's reasons.
         skipped: Id of an image that could not be read -> why; only with ``skip_unreadable``.
     """
 
     embeddings: Embeddings
     prompts: Mapping[str, str | None]
+    readback: Mapping[str, float | None]
+    composed: Mapping[str, bool]
     evidence: Mapping[str, tuple[Evidence, ...]]
     skipped: Mapping[str, str]
 
@@ -54,7 +59,11 @@ class Predictions:
             tuple(self.prompts[name] for name in self.ids),
             tuple(self.evidence[name] for name in self.ids),
         )
-        write_predictions(Path(path), format_of(Path(path), format), batch)
+        fields: Fields = {
+            "readback": [self.readback[name] for name in self.ids],
+            "composed": [self.composed[name] for name in self.ids],
+        }
+        write_predictions(Path(path), format_of(Path(path), format), batch, fields)
 
 
 class LoadedEnsemble:
@@ -75,7 +84,12 @@ class LoadedEnsemble:
         return {member.name: member.weight for member in self._ensemble.members}
 
     def predict(
-        self, images: ImageInput, *, skip_unreadable: bool = False, prompts: bool = True
+        self,
+        images: ImageInput,
+        *,
+        skip_unreadable: bool = False,
+        prompts: bool = True,
+        edit: bool = True,
     ) -> Predictions:
         """Predict the prompts behind images.
 
@@ -83,17 +97,24 @@ class LoadedEnsemble:
             images: Paths, folders, globs, images of Pillow, or a map from ids to images of Pillow.
             skip_unreadable: Leave out images that cannot be read, instead of stopping.
             prompts: Whether to look for readable prompts, which costs text encoding.
+            edit: Whether to edit them until they read like the predictions; without, the nearest
+                of the members' texts is taken as it is.
 
         Raises:
             UnpromptError: A path, an image or a member's file is not there or broken.
         """
         readable, skipped = self._readable(as_images(images), skip=skip_unreadable)
         train = empty_train_set(self._context.text_encoder(self._ensemble.text_encoder))
-        batch = predict_ensemble(self._ensemble, readable, train, self._context, prompts=prompts)
+        blended = predict_ensemble(
+            self._ensemble, readable, train, self._context, prompts=prompts, edit=edit
+        )
+        batch = blended.batch
         ids = batch.embeddings.ids
         return Predictions(
             batch.embeddings,
             dict(zip(ids, batch.prompts, strict=True)),
+            blended.readback,
+            blended.composed,
             dict(zip(ids, batch.evidence, strict=True)),
             skipped,
         )

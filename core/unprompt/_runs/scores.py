@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from unprompt._runs.texts import TextScores
 from unprompt._scoring.estimate import Estimate, Result
 from unprompt._search.drop import Contribution
 from unprompt._search.summary import SearchSummary
@@ -142,6 +143,7 @@ class Scores(Result):
         ablations: Other ways to blend.
         history: The study, trial by trial.
         importances: How much each parameter tells good trials from others.
+        texts: Scores of the prompts that are shown for test images; None where there are none.
     """
 
     experiment: str
@@ -158,6 +160,7 @@ class Scores(Result):
     ablations: Mapping[str, AblationScore]
     history: History
     importances: Mapping[str, float]
+    texts: TextScores | None = None
 
     @model_validator(mode="after")
     def _check_members(self) -> Scores:
