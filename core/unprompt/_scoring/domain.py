@@ -20,8 +20,8 @@ from unprompt.types import DoubleArray, FloatArray
 INSIDE = 0.985
 """The share of holdout images that may not be flagged; about as many of other such images are."""
 
-_SHARE_OF_AXES = 3
-"""One axis per so many images: more would soon describe the images themselves, fewer too little."""
+_IMAGES_PER_AXIS = 3
+"""More axes would describe the images themselves, fewer miss ways in which members disagree."""
 _MOST_AXES = 256
 _FOLDS = 10
 _EVIDENCE = 0.5
@@ -125,7 +125,7 @@ def fit_domain(
     strange = np.sort(_strangeness(usual, evidence, distances, features))
     rank = min(ceil(INSIDE * (len(strange) + 1)), len(strange))
     model = DomainModel(distance=usual, evidence=evidence, threshold=float(strange[rank - 1]))
-    return Domain(model, *_axes(rows))
+    return Domain(model, *_axes(rows, _count(rows)))
 
 
 def _side_by_side(members: Mapping[str, Batch], weights: Mapping[str, float]) -> DoubleArray:
@@ -135,16 +135,19 @@ def _side_by_side(members: Mapping[str, Batch], weights: Mapping[str, float]) ->
     return np.concatenate(list(rows), axis=1).astype(np.float64)
 
 
-def _axes(rows: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+def _count(rows: DoubleArray) -> int:
+    """How many axes describe the rows."""
+    return min(len(rows) // _IMAGES_PER_AXIS, rows.shape[1] // 2, _MOST_AXES)
+
+
+def _axes(rows: DoubleArray, count: int) -> tuple[DoubleArray, DoubleArray]:
     """The mean row and the first principal axes, of shapes (M * D,) and (A, M * D)."""
     from sklearn.decomposition import PCA
 
-    count = min(len(rows) // _SHARE_OF_AXES, rows.shape[1] // 2, _MOST_AXES)
-    found = PCA(count, svd_solver="randomized", random_state=0).fit(rows)
-    # As the file will hold them, so that a threshold and what it is compared with are of one kind.
-    return tuple(
-        part.astype(np.float32).astype(np.float64) for part in (found.mean_, found.components_)
-    )
+    fitted = PCA(count, svd_solver="randomized", random_state=0).fit(rows)
+    # As the file holds them, so that the threshold is made of what it will be compared with.
+    centre, axes = fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32)
+    return centre.astype(np.float64), axes.astype(np.float64)
 
 
 def _log_distance(rows: DoubleArray, centre: DoubleArray, axes: DoubleArray) -> DoubleArray:
@@ -160,7 +163,8 @@ def _outside_fold(rows: DoubleArray, groups: Sequence[str]) -> DoubleArray:
 
     distances = np.empty(len(rows))
     for fit, other in GroupKFold(min(_FOLDS, len(set(groups)))).split(rows, groups=groups):
-        distances[other] = _log_distance(rows[other], *_axes(rows[fit]))
+        # As many axes as all images get: fewer would make every distance look large.
+        distances[other] = _log_distance(rows[other], *_axes(rows[fit], _count(rows)))
     return distances
 
 
