@@ -137,7 +137,8 @@ def _side_by_side(members: Mapping[str, Batch], weights: Mapping[str, float]) ->
 
 def _count(rows: DoubleArray) -> int:
     """How many axes describe the rows."""
-    return min(len(rows) // _IMAGES_PER_AXIS, rows.shape[1] // 2, _MOST_AXES)
+    images, width = len(rows), len(rows[0])
+    return min(images // _IMAGES_PER_AXIS, width // 2, _MOST_AXES)
 
 
 def _axes(rows: DoubleArray, count: int) -> tuple[DoubleArray, DoubleArray]:
