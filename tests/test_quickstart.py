@@ -127,7 +127,7 @@ def test_the_own_images_block_runs(quickstart: Quickstart) -> None:
     lines = (quickstart.place / "predictions.jsonl").read_text().splitlines()
     first = json.loads(lines[0])
     assert len(lines) == 12
-    assert sorted(first) == ["embedding", "evidence", "image_id", "prompt"]
+    assert sorted(first) == ["composed", "embedding", "evidence", "image_id", "prompt", "readback"]
     assert first["prompt"] and first["evidence"] and len(first["embedding"]) == 384
 
 

@@ -14,6 +14,7 @@ from unprompt._cli.options import (
     BatchSize,
     Device,
     DropMembers,
+    Edit,
     Ensemble,
     Experiment,
     Offline,
@@ -34,6 +35,7 @@ def run(
         typer.Option(help="The run's folder. Default: runs/NAME/RUN-ID beside the YAML file."),
     ] = None,
     drop_members: DropMembers = False,
+    edit: Edit = True,
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
@@ -43,7 +45,7 @@ def run(
 
     finished = _api.run(
         experiment,
-        overrides=[*(overrides or []), *_dropping(drop_members)],
+        overrides=[*(overrides or []), *_dropping(drop_members), *_not_editing(edit)],
         output=output,
         offline=offline,
         progress=progress_on(quiet=quiet),
@@ -114,12 +116,7 @@ def predict(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
     ] = False,
-    edit: Annotated[
-        bool,
-        typer.Option(
-            "--edit/--no-edit", help="Edit prompts until they read like the predicted embeddings."
-        ),
-    ] = True,
+    edit: Edit = True,
     device: Device = "cpu",
     precision: Precision = "float32",
     batch_size: BatchSize = 64,
@@ -175,3 +172,7 @@ def score(
 
 def _dropping(drop_members: bool) -> list[str]:
     return ["search.drop_members=true"] if drop_members else []
+
+
+def _not_editing(edit: bool) -> list[str]:
+    return [] if edit else ["edit_prompts=false"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from unprompt._text.edits import Edit, Rows, edits, estimates, pool
-from unprompt._text.nearness import Nearness, unrelated_mean
+from unprompt._text.nearness import Nearness, common_direction
 from unprompt._text.parts import Part, Parts, join, length, split
 from unprompt.contracts import TextEncoder
 from unprompt.types import FloatArray
@@ -79,11 +79,11 @@ def edit_prompts(
         candidates: N lists of at least one distinct text.
         encoder: The text encoder of the target space.
     """
-    unrelated = unrelated_mean(encoder) if len(rows) else np.empty(0, np.float32)
+    common = common_direction(encoder) if len(rows) else np.empty(0, np.float32)
     edited: list[str] = []
     for start in range(0, len(rows), IMAGES):
         part = slice(start, start + IMAGES)
-        edited += _edit(rows[part], candidates[part], encoder, unrelated)
+        edited += _edit(rows[part], candidates[part], encoder, common)
     return tuple(edited)
 
 
@@ -91,12 +91,11 @@ def _edit(
     rows: FloatArray,
     candidates: Sequence[Sequence[str]],
     encoder: TextEncoder,
-    unrelated: FloatArray,
+    common: FloatArray,
 ) -> list[str]:
     known = _encoded([text for texts in candidates for text in texts], encoder)
     images = [
-        _begin(Nearness(row, unrelated), texts, known)
-        for row, texts in zip(rows, candidates, strict=True)
+        _begin(row, common, texts, known) for row, texts in zip(rows, candidates, strict=True)
     ]
     known |= _encoded([part.words for image in images for part in image.pool], encoder)
     for _ in range(ROUNDS):
@@ -113,9 +112,11 @@ def _encoded(texts: Sequence[str], encoder: TextEncoder) -> dict[str, FloatArray
     return dict(zip(distinct, encoder.encode(distinct), strict=True))
 
 
-def _begin(nearness: Nearness, texts: Sequence[str], known: Rows) -> _Image:
+def _begin(row: FloatArray, common: FloatArray, texts: Sequence[str], known: Rows) -> _Image:
     """An image with its nearest candidates."""
-    values = nearness(np.stack([known[text] for text in texts]))
+    candidates = np.stack([known[text] for text in texts])
+    nearness = Nearness.among(candidates, row, common)
+    values = nearness(candidates)
     prompts = [
         _Prompt(float(value), split(text), text) for value, text in zip(values, texts, strict=True)
     ]

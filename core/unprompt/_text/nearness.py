@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unprompt.contracts import TextEncoder
+from unprompt.embeddings import unit
 from unprompt.types import FloatArray
 
 UNRELATED = (
@@ -43,7 +44,9 @@ UNRELATED = (
     "the second chapter is about inflation",
     "vaccines are kept in the fridge",
 )
-"""Sentences about 32 matters; hardly a prediction is about more than one of them."""
+"""Sentences about 32 matters: what they have in common is in every text."""
+USUAL = 0.75
+"""The quantile of candidates that may be near to everything; one of four may be a sticky one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,26 +54,33 @@ class Nearness:
     """Values texts by their nearness to one prediction.
 
     Some tokens raise a text's cosine with everything (Kaggle's `lucrarea`; "sticky tokens",
-    arXiv 2507.18171). Such a text is nearer to unrelated sentences too, and what it is nearer to
-    them than the prediction itself is does not count. The sentences are always the same, so that
-    a text's value does not depend on the other images of a call.
+    arXiv 2507.18171): they draw it to what all texts have in common. A text may have as much of
+    that as its image's candidates usually have; its cosine with the common direction beyond that
+    is subtracted, which is at least what the text gains by it. The direction is always the same,
+    so that a text's value does not depend on the other images of a call.
 
     Attributes:
         row: The prediction, a unit row of shape (D,).
-        unrelated: The mean of the unrelated sentences' rows, of shape (D,).
+        common: The common direction, a unit row of shape (D,).
+        usual: How near to it candidates usually are, -1..1.
     """
 
     row: FloatArray
-    unrelated: FloatArray
+    common: FloatArray
+    usual: float
+
+    @classmethod
+    def among(cls, candidates: FloatArray, row: FloatArray, common: FloatArray) -> Nearness:
+        """For the image that has candidates with the unit rows (n, D), n > 0."""
+        return cls(row, common, float(np.quantile(candidates @ common, USUAL)))
 
     def __call__(self, rows: FloatArray) -> FloatArray:
         """The values of texts with the unit ``rows`` of shape (n, D): shape (n,)."""
-        beyond = rows @ self.unrelated - self.row @ self.unrelated
-        values: FloatArray = rows @ self.row - np.maximum(beyond, 0)
+        values: FloatArray = rows @ self.row - np.maximum(rows @ self.common - self.usual, 0)
         return values
 
 
-def unrelated_mean(encoder: TextEncoder) -> FloatArray:
-    """The mean row of the unrelated sentences, of shape (D,)."""
-    mean: FloatArray = encoder.encode(UNRELATED).mean(axis=0)
-    return mean
+def common_direction(encoder: TextEncoder) -> FloatArray:
+    """The mean row of the unrelated sentences, scaled to length 1: shape (D,)."""
+    direction: FloatArray = unit(encoder.encode(UNRELATED).mean(axis=0, keepdims=True))[0]
+    return direction

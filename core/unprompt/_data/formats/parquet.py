@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _REASON = pa.struct({"text": pa.string(), "score": pa.float64(), "kind": pa.string()})
 
 
-def write(path: Path, batch: Batch, fields: Fields) -> None:
+def write(path: Path, batch: Batch, fields: Fields = MappingProxyType({})) -> None:
     """Write one row per image; evidence is a list of ``{text, score, kind}``."""
     rows = batch.embeddings.rows
     evidence = [[asdict(reason) for reason in reasons] for reasons in batch.evidence]
