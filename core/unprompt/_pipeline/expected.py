@@ -121,7 +121,7 @@ def expect(
 
 def fields_of(expected: Mapping[str, Expected | None], ids: Sequence[str]) -> Fields:
     """What files say of N images; all None where nothing is known of what to expect."""
-    said = [expected[name] for name in ids]
+    said = [expected.get(name) for name in ids]
     return {
         "expected_score": [image.score if image else None for image in said],
         "expected_low": [image.low if image else None for image in said],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unprompt._data.expected import Expected
@@ -31,9 +31,9 @@ class Predictions:
             None where there is no guess.
         composed: Image id -> whether the guess is put together from parts of several texts.
         evidence: Image id -> every member's reasons.
+        skipped: Id of an image that could not be read -> why; only with ``skip_unreadable``.
         expected: Image id -> the score to expect and whether the image is out of domain; None
             where nothing is known, see `LoadedEnsemble.expects_nothing`.
-        skipped: Id of an image that could not be read -> why; only with ``skip_unreadable``.
     """
 
     embeddings: Embeddings
@@ -41,8 +41,8 @@ class Predictions:
     readback: Mapping[str, float | None]
     composed: Mapping[str, bool]
     evidence: Mapping[str, tuple[Evidence, ...]]
-    expected: Mapping[str, Expected | None]
     skipped: Mapping[str, str]
+    expected: Mapping[str, Expected | None] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -137,8 +137,8 @@ class LoadedEnsemble:
             blended.readback,
             blended.composed,
             dict(zip(ids, batch.evidence, strict=True)),
-            self._expected(members, weights, blended, edit),
             skipped,
+            self._expected(members, weights, blended, edit),
         )
 
     def _expected(

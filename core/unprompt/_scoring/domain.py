@@ -15,6 +15,7 @@ from unprompt._scoring.estimate import Result
 from unprompt._scoring.expected import enough
 from unprompt._scoring.features import Features, evidence_features, used_members
 from unprompt.contracts import Batch
+from unprompt.errors import DataError
 from unprompt.types import DoubleArray, FloatArray
 
 INSIDE = 0.985
@@ -90,8 +91,16 @@ class Domain:
         Args:
             members: Name -> predictions for the same images.
             weights: Name -> weight in the blend.
+
+        Raises:
+            DataError: The axes are those of other members.
         """
-        distance = _log_distance(_side_by_side(members, weights), self.centre, self.axes)
+        rows = _side_by_side(members, weights)
+        if rows.shape[1] != len(self.centre):
+            raise DataError(
+                f"{len(self.centre)} numbers per image were learned, members give {rows.shape[1]}"
+            )
+        distance = _log_distance(rows, self.centre, self.axes)
         features = evidence_features(members, weights, "highest")
         strange = _strangeness(self.model.distance, self.model.evidence, distance, features)
         return [bool(value > self.model.threshold) for value in strange]
@@ -143,12 +152,12 @@ def _count(rows: DoubleArray) -> int:
 
 def _axes(rows: DoubleArray, count: int) -> tuple[DoubleArray, DoubleArray]:
     """The mean row and the first principal axes, of shapes (M * D,) and (A, M * D)."""
-    from sklearn.decomposition import PCA
+    from sklearn.utils.extmath import randomized_svd
 
-    fitted = PCA(count, svd_solver="randomized", random_state=0).fit(rows)
+    centre = rows.mean(axis=0)
+    _, _, axes = randomized_svd(rows - centre, count, random_state=0)
     # As the file holds them, so that the threshold is made of what it will be compared with.
-    centre, axes = fitted.mean_.astype(np.float32), fitted.components_.astype(np.float32)
-    return centre.astype(np.float64), axes.astype(np.float64)
+    return centre.astype(np.float32).astype(np.float64), axes.astype(np.float32).astype(np.float64)
 
 
 def _log_distance(rows: DoubleArray, centre: DoubleArray, axes: DoubleArray) -> DoubleArray:
