@@ -105,7 +105,8 @@ class LearnedExpectation:
         write_json(folder / files.EXPECTED, self.content.model_dump(mode="json"))
         tensors = {"centre": self.domain.centre, "axes": self.domain.axes}
         with replacing(folder / files.DOMAIN) as part:
-            save_file({name: rows.astype(np.float32) for name, rows in tensors.items()}, part)
+            # In the order of C: safetensors writes memory as it lies, and would turn the axes.
+            save_file({name: rows.astype(np.float32, "C") for name, rows in tensors.items()}, part)
 
 
 def read_expectation(folder: Path) -> LearnedExpectation | None:
