@@ -267,5 +267,5 @@ def test_a_correlation_is_shown_where_there_is_one(
         run_folder / "expected.json",
         lambda content: content["test"].update(correlation=correlation),
     )
-    shown = 'Correlation of both, image by image</th><td class="number">0.250<'
+    shown = 'Correlation, image by image</th><td class="number">0.250<'
     assert (shown in build_report(run_folder)) == (correlation is not None)

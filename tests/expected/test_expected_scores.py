@@ -16,10 +16,10 @@ Split = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
 def simulated(seed: int, count: int = 600, slope: float = 0.04) -> Split:
     """Cosines of mean 0.7 that follow one of two features, and noise of deviation 0.05."""
     rng = np.random.default_rng(seed)
-    told, idle = rng.normal(3, 2, count), rng.normal(size=count)
-    expectation = 0.7 + slope * (told - 3) / 2
+    known, idle = rng.normal(3, 2, count), rng.normal(size=count)
+    expectation = 0.7 + slope * (known - 3) / 2
     cosines = expectation + rng.normal(0, 0.05, count)
-    return {"agreement": told, "idle": idle}, cosines, expectation
+    return {"agreement": known, "idle": idle}, cosines, expectation
 
 
 def groups(count: int) -> list[str]:

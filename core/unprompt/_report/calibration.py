@@ -12,6 +12,14 @@ HEIGHT = 220.0
 """Pixels from the lowest value to the highest."""
 
 
+KNOWN = {
+    "agreement of members": ("agreement ", "least agreement", "length"),
+    "scores of evidence": ("highest ", "mean "),
+    "readback": ("readback",),
+}
+"""Words for features -> how their names begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dot:
     """A bin on the chart: percent across, pixels down."""
@@ -27,6 +35,7 @@ class CalibrationChart:
 
     Attributes:
         content: All numbers.
+        known: What expected scores follow from, in words.
         dots: From the lowest expected scores to the highest.
         diagonal: Where expected and actual are equal: x of its start, y, x of its end, y.
         across: Ticks of the expected score, percent of the width.
@@ -34,6 +43,7 @@ class CalibrationChart:
     """
 
     content: ExpectedFile
+    known: tuple[str, ...]
     dots: tuple[Dot, ...]
     diagonal: tuple[float, float, float, float]
     across: tuple[Tick, ...]
@@ -55,8 +65,16 @@ def calibration(run: Run) -> CalibrationChart | None:
     down = Scale(wide.low, wide.high, HEIGHT, 0.0)
     return CalibrationChart(
         content=learned.content,
+        known=_known(learned.content),
         dots=tuple(Dot(each, wide.at(each.expected), down.at(each.actual)) for each in bins),
         diagonal=(wide.at(wide.low), down.at(wide.low), wide.at(wide.high), down.at(wide.high)),
         across=tuple(wide.ticks()),
         up=tuple(down.ticks()),
+    )
+
+
+def _known(content: ExpectedFile) -> tuple[str, ...]:
+    counted = [name for name, term in content.model.terms.items() if term.slope]
+    return tuple(
+        words for words, begin in KNOWN.items() if any(name.startswith(begin) for name in counted)
     )
