@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.expected.strange import write_strange
+
 from unprompt_painter.world import World
 
 pytestmark = pytest.mark.slow
