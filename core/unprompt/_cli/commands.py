@@ -126,6 +126,7 @@ def predict(
 ) -> None:
     """Predict the prompts' embeddings (and readable prompts) of images."""
     from unprompt import _api
+    from unprompt._cli.remarks import remarks
     from unprompt._data.predictions import format_of
     from unprompt._files.writing import check_writable
 
@@ -149,6 +150,8 @@ def predict(
     for line in predictions.skipped.values():
         print(f"skipped: {line}", file=sys.stderr)  # noqa: T201  # a report, not a result
     predictions.save(output, chosen)
+    for line in remarks(loaded, predictions, ensemble):
+        print(line, file=sys.stderr)  # noqa: T201  # a report, not a result
     typer.echo(f"{len(predictions.ids)} images: {output}")
 
 

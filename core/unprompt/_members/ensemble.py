@@ -49,37 +49,29 @@ class Blended:
         return {name: bool(prompt and prompt.composed) for name, prompt in shown}
 
 
-def predict_ensemble(
-    ensemble: Ensemble,
-    images: Images,
-    train: TrainSet,
-    context: Context,
-    *,
-    prompts: bool,
-    edit: bool,
-) -> Blended:
-    """The blend's predictions for new images.
+def predict_members(
+    ensemble: Ensemble, images: Images, train: TrainSet, context: Context
+) -> dict[str, Batch]:
+    """Every member's predictions for new images, by name.
 
     Args:
         ensemble: Members with their weights; those of weight 0 are not run.
         images: N images.
         train: The train split, for members without an artifact; may be empty.
         context: Registry, runtime and cache.
-        prompts: Whether to choose a prompt for each image, for which texts must be encoded.
-        edit: Whether to edit the chosen prompts.
     """
     members = [member for member in ensemble.members if member.weight > 0]
-    batches = []
+    batches: dict[str, Batch] = {}
     with ExitStack() as stack:
         live_members = [LiveMember(member, context, train.text_encoder) for member in members]
         for member in live_members:  # missing files are reported before any image is opened
             stack.callback(member.close)
             member.check()
-        for member in live_members:  # one after another, to hold one member's towers in memory
-            batches.append(member.predict(member.prepare(train), images))
-            member.close()
-    weights = [member.weight for member in members]
-    return combine(batches, weights, train.text_encoder if prompts else None, edit=edit)
+        # One after another, to hold one member's towers in memory.
+        for member, live in zip(members, live_members, strict=True):
+            batches[member.name] = live.predict(live.prepare(train), images)
+            live.close()
+    return batches
 
 
 def empty_train_set(encoder: TextEncoder) -> TrainSet:

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from unprompt._data.expected import Expected
 from unprompt._data.image_input import ImageInput, as_images
 from unprompt._data.images import unreadable
 from unprompt._data.predictions import Fields, format_of, write_predictions
 from unprompt._members.context import Context
-from unprompt._members.ensemble import empty_train_set, predict_ensemble
+from unprompt._members.ensemble import Blended, combine, empty_train_set, predict_members
+from unprompt._pipeline.expected import expect, fields_of
 from unprompt._registry.parts import Ensemble
+from unprompt._runs.expected import LearnedExpectation
 from unprompt.contracts import Batch, Evidence, Images
 from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError
@@ -29,6 +32,8 @@ class Predictions:
         readback: Image id -> the cosine of the guess's embedding with the predicted one, -1..1;
             None where there is no guess.
         composed: Image id -> whether the guess is put together from parts of several texts.
+        expected: Image id -> the score to expect and whether the image is out of domain; None
+            where nothing is known, see `LoadedEnsemble.expects_nothing`.
     """
 
     embeddings: Embeddings
@@ -37,6 +42,7 @@ class Predictions:
     skipped: Mapping[str, str]
     readback: Mapping[str, float | None] = field(default_factory=dict)
     composed: Mapping[str, bool] = field(default_factory=dict)
+    expected: Mapping[str, Expected | None] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -62,6 +68,7 @@ class Predictions:
         fields: Fields = {
             "readback": [self.readback.get(name) for name in self.ids],
             "composed": [self.composed.get(name, False) for name in self.ids],
+            **fields_of(self.expected, self.ids),
         }
         write_predictions(Path(path), format_of(Path(path), format), batch, fields)
 
@@ -69,9 +76,22 @@ class Predictions:
 class LoadedEnsemble:
     """An ensemble that is ready to predict; made by `load_ensemble`."""
 
-    def __init__(self, ensemble: Ensemble, context: Context) -> None:
-        """Store both; towers are loaded by `predict`, and results are cached between calls."""
-        self._ensemble, self._context = ensemble, context
+    def __init__(
+        self, ensemble: Ensemble, context: Context, expectation: LearnedExpectation | str
+    ) -> None:
+        """Store all; towers are loaded by `predict`, and results are cached between calls.
+
+        Args:
+            ensemble: Checked configuration.
+            context: Registry, runtime and cache.
+            expectation: What a run of this ensemble has learned to expect, or why there is none.
+        """
+        self._ensemble, self._context, self._expectation = ensemble, context, expectation
+
+    @property
+    def expects_nothing(self) -> str | None:
+        """Why predictions have no expected score, in one line; None where they have one."""
+        return self._expectation if isinstance(self._expectation, str) else None
 
     @property
     def name(self) -> str:
@@ -105,9 +125,10 @@ class LoadedEnsemble:
         """
         readable, skipped = self._readable(as_images(images), skip=skip_unreadable)
         train = empty_train_set(self._context.text_encoder(self._ensemble.text_encoder))
-        blended = predict_ensemble(
-            self._ensemble, readable, train, self._context, prompts=prompts, edit=edit
-        )
+        members = predict_members(self._ensemble, readable, train, self._context)
+        weights = {name: self.weights[name] for name in members}
+        encoder = train.text_encoder if prompts else None
+        blended = combine([*members.values()], [*weights.values()], encoder, edit=edit)
         batch = blended.batch
         ids = batch.embeddings.ids
         return Predictions(
@@ -117,7 +138,22 @@ class LoadedEnsemble:
             skipped,
             readback=blended.readback,
             composed=blended.composed,
+            expected=self._expected(members, weights, blended, edit),
         )
+
+    def _expected(
+        self,
+        members: Mapping[str, Batch],
+        weights: Mapping[str, float],
+        blended: Blended,
+        edit: bool,
+    ) -> Mapping[str, Expected | None]:
+        learned = self._expectation
+        if isinstance(learned, str):
+            return dict.fromkeys(blended.batch.embeddings.ids)
+        content = learned.content
+        readback = blended.readback if edit == content.edited else {}
+        return expect(content.model, learned.domain, members, weights, readback)
 
     def _readable(self, images: Images, *, skip: bool) -> tuple[Images, dict[str, str]]:
         """The images that can be read, and why the others cannot."""

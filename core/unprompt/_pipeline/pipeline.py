@@ -10,6 +10,7 @@ from unprompt._members.ensemble import Blended, combine
 from unprompt._pipeline.blend_search import check_search, search_blend, with_options
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.evaluation import Evaluation, evaluate
+from unprompt._pipeline.expected import Expectation, learn_expectation
 from unprompt._pipeline.members import MemberPredictions, predict_members
 from unprompt._pipeline.scores import run_scores
 from unprompt._pipeline.texts import text_scores
@@ -34,6 +35,7 @@ class Outcome:
         result: The searched weights.
         study: The study behind them.
         scores: The content of ``scores.json``.
+        expectation: Which score to expect of a single image; None with too few to learn from.
     """
 
     run: RunContext
@@ -43,6 +45,7 @@ class Outcome:
     result: SearchResult
     study: optuna.Study
     scores: Scores
+    expectation: Expectation | None
 
 
 def execute(run: RunContext) -> Outcome:
@@ -69,4 +72,6 @@ def execute(run: RunContext) -> Outcome:
         }
         texts = text_scores(run, blended["test"])
     scores = scores.model_copy(update={"texts": texts})
-    return Outcome(run, predictions, blended, evaluations, result, study, scores)
+    with run.timings.timed("expected scores"):
+        expectation = learn_expectation(run, predictions, blended, evaluations, result.weights)
+    return Outcome(run, predictions, blended, evaluations, result, study, scores, expectation)
