@@ -64,9 +64,9 @@ def predict_members(
     batches: dict[str, Batch] = {}
     with ExitStack() as stack:
         live_members = [LiveMember(member, context, train.text_encoder) for member in members]
-        for member in live_members:  # missing files are reported before any image is opened
-            stack.callback(member.close)
-            member.check()
+        for live in live_members:  # missing files are reported before any image is opened
+            stack.callback(live.close)
+            live.check()
         # One after another, to hold one member's towers in memory.
         for member, live in zip(members, live_members, strict=True):
             batches[member.name] = live.predict(live.prepare(train), images)
