@@ -27,21 +27,21 @@ class Predictions:
     Attributes:
         embeddings: Unit rows keyed by image id, of shape (N, D).
         prompts: Image id -> the readable guess; None where no member has words for it.
+        evidence: Image id -> every member's reasons.
+        skipped: Id of an image that could not be read -> why; only with ``skip_unreadable``.
         readback: Image id -> the cosine of the guess's embedding with the predicted one, -1..1;
             None where there is no guess.
         composed: Image id -> whether the guess is put together from parts of several texts.
-        evidence: Image id -> every member's reasons.
-        skipped: Id of an image that could not be read -> why; only with ``skip_unreadable``.
         expected: Image id -> the score to expect and whether the image is out of domain; None
             where nothing is known, see `LoadedEnsemble.expects_nothing`.
     """
 
     embeddings: Embeddings
     prompts: Mapping[str, str | None]
-    readback: Mapping[str, float | None]
-    composed: Mapping[str, bool]
     evidence: Mapping[str, tuple[Evidence, ...]]
     skipped: Mapping[str, str]
+    readback: Mapping[str, float | None] = field(default_factory=dict)
+    composed: Mapping[str, bool] = field(default_factory=dict)
     expected: Mapping[str, Expected | None] = field(default_factory=dict)
 
     @property
@@ -66,8 +66,8 @@ class Predictions:
             tuple(self.evidence[name] for name in self.ids),
         )
         fields: Fields = {
-            "readback": [self.readback[name] for name in self.ids],
-            "composed": [self.composed[name] for name in self.ids],
+            "readback": [self.readback.get(name) for name in self.ids],
+            "composed": [self.composed.get(name, False) for name in self.ids],
             **fields_of(self.expected, self.ids),
         }
         write_predictions(Path(path), format_of(Path(path), format), batch, fields)
@@ -134,11 +134,11 @@ class LoadedEnsemble:
         return Predictions(
             batch.embeddings,
             dict(zip(ids, batch.prompts, strict=True)),
-            blended.readback,
-            blended.composed,
             dict(zip(ids, batch.evidence, strict=True)),
             skipped,
-            self._expected(members, weights, blended, edit),
+            readback=blended.readback,
+            composed=blended.composed,
+            expected=self._expected(members, weights, blended, edit),
         )
 
     def _expected(

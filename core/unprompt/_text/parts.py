@@ -13,6 +13,8 @@ _LINKS = frozenset(("and", "of", "or", "with"))
 """Any noun phrase can follow them, so that what follows can be replaced alone."""
 _OPENERS = _LINKS | frozenset(_PREPOSITIONS.split())
 """Prepositions and conjunctions: a part may begin at one."""
+_STARTS = frozenset(("a", "an", "the", "two", "three", "four", "five", "several", "some"))
+"""Words that noun phrases begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +88,17 @@ def _pieces(words: list[str]) -> list[list[str]]:
 def _begins(words: list[str], start: int, i: int) -> bool:
     """Whether the ``i``-th word begins a part; the part before it began at ``start``.
 
-    ``of`` stays in a part that has a preposition: "in front of", "in the style of".
+    ``of`` stays in a part that has a preposition: "in front of", "in the style of"; ``and`` stays
+    unless it joins noun phrases: "black and white", "the sun and the moon".
     """
     word, before = words[i].lower(), [earlier.lower() for earlier in words[start:i]]
+    following = words[i + 1].lower() if i + 1 < len(words) else ""
     if all(earlier in _OPENERS or earlier.endswith("ing") for earlier in before):
         return False
     if word == "of" and not _OPENERS.isdisjoint(before):
         return False
+    if word in ("and", "or"):
+        return following in _STARTS
     if word in _OPENERS:
         return True
-    following = words[i + 1].lower() if i + 1 < len(words) else ""
     return len(before) > 1 and word.endswith("ing") and following in _OPENERS - {"of"}
