@@ -63,12 +63,12 @@ def predict_members(
     members = [member for member in ensemble.members if member.weight > 0]
     batches: dict[str, Batch] = {}
     with ExitStack() as stack:
-        live_members = [LiveMember(member, context, train.text_encoder) for member in members]
-        for live in live_members:  # missing files are reported before any image is opened
+        alive = [LiveMember(member, context, train.text_encoder) for member in members]
+        for live in alive:  # missing files are reported before any image is opened
             stack.callback(live.close)
             live.check()
         # One after another, to hold one member's towers in memory.
-        for member, live in zip(members, live_members, strict=True):
+        for member, live in zip(members, alive, strict=True):
             batches[member.name] = live.predict(live.prepare(train), images)
             live.close()
     return batches
