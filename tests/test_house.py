@@ -39,6 +39,7 @@ PUBLIC = [
     "Embeddings",
     "Estimate",
     "Evidence",
+    "Expected",
     "Images",
     "LoadedEnsemble",
     "Location",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.expected.strange import write_strange
 
 from unprompt_painter.world import World
 
@@ -127,7 +128,18 @@ def test_the_own_images_block_runs(quickstart: Quickstart) -> None:
     lines = (quickstart.place / "predictions.jsonl").read_text().splitlines()
     first = json.loads(lines[0])
     assert len(lines) == 12
-    assert sorted(first) == ["embedding", "evidence", "image_id", "prompt"]
+    assert sorted(first) == [
+        "composed",
+        "embedding",
+        "evidence",
+        "expected_high",
+        "expected_low",
+        "expected_score",
+        "image_id",
+        "out_of_domain",
+        "prompt",
+        "readback",
+    ]
     assert first["prompt"] and first["evidence"] and len(first["embedding"]) == 384
 
 
@@ -169,6 +181,31 @@ def test_it_predicts_real_images(quickstart: Quickstart) -> None:
     printed = shell(f"unprompt score {output} {SAMPLE}/prompts.csv", quickstart.place)
     assert -1 <= float(printed.split()[0]) <= 1
     assert "7 images" in printed
+
+
+def test_expected_scores_hold_on_test(quickstart: Quickstart) -> None:
+    test = json.loads((quickstart.folder / "expected.json").read_text())["test"]
+    truth = quickstart.scores["test"]["ensemble"]["score"]
+    assert test["expected"] == pytest.approx(truth, abs=0.005)
+    assert len(test["bins"]) == 10
+    for tenth in test["bins"]:
+        assert tenth["expected"] == pytest.approx(tenth["actual"], abs=0.02)
+    assert test["correlation"] > 0.2
+    assert test["inside"] == pytest.approx(0.9, abs=0.04)
+    assert test["flagged"] <= 0.02 * 600
+
+
+def test_images_of_another_world_are_flagged(quickstart: Quickstart) -> None:
+    folder = quickstart.place / "strange"
+    write_strange(folder)
+    for path in (SAMPLE / "images").glob("*.png"):  # where they are there
+        shutil.copy(path, folder)
+    output = quickstart.place / "strange.jsonl"
+    shell(f"unprompt predict {quickstart.folder} {folder} -o {output} --no-edit", quickstart.place)
+    lines = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
+    flagged = [line for line in lines if line["out_of_domain"]]
+    assert len(flagged) >= 0.95 * len(lines)
+    assert all(line["expected_score"] is None for line in flagged)
 
 
 def test_the_published_submission_scores_one() -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from unprompt._config.base import Model
     from unprompt._config.choice import choice, choice_by_name, refuse_options, unread_option
     from unprompt._config.location import Location
+    from unprompt._data.expected import Expected
     from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
     from unprompt._pipeline.search import FilledStudy
     from unprompt._runs.compare import Comparison, compare
@@ -55,6 +56,7 @@ __all__ = [
     "Embeddings",
     "Estimate",
     "Evidence",
+    "Expected",
     "FilledStudy",
     "Images",
     "LoadedEnsemble",
@@ -106,6 +108,7 @@ _HOMES = {
     "_config.base": ["Model"],
     "_config.choice": ["choice", "choice_by_name", "refuse_options", "unread_option"],
     "_config.location": ["Location"],
+    "_data.expected": ["Expected"],
     "_pipeline.loaded_ensemble": ["LoadedEnsemble", "Predictions"],
     "_pipeline.search": ["FilledStudy"],
     "_runs.compare": ["Comparison", "compare"],

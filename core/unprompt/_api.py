@@ -11,6 +11,7 @@ from unprompt._data.predictions import read_predictions
 from unprompt._data.prompts import join, read_prompts
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
+from unprompt._pipeline.expected import expectation_for
 from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
 from unprompt._pipeline.run import run_experiment
 from unprompt._pipeline.search import FilledStudy, run_search
@@ -66,11 +67,11 @@ def load_ensemble(
         UnpromptError: The file has mistakes, the folder is no run, or the device cannot be used.
     """
     registry = Registry()
-    ensemble = read_ensemble(ensemble_file(user_path(path)), registry, overrides)
+    file = ensemble_file(user_path(path))
+    ensemble = read_ensemble(file, registry, overrides)
     config = runtime_config(device, precision, batch_size)
-    return LoadedEnsemble(
-        ensemble, make_context(registry, config, offline=offline, progress=progress)
-    )
+    context = make_context(registry, config, offline=offline, progress=progress)
+    return LoadedEnsemble(ensemble, context, expectation_for(ensemble, file, shown=Path(path)))
 
 
 def run(

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import unprompt
+from unprompt.testing import HashedWords
 
 if TYPE_CHECKING:
     from tests.conftest import MakeRun
@@ -101,6 +102,8 @@ def test_images_of_every_kind_are_predicted(
     assert set(predictions.prompts) == set(predictions.evidence) == set(ids)
     assert predictions.embeddings.rows.shape == (len(ids), 32)
     assert all(prompt for prompt in predictions.prompts.values())
+    assert all(-1 <= value <= 1 for value in predictions.readback.values() if value is not None)
+    assert set(predictions.readback) == set(predictions.composed) == set(ids)
 
 
 def test_new_predictions_are_those_of_the_run(
@@ -114,6 +117,34 @@ def test_new_predictions_are_those_of_the_run(
         rows = ensemble.predict(drawn_images, prompts=False).embeddings.align(known.ids)
         assert unprompt.cosine(rows.rows, known.rows).min() > 0.5
     assert ensemble.weights == unprompt.load_run(run_folder).weights
+
+
+def test_prompts_are_edited_as_is_asked(
+    run_folder: Path, drawn_images: dict[str, Image.Image], tmp_path: Path
+) -> None:
+    ensemble = unprompt.load_ensemble(run_folder)
+    edited, plain, none = (
+        ensemble.predict(drawn_images, prompts=prompts, edit=edit)
+        for prompts, edit in ((True, True), (True, False), (False, True))
+    )
+    encoder = HashedWords()
+    for name, image in drawn_images.items():
+        row = edited.embeddings.select([name]).rows[0]
+        for predictions in (edited, plain):
+            prompt, readback = predictions.prompts[name], predictions.readback[name]
+            assert prompt
+            assert readback == pytest.approx(float(encoder.encode([prompt])[0] @ row), abs=1e-6)
+        assert plain.prompts[name] in {piece.text for piece in plain.evidence[name]}
+        assert not plain.composed[name]
+        assert none.prompts[name] is None
+        assert none.readback[name] is None
+        assert not none.composed[name]
+        alone = ensemble.predict({name: image})
+        assert alone.prompts[name] == edited.prompts[name]
+    edited.save(tmp_path / "p.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    assert {line["image_id"]: line["readback"] for line in lines} == dict(edited.readback)
+    assert {line["image_id"]: line["composed"] for line in lines} == dict(edited.composed)
 
 
 def test_what_cannot_be_read_stops_or_is_named(run_folder: Path, tmp_path: Path) -> None:

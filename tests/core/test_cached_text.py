@@ -80,3 +80,15 @@ def test_wrong_rows_name_the_encoder_and_are_not_cached(tmp_path: Path, broken: 
     with pytest.raises(PluginError, match=r"^text encoder letters-1: gave "):
         CachedTextEncoder(Letters(broken), Cache(tmp_path)).encode(["a", "b"])
     assert list((tmp_path / "texts").iterdir()) == []
+
+
+def test_only_the_latest_texts_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unprompt._members.cached_text.KNOWN", 2)
+    letters = Letters()
+    cached = CachedTextEncoder(letters, Cache(tmp_path))
+    texts = ["a", "b", "ab", "abc"]
+    np.testing.assert_array_equal(cached.encode(texts), Letters().encode(texts))
+    np.testing.assert_array_equal(cached.encode(["abc", "ab"]), Letters().encode(["abc", "ab"]))
+    assert letters.encoded == [texts]
+    np.testing.assert_array_equal(cached.encode(["b"]), Letters().encode(["b"]))
+    assert letters.encoded == [texts, ["b"]]

@@ -104,6 +104,47 @@ def test_jsonl_file_content(tmp_path: Path) -> None:
     assert "ein Hut für" in path.read_text("utf-8")
 
 
+FIELDS = {"readback": (None, 0.875, 0.25), "composed": (False, True, False)}
+
+
+def test_fields_follow_the_prompt_in_jsonl(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    write_predictions(path, "jsonl", three(), FIELDS)
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    keys = ["image_id", "prompt", "readback", "composed", "evidence", "embedding"]
+    assert all(list(row) == keys for row in rows)
+    assert [(row["readback"], row["composed"]) for row in rows] == [
+        (None, False),
+        (0.875, True),
+        (0.25, False),
+    ]
+    assert read_predictions(path).ids == ("b_1", "a", "x/ü")
+
+
+def test_fields_follow_the_prompt_in_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    write_predictions(path, "parquet", three(), FIELDS | {"nothing": (None, None, None)})
+    table = pq.read_table(path)
+    names = ["image_id", "prompt", "readback", "composed", "nothing", "evidence", "embedding"]
+    assert table.schema.names == names
+    types = {name: table.schema.field(name).type for name in names[2:5]}
+    assert types == {"readback": pa.float64(), "composed": pa.bool_(), "nothing": pa.float64()}
+    assert table["readback"].to_pylist() == [None, 0.875, 0.25]
+    assert table["composed"].to_pylist() == [False, True, False]
+    assert read_predictions(path).ids == ("b_1", "a", "x/ü")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_field_has_a_value_for_every_image(tmp_path: Path, format: str) -> None:
+    path = tmp_path / f"p{FORMATS[format]}"
+    with pytest.raises(DataError, match="not one value per image: 'readback'"):
+        write_predictions(path, format, three(), {"readback": (0.5, 0.5)})
+    assert not path.exists()
+    if format in ("kaggle", "npy"):
+        write_predictions(path, format, three(), FIELDS)
+        assert read_predictions(path).ids == ("b_1", "a", "x/ü")
+
+
 def test_parquet_columns(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     write_predictions(path, "parquet", three())

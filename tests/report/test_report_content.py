@@ -222,7 +222,10 @@ def test_contact_sheet(make_run: MakeRun, read_page: ReadPage, edit_json: EditJs
     for example, image in zip(examples, images, strict=True):
         content = base64.b64decode(image.removeprefix("data:image/jpeg;base64,"))
         assert content == (folder / example["image"]).read_bytes()
-        guess = example["predicted"] or "no readable guess"
+        guess = "no readable guess"
+        if example["predicted"]:
+            composed = ", composed" if example["composed"] else ""
+            guess = f"{example['predicted']} readback {example['readback']:.3f}{composed}"
         assert f"True prompt {example['prompt']} Predicted prompt {guess}" in page.text
         assert f"{example['image_id']} {example['cosine']:.3f}" in page.text
         for name, value in example["members"].items():
@@ -231,6 +234,26 @@ def test_contact_sheet(make_run: MakeRun, read_page: ReadPage, edit_json: EditJs
     assert f"neighbours, share of the sum 0.610 {near[0]} 0.390 {near[1]}" in page.text
     assert "phrases, cosine with the image 0.270 oil painting" in page.text
     assert page.text.index("Predicted best") < page.text.index("Predicted worst")
+
+
+def test_scores_of_shown_prompts(
+    make_run: MakeRun, read_page: ReadPage, edit_json: EditJson
+) -> None:
+    folder = make_run()
+    scores = scores_of(folder)["texts"]
+    low, high = scores["readback"]["ci95"]
+    readback = f"is {scores['readback']['score']:.4f} [{low:.4f}, {high:.4f}]."
+    score = "On 60 test images the predicted prompts, embedded as texts, score"
+    for composed, words in {0: "]. Their", 1: "; 1 of them is", 7: "; 7 of them are"}.items():
+        scores["composed"] = composed
+        edit_json(folder / "scores.json", lambda content: content.update(texts=scores))
+        page = read_page(folder).text
+        assert readback in page
+        assert f"{score} {scores['shown']['score']:.4f} [" in page
+        assert words in page
+        assert ("composed of parts" in page) == (composed > 0)
+    edit_json(folder / "scores.json", lambda content: content.update(texts=None))
+    assert "embedded as texts" not in read_page(folder).text
 
 
 def test_how_to_repeat_it(make_run: MakeRun, read_page: ReadPage, edit_json: EditJson) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tests.conftest import EditJson, MakeRun
 
 
+COLUMNS = "image_id,prompt,predicted,readback,composed,cosine,group,member-0,member-1,member-2"
+
+
 @pytest.mark.parametrize("name", ["experiment.yaml", "manifest.json", "scores.json"])
 def test_a_folder_that_is_no_run(make_run: MakeRun, name: str) -> None:
     folder = make_run()
@@ -43,6 +46,12 @@ def test_an_empty_folder_and_none_at_all(tmp_path: Path) -> None:
         ("examples.json", '["\\ud83e"]', "Invalid JSON: "),
         ("examples.json", None, "cannot be read: "),
         ("images.csv", "a,b\n1,2\n", "no column 'image_id', 'prompt'"),
+        (
+            "images.csv",
+            f"{COLUMNS}\na,b,c,x,no,0.5,g,0.5,0.5,0.5\n",
+            "'readback' holds 'x'",
+        ),
+        ("images.csv", f"{COLUMNS}\na,b,c,,True,0.5,g,0.5,0.5,0.5\n", "holds 'True', no yes/no"),
         ("images.csv", "", "the file is empty"),
         ("images.csv", None, "no such file"),
         ("predictions/member-0.test.parquet", "PAR", "cannot be read"),

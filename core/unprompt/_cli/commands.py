@@ -13,6 +13,7 @@ from unprompt._cli.options import (
     BatchSize,
     Device,
     DropMembers,
+    Edit,
     Ensemble,
     Experiment,
     Offline,
@@ -42,6 +43,7 @@ def run(
         ),
     ] = None,
     drop_members: DropMembers = False,
+    edit: Edit = True,
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
@@ -51,13 +53,13 @@ def run(
 
     finished = _api.run(
         experiment,
-        overrides=[*(overrides or []), *_dropping(drop_members)],
+        overrides=[*(overrides or []), *_dropping(drop_members), *_not_editing(edit)],
         output=output,
         offline=offline,
         progress=progress_on(quiet=quiet),
     )
     for line in finished.scores.leak.warnings(finished.scores.sizes):
-        print(f"warning: {line}", file=sys.stderr)  # noqa: T201  # about the result, not the result
+        say(f"warning: {line}")
     typer.echo(scores_table(finished.scores))
     typer.echo(str(finished.folder))
 
@@ -135,6 +137,7 @@ def predict(
     skip_unreadable: Annotated[
         bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
     ] = False,
+    edit: Edit = True,
     device: Device = "cpu",
     precision: Precision = "float32",
     batch_size: BatchSize = 64,
@@ -144,6 +147,7 @@ def predict(
 ) -> None:
     """Predict the prompts' embeddings (and readable prompts) of images."""
     from unprompt import _api
+    from unprompt._cli.remarks import remarks
     from unprompt._data.predictions import format_of
     from unprompt._files.writing import check_writable
 
@@ -160,11 +164,16 @@ def predict(
         progress=progress_on(quiet=quiet),
     )
     predictions = loaded.predict(
-        images, skip_unreadable=skip_unreadable, prompts=chosen in WITH_PROMPTS
+        images,
+        skip_unreadable=skip_unreadable,
+        prompts=chosen in WITH_PROMPTS,
+        edit=edit,
     )
     for line in predictions.report.lines(len(predictions.ids)):
         say(line)
     predictions.save(output, chosen)
+    for line in remarks(loaded, predictions, ensemble):
+        say(line)
     typer.echo(f"{len(predictions.ids)} images: {output}", err=to_stdout)
 
 
@@ -187,8 +196,12 @@ def score(
     ]
     typer.echo(f"{result.score:.6f} ({interval}; {' in '.join(sizes)})")
     if caution := few_groups(result.groups):
-        print(f"caution: {caution}", file=sys.stderr)  # noqa: T201  # about the result
+        say(f"caution: {caution}")
 
 
 def _dropping(drop_members: bool) -> list[str]:
     return ["search.drop_members=true"] if drop_members else []
+
+
+def _not_editing(edit: bool) -> list[str]:
+    return [] if edit else ["edit_prompts=false"]

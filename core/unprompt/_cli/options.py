@@ -65,4 +65,10 @@ BatchSize = Annotated[int, typer.Option(help="Images or texts per forward pass."
 Offline = Annotated[
     bool, typer.Option("--offline", help="Never touch the network: local files and caches only.")
 ]
+Edit = Annotated[
+    bool,
+    typer.Option(
+        "--edit/--no-edit", help="Edit prompts until they read like the predicted embeddings."
+    ),
+]
 AsJSON = Annotated[bool, typer.Option("--json", help="As JSON.")]

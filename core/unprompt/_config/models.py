@@ -11,7 +11,9 @@ from unprompt._config.base import Model, Name
 from unprompt._config.location import Location
 from unprompt._config.search import SearchConfig
 
-RESERVED = {"ensemble", "image_id", "prompt", "predicted", "cosine", "group"}
+RESERVED = {
+    *("ensemble", "image_id", "prompt", "predicted", "readback", "composed", "cosine", "group"),
+}
 """Names that files and columns use themselves, so that no member can have them."""
 
 
@@ -148,6 +150,11 @@ class ExperimentConfig(Model):
     search: SearchConfig = Field(default=SearchConfig(), description="The blend search.")
     score: ScoreConfig = Field(default=ScoreConfig(), description="Intervals and the oracle.")
     runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="Device and batch size.")
+    edit_prompts: bool = Field(
+        default=True,
+        description="Edit the prompts that are shown until they read like the predicted "
+        "embeddings; scores of embeddings do not depend on it.",
+    )
     observers: list[str] = Field(
         default=[], description="Further plugins whose lifecycle hooks are called."
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from unprompt._data.tables import check_file
 from unprompt._files.writing import replacing
 from unprompt.embeddings import Embeddings, check_distinct, check_finite, unit
-from unprompt.errors import DataError
+from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 FORMATS = {"kaggle": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "npy": ".npy"}
 """Each format with its suffix. Prompts and evidence are in ``jsonl`` and ``parquet`` only."""
 
+Fields = Mapping[str, Sequence[float | bool | None]]
+"""Name -> a number or a yes or no for each of N images; None where an image has none."""
+
 _ROUNDING = 1e-6
 """Rows whose length differs from 1 by no more than float32 rounding are read unchanged."""
 
@@ -28,7 +33,7 @@ _ROUNDING = 1e-6
 class _Format(Protocol):
     """The functions of each module of `unprompt._data.formats`."""
 
-    def write(self, path: Path, batch: Batch) -> None:
+    def write(self, path: Path, batch: Batch, fields: Fields) -> None:
         """Write all N predictions to ``path``, which is a temporary name."""
         ...
 
@@ -55,21 +60,27 @@ def format_of(path: Path, given: str | None = None) -> str:
     raise DataError(f"{path}: no format of predictions has this suffix; there are {known}")
 
 
-def write_predictions(path: Path, format: str, batch: Batch) -> None:
+def write_predictions(
+    path: Path, format: str, batch: Batch, fields: Fields = MappingProxyType({})
+) -> None:
     """Write predictions atomically.
 
     Args:
         path: The file; one that exists is replaced.
         format: One of `FORMATS`.
         batch: All N images: embeddings of shape (N, D), prompts and evidence.
+        fields: What is said of each image beside its prompt; in ``jsonl`` and ``parquet`` only.
 
     Raises:
-        DataError: Unknown format.
+        DataError: Unknown format, or a field has not N values.
         OutputError: The file cannot be written.
     """
     module = _module(format_of(path, format))
+    wrong = [name for name, values in fields.items() if len(values) != len(batch.embeddings)]
+    if wrong:
+        raise DataError(f"not one value per image: {named(wrong)}")
     with replacing(path) as part:
-        module.write(part, batch)
+        module.write(part, batch, fields)
 
 
 def read_predictions(path: Path) -> Embeddings:

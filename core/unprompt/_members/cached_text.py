@@ -13,9 +13,15 @@ from unprompt.embeddings import NORM_TOLERANCE
 from unprompt.errors import PluginError
 from unprompt.types import FloatArray
 
+KNOWN = 200_000
+"""Texts whose rows a process keeps, the latest: 300 MB at 384 dimensions."""
+
 
 class CachedTextEncoder(TextEncoder):
-    """Encodes each text once per process, and each list of texts once per cache."""
+    """Encodes each text once per process, and each list of texts once per cache.
+
+    A process that has seen more than `KNOWN` texts encodes the older ones again.
+    """
 
     def __init__(self, encoder: TextEncoder, cache: Cache) -> None:
         """Store both."""
@@ -44,7 +50,10 @@ class CachedTextEncoder(TextEncoder):
             self._known.update(zip(distinct, self._rows(distinct), strict=True))
         if not texts:
             return np.empty((0, self.dim), np.float32)
-        return np.stack([self._known[text] for text in texts])
+        rows = np.stack([self._known[text] for text in texts])
+        for text in list(self._known)[: max(len(self._known) - KNOWN, 0)]:
+            del self._known[text]
+        return rows
 
     def _rows(self, texts: list[str]) -> FloatArray:
         """The rows of distinct texts, read from the cache or encoded.

@@ -2,45 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import numpy as np
 
 from unprompt._data.memory import MemoryImages
+from unprompt._data.predictions import Fields
 from unprompt._members.context import Context
 from unprompt._members.member import LiveMember
 from unprompt._registry.parts import Ensemble
 from unprompt._scoring.blend import blend
+from unprompt._text.shown import ShownPrompt, shown_prompts
 from unprompt.contracts import Batch, Evidence, Images, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
-from unprompt.types import FloatArray
 
 
-def predict_ensemble(
-    ensemble: Ensemble, images: Images, train: TrainSet, context: Context, *, prompts: bool
-) -> Batch:
-    """The blend's predictions for new images.
+@dataclass(frozen=True, slots=True)
+class Blended:
+    """The blend's predictions for n images.
+
+    Attributes:
+        batch: Its rows, its prompts and the members' evidence.
+        shown: Where its prompts come from, and their readback; None where it has none.
+    """
+
+    batch: Batch
+    shown: tuple[ShownPrompt | None, ...]
+
+    @property
+    def fields(self) -> Fields:
+        """What files say of each image beside its prompt."""
+        return {"readback": [*self.readback.values()], "composed": [*self.composed.values()]}
+
+    @property
+    def readback(self) -> Mapping[str, float | None]:
+        """Image id -> the cosine of the prompt's embedding with the predicted one."""
+        shown = zip(self.batch.embeddings.ids, self.shown, strict=True)
+        return {name: prompt.readback if prompt else None for name, prompt in shown}
+
+    @property
+    def composed(self) -> Mapping[str, bool]:
+        """Image id -> whether its prompt is put together from parts of several texts."""
+        shown = zip(self.batch.embeddings.ids, self.shown, strict=True)
+        return {name: bool(prompt and prompt.composed) for name, prompt in shown}
+
+
+def predict_members(
+    ensemble: Ensemble, images: Images, train: TrainSet, context: Context
+) -> dict[str, Batch]:
+    """Every member's predictions for new images, by name.
 
     Args:
         ensemble: Members with their weights; those of weight 0 are not run.
         images: N images.
         train: The train split, for members without an artifact; may be empty.
         context: Registry, runtime and cache.
-        prompts: Whether to choose a prompt for each image, for which texts must be encoded.
     """
     members = [member for member in ensemble.members if member.weight > 0]
-    batches = []
+    batches: dict[str, Batch] = {}
     with ExitStack() as stack:
-        live_members = [LiveMember(member, context, train.text_encoder) for member in members]
-        for member in live_members:  # missing files are reported before any image is opened
-            stack.callback(member.close)
-            member.check()
-        for member in live_members:  # one after another, to hold one member's towers in memory
-            batches.append(member.predict(member.prepare(train), images))
-            member.close()
-    weights = [member.weight for member in members]
-    return combine(batches, weights, train.text_encoder if prompts else None)
+        alive = [LiveMember(member, context, train.text_encoder) for member in members]
+        for live in alive:  # missing files are reported before any image is opened
+            stack.callback(live.close)
+            live.check()
+        # One after another, to hold one member's towers in memory.
+        for member, live in zip(members, alive, strict=True):
+            batches[member.name] = live.predict(live.prepare(train), images)
+            live.close()
+    return batches
 
 
 def empty_train_set(encoder: TextEncoder) -> TrainSet:
@@ -50,18 +81,24 @@ def empty_train_set(encoder: TextEncoder) -> TrainSet:
 
 
 def combine(
-    batches: Sequence[Batch], weights: Sequence[float], encoder: TextEncoder | None
-) -> Batch:
+    batches: Sequence[Batch],
+    weights: Sequence[float],
+    encoder: TextEncoder | None,
+    *,
+    edit: bool,
+) -> Blended:
     """Members' predictions for the same images as one.
 
     Args:
         batches: One per member, with the images in the same order.
         weights: The weights of the blend; a member of weight 0 adds no evidence.
         encoder: The text encoder to choose prompts with; None: no prompts.
+        edit: Whether to edit the chosen prompts.
 
     Returns:
         The blended rows; each image's evidence, in the order of the members; and as its prompt
-        that text of the evidence whose embedding is nearest to the blend.
+        the members' prompt or text of the evidence whose embedding is nearest to the blend, or
+        what it is edited to.
     """
     blended = blend([batch.embeddings for batch in batches], weights)
     used = [batch for batch, weight in zip(batches, weights, strict=True) if weight > 0]
@@ -71,26 +108,8 @@ def combine(
         evidence.append(tuple(piece for batch in used for piece in batch.evidence[i]))
         own = [prompt for batch in used if (prompt := batch.prompts[i])]
         texts.append(list(dict.fromkeys(own + [piece.text for piece in evidence[-1]])))
-    none: tuple[str | None, ...] = (None,) * len(blended)
-    prompts = _nearest_texts(blended.rows, texts, encoder) if encoder else none
-    return Batch(blended, prompts, tuple(evidence))
-
-
-def _nearest_texts(
-    rows: FloatArray, candidates: Sequence[Sequence[str]], encoder: TextEncoder
-) -> tuple[str | None, ...]:
-    """For each row the candidate with the nearest embedding; None where it has no candidate.
-
-    Args:
-        rows: Unit rows of shape (N, D).
-        candidates: N lists of texts.
-        encoder: The text encoder of the target space.
-    """
-    encoded = encoder.encode([text for texts in candidates for text in texts])
-    nearest: list[str | None] = []
-    start = 0
-    for row, texts in zip(rows, candidates, strict=True):
-        cosines = encoded[start : start + len(texts)] @ row
-        nearest.append(texts[int(cosines.argmax())] if texts else None)
-        start += len(texts)
-    return tuple(nearest)
+    shown: tuple[ShownPrompt | None, ...] = (None,) * len(blended)
+    if encoder:
+        shown = shown_prompts(blended.rows, texts, encoder, edit=edit)
+    prompts = tuple(prompt.text if prompt else None for prompt in shown)
+    return Blended(Batch(blended, prompts, tuple(evidence)), shown)

@@ -15,6 +15,7 @@ from unprompt._files.writing import write_bytes, write_text
 from unprompt._pipeline.pipeline import Outcome
 from unprompt._runs import files
 from unprompt._runs.examples import COLUMNS, EXAMPLES, Example, ExampleEvidence
+from unprompt._text.shown import ShownPrompt
 from unprompt.contracts import Evidence, Images
 
 SHOWN = 6
@@ -61,24 +62,32 @@ def _table(outcome: Outcome) -> str:
     """A row for each test image: prompts, the blend's cosine, its group, members' cosines."""
     test, data = outcome.evaluations["test"], outcome.run.data
     prompts, blended = data.prompts, outcome.blended["test"]
-    predicted = dict(zip(blended.embeddings.ids, blended.prompts, strict=True))
+    shown = dict(zip(blended.batch.embeddings.ids, blended.shown, strict=True))
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     table.writerow([*COLUMNS, *test.members])
     for i, name in enumerate(data.splits.ids["test"]):
         cosines = [f"{values[i]:.6f}" for values in test.members.values()]
-        row = [name, prompts[name], predicted[name] or "", f"{test.ensemble[i]:.6f}"]
+        row = [name, prompts[name], *_guess(shown[name]), f"{test.ensemble[i]:.6f}"]
         row += [test.intervals.groups[i], *cosines]
         # Python quotes a carriage return only from 3.13 on, and readers end a line there.
         (quoted if any("\r" in cell for cell in row) else table).writerow(row)
     return out.getvalue()
 
 
+def _guess(shown: ShownPrompt | None) -> tuple[str, str, str]:
+    """The columns ``predicted``, ``readback`` and ``composed``."""
+    if shown is None:
+        return "", "", "no"
+    return shown.text, f"{shown.readback:.6f}", "yes" if shown.composed else "no"
+
+
 def _example(outcome: Outcome, i: int, kind: Literal["best", "worst"], image: str) -> Example:
     """The ``i``-th test image with what was predicted of it, and why."""
     data, test, blended = outcome.run.data, outcome.evaluations["test"], outcome.blended["test"]
     image_id = data.splits.ids["test"][i]
+    shown = blended.shown[blended.batch.embeddings.ids.index(image_id)]
     weights = zip(outcome.predictions.items(), outcome.result.weights, strict=True)
     evidence: dict[str, tuple[ExampleEvidence, ...]] = {}
     for (name, member), weight in weights:
@@ -91,7 +100,9 @@ def _example(outcome: Outcome, i: int, kind: Literal["best", "worst"], image: st
         kind=kind,
         image=image,
         prompt=data.prompts[image_id],
-        predicted=blended.prompts[blended.embeddings.ids.index(image_id)],
+        predicted=shown.text if shown else None,
+        readback=shown.readback if shown else None,
+        composed=shown is not None and shown.composed,
         cosine=float(test.ensemble[i]),
         members={name: float(values[i]) for name, values in test.members.items()},
         evidence=evidence,

@@ -15,6 +15,7 @@ from unprompt._files.hashing import content_hash
 from unprompt._files.paths import absolute
 from unprompt._files.reserving import Reservation, reserved_folder
 from unprompt._files.writing import write_json, write_text
+from unprompt._pipeline.expected import fields_of
 from unprompt._pipeline.pipeline import Outcome
 from unprompt._registry.parts import Experiment
 from unprompt._runs import files
@@ -73,8 +74,14 @@ def write_outcome(folder: Path, outcome: Outcome, manifest: Manifest) -> None:
         copy_folder(member.prepared.artifact, folder / files.ARTIFACTS / name)
         for split, batch in member.batches.items():
             write_predictions(folder / files.predictions(name, split), "parquet", batch)
-    for split, batch in outcome.blended.items():
-        write_predictions(folder / files.predictions(ENSEMBLE, split), "parquet", batch)
+    for split, blended in outcome.blended.items():
+        path = folder / files.predictions(ENSEMBLE, split)
+        fields = dict(blended.fields)
+        if outcome.expectation and split == "test":
+            fields |= fields_of(outcome.expectation.test, blended.batch.embeddings.ids)
+        write_predictions(path, "parquet", blended.batch, fields)
+    if outcome.expectation:
+        outcome.expectation.learned.write(folder)
     write_yaml(folder / files.ENSEMBLE, ensemble_yaml(outcome), HEADER)
     write_json(folder / files.SCORES, outcome.scores.model_dump(mode="json"))
     write_json(folder / files.MANIFEST, manifest.model_dump(mode="json"))

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unprompt._data.checking import readable
+from unprompt._data.expected import Expected
 from unprompt._data.found import Report
 from unprompt._data.image_input import ImageInput, as_images
-from unprompt._data.predictions import format_of, write_predictions
+from unprompt._data.predictions import Fields, format_of, write_predictions
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
-from unprompt._members.ensemble import empty_train_set, predict_ensemble
+from unprompt._members.ensemble import Blended, combine, empty_train_set, predict_members
+from unprompt._pipeline.expected import expect, fields_of
 from unprompt._registry.parts import Ensemble
+from unprompt._runs.expected import LearnedExpectation
 from unprompt.contracts import Batch, Evidence
 from unprompt.embeddings import Embeddings
 
@@ -28,6 +31,11 @@ class Predictions:
         evidence: Image id -> every member's reasons.
         skipped: Id of an image that could not be read -> why; only with ``skip_unreadable``.
         report: Every file that was found and not predicted, with the reason, and notes.
+        readback: Image id -> the cosine of the guess's embedding with the predicted one, -1..1;
+            None where there is no guess.
+        composed: Image id -> whether the guess is put together from parts of several texts.
+        expected: Image id -> the score to expect and whether the image is out of domain; None
+            where nothing is known, see `LoadedEnsemble.expects_nothing`.
     """
 
     embeddings: Embeddings
@@ -35,6 +43,9 @@ class Predictions:
     evidence: Mapping[str, tuple[Evidence, ...]]
     skipped: Mapping[str, str]
     report: Report = field(default_factory=Report)
+    readback: Mapping[str, float | None] = field(default_factory=dict)
+    composed: Mapping[str, bool] = field(default_factory=dict)
+    expected: Mapping[str, Expected | None] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -58,15 +69,33 @@ class Predictions:
             tuple(self.evidence[name] for name in self.ids),
         )
         target = user_path(path)
-        write_predictions(target, format_of(target, format), batch)
+        fields: Fields = {
+            "readback": [self.readback.get(name) for name in self.ids],
+            "composed": [self.composed.get(name, False) for name in self.ids],
+            **fields_of(self.expected, self.ids),
+        }
+        write_predictions(target, format_of(target, format), batch, fields)
 
 
 class LoadedEnsemble:
     """An ensemble that is ready to predict; made by `load_ensemble`."""
 
-    def __init__(self, ensemble: Ensemble, context: Context) -> None:
-        """Store both; towers are loaded by `predict`, and results are cached between calls."""
-        self._ensemble, self._context = ensemble, context
+    def __init__(
+        self, ensemble: Ensemble, context: Context, expectation: LearnedExpectation | str
+    ) -> None:
+        """Store all; towers are loaded by `predict`, and results are cached between calls.
+
+        Args:
+            ensemble: Checked configuration.
+            context: Registry, runtime and cache.
+            expectation: What a run of this ensemble has learned to expect, or why there is none.
+        """
+        self._ensemble, self._context, self._expectation = ensemble, context, expectation
+
+    @property
+    def expects_nothing(self) -> str | None:
+        """Why predictions have no expected score, in one line; None where they have one."""
+        return self._expectation if isinstance(self._expectation, str) else None
 
     @property
     def name(self) -> str:
@@ -79,7 +108,12 @@ class LoadedEnsemble:
         return {member.name: member.weight for member in self._ensemble.members}
 
     def predict(
-        self, images: ImageInput, *, skip_unreadable: bool = False, prompts: bool = True
+        self,
+        images: ImageInput,
+        *,
+        skip_unreadable: bool = False,
+        prompts: bool = True,
+        edit: bool = True,
     ) -> Predictions:
         """Predict the prompts behind images.
 
@@ -87,6 +121,8 @@ class LoadedEnsemble:
             images: Paths, folders, globs, images of Pillow, or a map from ids to images of Pillow.
             skip_unreadable: Leave out images that cannot be read, instead of stopping.
             prompts: Whether to look for readable prompts, which costs text encoding.
+            edit: Whether to edit them until they read like the predictions; without, the nearest
+                of the members' texts is taken as it is.
 
         Raises:
             UnpromptError: A path, an image or a member's file is not there or broken.
@@ -94,9 +130,11 @@ class LoadedEnsemble:
         workers = self._context.runtime.workers
         checked = readable(as_images(images), workers, skip=skip_unreadable)
         train = empty_train_set(self._context.text_encoder(self._ensemble.text_encoder))
-        batch = predict_ensemble(
-            self._ensemble, checked.images, train, self._context, prompts=prompts
-        )
+        members = predict_members(self._ensemble, checked.images, train, self._context)
+        weights = {name: self.weights[name] for name in members}
+        encoder = train.text_encoder if prompts else None
+        blended = combine([*members.values()], [*weights.values()], encoder, edit=edit)
+        batch = blended.batch
         ids = batch.embeddings.ids
         return Predictions(
             batch.embeddings,
@@ -104,4 +142,21 @@ class LoadedEnsemble:
             dict(zip(ids, batch.evidence, strict=True)),
             checked.skipped,
             checked.report,
+            readback=blended.readback,
+            composed=blended.composed,
+            expected=self._expected(members, weights, blended, edit),
         )
+
+    def _expected(
+        self,
+        members: Mapping[str, Batch],
+        weights: Mapping[str, float],
+        blended: Blended,
+        edit: bool,
+    ) -> Mapping[str, Expected | None]:
+        learned = self._expectation
+        if isinstance(learned, str):
+            return dict.fromkeys(blended.batch.embeddings.ids)
+        content = learned.content
+        readback = blended.readback if edit == content.edited else {}
+        return expect(content.model, learned.domain, members, weights, readback)

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from unprompt._members.ensemble import combine
+from unprompt._members.ensemble import Blended, combine
 from unprompt._pipeline.blend_search import check_search, search_blend, with_options
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.evaluation import Evaluation, evaluate
+from unprompt._pipeline.expected import Expectation, learn_expectation
 from unprompt._pipeline.members import MemberPredictions, predict_members
 from unprompt._pipeline.scores import run_scores
+from unprompt._pipeline.texts import text_scores
 from unprompt._runs import files
 from unprompt._runs.scores import EVALUATED, Scores
 from unprompt._search.engine import SearchResult
-from unprompt.contracts import Batch
 
 if TYPE_CHECKING:
     import optuna
@@ -34,15 +35,17 @@ class Outcome:
         result: The searched weights.
         study: The study behind them.
         scores: The content of ``scores.json``.
+        expectation: Which score to expect of a single image; None with too few to learn from.
     """
 
     run: RunContext
     predictions: Mapping[str, MemberPredictions]
-    blended: Mapping[str, Batch]
+    blended: Mapping[str, Blended]
     evaluations: Mapping[str, Evaluation]
     result: SearchResult
     study: optuna.Study
     scores: Scores
+    expectation: Expectation | None
 
 
 def execute(run: RunContext) -> Outcome:
@@ -57,12 +60,18 @@ def execute(run: RunContext) -> Outcome:
     with run.timings.timed("scores"):
         evaluations = {split: evaluate(run, predictions, result, split) for split in EVALUATED}
         scores = run_scores(run, predictions, result, evaluations)
+    with run.timings.timed("prompts"):
         blended = {
             split: combine(
                 [member.batches[split] for member in predictions.values()],
                 result.weights,
                 run.data.text_encoder,
+                edit=run.experiment.config.edit_prompts,
             )
             for split in EVALUATED
         }
-    return Outcome(run, predictions, blended, evaluations, result, study, scores)
+        texts = text_scores(run, blended["test"])
+    scores = scores.model_copy(update={"texts": texts})
+    with run.timings.timed("expected scores"):
+        expectation = learn_expectation(run, predictions, blended, evaluations, result.weights)
+    return Outcome(run, predictions, blended, evaluations, result, study, scores, expectation)

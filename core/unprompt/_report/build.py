@@ -10,6 +10,7 @@ from unprompt._files.writing import write_text
 from unprompt._report import numbers
 from unprompt._report.agreement import agreement
 from unprompt._report.bars import bars, stages
+from unprompt._report.calibration import calibration
 from unprompt._report.examples import contact_sheet
 from unprompt._report.flow import pipeline
 from unprompt._report.headline import headline
@@ -32,6 +33,7 @@ SECTIONS = {
     "weights": "Weights",
     "search": "Search",
     "images": "Test images",
+    "expected": "Expected scores",
     "agreement": "Agreement",
     "examples": "Contact sheet",
     "stages": "Slowest stages",
@@ -106,6 +108,7 @@ def _content(run: Run) -> Mapping[str, Any]:
             "importances": bars(scores.importances),
         },
         "images": histogram(run),
+        "expected": calibration(run),
         "agreement": agreement(run),
         "examples": contact_sheet(run),
         "stages": stages(run.manifest.seconds),
@@ -121,6 +124,7 @@ def _absent(run: Run) -> list[str]:
         "leave-one-out gains": not scores.leave_one_out,
         "parameter importances": not scores.importances,
         "predictions of two members to compare": len(scores.members) == 1,
+        "expected scores (too few holdout images)": run.expectation is None,
         "an oracle": scores.test.oracle is None,
         "ablations": not scores.ablations,
     }

@@ -32,6 +32,8 @@ class Example(Result):
         image: Its file in the run's folder.
         prompt: The true one.
         predicted: The readable guess; None where no member has words for it.
+        readback: The cosine of the guess's embedding with the blend's row; None without a guess.
+        composed: Whether the guess is put together from parts of several texts.
         cosine: The blend's, with the true prompt.
         members: Each member's cosine.
         evidence: Member -> its reasons, best first; members of weight 0 give none.
@@ -42,6 +44,8 @@ class Example(Result):
     image: str
     prompt: str
     predicted: str | None
+    readback: float | None
+    composed: bool
     cosine: float
     members: Mapping[str, float]
     evidence: Mapping[str, tuple[ExampleEvidence, ...]]
@@ -50,7 +54,7 @@ class Example(Result):
 EXAMPLES = TypeAdapter(tuple[Example, ...])
 """Reads and writes ``examples.json``."""
 
-COLUMNS = ("image_id", "prompt", "predicted", "cosine", "group")
+COLUMNS = ("image_id", "prompt", "predicted", "readback", "composed", "cosine", "group")
 """Of ``images.csv``; a column of cosines for each member follows."""
 
 
@@ -62,6 +66,8 @@ class ImageRow:
         image_id: Distinct in the table.
         prompt: The true one.
         predicted: The readable guess; empty where there is none.
+        readback: The cosine of the guess's embedding with the blend's row; None without a guess.
+        composed: Whether the guess is put together from parts of several texts.
         cosine: The blend's.
         group: Of near-duplicate prompts.
         members: Each member's cosine.
@@ -70,6 +76,8 @@ class ImageRow:
     image_id: str
     prompt: str
     predicted: str
+    readback: float | None
+    composed: bool
     cosine: float
     group: str
     members: Mapping[str, float]
@@ -80,7 +88,7 @@ def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
 
     Raises:
         DataError: It is missing or broken, lacks a column, repeats an id, or holds something that
-            is no cosine; names the row.
+            is no cosine, or no yes or no; names the row.
     """
     rows = read_rows(path)
     missing = [column for column in (*COLUMNS, *members) if column not in rows[0]]
@@ -96,12 +104,20 @@ def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
             image_id=str(row["image_id"]),
             prompt=str(row["prompt"]),
             predicted=str(row["predicted"]),
+            readback=_cosine(row, "readback", number, path) if row["readback"] else None,
+            composed=_truth(row, "composed", number, path),
             cosine=_cosine(row, "cosine", number, path),
             group=str(row["group"]),
             members={name: _cosine(row, name, number, path) for name in members},
         )
         for number, row in enumerate(rows, start=1)
     )
+
+
+def _truth(row: Mapping[str, object], column: str, number: int, path: Path) -> bool:
+    if row[column] not in ("yes", "no"):
+        raise DataError(f"{path}: row {number}: column {column!r} holds {row[column]!r}, no yes/no")
+    return row[column] == "yes"
 
 
 def _cosine(row: Mapping[str, object], column: str, number: int, path: Path) -> float:

@@ -15,6 +15,7 @@ from unprompt._config.models import ScoreConfig
 from unprompt._data.predictions import read_predictions
 from unprompt._runs import files
 from unprompt._runs.examples import EXAMPLES, Example, ImageRow, read_images
+from unprompt._runs.expected import LearnedExpectation, read_expectation
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.scores import Scores
 from unprompt.embeddings import Embeddings
@@ -83,6 +84,11 @@ class Run:
     def examples(self) -> tuple[Example, ...]:
         """The best and worst test images with their evidence. Raises DataError."""
         return _read_json(self.folder / files.EXAMPLES, EXAMPLES)
+
+    @cached_property
+    def expectation(self) -> LearnedExpectation | None:
+        """Which score to expect of a single image; None in runs with too few. Raises DataError."""
+        return read_expectation(self.folder)
 
     def predictions(self, member: str = "ensemble", split: str = "test") -> Embeddings:
         """Unit rows by image id, of shape (N, D).

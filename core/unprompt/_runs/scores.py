@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from unprompt._runs.leak import Leak
+from unprompt._runs.texts import TextScores
 from unprompt._scoring.estimate import Estimate, Result
 from unprompt._search.drop import Contribution
 from unprompt._search.summary import SearchSummary
@@ -158,6 +159,7 @@ class Scores(Result):
         ablations: Other ways to blend.
         history: The study, trial by trial.
         importances: How much each parameter tells good trials from others.
+        texts: Scores of the prompts that are shown for test images; None where there are none.
     """
 
     experiment: str
@@ -174,6 +176,7 @@ class Scores(Result):
     ablations: Mapping[str, AblationScore]
     history: History
     importances: Mapping[str, float]
+    texts: TextScores | None = None
 
     @model_validator(mode="after")
     def _check_members(self) -> Scores:

@@ -14,6 +14,7 @@ import yaml
 from unprompt import Embeddings, cosine, unit
 from unprompt._pipeline.evaluation import Evaluation
 from unprompt._pipeline.timings import hardware, versions
+from unprompt._runs.examples import COLUMNS
 from unprompt._runs.leak import Leak
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.scores import History, Scores, SplitSize
@@ -122,11 +123,11 @@ def _write_run(
     members = [name for name in columns if name != "cosine"]
     with (folder / "images.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["image_id", "prompt", "predicted", "cosine", "group", *members])
+        table.writerow([*COLUMNS, *members])
         for i in order:
             name = IDS[i]
             values = [f"{columns[column][i]:.6f}" for column in members]
-            row = [name, prompts[name], "", f"{columns['cosine'][i]:.6f}", groups[name]]
+            row = [name, prompts[name], "", "", "no", f"{columns['cosine'][i]:.6f}", groups[name]]
             table.writerow([*row, *values])
     evaluation = _evaluation(columns, groups)
     scores = _scores(folder.name, evaluation, members)

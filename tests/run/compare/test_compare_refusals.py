@@ -95,7 +95,7 @@ def test_broken_tables_of_images(first: Path, second: Path) -> None:
     assert line == f"{path}: row 120: column 'dull' holds 'much', no cosine"
 
     path.write_text("\n".join([head, row + ",1", *rest]), encoding="utf-8")
-    assert refused(first, second) == f"{path}:2: 8 fields, but the header has 7"
+    assert refused(first, second) == f"{path}:2: 10 fields, but the header has 9"
 
 
 def test_a_broken_experiment(first: Path, second: Path) -> None:

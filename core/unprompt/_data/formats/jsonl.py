@@ -1,4 +1,4 @@
-"""Predictions as JSON lines: ``image_id``, ``prompt``, ``evidence``, ``embedding``."""
+"""Predictions as JSON lines: ``image_id``, ``prompt``, fields, ``evidence``, ``embedding``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from unprompt.errors import DataError, named
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from unprompt._data.predictions import Fields
     from unprompt.contracts import Batch
     from unprompt.types import FloatArray
 
 
-def write(path: Path, batch: Batch) -> None:
+def write(path: Path, batch: Batch, fields: Fields) -> None:
     """Write one object per image; evidence is a list of ``{text, score, kind}``."""
     images = zip(batch.embeddings.ids, batch.prompts, batch.evidence, strict=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        for (name, prompt, reasons), row in zip(images, batch.embeddings.rows, strict=True):
+        for i, (name, prompt, reasons) in enumerate(images):
+            row = batch.embeddings.rows[i]
             line = {
                 "image_id": name,
                 "prompt": prompt,
+                **{field: values[i] for field, values in fields.items()},
                 "evidence": [asdict(reason) for reason in reasons],
                 # Through text: the fewest digits that give the same float32 when read.
                 "embedding": row.astype(str).astype(np.float64).tolist(),

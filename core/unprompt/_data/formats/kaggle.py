@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from unprompt._data.predictions import Fields
     from unprompt.contracts import Batch
     from unprompt.types import FloatArray
 
@@ -25,10 +26,10 @@ _KEY, _VALUE = "imgId_eId", "val"
 _Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
-def write(path: Path, batch: Batch) -> None:
+def write(path: Path, batch: Batch, fields: Fields) -> None:
     """Write N * D rows, image by image in order, with the digits that round-trip float32.
 
-    The format holds no prompts and no evidence.
+    The format holds no prompts, no fields and no evidence.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         # pyarrow.csv would quote every key; the sample submission quotes none.

@@ -11,16 +11,20 @@ from unprompt.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from unprompt._data.predictions import Fields
     from unprompt.contracts import Batch
     from unprompt.types import FloatArray
 
 
-def write(path: Path, batch: Batch) -> None:
-    """Write N records of an id (unicode) and a float32 row of shape (D,); needs no pickle."""
+def write(path: Path, batch: Batch, fields: Fields) -> None:
+    """Write N records of an id (unicode) and a float32 row of shape (D,); needs no pickle.
+
+    The format holds no prompts, no fields and no evidence.
+    """
     ids, rows = batch.embeddings.ids, batch.embeddings.rows
     longest = max((len(name) for name in ids), default=1)
-    fields = [("image_id", f"<U{max(longest, 1)}"), ("embedding", "<f4", (rows.shape[1],))]
-    table = np.empty(len(ids), fields)
+    columns = [("image_id", f"<U{max(longest, 1)}"), ("embedding", "<f4", (rows.shape[1],))]
+    table = np.empty(len(ids), columns)
     table["image_id"], table["embedding"] = ids, rows
     with path.open("wb") as file:  # given a name, numpy would add a suffix to it
         np.save(file, table, allow_pickle=False)

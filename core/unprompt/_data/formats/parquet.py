@@ -1,8 +1,10 @@
-"""Predictions as Parquet: ``image_id``, ``prompt``, ``evidence``, ``embedding`` (a fixed list)."""
+"""Predictions as Parquet: ``image_id``, ``prompt``, fields, ``evidence``, ``embedding``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,13 +19,14 @@ from unprompt.errors import DataError, named
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from unprompt._data.predictions import Fields
     from unprompt.contracts import Batch
     from unprompt.types import FloatArray
 
 _REASON = pa.struct({"text": pa.string(), "score": pa.float64(), "kind": pa.string()})
 
 
-def write(path: Path, batch: Batch) -> None:
+def write(path: Path, batch: Batch, fields: Fields = MappingProxyType({})) -> None:
     """Write one row per image; evidence is a list of ``{text, score, kind}``."""
     rows = batch.embeddings.rows
     evidence = [[asdict(reason) for reason in reasons] for reasons in batch.evidence]
@@ -32,11 +35,18 @@ def write(path: Path, batch: Batch) -> None:
         {
             "image_id": pa.array(batch.embeddings.ids, pa.string()),
             "prompt": pa.array(batch.prompts, pa.string()),
+            **{field: _column(values) for field, values in fields.items()},
             "evidence": pa.array(evidence, pa.list_(_REASON)),
             "embedding": pa.FixedSizeListArray.from_arrays(flat, rows.shape[1]),
         }
     )
     pq.write_table(table, path)
+
+
+def _column(values: Sequence[float | bool | None]) -> pa.Array:
+    """A column of yes and no, or of numbers; numbers also where every value is missing."""
+    truths = any(isinstance(value, bool) for value in values)
+    return pa.array(values, pa.bool_() if truths else pa.float64())
 
 
 def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:

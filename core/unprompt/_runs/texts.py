@@ -1,0 +1,27 @@
+"""Scores of the prompts that are shown beside predicted embeddings."""
+
+from __future__ import annotations
+
+from unprompt._scoring.estimate import Estimate, Result
+
+
+class TextScores(Result):
+    """How good shown prompts are as texts, on the images of a split that have one.
+
+    Attributes:
+        images: How many there are.
+        groups: Groups of near-duplicate prompts among them.
+        composed: How many are put together from parts of several texts.
+        readback: The mean cosine of a shown prompt's embedding with the predicted one.
+        shown: The mean cosine of a shown prompt's embedding with the true prompt's.
+        nearest: The same of the nearest of the members' texts, as it is.
+        shown_minus_nearest: The difference, image by image.
+    """
+
+    images: int
+    groups: int
+    composed: int
+    readback: Estimate
+    shown: Estimate
+    nearest: Estimate
+    shown_minus_nearest: Estimate

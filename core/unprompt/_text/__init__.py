@@ -1,0 +1,1 @@
+"""Readable prompts for predicted embeddings: chosen among candidates, then edited."""

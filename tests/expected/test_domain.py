@@ -1,0 +1,114 @@
+"""Images unlike those that an ensemble was scored on, as simulated members see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from unprompt._scoring.domain import INSIDE, Domain, fit_domain
+from unprompt.contracts import Batch, Evidence
+from unprompt.embeddings import Embeddings, unit
+from unprompt.errors import DataError
+
+WEIGHTS = {"x": 1.0, "y": 0.5, "z": 1.0}
+DIM, KNOWN = 48, 12
+
+
+def world() -> np.ndarray:
+    """Directions that prompts of this world lie in; members err in four further ones."""
+    return np.linalg.qr(np.random.default_rng(99).normal(size=(DIM, DIM)))[0][:, : KNOWN + 4]
+
+
+def usual(seed: int, count: int = 600, evidence: float = 0.8) -> dict[str, Batch]:
+    """Members that see one of the world's prompts each, through errors of their own."""
+    rng = np.random.default_rng(seed)
+    prompts = rng.normal(size=(count, KNOWN)) @ world()[:, :KNOWN].T
+    members = {}
+    for name in WEIGHTS:
+        errors = rng.normal(size=(count, 4)) @ world()[:, KNOWN:].T
+        noise = 0.15 * rng.normal(size=(count, DIM))
+        members[name] = batch(prompts + errors + noise, rng.normal(evidence, 0.05, count))
+    return members
+
+
+def strange(seed: int, count: int = 100) -> dict[str, Batch]:
+    """Members that each make something else of an image, anywhere in the space."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: batch(rng.normal(size=(count, DIM)), rng.normal(0.8, 0.05, count)) for name in WEIGHTS
+    }
+
+
+def batch(rows: np.ndarray, scores: np.ndarray) -> Batch:
+    ids = tuple(str(i) for i in range(len(rows)))
+    evidence = tuple((Evidence("a", float(score), "phrase"),) for score in scores)
+    return Batch(Embeddings(ids, unit(rows)), (None,) * len(ids), evidence)
+
+
+def groups(members: Mapping[str, Batch]) -> list[str]:
+    return [f"g{i // 2}" for i in range(len(next(iter(members.values())).embeddings))]
+
+
+@pytest.fixture(scope="module")
+def domain() -> Domain:
+    learned = fit_domain(usual(0), WEIGHTS, groups(usual(0)))
+    assert learned is not None
+    return learned
+
+
+def share(domain: Domain, members: Mapping[str, Batch]) -> float:
+    return float(np.mean(domain.outside(members, WEIGHTS)))
+
+
+def test_images_of_the_world_are_seldom_flagged_and_others_are(domain: Domain) -> None:
+    rates = [share(domain, usual(seed)) for seed in range(1, 11)]
+    assert np.mean(rates) == pytest.approx(1 - INSIDE, abs=0.01)
+    assert max(rates) < 0.04
+    assert share(domain, strange(20)) == 1.0
+
+
+def test_members_that_agree_on_nonsense_are_flagged(domain: Domain) -> None:
+    """The length of their mean is 1, longer than on any image of the world."""
+    rows = np.random.default_rng(21).normal(size=(50, DIM))
+    same = {name: batch(rows, np.full(50, 0.8)) for name in WEIGHTS}
+    assert share(domain, same) == 1.0
+
+
+def test_evidence_that_scores_low_counts_beside_the_rows(domain: Domain) -> None:
+    assert share(domain, usual(22, evidence=0.2)) > 0.9
+    assert share(domain, usual(22, evidence=0.95)) <= share(domain, usual(22))
+
+
+def test_a_member_without_evidence_and_one_alone(domain: Domain) -> None:
+    silent = {
+        name: Batch(b.embeddings, b.prompts, ((),) * len(b.evidence))
+        for name, b in usual(23).items()
+    }
+    learned = fit_domain(silent, WEIGHTS, groups(silent))
+    assert learned is not None
+    assert learned.model.evidence == {}
+    assert np.mean(learned.outside(strange(24), WEIGHTS)) == 1.0
+    alone = {"x": 1.0, "y": 0.0, "z": 0.0}
+    single = fit_domain(usual(25), alone, groups(usual(25)))
+    assert single is not None
+    assert single.axes.shape[1] == DIM
+    assert np.mean(single.outside(strange(26), alone)) > 0.9
+    with pytest.raises(DataError, match="48 numbers per image were learned, members give 144"):
+        single.outside(usual(27), WEIGHTS)
+
+
+def test_too_few_images_teach_nothing() -> None:
+    few = usual(28, count=40)
+    assert fit_domain(few, WEIGHTS, groups(few)) is None
+    one_group = usual(29, count=100)
+    assert fit_domain(one_group, WEIGHTS, ["g"] * 100) is None
+
+
+def test_rows_that_are_all_equal_do_no_harm() -> None:
+    rows = np.tile(np.eye(DIM)[:1], (60, 1))
+    same = {name: batch(rows, np.full(60, 0.8)) for name in WEIGHTS}
+    learned = fit_domain(same, WEIGHTS, groups(same))
+    assert learned is not None
+    assert not any(learned.outside(same, WEIGHTS))
