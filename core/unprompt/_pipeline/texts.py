@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from unprompt._members.ensemble import Blended
 from unprompt._pipeline.context import RunContext
 from unprompt._runs.texts import TextScores
+from unprompt._scoring.intervals import Intervals
 from unprompt.embeddings import cosine
 
 
@@ -19,22 +18,22 @@ def text_scores(run: RunContext, blended: Blended) -> TextScores | None:
         run: The experiment and its data.
         blended: The blend's predictions for the test images.
     """
-    data, bootstrap = run.data, run.bootstrap("test")
+    data = run.data
     by_id = dict(zip(blended.batch.embeddings.ids, blended.shown, strict=True))
     pairs = [(name, prompt) for name in data.splits.ids["test"] if (prompt := by_id[name])]
     if not pairs:
         return None
     targets = data.targets.select([name for name, _ in pairs]).rows
     groups = [data.splits.groups[name] for name, _ in pairs]
-    bootstrap = replace(bootstrap, groups=groups)
+    intervals = Intervals(groups)
     shown = cosine(data.text_encoder.encode([prompt.text for _, prompt in pairs]), targets)
     nearest = cosine(data.text_encoder.encode([prompt.candidate for _, prompt in pairs]), targets)
     return TextScores(
         images=len(pairs),
         groups=len(set(groups)),
         composed=sum(prompt.composed for _, prompt in pairs),
-        readback=bootstrap.mean(np.array([prompt.readback for _, prompt in pairs])),
-        shown=bootstrap.mean(shown),
-        nearest=bootstrap.mean(nearest),
-        shown_minus_nearest=bootstrap.mean(shown - nearest),
+        readback=intervals.mean_cosine(np.array([prompt.readback for _, prompt in pairs])),
+        shown=intervals.mean_cosine(shown),
+        nearest=intervals.mean_cosine(nearest),
+        shown_minus_nearest=intervals.mean(shown - nearest),
     )
