@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -73,14 +74,12 @@ def search(
     values = [*(overrides or []), *_dropping(drop_members)]
     if workers is not None:
         values.append(f"search.workers={workers}")
-    if storage is not None:  # a path on the command line starts where the command is given
-        is_url = "://" in storage
-        path = storage if is_url else str(Path(storage).expanduser().absolute())
-        values.append(f"search.storage={path}")
+    if storage is not None:  # quoted, as the value of an override is YAML
+        values.append(f"search.storage={json.dumps(storage, ensure_ascii=False)}")
     study = _api.search(
         experiment, overrides=values, offline=offline, progress=progress_on(quiet=quiet)
     )
-    typer.echo(search_table(study.result.summary, study.weights))
+    typer.echo(search_table(study.result.summary, study.weights, study.options))
     typer.echo(study.storage)
 
 

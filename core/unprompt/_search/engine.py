@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt._scoring.intervals import Bootstrap
+from unprompt._search.abandoned import give_up_abandoned
 from unprompt._search.drop import ScoredSplit, WeightedMembers, drop_members
 from unprompt._search.polish import Bounds, polish
 from unprompt._search.problem import Problem
-from unprompt._search.storages import masked, open_storage
+from unprompt._search.samplers import grid_notice
+from unprompt._search.storages import in_use, label, masked, notice, open_storage
 from unprompt._search.study import enqueue, open_study
 from unprompt._search.summary import Polish, SearchSummary
 from unprompt._search.trials import fill
@@ -56,6 +58,8 @@ def search(
     bootstrap: Bootstrap,
     journal: Path,
     name: str,
+    *,
+    shared: bool = False,
 ) -> tuple[SearchResult, optuna.Study]:
     """Search weights (and cheap options); deterministic for a seed with one worker.
 
@@ -66,22 +70,28 @@ def search(
         bootstrap: Of the holdout; for dropping members, where the search block says so.
         journal: The study's file where the search block names no storage.
         name: The study's name where it names none.
+        shared: Whether other commands may fill that journal, too.
 
     Raises:
         ConfigError: The storage cannot be used, or the study was made on something else.
+        OutputError: The storage was locked, full, or could not be reached any more.
         DataError: All workers ended early, or no trial was finished in time.
     """
     config = problem.config
     storage = config.storage or str(journal)
     deadline = time.monotonic() + (config.timeout or float("inf"))
-    opened = open_storage(storage)
-    study = open_study(problem, opened, config.study or name, fingerprint, masked(storage))
-    enqueue(study, problem, ensemble)
-    if config.workers > 1:
-        fill_with_workers(study, problem, storage, deadline)
-    else:
-        fill(study, problem, deadline=deadline, shared=config.storage is not None)
-    return _result(study, problem, bootstrap), study
+    with in_use(storage):
+        opened = open_storage(storage)
+        study = open_study(problem, opened, config.study or name, fingerprint, label(storage))
+        if line := grid_notice(problem):
+            notice(line)
+        enqueue(study, problem, ensemble)
+        give_up_abandoned(study)
+        if config.workers > 1:
+            fill_with_workers(study, problem, storage, deadline)
+        else:
+            fill(study, problem, deadline=deadline, shared=shared or config.storage is not None)
+        return _result(study, problem, bootstrap), study
 
 
 def _result(study: optuna.Study, problem: Problem, bootstrap: Bootstrap) -> SearchResult:
