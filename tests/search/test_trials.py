@@ -148,7 +148,10 @@ def test_a_trial_of_another_machine_is_said_to_be_waited_for_until_it_is_stale(
     assert study.trials[0].state.name == "FAIL"
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("search: waiting for trial 0 of process 4711 on far, of which nothing ")
-    assert line.rpartition("; ")[2] in ("it is given up in 2 seconds", "it is given up in 1 seconds")
+    assert line.rpartition("; ")[2] in (
+        "it is given up in 2 seconds",
+        "it is given up in 1 seconds",
+    )
 
 
 def test_a_stale_trial_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

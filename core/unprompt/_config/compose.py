@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from unprompt._config.location import Location
-from unprompt._config.storage import storage_from_here
 from unprompt._config.source import Key, Position, Problem, Source, parse, read
+from unprompt._config.storage import storage_from_here
 from unprompt.errors import ConfigError
 
 INCLUDE = "include"

@@ -36,7 +36,7 @@ def absolute_storage(storage: str, folder: Path) -> str:
     path = storage.removeprefix(JOURNAL)
     if _SCHEME.match(path):
         return storage
-    return str(absolute(folder / user_path(path)))
+    return str(_placed(path, folder))
 
 
 def absolute_database(database: str, folder: Path) -> str:
@@ -45,7 +45,7 @@ def absolute_database(database: str, folder: Path) -> str:
     path = database.removeprefix(prefix)
     if not path or path.startswith(":memory:"):
         return database
-    return f"{prefix}{absolute(folder / user_path(path))}"
+    return f"{prefix}{_placed(path, folder)}"
 
 
 def storage_from_here(name: str, value: object) -> object:
@@ -61,3 +61,9 @@ def storage_from_here(name: str, value: object) -> object:
         return absolute_storage(value, working_folder())
     except DataError:
         return value
+
+
+def _placed(text: str, folder: Path) -> Path:
+    """An absolute path; it does not lead through folders that it leaves again."""
+    path = absolute(folder / user_path(text))
+    return path.parent.resolve() / path.name if ".." in path.parts else path

@@ -63,9 +63,7 @@ def _is_small(
     return True
 
 
-def _check_values(
-    source: Source, member: Member, options: Mapping[str, Sequence[object]]
-) -> None:
+def _check_values(source: Source, member: Member, options: Mapping[str, Sequence[object]]) -> None:
     """Note values that the member's options cannot have, each by itself."""
     for option, values in options.items():
         key: Key = ("search", "space", member.name, option)
@@ -121,9 +119,7 @@ def _mistakes(source: Source, part: Part, plain: Mapping[str, object]) -> list[t
     return [(".".join(map(str, problem.key)), problem.what) for problem in scratch.problems]
 
 
-def _note(
-    source: Source, key: Key, option: str, mistakes: Sequence[tuple[str, str]]
-) -> None:
+def _note(source: Source, key: Key, option: str, mistakes: Sequence[tuple[str, str]]) -> None:
     """Note mistakes at a value; the option's own path, which the key has, is not repeated."""
     for path, what in mistakes:
         inner = "" if path == option else path.removeprefix(f"{option}.")

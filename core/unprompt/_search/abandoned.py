@@ -86,10 +86,25 @@ def is_stale(trial: optuna.trial.FrozenTrial) -> bool:
 
 
 def give_up_abandoned(
-    study: optuna.Study, lock: AbstractContextManager[object] | None = None
+    study: optuna.Study,
+    lock: AbstractContextManager[object] | None = None,
+    *,
+    beginning: bool = False,
 ) -> None:
-    """Give up every trial that nobody runs any more, as far as that can be known from here."""
-    trials = [trial for trial in running(study) if is_gone(trial) or is_stale(trial)]
+    """Give up every trial that nobody runs any more, as far as that can be known from here.
+
+    Args:
+        study: The shared study.
+        lock: Held meanwhile.
+        beginning: Whether this process has begun no trial yet: those that it signed are left from
+            an earlier search that failed.
+    """
+    own = str(Owner.of()) if beginning else None
+    trials = [
+        trial
+        for trial in running(study)
+        if is_gone(trial) or is_stale(trial) or (own and trial.user_attrs.get(WORKER) == own)
+    ]
     give_up(study, trials, lock)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -86,7 +87,7 @@ def search(
         if line := grid_notice(problem):
             notice(line)
         enqueue(study, problem, ensemble)
-        give_up_abandoned(study)
+        give_up_abandoned(study, beginning=True)
         if config.workers > 1:
             fill_with_workers(study, problem, storage, deadline)
         else:
@@ -131,8 +132,8 @@ def _result(study: optuna.Study, problem: Problem, bootstrap: Bootstrap) -> Sear
         dropped=dropped,
     )
     return SearchResult(
-        _rounded(weights),
-        _rounded(searched),
+        _rounded(weights, bounds),
+        _rounded(searched, bounds),
         problem.options_at(point),
         summary,
         history,
@@ -157,9 +158,15 @@ def importances(study: optuna.Study) -> dict[str, float]:
     return {name: float(share) for name, share in shares.items()}
 
 
-def _rounded(weights: Sequence[float]) -> tuple[float, ...]:
+def _rounded(weights: Sequence[float], bounds: Bounds | None = None) -> tuple[float, ...]:
     """Six digits are far below what any holdout can tell apart, and can be read."""
-    return tuple(round(weight, 6) for weight in weights)
+    largest = max(weights)
+    digits = 6 if largest >= 0.1 else 5 - math.floor(math.log10(largest))  # within low bounds
+    limits = bounds or [(0.0, math.inf)] * len(weights)
+    return tuple(
+        min(max(round(weight, digits), low), high) if weight else 0.0  # 0: it was dropped
+        for weight, (low, high) in zip(weights, limits, strict=True)
+    )
 
 
 def _distance(weights: Sequence[float], others: Sequence[float]) -> float:

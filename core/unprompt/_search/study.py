@@ -134,7 +134,9 @@ def _has_fingerprint(
     check_directions(study, storage_name)
     if not isinstance(known, dict):
         return False
-    compared = known if "predictions" in fingerprint else {key: known.get(key) for key in fingerprint}
+    compared = (
+        known if "predictions" in fingerprint else {key: known.get(key) for key in fingerprint}
+    )
     if changed := differences(compared, fingerprint):
         raise ConfigError(
             f"{label} was made with other {', '.join(changed)}: its trials cannot be compared; "

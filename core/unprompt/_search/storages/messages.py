@@ -27,6 +27,9 @@ _LOST = (
     r"|broken pipe|recovery mode|timeout|timed out|unavailable|refused"
 )
 
+_REFUSALS = {"DataError", "IntegrityError", "ProgrammingError"}
+"""SQLAlchemy's errors that come again with the same command."""
+
 
 def masked(storage: str | Path) -> str:
     """A storage's path or URL for people: its password is ``***``."""
@@ -58,10 +61,10 @@ def unusable(storage: str, reason: str) -> ConfigError:
 
 def interrupted(storage: str | Path, error: BaseException) -> OutputError:
     """The error for a storage that failed while a study in it was in use."""
-    reason = reason_of(error)
-    if reason not in (FULL, LOCKED):
-        lost = re.search(_LOST, reason, re.IGNORECASE)
-        reason = f"the connection was lost ({reason}); {AGAIN}" if lost else reason
+    reason, kinds = reason_of(error), {type(error).__name__, type(error.__cause__).__name__}
+    if reason not in (FULL, LOCKED) and not kinds & _REFUSALS:
+        lost = re.search(_LOST, reason, re.IGNORECASE) and not isinstance(error, OSError)
+        reason = f"the connection was lost ({reason}): {AGAIN}" if lost else f"{reason}: {AGAIN}"
     return OutputError(f"{label(storage)}: {reason}")
 
 
