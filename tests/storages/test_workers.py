@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from unprompt._search.abandoned import WORKER
 from unprompt._search.engine import search
 from unprompt._search.storages import open_storage
-from unprompt._search.abandoned import WORKER
 from unprompt.errors import DataError
 
 from ..search.conftest import make_bootstrap, make_problem

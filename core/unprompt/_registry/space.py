@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
+
+from pydantic import BaseModel
 
 from unprompt._config.check import did_you_mean, validate
 from unprompt._config.options import variant_with, with_changes
@@ -86,29 +89,37 @@ def _check_together(
     options: Mapping[str, Sequence[Any]],
     registry: Registry,
 ) -> None:
-    """Note the first combination that cannot be, and options that the family cannot change."""
+    """Note options that the family cannot change, and the first combination that cannot be."""
     key: Key = ("search", "space", member.name)
-    variants = []
-    for chosen in itertools.product(*options.values()):
-        choice = dict(zip(options, chosen, strict=True))
-        plain = with_changes(member.part.options, choice)
-        mistakes = _mistakes(source, member.part, plain)
-        if mistakes:
-            together = ", ".join(f"{option} {value}" for option, value in choice.items())
-            path, what = mistakes[0]
-            source.problem(key, f"{together}: {path}: {what}" if path else f"{together}: {what}")
-            return
-        variants.append(member.part.spec.options.model_validate(plain))
+    part, read = member.part, member.part.spec.options.model_validate
     try:
-        predictor: Predictor = registry.build(member.part.spec, member.part.options, Runtime())
+        predictor: Predictor = registry.build(part.spec, part.options, Runtime())
     except UnpromptError:
         return  # whoever uses the ensemble is told
+    with closing(predictor):
+        for option, values in options.items():
+            alone = [read(variant_with(part.options, options, option, value)) for value in values]
+            if why := _refusal(predictor, alone):
+                source.problem((*key, option), why)
+                return
+        for chosen in itertools.product(*options.values()):
+            choice = dict(zip(options, chosen, strict=True))
+            plain = with_changes(part.options, choice)
+            mistakes = [f"{path}: {what}" for path, what in _mistakes(source, part, plain)]
+            why = mistakes[0] if mistakes else _refusal(predictor, [read(plain)])
+            if why:
+                together = ", ".join(f"{option} {value}" for option, value in choice.items())
+                source.problem(key, f"with {together}: {why}")
+                return
+
+
+def _refusal(predictor: Predictor, variants: Sequence[BaseModel]) -> str | None:
+    """Why a family cannot predict variants; None where it can."""
     try:
         predictor.check_variants(variants)
     except ConfigError as error:
-        source.problem(key, error.problems[0])
-    finally:
-        predictor.close()
+        return error.problems[0]
+    return None
 
 
 def _mistakes(source: Source, part: Part, plain: Mapping[str, object]) -> list[tuple[str, str]]:
