@@ -125,7 +125,7 @@ class _Artifacts:
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """A file to read; the page says 404 where its run is elsewhere, or was removed."""
-        from bottle import HTTPResponse  # what optuna-dashboard serves with
+        from bottle import HTTPResponse  # type: ignore[import-untyped]  # optuna-dashboard's server
 
         for path, store in self._stores.items():
             if is_file(path / artifact_id):
