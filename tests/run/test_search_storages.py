@@ -42,11 +42,11 @@ def load(storage: str, name: str) -> optuna.Study:
 @pytest.mark.parametrize("command", ["search", "run"])
 @pytest.mark.parametrize(
     ("directions", "what"),
-    [(["minimize"], "minimizes"), (["maximize", "maximize"], "has 2 objectives")],
+    [("minimize", "minimizes"), ("maximize maximize", "has 2 objectives")],
 )
 def test_a_study_in_which_the_best_is_not_the_highest_is_refused_before_predicting(
     command: str,
-    directions: list[str],
+    directions: str,
     what: str,
     unprompt: Command,
     write_pair: WritePair,
@@ -63,7 +63,7 @@ def test_a_study_in_which_the_best_is_not_the_highest_is_refused_before_predicti
         predicted,
     )
     storage = f"sqlite:///{tmp_path}/s.db"
-    optuna.create_study(study_name="two", storage=storage, directions=directions)
+    optuna.create_study(study_name="two", storage=storage, directions=directions.split())  # type: ignore[arg-type]  # of literals
     done = unprompt(command, write_pair(), "--set", f"search.storage={storage}")
     assert done.returncode == 2
     assert done.stderr == (
@@ -106,6 +106,20 @@ def test_relative_paths_start_at_the_yaml_file_or_at_the_command(
         assert stored() == wanted.replace("FOLDER", str(deep)).replace("UP", str(tmp_path))
         here_wanted = wanted.replace("FOLDER", str(here)).replace("UP", str(tmp_path))
         assert stored("--set", f"search.storage={form}") == here_wanted
+
+
+def test_a_storage_on_the_command_line_is_taken_as_it_is_written(
+    unprompt: Command, write_pair: WritePair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for name in ("a: b, [c] #d é.journal", "true"):  # which would mean something in YAML
+        done = unprompt("search", write_pair(), "--quiet", "--storage", name)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == str(here / name)
+        assert (here / name).is_file()
+    assert unprompt("search", write_pair(), "--storage", "").returncode == 2
 
 
 @pytest.mark.parametrize("form", ["sqlite:///rel.db", "rel.journal"])

@@ -170,15 +170,15 @@ def test_a_grid_that_ends_before_its_trials_says_so(
     result = run(tmp_path, "b", sampler="grid", trials=60)
     assert result.summary.trials == 27 + 5
     assert capsys.readouterr().err == (
-        "search: the grid has 27 points: the study ends when all are tried, with the trials that "
-        "come first (search.enqueue), though search.trials is 60\n"
+        "search: the grid's size is 27: the study ends when all its points are tried, with the "
+        "trials that come first (search.enqueue), though search.trials is 60\n"
     )
     again = run(tmp_path, "b", sampler="grid", trials=60)
     assert again.summary.trials == 27 + 5  # there is nothing left to draw
     run(tmp_path, "c", sampler="grid", trials=6)
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "search: the grid has 8 points: 2 for each weight are the least; search.trials 6 does not "
-        "try them all"
+        "search: the grid's size is 8, with 2 values of each weight at least: search.trials 6 "
+        "does not try all its points"
     )
 
 

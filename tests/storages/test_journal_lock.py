@@ -105,6 +105,10 @@ def test_optuna_waits_for_ours_and_ours_for_optunas(journal: Path) -> None:
         with JournalLock(journal).held():
             events.append("ours")
 
+    def take_theirs() -> None:
+        theirs.acquire()
+        events.append("again")
+
     thread = threading.Thread(target=take)
     thread.start()
     time.sleep(0.2)
@@ -113,7 +117,7 @@ def test_optuna_waits_for_ours_and_ours_for_optunas(journal: Path) -> None:
     thread.join()
     assert events == ["theirs", "ours"]
     with JournalLock(journal).held():
-        thread = threading.Thread(target=lambda: (theirs.acquire(), events.append("again")))
+        thread = threading.Thread(target=take_theirs)
         thread.start()
         time.sleep(0.2)
         events.append("ours")

@@ -96,7 +96,7 @@ def _climb(
             downhill, point, jac=True, method=method, bounds=limits, options=dict(options)
         )
         end = np.clip(np.asarray(result.x, dtype=np.float64), low, high)
-        steps += int(result.nit)
+        steps += int(result.get("nit", 0))  # none where bounds leave nothing to choose
         if downhill(end)[0] <= downhill(point)[0]:
             point = end
         if slope_left(objective, point, low, high) < _FLAT:

@@ -68,13 +68,13 @@ def grid_notice(problem: Problem) -> str | None:
     trials = problem.config.trials
     if points < trials:
         return (
-            f"search: the grid has {points} points: the study ends when all are tried, with the "
-            f"trials that come first (search.enqueue), though search.trials is {trials}"
+            f"search: the grid's size is {points}: the study ends when all its points are tried, "
+            f"with the trials that come first (search.enqueue), though search.trials is {trials}"
         )
     if points > trials:
         return (
-            f"search: the grid has {points} points: 2 for each weight are the least; search.trials "
-            f"{trials} does not try them all"
+            f"search: the grid's size is {points}, with 2 values of each weight at least: "
+            f"search.trials {trials} does not try all its points"
         )
     return None
 
