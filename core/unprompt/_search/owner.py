@@ -32,8 +32,8 @@ class Owner:
     @classmethod
     def of(cls, pid: int | None = None) -> Owner:
         """This process, or another one of this machine."""
-        pid = pid or os.getpid()
-        return cls(socket.gethostname(), _machine(), _started(pid) or "", pid)
+        own = os.getpid()
+        return _known(own) if pid in (None, own) else _read(int(pid or own))
 
     @classmethod
     def parse(cls, text: object) -> Owner | None:
@@ -65,6 +65,13 @@ class Owner:
         started = _started(self.pid)
         # Where /proc hides other users' processes, the number is all that is known.
         return started is not None and started != self.started
+
+
+def _read(pid: int) -> Owner:
+    return Owner(socket.gethostname(), _machine(), _started(pid) or "", pid)
+
+
+_known = cache(_read)  # asked for at each line of a journal; only of this process, which stays so
 
 
 @cache
