@@ -94,6 +94,19 @@ class Knn(Predictor):
             best = tuple(near[0].text for near in bank.nearest(embeddings, 1))
             yield Batch(Embeddings(ids, embeddings), best, evidence)
 
+    def check_variants(self, variants: Sequence[KnnOptions]) -> None:
+        """Refuse what `predict_variants` cannot change.
+
+        Raises:
+            ConfigError: Another option differs, or a kernel would have to be fitted.
+        """
+        for options in variants:
+            changed = {"neighbours": options.neighbours, "kernel": options.kernel}
+            if self.options.model_copy(update=changed) != options:
+                raise ConfigError("only `neighbours` and `kernel` can be searched")
+            if getattr(options.kernel, "fit", 0):
+                raise ConfigError("`kernel.fit` has to be 0 where options are searched")
+
     def predict_variants(
         self, images: Images, variants: Sequence[KnnOptions]
     ) -> Iterator[Sequence[Embeddings]]:
@@ -103,8 +116,7 @@ class Knn(Predictor):
             ConfigError: Another option differs, or a kernel would have to be fitted.
         """
         bank = self.bank
-        for options in variants:
-            self._check_variant(options)
+        self.check_variants(variants)
         most = max(options.neighbours for options in variants)
         for ids, queries in self.queries.batches(images, what="kNN"):
             cosines, rows = bank.search_keys(queries, most)
@@ -142,14 +154,6 @@ class Knn(Predictor):
         queries = np.concatenate([rows for _, rows in batches])
         targets = train.targets.select(images.ids).rows
         return fit(bank, queries, targets, self.options.neighbours, kernel, train.group_cosine)
-
-    def _check_variant(self, options: KnnOptions) -> None:
-        """Refuse what `predict_variants` cannot change."""
-        changed = {"neighbours": options.neighbours, "kernel": options.kernel}
-        if self.options.model_copy(update=changed) != options:
-            raise ConfigError("only `neighbours` and `kernel` can be searched")
-        if getattr(options.kernel, "fit", 0):
-            raise ConfigError("`kernel.fit` has to be 0 where options are searched")
 
     def _evidence(
         self, bank: PromptBank, rows: Numbers, shares: DoubleArray

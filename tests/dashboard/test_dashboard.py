@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from unprompt._runs.files import CONTACT_SHEET, ENSEMBLE, IMAGES, STUDY_FILES
 Command = Callable[..., Any]
 MakeRun = Callable[..., Path]
 
+FILES = (ENSEMBLE, IMAGES, CONTACT_SHEET)
 DIRECT = build_opener(ProxyHandler({}))  # loopback is nothing for a proxy
 
 
@@ -27,6 +29,15 @@ def get(line: str, path: str) -> bytes:
     with DIRECT.open(line.strip() + path, timeout=60) as response:
         content: bytes = response.read()
     return content
+
+
+def get_or_code(line: str, path: str) -> bytes | int:
+    """The content, or the code of the answer that has none."""
+    try:
+        return get(line, path)
+    except HTTPError as error:
+        error.close()
+        return error.code
 
 
 def studies(line: str) -> list[str]:
@@ -81,6 +92,55 @@ def test_a_run_whose_study_is_elsewhere(
     assert find_studies(str(folder)) == (storage, folder / STUDY_FILES)
     with serve(folder, "--port", "0", "--artifacts", folder / STUDY_FILES) as (process, line):
         assert studies(line) == ["elsewhere"]
+        assert end(process, signal.SIGTERM) == ("", "")
+
+
+def test_the_files_of_two_runs_on_one_study(
+    finished_run: MakeRun, tmp_path: Path, serve: Command
+) -> None:
+    runs = tmp_path / "runs"
+    storage = str(tmp_path / "all.journal")
+    for name, trials in (("first", 30), ("second", 31)):
+        shutil.copytree(finished_run(storage=storage, study="both", trials=trials), runs / name)
+    wanted = {(runs / name / file).read_bytes() for name in ("first", "second") for file in FILES}
+    for gone in (False, True):
+        if gone:
+            shutil.rmtree(runs / "first")
+        with serve(runs / "second", "--port", "0") as (process, line):
+            ids = [
+                artifact["artifact_id"]
+                for artifact in json.loads(get(line, "api/studies/0"))["artifacts"]
+            ]
+            assert len(ids) == 6
+            answers = [get_or_code(line, f"artifacts/0/{artifact_id}") for artifact_id in ids]
+            assert end(process, signal.SIGTERM) == ("", "")
+        if gone:
+            assert answers.count(404) == 3
+            assert {content for content in answers if content != 404} <= wanted
+        else:
+            assert set(answers) == wanted
+
+
+def test_a_study_that_is_no_longer_the_runs_is_not_shown(
+    make_run: MakeRun, tmp_path: Path, mistake: Callable[..., str]
+) -> None:
+    import optuna
+
+    storage = f"sqlite:///{tmp_path}/gone.db"
+    folder = make_run(storage=storage, study="mine")
+    optuna.delete_study(study_name="mine", storage=storage)
+    assert mistake(folder) == f"{folder}: its study 'mine' is not in {storage}"
+    optuna.create_study(study_name="mine", storage=storage, direction="minimize")
+    line = mistake(folder)
+    assert line.startswith(f"search.study: 'mine' in {storage} minimizes, and a search maximizes")
+
+
+def test_a_run_that_was_moved_has_its_study_with_it(
+    make_run: MakeRun, tmp_path: Path, serve: Command
+) -> None:
+    moved = make_run().rename(tmp_path / "moved")
+    with serve(moved, "--port", "0") as (process, line):
+        assert studies(line) == ["made"]
         assert end(process, signal.SIGTERM) == ("", "")
 
 

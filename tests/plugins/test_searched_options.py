@@ -46,12 +46,12 @@ def experiment(folder: Path, kernel: str, space: str) -> Path:
         (
             "{name: power}",
             "{kernel.temperature: [5, 20]}",
-            f"kernel.temperature: has no effect with {POWER}: it belongs to {SOFTMAX}",
+            f".kernel.temperature.N: has no effect with {POWER}: it belongs to {SOFTMAX}",
         ),
         (
             "{name: softmax}",
             "{kernel.name: [softmax, power], kernel.penalty: [0.1, 1]}",
-            f"kernel.penalty: has no effect with {SOFTMAX}: it belongs to {RIDGE}",
+            f".kernel.penalty.N: has no effect with {SOFTMAX}: it belongs to {RIDGE}",
         ),
     ],
 )
@@ -61,7 +61,8 @@ def test_a_searched_option_that_no_variant_reads_is_refused(
     with pytest.raises(ConfigError) as caught:
         load_experiment(experiment(tmp_path, kernel, space), Registry())
     assert len(caught.value.problems) == 2  # a line for each value
-    assert all(problem.endswith(line) for problem in caught.value.problems)
+    for number, problem in enumerate(caught.value.problems):
+        assert problem.endswith(f": search.space.knn-vit-h{line.replace('N', str(number))}")
 
 
 def test_kernels_are_searched_with_the_numbers_of_each(unprompt: Command, tmp_path: Path) -> None:

@@ -45,17 +45,83 @@ def test_a_mistake_in_the_block_is_one_line(
 @pytest.mark.parametrize(
     ("space", "line"),
     [
-        ("{clip-l14: {evidence: [1, 2]}}", "member 'clip-l14': this family has no options"),
-        ("{knn-vit-h: {evidence: [1, 2]}}", "only `neighbours` and `kernel` can be searched"),
-        ("{knn-vit-h: {kernel.fit: [0, 9]}}", "`kernel.fit` has to be 0"),
+        ("{clip-l14: {evidence: [1, 2]}}", "clip-l14.KEY: this family has no options that a"),
+        ("{knn-vit-h: {evidence: [1, 2]}}", "knn-vit-h.KEY: only `neighbours` and `kernel` can"),
+        ("{knn-vit-h: {kernel.fit: [0, 9]}}", "knn-vit-h.KEY: `kernel.fit` has to be 0 where"),
+        ("{knn-vit-h: {neighbours: [5, x]}}", "knn-vit-h.KEY.1: should be a whole number, got"),
+        ("{knn-vit-h: {neighbours: [5, 5]}}", "knn-vit-h.KEY.1: is there twice: 5"),
+        ("{knn-vit-h: {kernel.temperature: [-1]}}", "knn-vit-h.KEY.0: should be more than 0"),
+        ("{knn-vit-h: {kernel.temperature: [.nan]}}", "knn-vit-h.KEY.0: should be a finite"),
+        ("{knn-vit-h: {neighbours.x: [1]}}", "knn-vit-h.KEY.0: neighbours: should be a whole"),
+        (
+            "{knn-vit-h: {kernel.name: [softmax], kernel: [{name: power}]}}",
+            "knn-vit-h.kernel.name: is a part of 'kernel', which is searched, too",
+        ),
     ],
 )
-def test_options_that_need_a_tower_are_refused(
+def test_a_mistake_in_the_space_is_found_where_the_file_is_read(
     unprompt: Command, space: str, line: str, write_pair: WritePair
 ) -> None:
-    done = unprompt("run", write_pair(f"space: {space}"), "--quiet")
+    path = write_pair(f"space: {space}")
+    option = space.split(": {", 1)[1].split(":")[0]
+    for command in (["config", "validate", path], ["search", path], ["run", path]):
+        done = unprompt(*command)
+        assert done.returncode == 2
+        (problem,) = done.stderr.splitlines()
+        assert problem.startswith(f"{path}:15:")
+        assert f": search.space.{line.replace('KEY', option)}" in problem
+        assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("search", "line"),
+    [
+        (
+            "space: {knn-vit-h: {neighbours: [NUMBERS], evidence: [NUMBERS]}}",
+            "search.space.knn-vit-h: has 1000000 combinations of values, and all members may have",
+        ),
+        (
+            "sampler: grid, space: {knn-vit-h: {neighbours: [HALF], kernel.temperature: [HALF]}}",
+            "search.space.knn-vit-h: has 250000 combinations",
+        ),
+        ("workers: 100000", "search.workers: should be at most 256, got 100000"),
+        ("workers: -1", "search.workers: should be at least 1, got -1"),
+    ],
+)
+def test_what_would_never_end_is_refused_before_any_work(
+    unprompt: Command, search: str, line: str, write_pair: WritePair
+) -> None:
+    numbers = ", ".join(map(str, range(1, 1001)))
+    half = ", ".join(map(str, range(1, 501)))
+    path = write_pair(search.replace("NUMBERS", numbers).replace("HALF", half))
+    done = unprompt("search", path)
     assert done.returncode == 2
     assert line in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"{path}:15:")
+
+
+def test_a_number_of_trials_that_no_disk_holds_is_refused(
+    unprompt: Command, write_pair: WritePair
+) -> None:
+    path = write_pair()
+    for number in ("1000001", "1" + "0" * 30):
+        done = unprompt("search", path, "--set", f"search.trials={number}")
+        assert done.returncode == 2
+        assert "search.trials: should be at most 1e+06, got 1" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_grid_of_too_many_members_is_refused(unprompt: Command, write_pair: WritePair) -> None:
+    path = write_pair("sampler: grid")
+    copies = "".join(
+        f"    - {{plugin: clip-l14, name: m{i}, options: {{backbone: {{folder: x}}}}}}\n"
+        for i in range(18)
+    )
+    path.write_text(path.read_text().replace("search:", f"{copies}search:"))
+    done = unprompt("search", path)
+    assert done.returncode == 2
+    assert "search.sampler: a grid of at least 2 weights for each member has 1048576" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

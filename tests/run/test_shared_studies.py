@@ -68,3 +68,29 @@ def test_a_host_with_another_batch_size_joins_a_study(
             done = unprompt("search", path, "--quiet", "--set", f"runtime.batch_size={size}")
         assert done.returncode == 0, done.stderr
         assert len(list((tmp_path / f"cache-{size}").rglob("*.safetensors"))) > 0
+
+
+def test_search_alone_prints_the_options_that_it_chose_and_leaves_a_note(
+    unprompt: Command, tmp_path: Path, write_pair: WritePair
+) -> None:
+    import optuna
+    from optuna_dashboard._note import get_note_from_system_attrs
+
+    space = "space: {knn-vit-h: {neighbours: [5, 60], kernel.temperature: [2, 30]}}"
+    done = unprompt("search", write_pair(space), "--quiet")
+    assert done.returncode == 0, done.stderr
+    journal = tmp_path / "runs" / "two" / "study.journal"
+    study = optuna.load_study(study_name="two", storage=open_storage(journal))
+    best = study.best_params
+    neighbours, temperature = (
+        best[f"knn-vit-h.{option}"] for option in ("neighbours", "kernel.temperature")
+    )
+    line = f"options of knn-vit-h: neighbours: {neighbours}, kernel.temperature: {temperature}"
+    assert line in done.stdout.splitlines()
+    attributes = study._storage.get_study_system_attrs(study._study_id)
+    note = get_note_from_system_attrs(attributes, None)["body"]
+    chosen = f"neighbours {neighbours}, kernel.temperature {temperature}"
+    assert f"- Options of knn-vit-h: {chosen}." in note
+    assert f"- Best trial: {study.best_trial.number} with {study.best_value:.6f};" in note
+    assert "- Images: 144 train, 48 holdout." in note
+    assert "Nothing was scored on test" in note

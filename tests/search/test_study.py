@@ -162,6 +162,56 @@ def test_every_sampler_fills_a_study(sampler: str, tmp_path: Path) -> None:
     assert again.searched == result.searched
 
 
+def test_a_grid_that_ends_before_its_trials_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(tmp_path, sampler="grid", trials=27, enqueue=[])
+    assert capsys.readouterr().err == ""
+    result = run(tmp_path, "b", sampler="grid", trials=60)
+    assert result.summary.trials == 27 + 5
+    assert capsys.readouterr().err == (
+        "search: the grid's size is 27: the study ends when all its points are tried, with the "
+        "trials that come first (search.enqueue), though search.trials is 60\n"
+    )
+    again = run(tmp_path, "b", sampler="grid", trials=60)
+    assert again.summary.trials == 27 + 5  # there is nothing left to draw
+    run(tmp_path, "c", sampler="grid", trials=6)
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "search: the grid's size is 8, with 2 values of each weight at least: search.trials 6 "
+        "does not try all its points"
+    )
+
+
+def test_a_grid_of_one_point(tmp_path: Path) -> None:
+    bounds = {member: [0.5, 0.5] for member in MEMBERS}
+    result = run(tmp_path, sampler="grid", trials=3, bounds=bounds, enqueue=["members", "equal"])
+    assert result.weights == (0.5, 0.5, 0.5)
+
+
+def test_low_bounds_keep_the_digits_of_their_weights(tmp_path: Path) -> None:
+    wide = run(tmp_path, "a", bounds={member: [0, 1] for member in MEMBERS})
+    low = run(tmp_path, "b", bounds={member: [0, 1e-5] for member in MEMBERS})
+    ratio = low.weights[1] / low.weights[0]
+    assert ratio == pytest.approx(wide.weights[1] / wide.weights[0], rel=1e-4)
+    assert max(low.weights) <= 1e-5
+
+
+def test_a_study_with_something_else_in_our_attribute_is_refused(tmp_path: Path) -> None:
+    import optuna
+
+    study = optuna.create_study(
+        storage=open_storage(tmp_path / "s.log"), study_name="s", direction="maximize"
+    )
+    for value, line in (
+        ("text", "is not a study of unprompt"),
+        ({"split": ["s"], "predictions": 5}, "was made with other predictions, split"),
+        ({"split": "s", "predictions": {"knn": [1, None], "clip": [[]]}}, "predictions of clip"),
+    ):
+        study.set_user_attr("unprompt", value)
+        with pytest.raises(ConfigError, match=line):
+            run(tmp_path)
+
+
 def test_simplex_finds_what_free_finds(tmp_path: Path) -> None:
     free, simplex = run(tmp_path, "a", trials=60), run(tmp_path, "b", trials=60, weights="simplex")
     assert simplex.summary.polish.score == pytest.approx(free.summary.polish.score, abs=1e-5)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from unprompt import ConfigError
+from unprompt._search.engine import search
 from unprompt._search.storages import open_storage
+from unprompt.errors import OutputError
 
 READ = """\
 import sys
@@ -91,6 +97,46 @@ def test_only_looking_makes_no_tables(postgres_url: str) -> None:
     engine = create_engine(url)
     assert inspect(engine).get_table_names() == []
     engine.dispose()
+
+
+def test_a_server_that_stops_in_mid_search_is_one_line(
+    start_postgres: Callable[[], AbstractContextManager[str]],
+) -> None:
+    from ..search.conftest import make_intervals, make_problem
+
+    with start_postgres() as url:
+        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+
+        def stop() -> None:
+            """End the connection of the search once it has some trials."""
+            with engine.connect() as connection:
+                while not ended.is_set():
+                    ended.wait(0.1)
+                    with suppress(DBAPIError):
+                        trials = connection.execute(text("select count(*) from trials"))
+                        if trials.scalar_one() > 10:
+                            connection.execute(
+                                text(
+                                    "select pg_terminate_backend(pid) from pg_stat_activity "
+                                    "where pid <> pg_backend_pid() and datname = 'postgres'"
+                                )
+                            )
+
+        ended = threading.Event()
+        thread = threading.Thread(target=stop)
+        thread.start()
+        problem = make_problem(trials=100_000, storage=url, sampler="random")
+        try:
+            with pytest.raises(OutputError) as caught:
+                search(problem, (1, 1, 1), {"split": "s"}, make_intervals(), Path("no"), "s")
+        finally:
+            ended.set()
+            thread.join()
+            engine.dispose()
+        (line,) = caught.value.problems
+        assert line.startswith("postgresql+psycopg://unprompt:***@127.0.0.1:")
+        assert ": the connection was lost (" in line
+        assert line.endswith("): run the same command again, which goes on from what is kept")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from unprompt import ConfigError
-from unprompt._search.storages import masked, open_storage
+from unprompt._search.storages import label, open_storage
 
 from .conftest import free_port, write
 
@@ -27,7 +27,7 @@ def mistake(folder: Path) -> Callable[..., str]:
             open_storage(storage, existing=existing)
         (line,) = caught.value.problems
         assert time.monotonic() - started < 10
-        assert line.startswith(f"{masked(storage)}: ")
+        assert line.startswith(f"{label(storage)}:")
         assert "\n" not in line and "secret" not in line
         assert sorted(folder.rglob("*")) == before
         return line
@@ -65,15 +65,29 @@ def test_other_files_are_no_journals(
 
 
 @pytest.mark.parametrize(
-    "damage", [b"x\n", b"\0" * 50 + b"\n", b'{"op_code": 77}\n', b'{"op_code": 2}\n']
+    ("damage", "why"),
+    [
+        (b"x\n", "not JSON"),
+        (b"\0" * 50 + b"\n", "not JSON"),
+        (b"[" * 20_000 + b"\n", "not JSON"),
+        (b'{"op_code":6,"wor{"op_code":4,"worker_id":"a"}\n', "not JSON"),
+        (b"[]\n", "not a record of Optuna"),
+        (b'{"op_code": "2"}\n', "not a record of Optuna"),
+        (b'{"op_code": 77}\n', ""),
+        (b'{"op_code": 2}\n', ""),
+    ],
 )
-def test_a_damaged_journal(folder: Path, damage: bytes, mistake: Callable[..., str]) -> None:
+def test_a_damaged_journal_names_the_line(
+    folder: Path, damage: bytes, why: str, mistake: Callable[..., str]
+) -> None:
     write("study.journal", 1)
     lines = (folder / "study.journal").read_bytes().splitlines(keepends=True)
-    (folder / "study.journal").write_bytes(b"".join([*lines[:2], damage, *lines[2:]]))
-    assert "study.journal: cannot be a study's storage: a damaged journal: " in mistake(
-        "study.journal"
-    )
+    damaged = b"".join([*lines[:2], damage, *lines[2:]])
+    (folder / "study.journal").write_bytes(damaged)
+    for existing in (False, True):
+        line = mistake("study.journal", existing=existing)
+        assert line.startswith(f"study.journal:3: a damaged journal: {why}")
+    assert (folder / "study.journal").read_bytes() == damaged
 
 
 def test_a_database_is_no_journal_and_a_journal_no_database(

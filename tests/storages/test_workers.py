@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from unprompt._search.abandoned import WORKER
 from unprompt._search.engine import search
 from unprompt._search.storages import open_storage
-from unprompt._search.trials import WORKER
+from unprompt._search.storages.journal_lock import JournalLock
 from unprompt.errors import DataError
 
 from ..search.conftest import make_intervals, make_problem
@@ -73,7 +74,7 @@ def check(study: optuna.Study, killed: int) -> None:
     assert ended.count("COMPLETE") == TRIALS
     assert "RUNNING" not in ended
     assert ended.count("FAIL") <= killed  # at most the trial that each was running
-    workers = {trial.user_attrs[WORKER] for trial in study.trials if trial.values}
+    workers = {trial.user_attrs.get(WORKER) for trial in study.trials if trial.values}
     assert len(workers) > 1  # how many get a turn before others have done it all is chance
 
 
@@ -100,6 +101,30 @@ def test_killing_all_workers_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"^search: all 2 workers ended early \(exit codes \[-9\]"):
         search(problem, (1, 1, 1), {"split": "s"}, make_intervals(), tmp_path / "no", "shared")
     killer.join()
+
+
+def test_workers_go_on_where_others_were_killed_in_the_middle_of_a_line(tmp_path: Path) -> None:
+    storage = tmp_path / "study.journal"
+    name = tmp_path.name
+    problem = make_problem(trials=20, storage=str(storage), sampler="random")
+    search(problem, (1, 1, 1), {"split": "s"}, make_intervals(), tmp_path / "no", name)
+    done = threading.Event()
+
+    def spoil() -> None:
+        """Cut lines, as somebody leaves them who was killed while holding the lock."""
+        while not done.wait(0.3):
+            with JournalLock(storage).held(), storage.open("ab") as file:
+                file.write(b'{"op_code":6,"worker_id":"kil')
+
+    spoiler = threading.Thread(target=spoil)
+    spoiler.start()
+    try:
+        check(fill_with_four(str(storage), tmp_path), killed=0)
+    finally:
+        done.set()
+        spoiler.join()
+    whole = storage.read_bytes().rpartition(b"\n")[0]
+    assert all(line.endswith(b"}") for line in whole.splitlines())
 
 
 ORPHANS = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,6 @@ from unprompt._cli.options import (
     path_option,
     storage_source,
 )
-from unprompt._files.paths import absolute
 from unprompt._files.streams import is_stdout
 
 WITH_PROMPTS = ("jsonl", "parquet")
@@ -85,14 +85,12 @@ def search(
     values = [*(overrides or []), *_dropping(drop_members)]
     if workers is not None:
         values.append(f"search.workers={workers}")
-    if storage is not None:  # a path on the command line starts where the command is given
-        source = storage_source(storage)
-        path = source if "://" in source else str(absolute(Path(source)))
-        values.append(f"search.storage={path}")
+    if storage is not None:  # quoted, as the value of an override is YAML
+        values.append(f"search.storage={json.dumps(storage_source(storage), ensure_ascii=False)}")
     study = _api.search(
         experiment, overrides=values, offline=offline, progress=progress_on(quiet=quiet)
     )
-    typer.echo(search_table(study.result.summary, study.weights))
+    typer.echo(search_table(study.result.summary, study.weights, study.options))
     typer.echo(study.storage)
 
 

@@ -12,17 +12,21 @@ import sys
 from pathlib import Path
 from socket import AF_INET, AF_INET6
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import typer
 
+from unprompt._config.storage import JOURNAL
+from unprompt._files.paths import is_file, is_folder, user_path
 from unprompt._runs import files
 from unprompt._runs.run import load_run
-from unprompt._search.storages import open_storage
+from unprompt._search.storages import in_use, label, open_storage
+from unprompt._search.study import check_directions
 from unprompt.errors import ConfigError
 
 if TYPE_CHECKING:
+    import optuna
     from _typeshed.wsgi import WSGIApplication
 
 
@@ -39,9 +43,9 @@ def dashboard_command(source: str, *, port: int, host: str, artifacts: Path | No
         UnpromptError: The storage, the folder or the address cannot be used.
     """
     storage, known_artifacts = find_studies(source)
-    if artifacts is not None and not artifacts.is_dir():
+    if artifacts is not None and not is_folder(artifacts):
         raise ConfigError(f"--artifacts {artifacts}: there is no such folder")
-    application = _application(storage, artifacts or known_artifacts)
+    application = _application(source, storage, artifacts or known_artifacts)
     server = _listen(application, host, port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with server:
@@ -57,17 +61,16 @@ def find_studies(source: str) -> tuple[str, Path | None]:
         ConfigError: The folder is no run's, or its study is in a database with a password.
         DataError: The run's ``scores.json`` cannot be read.
     """
-    path_or_url = source.removeprefix("journal://")
+    path_or_url = source.removeprefix(JOURNAL)
     if "://" in path_or_url:
         return source, None
-    path = Path(path_or_url).expanduser()
-    if not path.is_dir():
+    path = user_path(path_or_url)
+    if not is_folder(path):
         return source, _artifacts_in(path.parent)
-    journal, storage = path / files.STUDY, None
-    if (path / files.SCORES).is_file():  # `unprompt search` leaves a study alone
-        storage = load_run(path).scores.search.storage
+    journal = path / files.STUDY
+    storage = _storage_of(path)
     if storage is None or Path(storage).absolute() == journal.absolute():
-        if not journal.is_file():
+        if not is_file(journal):
             raise ConfigError(f"{source}: not a run's folder: there is no {files.STUDY} in it")
         return str(journal), _artifacts_in(path)
     if "***" in storage:
@@ -78,19 +81,77 @@ def find_studies(source: str) -> tuple[str, Path | None]:
     return storage, _artifacts_in(path)
 
 
+def _storage_of(folder: Path) -> str | None:
+    """Where a run's study is; None where it is in its folder, or there is no run."""
+    if not is_file(folder / files.SCORES):  # `unprompt search` leaves a study alone
+        return None
+    return load_run(folder).scores.search.storage
+
+
+def _check_run(source: str, storage: optuna.storages.BaseStorage) -> None:
+    """Refuse to show, as a run's study, one that has been made anew for something else.
+
+    Raises:
+        ConfigError: The run's study is not in its storage, or minimizes.
+    """
+    import optuna
+
+    path = Path(source.removeprefix(JOURNAL)).expanduser()
+    if "://" in source or not is_file(path / files.SCORES):
+        return
+    search = load_run(path).scores.search
+    name = label(search.storage or str(path / files.STUDY))
+    if search.study not in optuna.get_all_study_names(storage):
+        raise ConfigError(f"{source}: its study {search.study!r} is not in {name}")
+    check_directions(optuna.load_study(study_name=search.study, storage=storage), name)
+
+
 def _artifacts_in(folder: Path) -> Path | None:
     artifacts = folder / files.STUDY_FILES
-    return artifacts if artifacts.is_dir() else None
+    return artifacts if is_folder(artifacts) else None
 
 
-def _application(storage: str, artifacts: Path | None) -> WSGIApplication:
+class _Artifacts:
+    """The files of a study that several runs have filled: each run keeps its own."""
+
+    def __init__(self, folder: Path) -> None:
+        """The files of one run, or of any; other runs lie beside it."""
+        from optuna.artifacts import FileSystemArtifactStore
+
+        own = folder.absolute()
+        others = own.parent.parent.glob(f"*/{own.name}")
+        self._stores = {path: FileSystemArtifactStore(str(path)) for path in (own, *others)}
+        self._own = self._stores[own]
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """A file to read; the page says 404 where its run is elsewhere, or was removed."""
+        from bottle import HTTPResponse  # type: ignore[import-untyped]  # optuna-dashboard's server
+
+        for path, store in self._stores.items():
+            if is_file(path / artifact_id):
+                return store.open_reader(artifact_id)
+        raise HTTPResponse("Not Found: its run is in another folder, or was removed", status=404)
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Keep a file that the page was given."""
+        self._own.write(artifact_id, content_body)
+
+    def remove(self, artifact_id: str) -> None:
+        """Remove a file; one that is not there is removed."""
+        for path, store in self._stores.items():
+            if is_file(path / artifact_id):
+                store.remove(artifact_id)
+
+
+def _application(source: str, storage: str, artifacts: Path | None) -> WSGIApplication:
     """optuna-dashboard; it loads nothing from elsewhere."""
-    from optuna.artifacts import FileSystemArtifactStore
     from optuna_dashboard import wsgi
 
-    opened = open_storage(storage, existing=True)
-    store = FileSystemArtifactStore(str(artifacts.absolute())) if artifacts else None
-    application: WSGIApplication = wsgi(opened, artifact_store=store)
+    with in_use(storage):
+        opened = open_storage(storage, existing=True)
+        _check_run(source, opened)
+        store = _Artifacts(artifacts) if artifacts else None
+        application: WSGIApplication = wsgi(opened, artifact_store=store)
     return application
 
 

@@ -60,8 +60,12 @@ def scores_table(scores: Scores) -> str:
     return "\n".join(lines)
 
 
-def search_table(summary: SearchSummary, weights: Mapping[str, float]) -> str:
-    """What a search found: the study, and weights to copy into an ensemble."""
+def search_table(
+    summary: SearchSummary,
+    weights: Mapping[str, float],
+    options: Mapping[str, Mapping[str, object]],
+) -> str:
+    """What a search found: the study, and weights and options to copy into an ensemble."""
     rows = [[name, f"{weight:.6f}"] for name, weight in weights.items()]
     lines = [
         (
@@ -71,6 +75,10 @@ def search_table(summary: SearchSummary, weights: Mapping[str, float]) -> str:
         f"polish: {_polish(summary)}",
         "",
         text_table(["", "weight"], rows),
+    ]
+    lines += [
+        f"options of {name}: {', '.join(f'{key}: {value}' for key, value in chosen.items())}"
+        for name, chosen in options.items()
     ]
     return "\n".join(lines)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from unprompt._config.location import Location
 from unprompt._config.source import Key, Position, Problem, Source, parse, read
+from unprompt._config.storage import storage_from_here
 from unprompt._files.paths import kind_of, shown
 from unprompt.errors import ConfigError
 
@@ -28,7 +29,7 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
             the ``name`` or ``plugin`` that it carries: ``ensemble.members.knn-vit-h.weight=2``.
             A value that begins with ``./``, ``../`` or ``~/`` is a path from the working
             directory; other relative paths start at the folder of the file whose value they
-            replace.
+            replace (a study's storage: at the working directory).
 
     Returns:
         The source; its problems hold what is wrong.
@@ -159,7 +160,7 @@ def _override(source: Source, override: str) -> None:
         what = f"the value is {value.problems[0].what}"
         source.problems.append(Problem(Position(origin), (), what))
         return
-    _assign(source, path.split("."), value.data, Position(origin))
+    _assign(source, path.split("."), storage_from_here(path, value.data), Position(origin))
 
 
 def _assign(source: Source, names: list[str], value: Any, origin: Position) -> None:

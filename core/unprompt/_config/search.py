@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from unprompt._config.base import Model
+from unprompt._config.storage import absolute_storage
+from unprompt._files.paths import working_folder
+from unprompt.errors import DataError
 
 Sampler = Literal["tpe", "gp", "cmaes", "random", "grid", "qmc"]
 Enqueued = Literal["equal", "members", "ensemble"]
 Ablation = Literal["per-dimension", "ridge-stack"]
 
-_SCHEME = re.compile(r"^[a-z][a-z0-9+]*://")
-JOURNAL = "journal://"
+MOST_TRIALS = 1_000_000
+"""A million trials take hours and fill a gigabyte; what would be more is a slip of the keyboard."""
+MOST_WORKERS = 256
 
 
 def _absolute(storage: str, info: ValidationInfo) -> str:
-    """A journal's path, made absolute from the folder of its YAML file; URLs as they are."""
-    path = storage.removeprefix(JOURNAL)
-    if _SCHEME.match(path):
-        return storage
+    """The storage, its path made absolute from the folder of the YAML file."""
     folder = getattr(storage, "folder", (info.context or {}).get("folder"))
-    return str(((folder or Path.cwd()) / Path(path).expanduser()).absolute())
+    try:
+        return absolute_storage(storage, folder or working_folder())
+    except DataError as error:
+        raise PydanticCustomError("storage", "{why}", {"why": error.problems[0]}) from error
 
 
 Storage = Annotated[str, Field(min_length=1), AfterValidator(_absolute)]
@@ -37,6 +39,7 @@ class SearchConfig(Model):
     trials: int = Field(
         default=200,
         ge=1,
+        le=MOST_TRIALS,
         description="Finished trials at the end, those of earlier searches in the study included.",
     )
     timeout: float | None = Field(
@@ -64,13 +67,16 @@ class SearchConfig(Model):
     storage: Storage | None = Field(
         default=None,
         description="Where the study is stored: a path or journal://PATH (a journal file), "
-        "sqlite:///FILE, postgresql://, mysql://, or grpc://HOST:PORT. Default: study.journal in "
-        "the run's folder.",
+        "sqlite:///FILE, postgresql://, mysql://, or grpc://HOST:PORT. Relative paths start at "
+        "the folder of the YAML file, in --storage and --set at the working directory. Default: "
+        "study.journal in the run's folder.",
     )
     study: str | None = Field(
         default=None, min_length=1, description="The study's name. Default: the experiment's."
     )
-    workers: int = Field(default=1, ge=1, description="Processes that search in parallel.")
+    workers: int = Field(
+        default=1, ge=1, le=MOST_WORKERS, description="Processes that search in parallel."
+    )
     space: dict[str, dict[str, Annotated[list[Any], Field(min_length=1)]]] = Field(
         default={},
         description="Member -> option, such as `neighbours` or `kernel.temperature` -> values to "

@@ -16,7 +16,8 @@ from unprompt._search.engine import SearchResult, search
 from unprompt._search.fingerprint import sketch
 from unprompt._search.objective import GramObjective
 from unprompt._search.problem import Problem, Variants
-from unprompt._search.storages import open_storage
+from unprompt._search.storages import in_use, label, open_storage
+from unprompt._search.study import check_study
 from unprompt.embeddings import Embeddings
 from unprompt.errors import ConfigError, DataError
 from unprompt.types import PlainData
@@ -25,12 +26,21 @@ if TYPE_CHECKING:
     import optuna
 
 
-def check_search(run: RunContext) -> None:
+MOST_MEMORY = 2**31
+"""Bytes of the products that a search over options keeps."""
+
+
+def check_search(run: RunContext, journal: Path) -> None:
     """Find out before hours of predicting what would stop the search after them.
+
+    Args:
+        run: The experiment and its data.
+        journal: Where the study is kept unless the search block says otherwise.
 
     Raises:
         DataError: The holdout is a single group: any weights would fit it.
-        ConfigError: The storage cannot be used, or two parts of the block exclude each other.
+        ConfigError: The storage or the study in it cannot be used, two parts of the block exclude
+            each other, or there are too many variants.
     """
     search, splits = run.experiment.config.search, run.data.splits
     if splits.group_count("holdout") < 2:
@@ -43,12 +53,34 @@ def check_search(run: RunContext) -> None:
         raise ConfigError("search.space: cannot be used together with search.folds")
     if search.folds:
         run.data.folds(search.folds, search.seed)
-    if search.storage:
-        open_storage(search.storage)
+    _check_memory(run)
+    if search.storage or journal.exists():
+        storage = search.storage or str(journal)
+        pooled = replace(run, data=run.data.pooled()) if search.folds else run
+        with in_use(storage):
+            name = search.study or run.experiment.config.name
+            check_study(open_storage(storage), name, _known_before(pooled), label(storage))
+
+
+def _check_memory(run: RunContext) -> None:
+    """Refuse a search over options whose products of pairs of variants would not fit memory."""
+    space, images = run.experiment.config.search.space, len(run.data.splits.ids["holdout"])
+    rows = sum(len(Variants(space.get(name, {}))) for name in run.members)
+    size = 8 * images * rows * (rows + 1) // 2  # of GramObjective.gram
+    if size > MOST_MEMORY:
+        raise ConfigError(
+            f"search.space: {rows} variants of members on {images} images need "
+            f"{size / 2**30:.1f} GiB of memory; {MOST_MEMORY / 2**30:.0f} GiB are the limit: "
+            "leave out some values"
+        )
 
 
 def search_blend(
-    run: RunContext, predictions: Mapping[str, MemberPredictions], journal: Path
+    run: RunContext,
+    predictions: Mapping[str, MemberPredictions],
+    journal: Path,
+    *,
+    shared: bool = False,
 ) -> tuple[SearchResult, optuna.Study]:
     """Search weights and cheap options on held-out predictions.
 
@@ -56,9 +88,11 @@ def search_blend(
         run: The experiment and its data; with folds, the pooled one.
         predictions: Every member's, for ``holdout``.
         journal: Where the study is kept unless the search block says otherwise.
+        shared: Whether other commands may fill that journal, too.
 
     Raises:
         ConfigError: The storage or the study cannot be used.
+        OutputError: The storage was locked, full, or could not be reached any more.
     """
     config = run.experiment.config
     ids = run.data.splits.ids["holdout"]
@@ -77,6 +111,7 @@ def search_blend(
         run.intervals("holdout"),
         journal,
         config.name,
+        shared=shared,
     )
 
 
@@ -84,16 +119,22 @@ def fingerprint(
     run: RunContext, predictions: Mapping[str, MemberPredictions]
 ) -> dict[str, PlainData]:
     """What trials of one study have to agree on: split, target space, predictions, parameters."""
-    config = run.experiment.config.search
     ids = run.data.splits.ids["holdout"]
+    sketches = {
+        name: sketch(member.batches["holdout"].embeddings.align(ids))
+        for name, member in predictions.items()
+    }
+    return _known_before(run) | {"predictions": sketches}
+
+
+def _known_before(run: RunContext) -> dict[str, PlainData]:
+    """The parts of a fingerprint that are known before members predict."""
+    config = run.experiment.config.search
     prompts = run.data.prompts
+    ids = run.data.splits.ids["holdout"]
     return {
         "split": content_hash([[name, prompts[name]] for name in ids]),
         "target space": content_hash(run.data.text_encoder.identity),
-        "predictions": {
-            name: sketch(member.batches["holdout"].embeddings.align(ids))
-            for name, member in predictions.items()
-        },
         "parameters": content_hash([config.weights, config.bounds, config.space]),
     }
 

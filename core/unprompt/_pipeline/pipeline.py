@@ -50,12 +50,13 @@ class Outcome:
 
 def execute(run: RunContext) -> Outcome:
     """Train and predict with every member, search the blend, and score it."""
-    check_search(run)
+    journal = run.view.folder / files.STUDY
+    check_search(run, journal)
     predictions = predict_members(run)
     if run.experiment.config.search.folds:
         run = replace(run, data=run.data.pooled())
     with run.timings.timed("search"):
-        result, study = search_blend(run, predictions, run.view.folder / files.STUDY)
+        result, study = search_blend(run, predictions, journal)
     run, predictions = with_options(run, predictions, result)
     with run.timings.timed("scores"):
         evaluations = {split: evaluate(run, predictions, result, split) for split in EVALUATED}

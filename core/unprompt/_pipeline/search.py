@@ -13,12 +13,14 @@ from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.folder import runs_folder, shareable
 from unprompt._pipeline.members import predict_members
+from unprompt._pipeline.study_page import annotate_search
 from unprompt._pipeline.timings import Timings
 from unprompt._registry.parts import Experiment
 from unprompt._runs import files
 from unprompt._search.engine import SearchResult
 from unprompt._search.storages import masked
 from unprompt.contracts import RunView
+from unprompt.types import PlainData
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,13 @@ class FilledStudy:
     Attributes:
         result: Weights, chosen options and the study's summary.
         weights: Member -> weight of the blend.
+        options: Member -> the options that the search chose, for members whose options it searched.
         storage: Where the study lives, for people.
     """
 
     result: SearchResult
     weights: Mapping[str, float]
+    options: Mapping[str, Mapping[str, PlainData]]
     storage: str
 
 
@@ -56,10 +60,17 @@ def run_search(experiment: Experiment, path: Path, context: Context) -> FilledSt
     timings, view = Timings(), RunView(experiment.config.name, folder, shareable(experiment))
     data = open_dataset(experiment, context, timings)
     run = RunContext(experiment, data, context, timings, view)
-    check_search(run)
+    check_search(run, journal)
     predictions = predict_members(run, ("holdout",))
     if experiment.config.search.folds:
         run = replace(run, data=data.pooled())
-    result, _ = search_blend(run, predictions, journal)
-    weights = dict(zip(run.members, result.weights, strict=True))
-    return FilledStudy(result, weights, masked(storage or str(journal)))
+    result, study = search_blend(run, predictions, journal, shared=True)
+    filled = FilledStudy(
+        result,
+        dict(zip(run.members, result.weights, strict=True)),
+        {n: dict(chosen) for n, chosen in zip(run.members, result.options, strict=True) if chosen},
+        masked(storage or str(journal)),
+    )
+    sizes = {split: len(run.data.splits.ids[split]) for split in ("train", "holdout")}
+    annotate_search(study, filled, sizes)
+    return filled

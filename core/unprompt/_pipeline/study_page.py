@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from unprompt._pipeline.study_plots import contributions_figure, scores_figure
 from unprompt._runs import files
 from unprompt._runs.run import Run
 from unprompt._scoring.digits import fixed, interval_end
 from unprompt._scoring.estimate import Estimate
+from unprompt._search.storages import in_use
+from unprompt._search.summary import SearchSummary
 
 if TYPE_CHECKING:
     import optuna
+
+    from unprompt._pipeline.search import FilledStudy
 
 
 def annotate_study(study: optuna.Study, run: Run) -> None:
@@ -29,17 +34,32 @@ def annotate_study(study: optuna.Study, run: Run) -> None:
     from optuna_dashboard import save_note, save_plotly_graph_object
 
     (run.folder / files.STUDY_FILES).mkdir()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        store = FileSystemArtifactStore(str(run.folder / files.STUDY_FILES))
-        for name in (files.ENSEMBLE, files.IMAGES, files.CONTACT_SHEET):
-            path = str(run.folder / name)
-            upload_artifact(artifact_store=store, study_or_trial=study, file_path=path)
-    save_note(study, note(run))
-    save_plotly_graph_object(study, scores_figure(run.scores), graph_object_id="scores")
-    if run.scores.leave_one_out:
-        figure = contributions_figure(run.scores)
-        save_plotly_graph_object(study, figure, graph_object_id="leave-one-out")
+    with in_use(run.scores.search.storage or str(run.folder / files.STUDY)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            store = FileSystemArtifactStore(str(run.folder / files.STUDY_FILES))
+            for name in (files.ENSEMBLE, files.IMAGES, files.CONTACT_SHEET):
+                path = str(run.folder / name)
+                upload_artifact(artifact_store=store, study_or_trial=study, file_path=path)
+        save_note(study, note(run))
+        save_plotly_graph_object(study, scores_figure(run.scores), graph_object_id="scores")
+        if run.scores.leave_one_out:
+            figure = contributions_figure(run.scores)
+            save_plotly_graph_object(study, figure, graph_object_id="leave-one-out")
+
+
+def annotate_search(study: optuna.Study, filled: FilledStudy, sizes: Mapping[str, int]) -> None:
+    """Give a study that no run has filled its note.
+
+    Args:
+        study: The one that was filled.
+        filled: What came of it.
+        sizes: ``train`` and ``holdout`` -> how many images they have.
+    """
+    from optuna_dashboard import save_note
+
+    with in_use(filled.storage):
+        save_note(study, search_note(filled, sizes))
 
 
 def note(run: Run) -> str:
@@ -52,18 +72,8 @@ def note(run: Run) -> str:
         for name, weight in scores.weights.items()
     ]
     lines = [
-        f"# {run.name}",
-        "",
-        (
-            "Each trial is a choice of blend weights; its value is the mean cosine of the blend "
-            "with the true prompts on the holdout. Members are scaled to unit length first."
-        ),
-        "",
-        f"- Images: {counted}; {scores.leak.summary()}.",
-        (
-            f"- Best trial: {scores.search.best_trial} with {scores.search.best_value:.6f}; "
-            f"polished: {scores.search.polish.score:.6f}."
-        ),
+        *_beginning(run.name, f"{counted}; {scores.leak.summary()}", scores.search),
+        *_options(scores.options),
         (
             f"- On test: {_with_interval(blend)}; minus equal weights "
             f"{_with_interval(equal, signed=True)}; 95 % intervals over {test.groups} groups."
@@ -87,3 +97,45 @@ def _with_interval(estimate: Estimate, *, signed: bool = False) -> str:
         return f"{fixed(estimate.score, signed=signed)} (no interval)"
     low, high = (interval_end(end, signed=signed) for end in estimate.ci95)
     return f"{fixed(estimate.score, signed=signed)} [{low}, {high}]"
+
+
+def search_note(filled: FilledStudy, sizes: Mapping[str, int]) -> str:
+    """What the study is, on what data, and what came of a search alone; Markdown."""
+    counted = ", ".join(f"{size} {name}" for name, size in sizes.items())
+    lines = [
+        *_beginning(filled.result.summary.study, counted, filled.result.summary),
+        *_options(filled.options),
+        "",
+        "| member | weight |",
+        "|---|---|",
+        *(f"| {name} | {weight:.3f} |" for name, weight in filled.weights.items()),
+        "",
+        "Nothing was scored on test: `unprompt run` does, with the same YAML file and storage.",
+    ]
+    return "\n".join(lines)
+
+
+def _beginning(name: str, counted: str, search: SearchSummary) -> list[str]:
+    """The lines that every note begins with."""
+    return [
+        f"# {name}",
+        "",
+        (
+            "Each trial is a choice of blend weights; its value is the mean cosine of the blend "
+            "with the true prompts on the holdout. Members are scaled to unit length first."
+        ),
+        "",
+        f"- Images: {counted}.",
+        (
+            f"- Best trial: {search.best_trial} with {search.best_value:.6f}; "
+            f"polished: {search.polish.score:.6f}."
+        ),
+    ]
+
+
+def _options(options: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line for each member whose options were searched."""
+    return [
+        f"- Options of {name}: {', '.join(f'{key} {value}' for key, value in chosen.items())}."
+        for name, chosen in options.items()
+    ]

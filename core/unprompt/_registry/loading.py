@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from unprompt._config.check import did_you_mean, finish, validate
+from unprompt._config.check import finish, validate
 from unprompt._config.compose import compose
 from unprompt._config.models import EnsembleConfig, ExperimentConfig, MemberConfig
-from unprompt._config.options import variant_with
-from unprompt._config.search import SearchConfig
 from unprompt._config.source import Key, Source
 from unprompt._registry.parts import Ensemble, Experiment, Member, Part
 from unprompt._registry.plugins import Registry
+from unprompt._registry.space import check_search
 from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
 
@@ -34,7 +33,7 @@ def load_experiment(path: Path, registry: Registry, overrides: Sequence[str] = (
     dataset = part_at(source, ("data",), registry, DatasetSpec)
     ensemble = _ensemble(source, ("ensemble",), registry, config.ensemble if config else None)
     if config and ensemble:
-        _check_search(source, config.search, ensemble)
+        check_search(source, config.search, ensemble, registry)
     for i, name in enumerate(_at(source.data, ("observers",)) or []):
         _check_observer(source, ("observers", i), registry, name)
     finish(source)
@@ -79,23 +78,6 @@ def _ensemble(
     pairs = zip(config.members, parts, strict=True)
     members = tuple(_member(line, part) for line, part in pairs if part)
     return Ensemble(config.name, encoder, members)
-
-
-def _check_search(source: Source, search: SearchConfig, ensemble: Ensemble) -> None:
-    """Note members and options in the search block that the ensemble does not have."""
-    members = {member.name: member for member in ensemble.members}
-    for block in ("bounds", "space"):
-        for name in getattr(search, block):
-            if name not in members:
-                suggestion = did_you_mean(name, members)
-                source.problem(("search", block, name), f"is no member of the ensemble{suggestion}")
-    for name, options in search.space.items():
-        for option, values in options.items() if name in members else ():
-            part = members[name].part
-            for i, value in enumerate(values):
-                key = ("search", "space", name, option, i)
-                changed = variant_with(part.options, options, option, value)
-                validate(source, part.spec.options, key, changed)
 
 
 def _member(line: MemberConfig, part: Part) -> Member:

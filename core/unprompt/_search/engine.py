@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt._scoring.intervals import Intervals
+from unprompt._search.abandoned import give_up_abandoned
 from unprompt._search.drop import ScoredSplit, WeightedMembers, drop_members
 from unprompt._search.polish import Bounds, polish
 from unprompt._search.problem import Problem
-from unprompt._search.storages import masked, open_storage
+from unprompt._search.samplers import grid_notice
+from unprompt._search.storages import in_use, label, masked, notice, open_storage
 from unprompt._search.study import enqueue, open_study
 from unprompt._search.summary import Polish, SearchSummary
 from unprompt._search.trials import fill
@@ -56,6 +59,8 @@ def search(
     intervals: Intervals,
     journal: Path,
     name: str,
+    *,
+    shared: bool = False,
 ) -> tuple[SearchResult, optuna.Study]:
     """Search weights (and cheap options); deterministic for a seed with one worker.
 
@@ -66,22 +71,28 @@ def search(
         intervals: Of the holdout; for dropping members, where the search block says so.
         journal: The study's file where the search block names no storage.
         name: The study's name where it names none.
+        shared: Whether other commands may fill that journal, too.
 
     Raises:
         ConfigError: The storage cannot be used, or the study was made on something else.
+        OutputError: The storage was locked, full, or could not be reached any more.
         DataError: All workers ended early, or no trial was finished in time.
     """
     config = problem.config
     storage = config.storage or str(journal)
     deadline = time.monotonic() + (config.timeout or float("inf"))
-    opened = open_storage(storage)
-    study = open_study(problem, opened, config.study or name, fingerprint, masked(storage))
-    enqueue(study, problem, ensemble)
-    if config.workers > 1:
-        fill_with_workers(study, problem, storage, deadline)
-    else:
-        fill(study, problem, deadline=deadline, shared=config.storage is not None)
-    return _result(study, problem, intervals), study
+    with in_use(storage):
+        opened = open_storage(storage)
+        study = open_study(problem, opened, config.study or name, fingerprint, label(storage))
+        if line := grid_notice(problem):
+            notice(line)
+        enqueue(study, problem, ensemble)
+        give_up_abandoned(study, beginning=True)
+        if config.workers > 1:
+            fill_with_workers(study, problem, storage, deadline)
+        else:
+            fill(study, problem, deadline=deadline, shared=shared or config.storage is not None)
+        return _result(study, problem, intervals), study
 
 
 def _result(study: optuna.Study, problem: Problem, intervals: Intervals) -> SearchResult:
@@ -121,8 +132,8 @@ def _result(study: optuna.Study, problem: Problem, intervals: Intervals) -> Sear
         dropped=dropped,
     )
     return SearchResult(
-        _rounded(weights),
-        _rounded(searched),
+        _rounded(weights, bounds),
+        _rounded(searched, bounds),
         problem.options_at(point),
         summary,
         history,
@@ -147,9 +158,15 @@ def importances(study: optuna.Study) -> dict[str, float]:
     return {name: float(share) for name, share in shares.items()}
 
 
-def _rounded(weights: Sequence[float]) -> tuple[float, ...]:
+def _rounded(weights: Sequence[float], bounds: Bounds | None = None) -> tuple[float, ...]:
     """Six digits are far below what any holdout can tell apart, and can be read."""
-    return tuple(round(weight, 6) for weight in weights)
+    largest = max(weights)
+    digits = 6 if largest >= 0.1 else 5 - math.floor(math.log10(largest))  # within low bounds
+    limits = bounds or [(0.0, math.inf)] * len(weights)
+    return tuple(
+        min(max(round(weight, digits), low), high) if weight else 0.0  # 0: it was dropped
+        for weight, (low, high) in zip(weights, limits, strict=True)
+    )
 
 
 def _distance(weights: Sequence[float], others: Sequence[float]) -> float:

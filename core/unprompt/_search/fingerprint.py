@@ -48,5 +48,12 @@ def differences(known: Mapping[str, PlainData], now: Mapping[str, PlainData]) ->
 def _same(before: PlainData, after: PlainData) -> bool:
     """Equal, or lists of numbers that are as near as roundings leave them."""
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        return all(abs(a - b) <= TOLERANCE for a, b in zip(before, after, strict=True))
+        return all(_near(a, b) for a, b in zip(before, after, strict=True))
     return bool(before == after)
+
+
+def _near(a: PlainData, b: PlainData) -> bool:
+    """Numbers within `TOLERANCE`; anything else only where it is equal."""
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return abs(a - b) <= TOLERANCE
+    return bool(a == b)

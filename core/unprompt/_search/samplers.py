@@ -13,6 +13,9 @@ from unprompt._search.problem import Choice, Problem
 if TYPE_CHECKING:
     import optuna
 
+MOST_POINTS = 100_000
+"""Of a grid, which Optuna makes before the first trial."""
+
 
 def make_sampler(problem: Problem, worker: int = 0, begun: int = 0) -> optuna.samplers.BaseSampler:
     """The sampler that the search block names.
@@ -31,7 +34,7 @@ def make_sampler(problem: Problem, worker: int = 0, begun: int = 0) -> optuna.sa
         # Some of these are marked experimental; that they may change is the lock file's concern.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if kind == "grid":
-            return optuna.samplers.GridSampler(_grid(problem), seed=seed)
+            return _grid_sampler(problem, seed)
         if kind == "qmc":
             # Workers walk one sequence together: the storage counts it, the seed has to be one.
             return optuna.samplers.QMCSampler(
@@ -46,12 +49,56 @@ def make_sampler(problem: Problem, worker: int = 0, begun: int = 0) -> optuna.sa
         return optuna.samplers.TPESampler(seed=seed)
 
 
-def _grid(problem: Problem) -> dict[str, list[Choice]]:
+def grid_of(problem: Problem) -> dict[str, list[Choice]]:
     """Every choice of options, and as many even steps of weights as trials allow, at least 2."""
     grid = problem.choices()
-    points = problem.config.trials // math.prod(map(len, grid.values()))
+    points = min(problem.config.trials, MOST_POINTS) // math.prod(map(len, grid.values()))
     steps = max(2, int(points ** (1 / len(problem.members)) + 1e-9))
     for member in problem.members:
         weights = np.unique(np.linspace(*problem.weight_range(member), steps))
         grid[f"weight.{member}"] = [float(weight) for weight in weights]
     return grid
+
+
+def grid_notice(problem: Problem) -> str | None:
+    """What to know of a grid before it is searched; None where every trial is one of its points."""
+    if problem.config.sampler != "grid":
+        return None
+    points = math.prod(map(len, grid_of(problem).values()))
+    trials = problem.config.trials
+    if points < trials:
+        return (
+            f"search: the grid's size is {points}: the study ends when all its points are tried, "
+            f"with the trials that come first (search.enqueue), though search.trials is {trials}"
+        )
+    if points > trials:
+        return (
+            f"search: the grid's size is {points}, with 2 values of each weight at least: "
+            f"search.trials {trials} does not try all its points"
+        )
+    return None
+
+
+def is_grid_done(study: optuna.Study) -> bool:
+    """Whether all points of a grid are tried and nothing waits to be tried; False without one."""
+    from optuna.samplers import GridSampler
+    from optuna.trial import TrialState
+
+    sampler = study.sampler
+    if not isinstance(sampler, GridSampler) or not sampler.is_exhausted(study):
+        return False
+    return not study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+
+
+def _grid_sampler(problem: Problem, seed: int) -> optuna.samplers.BaseSampler:
+    """Optuna's, without its end: it stops the loop that Optuna runs for it, and ours is not that.
+
+    It would also fail where a trial that was enqueued is finished last.
+    """
+    import optuna
+
+    class Grid(optuna.samplers.GridSampler):
+        def after_trial(self, *_: object) -> None:
+            """See `is_grid_done`."""
+
+    return Grid(grid_of(problem), seed=seed)

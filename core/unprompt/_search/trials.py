@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from unprompt._search.abandoned import WORKER, Waiting, end_trial, is_stale
+from unprompt._search.owner import Owner
 from unprompt._search.problem import Problem
+from unprompt._search.samplers import is_grid_done
 
 if TYPE_CHECKING:
     import optuna
 
-WORKER = "worker"
-"""The trial's attribute that says which process runs it."""
-STALE = timedelta(minutes=2)
-"""A trial takes milliseconds: one that has run for so long belongs to a process that is gone. It is
-longer than the 30 s that a journal waits for the lock of a process that was killed."""
 _LAST = 64
 """So many trials before the end, a process alone looks whether others work on the study, too."""
+_NAP = 0.05
 
 
 class TrialCounts(NamedTuple):
@@ -37,6 +33,7 @@ def fill(
     deadline: float = float("inf"),
     lock: AbstractContextManager[object] | None = None,
     shared: bool = False,
+    says: bool = True,
 ) -> None:
     """Run trials until the study has as many as its search block says.
 
@@ -51,99 +48,94 @@ def fill(
         deadline: No trial begins after this `time.monotonic`.
         lock: Held while counting and beginning a trial, by all processes of this machine.
         shared: Whether others may need to know whose trial it is, should this process be killed.
+        says: Whether to say on stderr what is waited for.
     """
-    from optuna.trial import TrialState
-
-    total, near_end = problem.config.trials, True
-    guard = lock or nullcontext()
+    turns = _Turns(study, problem.config.trials, lock, shared)
+    waiting = Waiting(study, lock or nullcontext(), says=says)
     while time.monotonic() < deadline:
-        with guard:
-            finished, running = count_trials(study) if near_end else (0, 0)
-            if finished >= total:
+        with turns.guard:
+            if turns.is_full():
                 return
-            trial = study.ask() if finished + running < total else None
-            if trial is not None and shared:
-                trial.set_user_attr(WORKER, worker_id())
+            trial = turns.begin()
         if trial is None:
-            time.sleep(0.05)  # others are at work; one of them may be gone
+            waiting.look()
+            time.sleep(_NAP)
             continue
-        near_end = lock is not None or trial.number >= total - _LAST
-        # Trials begun before this one may all still finish.
-        if trial.number >= total and sum(count_trials(study, before=trial.number)) >= total:
-            study.tell(trial, state=TrialState.FAIL)
-            continue
-        value = problem.value(trial)
-        with guard:
-            # Held up in the storage, a trial may have been given up for dead and replaced.
-            if lock and count_trials(study).finished >= total:
-                study.tell(trial, state=TrialState.FAIL)
-            elif not _finish(study, trial, value):
-                return  # a grid's last point
+        waiting.over()
+        value = None if turns.is_one_too_many(trial) else _value(problem, trial)
+        with turns.guard:
+            turns.finish(trial, None if turns.was_replaced() else value)
+
+
+class _Turns:
+    """Begins and ends the trials of one process, so that all processes together finish `total`."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        total: int,
+        lock: AbstractContextManager[object] | None,
+        shared: bool,
+    ) -> None:
+        self.guard: AbstractContextManager[object] = lock or nullcontext()
+        self._study, self._total, self._shared = study, total, shared
+        self._has_company = lock is not None
+        self._counts, self._counting = TrialCounts(0, 0), True
+
+    def is_full(self) -> bool:
+        """Whether the study has its trials, or all that its sampler can draw.
+
+        A process alone counts only near the end.
+        """
+        if self._counting:
+            self._counts = count_trials(self._study)
+        return self._counts.finished >= self._total or is_grid_done(self._study)
+
+    def begin(self) -> optuna.Trial | None:
+        """The next trial, signed; None where those that others are running may be enough."""
+        if self._counting and sum(self._counts) >= self._total:
+            return None
+        trial = self._study.ask()
+        if self._shared:
+            trial.set_user_attr(WORKER, str(Owner.of()))
+        self._counting = self._has_company or trial.number >= self._total - _LAST
+        return trial
+
+    def is_one_too_many(self, trial: optuna.Trial) -> bool:
+        """Whether trials that another machine began in the same moment may all still finish."""
+        before = trial.number
+        return before >= self._total and sum(count_trials(self._study, before)) >= self._total
+
+    def was_replaced(self) -> bool:
+        """Whether this process was held up for so long that others gave its trial up for dead."""
+        return self._has_company and count_trials(self._study).finished >= self._total
+
+    def finish(self, trial: optuna.Trial, value: float | None) -> None:
+        """Finish a trial with its value, or give it up."""
+        end_trial(self._study, trial, value)
+
+
+def _value(problem: Problem, trial: optuna.Trial) -> float | None:
+    """What a trial is worth; None where others have given it up for dead meanwhile."""
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    try:
+        return problem.value(trial)
+    except UpdateFinishedTrialError:
+        return None
 
 
 def count_trials(study: optuna.Study, before: int | None = None) -> TrialCounts:
     """Count a study's trials, or those whose number is below ``before``."""
     from optuna.trial import TrialState
 
-    states, since = (TrialState.COMPLETE, TrialState.RUNNING), datetime.now() - STALE
+    states = (TrialState.COMPLETE, TrialState.RUNNING)
     finished = running = 0
     for trial in study.get_trials(deepcopy=False, states=states):
         if before is not None and trial.number >= before:
             continue
         if trial.state == TrialState.COMPLETE:
             finished += 1
-        elif (trial.datetime_start or since) > since:
+        elif not is_stale(trial):
             running += 1
     return TrialCounts(finished, running)
-
-
-def fail_abandoned_trials(
-    study: optuna.Study, worker: str, lock: AbstractContextManager[object]
-) -> None:
-    """End the trials of a process that is gone; what was to be tried first is put back.
-
-    Args:
-        study: The shared study.
-        worker: The process, see `worker_id`.
-        lock: The one of `fill`: while it is held no process of this machine is between beginning
-            a trial and signing it, so that a trial without a name is a dead process's, or
-            another machine's for a moment.
-    """
-    from optuna.trial import TrialState
-
-    def running() -> list[optuna.trial.FrozenTrial]:
-        return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-
-    with lock:
-        unsigned = {trial.number for trial in running() if WORKER not in trial.user_attrs}
-        if unsigned:
-            time.sleep(1)
-        abandoned = [
-            trial
-            for trial in running()
-            if trial.user_attrs.get(WORKER) == worker
-            or (trial.number in unsigned and WORKER not in trial.user_attrs)
-        ]
-        for trial in abandoned:
-            study.tell(trial.number, state=TrialState.FAIL)
-            if "fixed_params" in trial.system_attrs:
-                study.enqueue_trial(trial.system_attrs["fixed_params"])
-
-
-def worker_id(pid: int | None = None) -> str:
-    """The name of this process, or of another one of this machine."""
-    return f"{socket.gethostname()}:{pid or os.getpid()}"
-
-
-def _finish(study: optuna.Study, trial: optuna.Trial, value: float) -> bool:
-    """Finish a trial; False where the sampler has nothing left to draw."""
-    from optuna.samplers import GridSampler
-
-    try:
-        study.tell(trial, value)
-    except RuntimeError:
-        # A grid stops the loop that Optuna runs for it; this loop is ours. The value is stored.
-        if not isinstance(study.sampler, GridSampler):
-            raise
-        return False
-    return not (isinstance(study.sampler, GridSampler) and study.sampler.is_exhausted(study))

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import tempfile
 import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from unprompt._search.abandoned import give_up_abandoned, give_up_unsigned
 from unprompt._search.problem import Problem
-from unprompt._search.samplers import make_sampler
-from unprompt._search.storages import open_storage
-from unprompt._search.trials import count_trials, fail_abandoned_trials, fill, worker_id
-from unprompt.errors import DataError
+from unprompt._search.samplers import is_grid_done, make_sampler
+from unprompt._search.scratch import scratch_folder
+from unprompt._search.storages import in_use, label, notice, open_storage
+from unprompt._search.study import check_directions
+from unprompt._search.trials import count_trials, fill
+from unprompt.errors import DataError, OutputError, UnpromptError
 
 if TYPE_CHECKING:
     import filelock
@@ -29,56 +33,91 @@ def fill_with_workers(study: optuna.Study, problem: Problem, storage: str, deadl
     """Fill a study with ``search.workers`` processes, each of which opens the storage itself.
 
     A process that is killed loses the trial that it was running; the others go on to the full
-    number, or until the deadline; see `fill`. This process only watches.
+    number, or until the deadline; see `fill`. This process only looks on.
 
     Raises:
+        OutputError: A process could not use the storage any more, and the study is not full.
         DataError: All processes ended before the study was full.
     """
     context = multiprocessing.get_context("spawn")  # a fork would share connections and threads
-    with tempfile.TemporaryDirectory(prefix="unprompt-") as scratch:
-        lock = Path(scratch) / "lock"
+    with scratch_folder() as scratch:
+        lock = scratch / "lock"
         seconds = deadline - time.monotonic()
         begun = len(study.get_trials(deepcopy=False))
-        workers = [
-            context.Process(
-                target=_work, args=(problem, study.study_name, storage, (i, begun), lock, seconds)
-            )
-            for i in range(problem.config.workers)
-        ]
+        workers: list[SpawnProcess] = []
+        mistakes: list[Connection] = []
         try:
-            for worker in workers:
+            for i in range(problem.config.workers):
+                mistake, sender = context.Pipe(duplex=False)
+                task = (problem, study.study_name, storage, (i, begun), lock, seconds, sender)
+                worker = context.Process(target=_work, args=task)
                 worker.start()
-            exit_codes = _watch(study, workers, _file_lock(lock))
+                sender.close()  # so that the pipe ends with the process
+                workers.append(worker)
+                mistakes.append(mistake)
+            exit_codes = _look_on(study, workers, _file_lock(lock))
+            lines = [line for mistake in mistakes for line in _received(mistake)]
         finally:
             for worker in workers:
                 worker.terminate()
             for worker in workers:
                 worker.join()
-    if all(exit_codes) and count_trials(study).finished < problem.config.trials:
+            for mistake in mistakes:
+                mistake.close()
+    _judge(study, problem, exit_codes, lines)
+
+
+def _judge(
+    study: optuna.Study, problem: Problem, exit_codes: Sequence[int], lines: Sequence[str]
+) -> None:
+    """Say what ended processes early; an error where that left the study unfinished."""
+    finished = count_trials(study).finished
+    if finished >= problem.config.trials or is_grid_done(study):
+        return
+    unique = list(dict.fromkeys(lines))
+    if all(exit_codes) and unique:
+        raise OutputError(unique)
+    if all(exit_codes):
         raise DataError(
             f"search: all {len(exit_codes)} workers ended early (exit codes "
             f"{sorted(set(exit_codes))}); run the same command again to go on"
         )
+    for line in unique:  # the others went on until the deadline
+        notice(line)
 
 
-def _watch(
+def _look_on(
     study: optuna.Study, workers: list[SpawnProcess], lock: filelock.BaseFileLock
 ) -> list[int]:
     """Wait for all; end the trials of those that are gone. Returns their exit codes."""
-    from multiprocessing.connection import wait
-
     alive = list(workers)
     while alive:
         wait([worker.sentinel for worker in alive])
         for worker in [worker for worker in alive if not worker.is_alive()]:
             alive.remove(worker)
             if worker.exitcode:
-                fail_abandoned_trials(study, worker_id(worker.pid), lock)
+                give_up_abandoned(study, lock)
+                give_up_unsigned(study, lock)
     return [worker.exitcode or 0 for worker in workers]
 
 
+def _received(mistake: Connection) -> Sequence[str]:
+    """The lines that a process left when it ended early; none where it was killed."""
+    try:
+        lines: Sequence[str] = mistake.recv() if mistake.poll() else ()
+    except (EOFError, OSError):
+        return ()
+    return lines
+
+
 def _work(
-    problem: Problem, name: str, storage: str, draws: tuple[int, int], lock: Path, seconds: float
+    problem: Problem,
+    name: str,
+    storage: str,
+    draws: tuple[int, int],
+    lock: Path,
+    seconds: float,
+    mistakes: Connection,
 ) -> None:
     """One process: its own connection, its own sampler.
 
@@ -89,10 +128,18 @@ def _work(
 
     Thread(target=_end_with_parent, daemon=True).start()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sampler = make_sampler(problem, *draws)
-    study = optuna.load_study(study_name=name, storage=open_storage(storage), sampler=sampler)
     deadline = time.monotonic() + seconds
-    fill(study, problem, deadline=deadline, lock=_file_lock(lock), shared=True)
+    try:
+        with in_use(storage):
+            sampler = make_sampler(problem, *draws)
+            opened = open_storage(storage)
+            study = optuna.load_study(study_name=name, storage=opened, sampler=sampler)
+            check_directions(study, label(storage))
+            guard = _file_lock(lock)
+            fill(study, problem, deadline=deadline, lock=guard, shared=True, says=draws[0] == 0)
+    except UnpromptError as error:
+        mistakes.send(error.problems)
+        raise SystemExit(1) from None
 
 
 def _end_with_parent() -> None:

@@ -105,6 +105,21 @@ class Predictor(ABC):
     def predict(self, images: Images) -> Iterator[Batch]:
         """Predict every image once, in any order, in batches; no images give no batch."""
 
+    def check_variants(self, variants: Sequence[Any]) -> None:
+        """Refuse choices of options that `predict_variants` cannot predict; loads nothing.
+
+        Called where an experiment is read, before `prepare`, so that a mistake in `search.space`
+        is found before anything is predicted.
+
+        Args:
+            variants: V instances of the family's options model.
+
+        Raises:
+            ConfigError: A variant needs another artifact or another tower.
+        """
+        if type(self).predict_variants is Predictor.predict_variants:
+            raise ConfigError("this family has no options that a search could change")
+
     def predict_variants(
         self, images: Images, variants: Sequence[Any]
     ) -> Iterator[Sequence[Embeddings]]:

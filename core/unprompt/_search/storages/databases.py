@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unprompt._config.storage import FILE_URI, absolute_database
+from unprompt._files.paths import working_folder
 from unprompt._search.storages.journals import check_file
 from unprompt._search.storages.messages import reason_of, unusable
 from unprompt._search.storages.timeout import TIMEOUT, within_timeout
@@ -44,12 +46,16 @@ def open_database(
         ConfigError: The URL is malformed, its driver is missing, nobody answers in time or says no.
     """
     parts = _parse(url, kind)
-    if kind == "sqlite" and not str(parts.database).startswith("file:"):  # SQLite's own URI
-        check_file(Path(str(parts.database)).absolute(), url, existing)
+    if kind == "sqlite":  # its path is followed at each connection: it stays where it is now
+        parts = parts.set(database=absolute_database(str(parts.database), working_folder()))
+        if not str(parts.database).startswith(FILE_URI):
+            check_file(Path(str(parts.database)), url, existing)
     parts = parts.set(drivername=f"{kind}+{_driver(url, kind, driver)}")
     full_url = parts.render_as_string(hide_password=False)
     try:
-        holds_studies = within_timeout(lambda: _holds_studies(full_url))
+        # SQLite itself waits for a lock, for as long as a server has to answer, and says so.
+        seconds = 2 * TIMEOUT if kind == "sqlite" else TIMEOUT
+        holds_studies = within_timeout(lambda: _holds_studies(full_url), seconds)
     except TimeoutError as error:
         raise unusable(url, f"no answer within {TIMEOUT:.0f} seconds") from error
     except Exception as error:  # drivers raise what they like when they cannot connect

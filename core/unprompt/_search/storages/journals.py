@@ -7,63 +7,88 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unprompt._search.storages.messages import reason_of, unusable
+from unprompt._files.paths import is_folder, kind_of
+from unprompt._search.storages.journal_file import JournalFile
+from unprompt._search.storages.messages import label, notice, reason_of, unusable
+from unprompt.errors import DataError
 
 if TYPE_CHECKING:
     import optuna
+
+_BEGINS = b'{"op_code":'  # Optuna's and our own lines
 
 
 def open_journal(path: Path, url: str, existing: bool) -> optuna.storages.BaseStorage:
     """Open a journal, or begin one; with ``existing`` only to look at it: make nothing.
 
-    Error lines say ``url``, the path as the user wrote it.
+    A last line that is cut, as a crash or a full disk leaves it, is dropped, which is said on
+    stderr; who only looks passes over it. Error lines say ``url``, the path as the user wrote it.
 
     Raises:
         ConfigError: It is another kind of file, damaged, missing or not to be written.
     """
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
     check_file(path, url, existing)
     try:
         # A file of one broken line would be taken, and fail when it is read the next time.
         if path.exists() and (reason := _not_a_journal(path)):
             raise unusable(url, reason)
-        return JournalStorage(JournalFileBackend(str(path)))
+        if not existing:
+            path.open("ab").close()
+        file = JournalFile(path, url)
+        dropped = 0 if existing else file.drop_cut_line()
     except OSError as error:
         raise unusable(url, reason_of(error)) from error
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise unusable(url, f"a damaged journal: {reason_of(error)}") from error
+    try:
+        # Ours has every method of Optuna's base class, which is imported too late to inherit.
+        storage = JournalStorage(file)  # type: ignore[arg-type]
+    except (ArithmeticError, AssertionError, AttributeError, LookupError) as error:
+        raise file.damaged(f"a record of another version? {reason_of(error)}") from error
+    except (TypeError, ValueError) as error:
+        raise file.damaged(reason_of(error)) from error
+    if dropped:
+        notice(
+            f"{label(url)}: its last line was cut, as by a crash or a full disk, and is dropped "
+            f"({dropped} bytes); the {file.line} lines before it are kept"
+        )
+    return storage
 
 
 def check_file(path: Path, url: str, existing: bool) -> None:
     """Say, by a ConfigError, what is wrong with a storage's file before a library opens it."""
     try:
-        if path.is_dir():
+        kind = kind_of(path)
+        if kind == "folder":
             raise unusable(url, "a folder, not a file")
-        if not path.parent.is_dir():
+        if not is_folder(path.parent):
             raise unusable(url, f"the folder {path.parent} does not exist")
-        exists = path.exists()
-    except OSError as error:
-        raise unusable(url, reason_of(error)) from error
-    if existing and not exists:
+    except DataError as error:
+        reason = error.problems[0].rpartition(": ")[2]
+        raise unusable(url, reason) from error
+    if kind == "device":
+        raise unusable(url, "a device or a pipe, not a file")
+    if existing and kind == "missing":
         raise unusable(url, "there is no such file")
-    written = [path.parent, *([path] if exists else [])]  # the lock lies beside the file
+    written = [path.parent, *([path] if kind == "file" else [])]  # the lock lies beside the file
     if not existing and not all(os.access(target, os.W_OK) for target in written):
         raise unusable(url, "it cannot be written")
+    if existing and not os.access(path, os.R_OK):
+        raise unusable(url, "it cannot be read")
 
 
 def _not_a_journal(path: Path) -> str | None:
     """Why a file is no journal, by its first line; None where it may be one."""
     with path.open("rb") as file:
         line = file.readline(1 << 20)
-    # Somebody may be writing the very first line.
-    if not line or (line.startswith(b'{"op_code":') and not line.endswith(b"\n")):
-        return None
+    if not line.endswith(b"\n"):  # somebody may be writing the very first line, or it is cut
+        begun = line.startswith(_BEGINS) or (len(line) > 1 and _BEGINS.startswith(line))
+        if begun or not line:
+            return None
     try:
         if "op_code" in json.loads(line):
             return None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         pass
     database = line.startswith(b"SQLite format 3\0")
     return f"not a journal of Optuna{f'; it is a database: sqlite:///{path}' if database else ''}"

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unprompt._config.storage import JOURNAL
+from unprompt._files.paths import absolute, user_path
 from unprompt._search.storages.databases import DRIVERS, open_database
 from unprompt._search.storages.journals import open_journal
 from unprompt._search.storages.messages import masked
@@ -35,7 +37,7 @@ def open_storage(storage: str | Path, *, existing: bool = False) -> optuna.stora
     scheme = _SCHEME.match(url)
     kind, driver = (scheme[1], scheme[2]) if scheme else ("journal", None)
     if kind == "journal":
-        path = Path(url.removeprefix("journal://")).expanduser().absolute()
+        path = absolute(user_path(url.removeprefix(JOURNAL)))
         return open_journal(path, url, existing)
     if kind == "grpc":
         return open_grpc(url)

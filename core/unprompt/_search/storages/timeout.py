@@ -13,8 +13,8 @@ TIMEOUT = 5.0
 """Seconds in which a server has to answer."""
 
 
-def within_timeout(call: Callable[[], T]) -> T:
-    """Give what ``call`` returns or raises, but not later than `TIMEOUT`.
+def within_timeout(call: Callable[[], T], seconds: float = TIMEOUT) -> T:
+    """Give what ``call`` returns or raises, but not later than after ``seconds``.
 
     Not every driver has a timeout, and those that have call it differently.
 
@@ -30,4 +30,4 @@ def within_timeout(call: Callable[[], T]) -> T:
             future.set_exception(error)
 
     Thread(target=wait, daemon=True).start()
-    return future.result(timeout=TIMEOUT)
+    return future.result(timeout=seconds)
