@@ -1,8 +1,8 @@
 """The 68th-place solution in float64, and the images that it is given.
 
-The numbers are those of its public notebook and of clip_interrogator 0.4.3, as plugins/kaggle-68th.md
-lists them. Nothing here calls the code under test or reads its YAML: towers are those of open_clip,
-transformers and timm.
+The numbers are those of its public notebook and of clip_interrogator 0.4.3, as
+plugins/kaggle-68th.md lists them. Nothing here calls the code under test or reads its YAML: towers
+are those of open_clip, transformers and timm.
 """
 
 from __future__ import annotations

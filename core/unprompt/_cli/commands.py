@@ -49,6 +49,8 @@ def run(
         progress=progress_on(quiet=quiet),
     )
     typer.echo(scores_table(finished.scores))
+    for note in finished.manifest.notes:
+        typer.echo(f"note: {note}")
     typer.echo(str(finished.folder))
 
 
