@@ -18,6 +18,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -31,7 +32,7 @@ from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import TextEncoder
 from unprompt.train.recipe import load_recipe
-from unprompt.types import FloatArray
+from unprompt.types import FloatArray, PlainData
 
 EXPERIMENTS = Path(__file__).parents[1]
 CHECKPOINTS = EXPERIMENTS.parent / "plugins" / "unprompt_painter" / "checkpoints"
@@ -115,7 +116,8 @@ def nearest_cosines(world: World, test: Test, encoder: TextEncoder, context: Con
 
     Two for a prompt that occurs word for word, which no rounding reaches.
     """
-    key = [encoder.identity, world.dataset.plain(), world.count, list(test.prompts)]
+    plain = cast("PlainData", world.dataset.plain())
+    key: PlainData = [encoder.identity, plain, world.count, list(test.prompts)]
 
     def make(folder: Path) -> None:
         records = context.registry.build(world.dataset.spec, world.dataset.options).records()
