@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from unprompt import Images, Need, Runtime
+from unprompt import ConfigError, Images, Need, Runtime
 from unprompt.towers import (
     CHECKPOINT,
     folder_files,
@@ -15,7 +15,7 @@ from unprompt.towers import (
     origin_needs,
     pixel_batches,
 )
-from unprompt_blip.caption_models import CONFIG, StandIn, folder_of, load, random_model
+from unprompt_blip.caption_models import CONFIG, OWNER, StandIn, folder_of, load, random_model
 from unprompt_blip.sources import CaptionerConfig
 
 if TYPE_CHECKING:
@@ -119,8 +119,7 @@ class Captioner:
         with inference(self._runtime):
             tokens = self._model.generate(
                 **{name: value.to(device) for name, value in inputs.items()},
-                max_new_tokens=self._config.max_tokens,
-                min_new_tokens=self._config.min_tokens,
+                **self._lengths(inputs),
                 num_beams=self._config.beams,
                 do_sample=False,
             )
@@ -128,7 +127,28 @@ class Captioner:
         if "input_ids" in inputs:  # models that continue a text give it back
             heads = self._decoded(inputs["input_ids"])
             texts = [text.removeprefix(head) for text, head in zip(texts, heads, strict=True)]
-        return [tidy(text) for text in texts]
+        return [tidy(text) if self._config.tidy else text.strip() for text in texts]
+
+    def _lengths(self, inputs: dict[str, Any]) -> dict[str, int]:
+        """The lengths in new tokens: a model's own configuration may hold such a limit, too.
+
+        Raises:
+            ConfigError: The prompt leaves no token for the caption.
+        """
+        config, start = self._config, 0
+        if config.count == "all":
+            start = inputs["input_ids"].shape[1] if "input_ids" in inputs else 1
+            # BLIP's start takes the place of the tokenizer's, and its end is left out.
+            start -= "input_ids" in inputs and self._model.config.model_type == "blip"
+        if start >= config.max_tokens:
+            raise ConfigError(
+                f"{OWNER}: `max_tokens: {config.max_tokens}` with `count: all` leaves no token for "
+                f"the caption: start and `prompt` take {start}"
+            )
+        return {
+            "max_new_tokens": config.max_tokens - start,
+            "min_new_tokens": max(0, config.min_tokens - start),
+        }
 
     def _decoded(self, tokens: Any) -> list[str]:
         texts: list[str] = self._processor.batch_decode(tokens, skip_special_tokens=True)

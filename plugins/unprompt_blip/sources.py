@@ -35,12 +35,21 @@ class CaptionerConfig(Model):
     """A model that describes an image in a sentence."""
 
     beams: int = Field(default=1, ge=1, description="Of the beam search; 1 is greedy.")
-    max_tokens: int = Field(default=32, ge=1, description="New tokens at most.")
-    min_tokens: int = Field(default=0, ge=0, description="New tokens at least.")
+    max_tokens: int = Field(default=32, ge=1, description="Tokens at most; see `count`.")
+    min_tokens: int = Field(default=0, ge=0, description="Tokens at least; see `count`.")
+    count: Literal["new", "all"] = Field(
+        default="new",
+        description="new: both lengths are those of the caption. all: with the start and the "
+        "`prompt` that it continues, as BLIP's own lengths are.",
+    )
     prompt: str = Field(
         default="",
         description="Text that the caption continues, or the instruction for models that take "
         "one; no part of the caption.",
+    )
+    tidy: bool = Field(
+        default=True,
+        description="Drop stops at the caption's end, and words that follow themselves twice.",
     )
 
     @property

@@ -68,8 +68,10 @@ class Knn(Predictor):
             DataError: There are no prompts, or no images to fit the kernel on.
         """
         prompts = self.options.bank.texts(train, self.runtime)
-        keys = self.clip.texts(prompts)
-        bank = PromptBank.of(prompts, train.text_encoder.encode(prompts), keys)
+        rows = {text: row for row, text in enumerate(dict.fromkeys(prompts))}
+        places = [rows[text] for text in prompts]  # a repeated prompt is embedded once
+        targets, keys = train.text_encoder.encode(list(rows)), self.clip.texts(list(rows))
+        bank = PromptBank.of(prompts, targets[places], keys[places])
         bank.save(artifact)
         if (kernel := self._kernel_to_fit()) is not None:
             fitted = self._fit(kernel, bank, train)
@@ -158,12 +160,13 @@ class Knn(Predictor):
     def _evidence(
         self, bank: PromptBank, rows: Numbers, shares: DoubleArray
     ) -> tuple[Evidence, ...]:
-        """The neighbours that count most; what ridge takes away is no evidence for a prompt."""
-        most = np.argsort(-shares, kind="stable")[: self.options.evidence]
+        """The prompts that count most; what ridge takes away is no evidence for a prompt."""
+        shared: dict[str, float] = {}
+        for row, share in zip(rows, shares, strict=True):  # duplicates count together
+            shared[bank.prompts[row]] = shared.get(bank.prompts[row], 0.0) + float(share)
+        most = sorted(shared, key=lambda prompt: -shared[prompt])[: self.options.evidence]
         return tuple(
-            Evidence(bank.prompts[rows[i]], float(shares[i]), "neighbour")
-            for i in most
-            if shares[i] > 0
+            Evidence(prompt, shared[prompt], "neighbour") for prompt in most if shared[prompt] > 0
         )
 
     @property

@@ -29,11 +29,14 @@ from . import formulas
 from .formulas import CHECKPOINTS, VIT, Clip, Rows, example_images, normalised
 
 PROMPTS = [World(5).prompt(i) for i in range(400)]
+BANK = [*PROMPTS, *PROMPTS[::3] * 4, *PROMPTS[:20]]
+"""Repeated prompts stay, as in the solution's bank."""
 
 
 def save_blip(folder: Path) -> Path:
     """A BLIP of the shipped shape, shrunk, whose random parameters react to the image."""
     import torch
+    from tokenizers.normalizers import Sequence, Strip
     from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor
 
     from unprompt.train.tokenizer import make_writing_tokenizer
@@ -42,14 +45,22 @@ def save_blip(folder: Path) -> Path:
     side = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
     config["vision_config"] |= {**side, "image_size": 32}
     config["text_config"] |= {**side, "encoder_hidden_size": 32, "vocab_size": 600}
-    make_writing_tokenizer(PROMPTS, 600, 48).save_pretrained(folder)
+    words = [*PROMPTS, *[formulas.PREFIX] * 400]
+    tokenizer = make_writing_tokenizer(words, 600, 48)
+    backend = tokenizer.backend_tokenizer
+    # As BLIP's own: the space at the prefix's end is no token, which leaves four with the start.
+    backend.normalizer = Sequence([backend.normalizer, Strip(left=False)])
+    tokenizer.save_pretrained(folder)
     BlipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     torch.manual_seed(3)
     model = BlipForConditionalGeneration(BlipConfig(**config))
     for name, parameter in model.named_parameters():
         if "norm" not in name.lower() and parameter.ndim > 1:
             parameter.data.normal_(std=0.5)
-    model.text_decoder.cls.predictions.bias.data[:260] = -100  # whole words, no single bytes
+    bias = model.text_decoder.cls.predictions.bias.data
+    pieces = tokenizer.convert_ids_to_tokens(range(600))
+    bias[[not piece.startswith("\u0120") for piece in pieces]] = -100  # whole words only
+    bias[tokenizer.sep_token_id] = 5  # one caption wants to end at once, others do not
     model.save_pretrained(folder)
     return folder
 
@@ -75,6 +86,9 @@ def save_timm_state(path: Path) -> None:
     torch.manual_seed(2)
     model: Any = timm.create_model(VIT, pretrained=False, num_classes=384)
     model.patch_embed.proj.weight.data.normal_(std=0.2)  # else all images are alike
+    for block in model.blocks:  # else their mirror images are, too
+        block.attn.qkv.weight.data.normal_(std=0.2)
+        block.attn.proj.weight.data.normal_(std=0.1)
     model.head.weight.data.normal_(std=1.0)
     model.head.bias.data.normal_(std=1.0)
     torch.save(model.state_dict(), path)
@@ -113,21 +127,21 @@ def solution(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[S
 
     folder = tmp_path_factory.mktemp("parity")
     (folder / "kaggle-68th").mkdir()
-    pa.parquet.write_table(
-        pa.table({"prompt": PROMPTS}), folder / "kaggle-68th" / "prompts.parquet"
-    )
+    pa.parquet.write_table(pa.table({"prompt": BANK}), folder / "kaggle-68th" / "prompts.parquet")
     save_vision_state(folder / "kaggle-68th" / "clip-l14.pth")
     save_timm_state(folder / "kaggle-68th" / "vit-l16-384.pth")
     save_hub(folder / "hub")
     ensemble = yaml.safe_load((root / "ensembles" / "kaggle-68th.yaml").read_text())
-    options = {member["plugin"]: member["options"] for member in ensemble["members"]}
+    members = ensemble["members"]
+    options = {member.get("name", member["plugin"]): member["options"] for member in members}
     options["knn-vit-g"]["backbone"] = {"folder": str(save_clip(folder / "clip"))}
     options["knn-vit-h"]["backbone"] = {"folder": str(CHECKPOINTS / "clip-a")}
     options["clip-l14"]["backbone"]["model"] = "small/clip-vision"
-    options["clip-l16-384"]["backbone"]["model"] = VIT
+    for name in ("clip-l16-384", "clip-l16-384-mirrored"):
+        options[name]["backbone"]["model"] = VIT
     options["clip-blip"]["backbone"] = {"folder": str(folder / "clip")}
     blip = save_blip(folder / "blip")
-    options["clip-blip"]["captioner"] = {"folder": str(blip), "max_tokens": 2}
+    options["clip-blip"]["captioner"] |= {"model": None, "folder": str(blip)}
     options["clip-blip"]["tables"] = "unprompt"
     (folder / "kaggle-68th.yaml").write_text(yaml.safe_dump(ensemble))
     (folder / "images").mkdir()
@@ -141,19 +155,33 @@ def solution(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[S
 
 @dataclass(frozen=True)
 class Expected:
-    """What the formulas give for every image."""
+    """What the formulas give for every image.
+
+    Attributes:
+        rows: Of every member; ``clip-l16-384`` and its mirrored twin are the two kinds of passes.
+        texts: CLIP+BLIP's.
+    """
 
     rows: dict[str, Rows]
     texts: list[str]
 
     @property
+    def passes(self) -> Rows:
+        """CLIP-L16-384: the mean of its passes, half of them mirrored; not unit rows."""
+        return (self.rows["clip-l16-384"] + self.rows["clip-l16-384-mirrored"]) / 2
+
+    @property
     def blended(self) -> Rows:
+        return self.blended_with(self.passes)
+
+    def blended_with(self, passes: Rows) -> Rows:
+        """With other rows of CLIP-L16-384."""
         rows = self.rows
         return normalised(
             0.4 * rows["knn-vit-g"]
             + 0.4 * rows["knn-vit-h"]
             + 0.5 * rows["clip-l14"]
-            + 0.2 * rows["clip-l16-384"]
+            + 0.2 * passes
             + 0.2 * rows["clip-blip"]
         )
 
@@ -164,22 +192,17 @@ def small_clip(solution: Solution) -> Clip:
 
 
 @pytest.fixture(scope="module")
-def views(solution: Solution) -> tuple[Rows, Rows]:
-    return formulas.l16_views(solution.folder / "kaggle-68th" / "vit-l16-384.pth")
-
-
-@pytest.fixture(scope="module")
-def expected(solution: Solution, small_clip: Clip, views: tuple[Rows, Rows]) -> Expected:
+def expected(solution: Solution, small_clip: Clip) -> Expected:
     small, large = small_clip, Clip(CHECKPOINTS / "clip-a", 96)
-    prompts = list(dict.fromkeys(PROMPTS))
-    targets = formulas.minilm(prompts)
-    plain, flipped = views
+    targets = formulas.minilm(BANK)
+    plain, mirrored = formulas.l16_passes(solution.folder / "kaggle-68th" / "vit-l16-384.pth")
     texts = formulas.solution_texts(small, formulas.captions(solution.folder / "blip"))
     rows = {
-        "knn-vit-g": formulas.knn(small.images(), small.texts(prompts), targets),
-        "knn-vit-h": formulas.knn(large.images(), large.texts(prompts), targets),
+        "knn-vit-g": formulas.knn(small.images(), small.texts(BANK), targets),
+        "knn-vit-h": formulas.knn(large.images(), large.texts(BANK), targets),
         "clip-l14": formulas.clip_l14(solution.folder / "kaggle-68th" / "clip-l14.pth"),
-        "clip-l16-384": normalised(normalised(plain) + normalised(flipped)),
+        "clip-l16-384": plain,
+        "clip-l16-384-mirrored": mirrored,
         "clip-blip": formulas.minilm(texts),
     }
     return Expected(rows, texts)

@@ -1,6 +1,8 @@
-"""The 68th-place solution (plugins/kaggle-68th.md) in float64, and the images that it is given.
+"""The 68th-place solution in float64, and the images that it is given.
 
-Nothing here calls the code under test: towers are those of open_clip, transformers and timm.
+The numbers are those of its public notebook and of clip_interrogator 0.4.3, as
+plugins/kaggle-68th.md lists them. Nothing here calls the code under test or reads its YAML: towers
+are those of open_clip, transformers and timm.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from unprompt_painter.world import World
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+BEAMS, LEAST, MOST, PREFIX = 8, 5, 32, "a picture of "
+"""Of BLIP's captions; the lengths count the start and the prefix."""
 
 VIT = "vit_tiny_patch16_384"
 CHECKPOINTS = Path(unprompt_painter.__file__).parent / "checkpoints"
@@ -53,22 +58,21 @@ def pixels(
     std: Sequence[float],
     *,
     squash: bool = False,
+    resample: Image.Resampling = Image.Resampling.BICUBIC,
 ) -> Rows:
-    """Bicubic resize of the shorter side (or both), centre crop, standardised channels."""
+    """Resize of the shorter side (or both), centre crop, standardised channels."""
     scale = size / min(image.size)
     width, height = (size, size) if squash else (int(side * scale) for side in image.size)
     left, top = (width - size) // 2, (height - size) // 2
-    resized = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    resized = image.convert("RGB").resize((width, height), resample)
     raw = np.asarray(resized.crop((left, top, left + size, top + size)), np.float64) / 255
     standard: Rows = ((raw - mean) / std).transpose(2, 0, 1)
     return standard
 
 
-def stacked(size: int, *colours: Sequence[float], squash: bool = False) -> Rows:
+def stacked(size: int, *colours: Sequence[float], **how: Any) -> Rows:
     """Of every image: (N, 3, size, size)."""
-    return np.stack(
-        [pixels(image, size, *colours, squash=squash) for image in example_images().values()]
-    )
+    return np.stack([pixels(image, size, *colours, **how) for image in example_images().values()])
 
 
 class Clip:
@@ -136,36 +140,59 @@ def clip_l14(path: Path) -> Rows:
     return normalised(pooled @ weight.T + bias)
 
 
-def l16_views(path: Path) -> tuple[Rows, Rows]:
-    """The images as they are and mirrored: (N, 384) each, as the classifier gives them."""
+def l16_passes(
+    path: Path, resample: Image.Resampling = Image.Resampling.BILINEAR
+) -> tuple[Rows, Rows]:
+    """A pass over the images as they are and one over mirrored ones: unit rows (N, 384) each."""
     import timm
     import torch
 
     model: Any = timm.create_model(VIT, pretrained=False, num_classes=384)
     model.load_state_dict(torch.load(path, weights_only=True))
     model = model.double().eval()
-    both = stacked(384, IMAGENET_MEAN, IMAGENET_STD, squash=True)
+    both = stacked(384, IMAGENET_MEAN, IMAGENET_STD, squash=True, resample=resample)
     with torch.inference_mode():
         plain, flipped = (
             model(torch.from_numpy(seen.copy())).numpy() for seen in (both, both[..., ::-1])
         )
-    return plain, flipped
+    return normalised(plain), normalised(flipped)
 
 
-def captions(folder: Path) -> list[str]:
-    """BLIP's, image by image, greedy, in float64."""
+def captions(
+    folder: Path, *, beams: int = BEAMS, least: int = LEAST, most: int = MOST, prefix: str = PREFIX
+) -> list[str]:
+    """BLIP's, image by image, in float64, as its own ``generate`` writes them.
+
+    The prefix's tokens with the decoder's start for their first and without their last; beam search
+    from there; what follows the prefix's letters.
+    """
     import torch
     from transformers import AutoTokenizer, BlipForConditionalGeneration
 
     loaded: Any = BlipForConditionalGeneration.from_pretrained(folder)
     model = loaded.double().eval()
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    model.text_decoder.generation_config.max_new_tokens = None  # lengths are those given below
+    start = tokenizer(prefix, return_tensors="pt").input_ids
+    start[:, 0] = model.config.text_config.bos_token_id
     texts = []
     for image in example_images().values():
         inputs = torch.from_numpy(pixels(image, 32, CLIP_MEAN, CLIP_STD, squash=True)[None])
         with torch.inference_mode():
-            tokens = model.generate(pixel_values=inputs, max_new_tokens=2, do_sample=False)
-        texts.append(tokenizer.decode(tokens[0].tolist(), skip_special_tokens=True).strip())
+            seen = model.vision_model(pixel_values=inputs).last_hidden_state
+            tokens = model.text_decoder.generate(
+                input_ids=start[:, :-1],
+                encoder_hidden_states=seen,
+                encoder_attention_mask=torch.ones(seen.shape[:2], dtype=torch.long),
+                num_beams=beams,
+                min_length=least,
+                max_length=most,
+                do_sample=False,
+                eos_token_id=model.config.text_config.sep_token_id,
+                pad_token_id=model.config.text_config.pad_token_id,
+            )
+        text = tokenizer.decode(tokens[0].tolist(), skip_special_tokens=True)
+        texts.append(text[len(prefix) :])
     return texts
 
 

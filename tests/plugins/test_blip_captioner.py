@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from unprompt.contracts import Runtime
-from unprompt.errors import DataError, MissingFileError
+from unprompt.errors import ConfigError, DataError, MissingFileError
 from unprompt.testing import example_images
 from unprompt_blip.captioner import Captioner, tidy
 from unprompt_blip.sources import FolderCaptioner
@@ -54,6 +54,39 @@ def test_a_caption_that_wants_to_end_at_once(blip: Path, least: int) -> None:
     for text in speechless.captions(example_images()).values():
         assert bool(text) == bool(least)
         assert len(text.split()) <= least
+
+
+def test_lengths_may_count_the_start_and_the_prompt(blip: Path) -> None:
+    images, prompt = example_images(), "an image of"  # three tokens; four with the start
+    new = captioner(blip, max_tokens=3, prompt=prompt).captions(images)
+    assert captioner(blip, max_tokens=7, count="all", prompt=prompt).captions(images) == new
+    assert {len(text.split()) for text in new.values()} == {3}
+    alone = captioner(blip, max_tokens=4, count="all").captions(images)
+    assert alone == captioner(blip, max_tokens=3).captions(images)
+    for least in (4, 6):
+        speechless = captioner(blip, min_tokens=least, max_tokens=9, count="all", prompt=prompt)
+        speechless._model.text_decoder.cls.predictions.bias.data[SPECIAL.index("[SEP]")] = 100
+        lengths = {len(text.split()) for text in speechless.captions(images).values()}
+        assert lengths == {least - 4}
+
+
+def test_a_prompt_that_leaves_no_token_is_one_line(blip: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        captioner(blip, max_tokens=4, count="all", prompt="an image of").captions(example_images())
+    (line,) = caught.value.problems
+    assert line == (
+        "captioner: `max_tokens: 4` with `count: all` leaves no token for the caption: start and "
+        "`prompt` take 4"
+    )
+
+
+@pytest.mark.parametrize("tidied", [True, False])
+def test_a_caption_that_is_left_as_it_is(tidied: bool, blip: Path) -> None:
+    stuttering = captioner(blip, max_tokens=4, tidy=tidied)
+    word = len(SPECIAL) + WORDS.index("house")
+    stuttering._model.text_decoder.cls.predictions.bias.data[word] = 100
+    texts = set(stuttering.captions(example_images()).values())
+    assert texts == {"house" if tidied else "house house house house"}
 
 
 def test_a_prompt_leads_the_caption_and_is_no_part_of_it(blip: Path) -> None:

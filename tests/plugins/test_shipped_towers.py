@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from unprompt._files.hashing import file_hash
+from unprompt._members.training import read_training
 from unprompt._registry.loading import load_experiment
 from unprompt._registry.plugins import Registry
+from unprompt.train.card import parts_row
 from unprompt.train.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +39,24 @@ def test_each_folder_has_a_card_that_fits_its_weights(folder: Path) -> None:
     assert f"seed: {recipe.dataset.plain()['options']['seed']}" in card
     for row in ("data", "seed", "steps", "time", "score"):
         assert re.search(rf"^\| {row}", card, re.MULTILINE), row
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
+def test_each_card_names_the_data_and_seed_of_every_part(folder: Path) -> None:
+    recipes = [load_recipe(path, Registry()) for path in RECIPES]
+    own = [recipe for recipe in recipes if recipe.config.tower.path.resolve() == folder]
+    wanted = {
+        (recipe.dataset.plain()["options"]["seed"], recipe.config.seed, recipe.config.validation)
+        for recipe in own
+    }
+    parts = read_training(folder)
+    assert len(parts) == len(own)
+    assert {
+        (part.options["seed"], part.seed, part.options["images"] - part.images) for part in parts
+    } == wanted
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    (row,) = re.findall(r"^\| all parts, the start's included \| (.+) \|$", card, re.MULTILINE)
+    assert row == parts_row(parts)
 
 
 def test_all_weights_together_are_small() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from unprompt._config.location import Location
 from unprompt._files.hashing import file_hash
+from unprompt._members.training import read_training
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
 from unprompt.towers import ClipTowers, FolderSource, VisionTower
@@ -88,7 +89,14 @@ def test_a_contrastive_recipe_writes_a_clip_and_can_go_on(train: Train, toy_towe
     assert image.shape == (1, 384) and text.shape == (2, 384)
     assert np.allclose(np.linalg.norm(text, axis=1), 1, atol=1e-5)
 
-    train("clip-a.yaml", folder, f"start={folder}")
+    train("clip-a.yaml", folder, f"start={folder}", "data.options.seed=5", "seed=6")
+    parts = read_training(folder)
+    assert [(part.options["seed"], part.seed, part.images) for part in parts] == [
+        (1001, 1, 64),
+        (5, 6, 64),
+    ]
+    card = (folder / "README.md").read_text()
+    assert re.search(r"64 images of .*seed: 1001, .*, seed 1; 64 images of .*seed: 5, .* 6", card)
     assert f"checkpoint with SHA-256 `{first}`" in (folder / "README.md").read_text()
     assert file_hash(weights) != first
 

@@ -100,7 +100,11 @@ def _sizes(required: Mapping[str, Requirements]) -> str:
 def _dry_run(ensemble: Ensemble, images: Images, runtime: Runtime) -> bool:
     """Run member by member, a line each as it is done; whether one failed."""
     typer.echo(
-        f"\nWith random parameters, {len(images)} images, {runtime.precision}, batches of "
+        "\nOf a bank or a table of phrases a few rows are embedded: the time and memory of the "
+        "whole are not in these numbers."
+    )
+    typer.echo(
+        f"With random parameters, {len(images)} images, {runtime.precision}, batches of "
         f"{runtime.batch_size}:"
     )
     width = max(len(member.name) for member in ensemble.members)

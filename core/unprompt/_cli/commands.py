@@ -61,6 +61,8 @@ def run(
     for line in finished.scores.leak.warnings(finished.scores.sizes):
         say(f"warning: {line}")
     typer.echo(scores_table(finished.scores))
+    for note in finished.manifest.notes:
+        typer.echo(f"note: {note}")
     typer.echo(str(finished.folder))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from unprompt._files.hashing import content_hash
 from unprompt._files.refusals import room_needed
 from unprompt._members.context import Context
+from unprompt._members.training import training_notes
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.examples import write_examples
@@ -112,4 +113,5 @@ def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
         versions=versions(),
         hardware=hardware(),
         seconds={stage: round(seconds, 3) for stage, seconds in run.timings.seconds.items()},
+        notes=training_notes(experiment),
     )

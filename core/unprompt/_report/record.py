@@ -16,10 +16,12 @@ class Record:
 
     Attributes:
         command: What was typed.
+        notes: What a reader of the scores should know.
         tables: By title, what a table's names are, and its names and values.
     """
 
     command: str
+    notes: tuple[str, ...]
     tables: Mapping[str, tuple[str, Mapping[str, str]]]
 
 
@@ -36,6 +38,7 @@ def record(manifest: Manifest) -> Record:
     words = [PurePath(word).name if i == 0 else word for i, word in enumerate(manifest.command)]
     return Record(
         command=shlex.join(words),
+        notes=manifest.notes,
         tables={
             "Versions": ("Package", manifest.versions),
             "Plugins": ("Name", manifest.plugins),

@@ -30,6 +30,7 @@ class Manifest(Result):
         versions: Package -> version.
         hardware: The machine.
         seconds: Stage -> wall-clock seconds, in the order of their first use.
+        notes: What a reader of the scores should know, a sentence each.
     """
 
     command: tuple[str, ...]
@@ -42,3 +43,4 @@ class Manifest(Result):
     versions: Mapping[str, str]
     hardware: Hardware
     seconds: Mapping[str, float]
+    notes: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ class PromptBank:
     """Known prompts, read-only.
 
     Attributes:
-        prompts: B distinct prompts.
+        prompts: B prompts; one may occur more than once.
         targets: Their embeddings in the target space, unit rows of shape (B, D).
         keys: Their CLIP text embeddings, unit rows of shape (B, C); C = 0 where the family does
             not search by CLIP.

@@ -11,6 +11,9 @@ from unprompt.contracts import Need, Runtime, TrainSet
 from unprompt.errors import DataError, MissingFileError
 from unprompt.types import PlainData
 
+DRY_RUN = 8
+"""Prompts of a bank in a dry run: a million would keep a ViT-H's text tower busy for days."""
+
 
 class BankConfig(Model):
     """The prompts of a bank: a table, or the train split."""
@@ -19,6 +22,10 @@ class BankConfig(Model):
         default=None,
         description="A table with a prompt column (csv, tsv, jsonl or parquet). Default: the "
         "prompts of the train split.",
+    )
+    duplicates: bool = Field(
+        default=False,
+        description="Whether a prompt that occurs n times is n neighbours; else it is one.",
     )
 
     def needs(self) -> list[Need]:
@@ -34,35 +41,32 @@ class BankConfig(Model):
         Raises:
             MissingFileError: The table does not exist.
         """
-        if self.prompts is None or self._ignores_table(runtime):
+        if self.prompts is None or runtime.dry_run:
             return {"bank": "train"}
         if not self.prompts.path.is_file():
             raise MissingFileError(f"bank: no file {self.prompts.path}")
         return {"bank": file_hash(self.prompts.path)}
 
     def texts(self, train: TrainSet, runtime: Runtime) -> list[str]:
-        """The distinct prompts, in the order of the table or the train split.
+        """The prompts in the order of the table or the train split, each once or `duplicates`.
 
-        A dry run takes those of the train split if the table does not exist.
+        A dry run takes the first `DRY_RUN` of the train split and reads no table, which may be
+        missing or hold millions.
 
         Raises:
             DataError: There are none, or the table is broken.
         """
-        if self.prompts is None or self._ignores_table(runtime):
+        if self.prompts is None or runtime.dry_run:
             texts = [record.prompt for record in train.records]
         else:
             from unprompt._data.prompts import prompt_texts
             from unprompt._data.tables import read_rows
 
             texts = prompt_texts(read_rows(self.prompts.path), self.prompts.path)
-        distinct = [text for text in dict.fromkeys(texts) if text]
-        if not distinct:
+        known = [text for text in (texts if self.duplicates else dict.fromkeys(texts)) if text]
+        if not known:
             raise DataError(
                 "the prompt bank is empty: use the ensemble through an experiment's run, or name "
                 "a table of prompts in `bank.prompts`"
             )
-        return distinct
-
-    def _ignores_table(self, runtime: Runtime) -> bool:
-        """Whether this is a dry run and the table does not exist."""
-        return runtime.dry_run and not all(need.here for need in self.needs())
+        return known[:DRY_RUN] if runtime.dry_run else known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from unprompt._files.cache import Cache
@@ -12,6 +13,7 @@ from unprompt._files.hashing import file_hash
 from unprompt._files.refusals import room_needed
 from unprompt._files.writing import replacing, write_text
 from unprompt._members.cached_text import CachedTextEncoder
+from unprompt._members.training import TrainingPart, read_training, write_training
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Dataset, Progress, Runtime, silent
 from unprompt.errors import ConfigError, first_line
@@ -57,9 +59,10 @@ def execute(recipe: Recipe, registry: Registry, progress: Progress = silent) -> 
         encoder = CachedTextEncoder(plain, Cache.default())
     objective = make_objective(config, Targets.of(dataset, encoder, config.wordings))
     start = _load(objective, config.start.path) if config.start else ""
+    parts = [*(read_training(config.start.path) if config.start else ()), _part(recipe, ids)]
     images = image_tensor(dataset.images().select(ids), objective.preprocess.size, runtime)
     result = train(objective, images, config, runtime.progress)
-    _save(recipe, objective, result, start, time.monotonic() - started)
+    _save(recipe, objective, result, start, parts, time.monotonic() - started)
     return result
 
 
@@ -71,6 +74,13 @@ def make_objective(config: RecipeConfig, targets: Targets) -> Objective:
         return Regression(config, targets)
     assert isinstance(config, CaptioningConfig)  # there are no other objectives
     return Captioning(config, targets)
+
+
+def _part(recipe: Recipe, ids: Sequence[str]) -> TrainingPart:
+    """The recipe's own training."""
+    config, plain = recipe.config, recipe.dataset.plain()
+    count = len(ids) - config.validation
+    return TrainingPart(**plain, images=count, seed=config.seed)
 
 
 def _load(objective: Objective, folder: Path) -> str:
@@ -91,9 +101,17 @@ def _load(objective: Objective, folder: Path) -> str:
 
 
 def _save(
-    recipe: Recipe, objective: Objective, result: TrainingResult, start: str, seconds: float
+    recipe: Recipe,
+    objective: Objective,
+    result: TrainingResult,
+    start: str,
+    parts: Sequence[TrainingPart],
+    seconds: float,
 ) -> None:
-    """Write checkpoint, tokenizer and card, each file by rename; the card comes last."""
+    """Write checkpoint, tokenizer, `training.FILE` and card, by rename; the card comes last.
+
+    ``start`` and ``parts`` are `card`'s.
+    """
     folder = recipe.config.tower.path
     with tempfile.TemporaryDirectory() as scratch:
         with room_needed(Path(scratch)):
@@ -102,5 +120,8 @@ def _save(
             with replacing(folder / written.name) as part:
                 shutil.copyfile(written, part)
         checkpoint_hash = file_hash(Path(scratch) / objective.file)
-    text = card(recipe, result, start=start, checkpoint_hash=checkpoint_hash, seconds=seconds)
+    write_training(folder, parts)
+    text = card(
+        recipe, result, start=start, parts=parts, checkpoint_hash=checkpoint_hash, seconds=seconds
+    )
     write_text(folder / CARD, text)

@@ -14,6 +14,7 @@ InstallPlugin = Callable[..., Path]
 from .conftest import fetch_commands, rows
 
 SHIPPED = ("knn-vit-g", "knn-vit-h", "clip-l14", "clip-l16-384", "clip-blip")
+KAGGLE = (*SHIPPED[:4], "clip-l16-384-mirrored", SHIPPED[4])
 
 
 @pytest.fixture
@@ -38,29 +39,34 @@ INTERROGATOR = 'pip install "unprompt[interrogator]"'
 
 
 @pytest.mark.parametrize(
-    ("name", "commands"), [("kaggle-68th", FETCH), ("strong", FETCH + FETCH_STRONG)]
+    ("name", "commands", "members"),
+    [("kaggle-68th", FETCH, KAGGLE), ("strong", FETCH + FETCH_STRONG, SHIPPED)],
 )
 @pytest.mark.usefixtures("empty_hub")
 def test_the_full_size_ensembles_name_members_hub_files_and_sizes(
-    name: str, commands: str, unprompt: Command, root: Path
+    name: str, commands: str, members: tuple[str, ...], unprompt: Command, root: Path
 ) -> None:
     done = unprompt("check", root / "ensembles" / f"{name}.yaml")
     assert done.returncode == 1
     assert done.stderr == ""
     files = rows(done.stdout, "member ")
-    assert list(dict.fromkeys(row[0] for row in files)) == list(SHIPPED)
+    assert list(dict.fromkeys(row[0] for row in files)) == list(members)
     fetched = set(fetch_commands(done.stdout)) - {INTERROGATOR}  # which may be installed
     assert fetched == set(commands.splitlines())
     # Millions of parameters as open_clip, OpenAI, timm and Salesforce publish them; timm's without
     # its classifier (304.7 with it), BLIP's without a second copy of its word embeddings.
-    assert [row[:3] for row in rows(done.stdout, "member        tower")] == [
+    sizes = [
         ["knn-vit-g", "CLIP", "1,366.7 M"],
         ["knn-vit-h", "CLIP", "986.1 M"],
         ["clip-l14", "image", "303.2 M"],
         ["clip-l16-384", "image", "303.7 M"],
+        ["clip-l16-384-mirrored", "image", "303.7 M"],
         ["clip-blip", "CLIP", "986.1 M"],
         ["clip-blip", "captioner", "446.3 M"],
     ]
+    header = f"member{' ' * (max(map(len, members)) - 4)}tower"
+    shown = [row[:3] for row in rows(done.stdout, header)]
+    assert shown == [row for row in sizes if row[0] in members]
 
 
 @pytest.mark.usefixtures("empty_hub")
