@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from unprompt._config.location import Location
 from unprompt._data.prompts import ID_COLUMNS, prompt_id, prompt_texts, row_problems
-from unprompt._data.tables import pick_column, read_rows, texts
+from unprompt._data.tables import read_table
 from unprompt.contracts import Dataset, Images, Record
 from unprompt.contracts.hookspecs import hookimpl
 from unprompt.contracts.specs import DatasetSpec
@@ -55,9 +55,9 @@ class Kaggle(Dataset):
 
         folder = self.options.folder.path
         table = folder / "prompts.csv"
-        rows = read_rows(table)
-        ids = texts(rows, pick_column(rows[0], ID_COLUMNS, table), table)
-        prompts = prompt_texts(rows, table, ("prompt",))
+        rows = read_table(table, (*ID_COLUMNS, "prompt"))
+        ids = rows.texts(rows.pick(ID_COLUMNS))
+        prompts = prompt_texts(rows, ("prompt",))
         paths = find_images([folder / "images"])
         problems = row_problems(table, ids, prompts) + _unpaired(table, ids, paths)
         if problems:

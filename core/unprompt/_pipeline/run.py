@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from unprompt._files.checksums import write_checksums
 from unprompt._files.hashing import content_hash
 from unprompt._files.writing import replacing_folder
 from unprompt._members.context import Context
@@ -54,6 +55,7 @@ def run_experiment(
             write_examples(folder, outcome)
             annotate_study(outcome.study, load_run(folder))
             write_report(folder)
+            write_checksums(folder, folder / files.CHECKSUMS)
         except BaseException as error:
             _notify_failure(experiment, view, context, error)
             raise

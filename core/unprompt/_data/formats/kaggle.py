@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from unprompt._files.reading import check_file, reading
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
@@ -60,14 +61,13 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
 
 def _columns(path: Path) -> tuple[pa.ChunkedArray, FloatArray]:
     types = {_KEY: pa.string(), _VALUE: pa.float32()}
-    try:
+    check_file(path)
+    with reading(path, pa.ArrowException):
         table = pa_csv.read_csv(
             path,
             parse_options=pa_csv.ParseOptions(newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(column_types=types, null_values=[]),
         )
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: {' '.join(str(error).split())}") from error
     if sorted(table.column_names) != sorted(types):
         raise DataError(
             f"{path}: a submission has the columns {_KEY},{_VALUE}; "
