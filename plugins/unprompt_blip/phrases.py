@@ -117,6 +117,22 @@ class Phrases:
         tables = {name: np.array(line, np.int64) for name, line in written.tables.items()}
         return cls(texts, rows, tables)
 
+    def check(self, folder: Path, dim: int) -> None:
+        """Check that the phrases were embedded by a CLIP of C = ``dim`` numbers.
+
+        Args:
+            folder: Where they were read, for error lines.
+            dim: C of the CLIP.
+
+        Raises:
+            DataError: It was another one.
+        """
+        if self.rows.shape[1] != dim:
+            raise DataError(
+                f"{folder / ROWS}: its rows have {self.rows.shape[1]} numbers, not {dim}: "
+                "it was made with another tower"
+            )
+
     def cosines(self, images: npt.NDArray[np.float32], device: str) -> torch.Tensor:
         """Each image's cosine with each phrase: one product for a whole batch.
 

@@ -36,7 +36,7 @@ def test_files_names_unknown_ids_and_missing_files(tmp_path: Path) -> None:
     files = Files({"gone": tmp_path / "gone.png"})
     with pytest.raises(DataError, match="no image for 'b'"):
         files.open("b")
-    with pytest.raises(DataError, match=r"gone\.png: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"gone\.png: cannot be read: no such file"):
         files.digest("gone")
 
 

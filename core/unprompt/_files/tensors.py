@@ -86,9 +86,9 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     with open_file(path) as file, reading(path):
         shape, dtype = _npy_header(file)
         size = path.stat().st_size - file.tell()
-        if dtype.hasobject or not dtype.itemsize:
-            raise DataError(f"{paths.shown(path)}: holds Python objects or nothing")
-        if math.prod(shape) * dtype.itemsize != size:
+        if dtype.hasobject:
+            raise DataError(f"{paths.shown(path)}: holds Python objects, which are not read")
+        if not dtype.itemsize or math.prod(shape) * dtype.itemsize != size:
             raise DataError(
                 f"{paths.shown(path)}: cut or damaged: declares {math.prod(shape)} values of "
                 f"{dtype.itemsize} bytes, {size} bytes follow"
