@@ -9,7 +9,8 @@ import numpy as np
 
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
-from unprompt.towers.files import loading, origin_needs
+from unprompt.towers.files import origin_needs
+from unprompt.towers.loading import loading, silent
 from unprompt.towers.open_clip_files import (
     CHECKPOINT,
     CONFIG,
@@ -19,7 +20,8 @@ from unprompt.towers.open_clip_files import (
     resolve,
 )
 from unprompt.towers.sources import NamedSource, OpenClipCheckpoint, OpenClipSource
-from unprompt.towers.tower import Tower
+from unprompt.towers.state import PREFIXES, bare
+from unprompt.towers.tower import Tower, check_keys
 from unprompt.towers.views import IDENTITY, View, averaged
 from unprompt.types import FloatArray, PlainData
 
@@ -94,6 +96,7 @@ class ClipTowers(Tower[OpenClipSource]):
         with loading(source.describe(), owner):
             try:
                 model = _build(resolved, runtime)
+                _fill(model, resolved, source, owner)
                 self._tokenizer = open_clip.get_tokenizer(resolved.name)
             except Exception:
                 if not runtime.dry_run:
@@ -106,14 +109,37 @@ class ClipTowers(Tower[OpenClipSource]):
 
 
 def _build(resolved: OpenClipModel, runtime: Runtime) -> Any:
-    """The model in evaluation mode; random parameters in a dry run."""
+    """The model in evaluation mode, with random parameters."""
     import open_clip
 
-    return open_clip.create_model(
-        resolved.name,
-        pretrained=None if resolved.checkpoint is None else str(resolved.checkpoint),
-        load_weights=not runtime.dry_run,
-        device=runtime.device,
-        weights_only=True,
-        force_preprocess_cfg=resolved.preprocess,
-    ).eval()
+    with silent():  # open_clip warns of random parameters, which are filled next
+        return open_clip.create_model(
+            resolved.name,
+            load_weights=False,
+            device=runtime.device,
+            force_preprocess_cfg=resolved.preprocess,
+        ).eval()
+
+
+def _fill(model: Any, resolved: OpenClipModel, source: OpenClipSource, owner: str) -> None:
+    """Fill the model with its checkpoint; nothing in a dry run.
+
+    Raises:
+        ConfigError: The checkpoint is of another model.
+    """
+    import open_clip
+
+    if resolved.checkpoint is None:
+        return
+
+    def check(module: Any, state: dict[str, torch.Tensor], *_rest: Any) -> None:
+        # open_clip has converted what others wrote, and loads what this leaves in `state`.
+        for name in [name for name in state if name.startswith(PREFIXES)]:
+            state[bare(name)] = state.pop(name)
+        check_keys(module.state_dict(), state, source, f"{owner}: {resolved.checkpoint}")
+
+    hook = model.register_load_state_dict_pre_hook(check)
+    try:
+        open_clip.load_checkpoint(model, str(resolved.checkpoint), weights_only=True)
+    finally:
+        hook.remove()

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt._config.check import did_you_mean
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError, first_line
+from unprompt.errors import ConfigError
 from unprompt.towers.files import (
     check_file,
     file_need,
     find_folder,
     folder_files,
-    loading,
     origin_needs,
 )
+from unprompt.towers.loading import loading
 from unprompt.towers.sources import FolderSource, NamedSource, TimmCheckpoint, TimmSource
 from unprompt.towers.state import read_state
 from unprompt.towers.tower import ImageTower, check_keys
@@ -83,14 +83,11 @@ class TimmTower(ImageTower[TimmSource]):
         state = read_state(path, owner)
         if isinstance(source, TimmCheckpoint):
             self._take_head(state, "head.weight", "head.bias")
-        own = set(model.state_dict())
+        own = model.state_dict()
         classifier = str(model.pretrained_cfg.get("classifier") or "head")
         state = {n: v for n, v in state.items() if n in own or not n.startswith(classifier + ".")}
-        try:
-            keys = model.load_state_dict(state, strict=False)
-        except RuntimeError as error:
-            raise ConfigError(f"{owner}: {path}: {first_line(error)}") from error
-        check_keys(keys.missing_keys, keys.unexpected_keys, source, f"{owner}: {path}")
+        check_keys(own, state, source, f"{owner}: {path}")
+        model.load_state_dict(state)
 
 
 def _known_name(source: NamedSource | TimmCheckpoint, owner: str) -> str:

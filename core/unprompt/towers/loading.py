@@ -1,0 +1,110 @@
+"""What libraries say of files that they cannot use, as one line that names the file and its owner."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from unprompt._files import paths, reading
+from unprompt.errors import DataError, MissingFileError, UnpromptError
+
+_JSON_LIMIT = 64 << 20
+"""Bytes of a configuration or a tokenizer; the largest known tokenizers have 35 MB."""
+
+_LISTS = ("modules.json",)
+"""JSON files of models that hold a list; sentence-transformers writes it."""
+
+_LIBRARY = 300
+"""Letters of what a library says."""
+
+
+@contextmanager
+def owned(owner: str) -> Iterator[None]:
+    """Put who needs a file in front of each error line about it."""
+    try:
+        yield
+    except UnpromptError as error:
+        raise type(error)([f"{owner}: {line}" for line in error.problems]) from error
+
+
+def check_readable(path: Path) -> None:
+    """Open a file of a model: what libraries say of a broken one names none.
+
+    Raises:
+        DataError: It is damaged, no regular file, or a Git LFS pointer; names it.
+    """
+    reading.check_file(path)
+    if path.suffix == ".json":
+        content = reading.read_json(path, list if path.name in _LISTS else dict, limit=_JSON_LIMIT)
+        if path.name.endswith(".index.json"):
+            _check_index(path, content)
+    elif path.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        with reading.reading(path, SafetensorError), safe_open(path, "numpy"):
+            pass  # opening checks the header against the file's size
+
+
+def _check_index(path: Path, content: Any) -> None:
+    """Check that an index names files of its own folder."""
+    shards = content.get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(name, str) for name in shards.values()):
+        raise DataError(f"{paths.shown(path)}: its `weight_map` should map keys to files")
+    foreign = sorted(name for name in set(shards.values()) if Path(name).name != name)
+    if foreign:
+        raise DataError(f"{paths.shown(path)}: names {foreign[0][:80]!r}, no file of its folder")
+
+
+@contextmanager
+def loading(what: object, owner: str) -> Iterator[None]:
+    """Turn what a library says of files that it cannot use into one line.
+
+    Args:
+        what: The files, as an error line names them.
+        owner: Who needs them, likewise.
+
+    Raises:
+        MissingFileError: One more file is needed and not there: libraries raise OSError then, and
+            `find_folder` has opened those that are there.
+        DataError: They hold something else than the library wants.
+    """
+    try:
+        yield
+    except UnpromptError:
+        raise
+    except OSError as error:
+        line = f"{owner}: cannot load {what}: {said(error)}"
+        raise MissingFileError(line) from error
+    except Exception as error:  # the block only loads: libraries raise what they meet in a file
+        raise DataError(f"{owner}: cannot load {what}: {said(error)}") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # how tokenizers, in Rust, gives up
+            raise
+        raise DataError(f"{owner}: cannot load {what}: {said(error)}") from error
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Without warnings of libraries: what they say of a checkpoint becomes our error line."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def said(error: BaseException) -> str:
+    """A library's message: its first line, and the lines that one ending in a colon announces."""
+    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    text = " ".join(lines) if lines[0].endswith(":") else lines[0]
+    if isinstance(error, KeyError | AttributeError | IndexError):
+        text = f"{type(error).__name__}: {text}"
+    return text if len(text) <= _LIBRARY else f"{text[:_LIBRARY]}..."
