@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-
 from pydantic import BaseModel, ConfigDict
 
 from unprompt import DataError, Runtime, unit

@@ -61,7 +61,9 @@ def test_tsv_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
 def test_a_byte_order_mark_is_ignored(tmp_path: Path, mark: bytes, name: str) -> None:
     content = "id,p\n1,é\n" if name == "a.csv" else '{"id": "1", "p": "é"}\n'
-    assert read_table(table(tmp_path, name, mark + content.encode())).rows == [{"id": "1", "p": "é"}]
+    assert read_table(table(tmp_path, name, mark + content.encode())).rows == [
+        {"id": "1", "p": "é"}
+    ]
 
 
 def test_json_lines_have_the_same_keys(tmp_path: Path) -> None:
@@ -146,13 +148,13 @@ def test_texts_of_a_column() -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_none_are_missing_texts(tmp_path: Path, number: str) -> None:
-    path = table(tmp_path, "a.jsonl", '{"prompt": "nan"}\n{"prompt": %s}\n' % number)
+    path = table(tmp_path, "a.jsonl", f'{{"prompt": "nan"}}\n{{"prompt": {number}}}\n')
     assert read_table(path).texts("prompt") == ["nan", ""]
 
 
 @pytest.mark.parametrize("word", ["true", "false"])
 def test_texts_refuse_true_and_false(tmp_path: Path, word: str) -> None:
-    path = table(tmp_path, "a.jsonl", '{"prompt": "a"}\n{"prompt": %s}\n' % word)
+    path = table(tmp_path, "a.jsonl", f'{{"prompt": "a"}}\n{{"prompt": {word}}}\n')
     with pytest.raises(DataError, match=f"row 2: column 'prompt' holds {word}, not text"):
         read_table(path).texts("prompt")
 
@@ -180,6 +182,27 @@ def test_a_parquet_column_that_is_not_wanted_is_not_read(tmp_path: Path) -> None
     path.write_bytes(content)
     assert read_table(path, ("prompt",)).texts("prompt") == ["a", "b", "c"]
     assert problem(path).startswith(": cannot be read: ")
+
+
+def test_images_in_a_parquet_table_are_not_read_to_say_that_they_are_no_text(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.parquet"
+    image = [{"bytes": bytes([i]) * 5000, "path": f"{i}.png"} for i in range(3)]
+    pq.write_table(pa.table({"image": image, "text": ["a", "b", "c"]}), path, compression=None)
+    content = bytearray(path.read_bytes())
+    start = pq.ParquetFile(path).metadata.row_group(0).column(0).dictionary_page_offset
+    content[start : start + 5000] = bytes(5000)
+    path.write_bytes(content)
+    read = read_table(path)
+    assert read.texts("text") == ["a", "b", "c"]
+    with pytest.raises(DataError) as caught:
+        read.texts("image")
+    (line,) = caught.value.problems
+    assert line.removeprefix(f"{path}: ") == (
+        "column 'image' holds images (struct<bytes: binary, path: string>), not text: "
+        "save them as files, and name the files in this column"
+    )
 
 
 def test_a_table_without_a_wanted_column_still_names_its_columns(tmp_path: Path) -> None:

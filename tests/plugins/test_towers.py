@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from unprompt.contracts import Runtime
-from unprompt.errors import DataError, MissingFileError
+from unprompt.errors import ConfigError, DataError, MissingFileError
 from unprompt.towers import ClipTowers, FolderSource, VisionTower
 
 CHECKPOINTS = Path(__file__).resolve().parents[2] / "plugins" / "unprompt_painter" / "checkpoints"

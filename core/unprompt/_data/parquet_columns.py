@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from unprompt._data.unread import Unread
 from unprompt._files import paths
 from unprompt._files.reading import check_file, reading
 from unprompt.errors import DataError
@@ -62,13 +63,27 @@ def read_columns(
 ) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
     """The names of all columns, and the rows of those that are ``wanted`` (in lower case).
 
+    Columns of bytes, lists and structs are not read: their values are `Unread`.
+
     Raises:
         DataError: The file is damaged.
     """
     with parquet_file(path) as file:
         names = tuple(file.schema_arrow.names)
         kept = [name for name in names if wanted is None or name.lower() in wanted]
-        if not kept:  # the caller says what is missing; rows tell it that there are some
-            return names, [{}] * min(file.metadata.num_rows, 1)
-        rows = [row for batch in batches(file, path, kept) for row in batch.to_pylist()]
+        schema = file.schema_arrow
+        other = {
+            name: Unread(str(schema.field(name).type)) for name in kept if _nested(schema, name)
+        }
+        read = [name for name in kept if name not in other]
+        if not read:  # the caller says what is missing; rows tell it that there are some
+            return names, [other] * min(file.metadata.num_rows, 1)
+        rows = [row | other for batch in batches(file, path, read) for row in batch.to_pylist()]
     return names, rows
+
+
+def _nested(schema: pa.Schema, name: str) -> bool:
+    """Whether a column holds bytes, lists or structs, such as images, and no text or numbers."""
+    kind = schema.field(name).type
+    bytes_kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return pa.types.is_nested(kind) or any(is_kind(kind) for is_kind in bytes_kinds)

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from unprompt._data.unread import Unread
 from unprompt._files import paths, reading
 from unprompt._files.reading import parse_json
 from unprompt.errors import DataError, named
@@ -34,7 +35,8 @@ class Table:
         path: Its file.
         columns: The names of all columns, in their order.
         rows: At least one; each has the wanted columns, in their order. Values of CSV and TSV are
-            text; a key that a row of JSON lines lacks is None.
+            text; a key that a row of JSON lines lacks is None. Columns of Parquet that hold no
+            text or numbers were not read, see `Unread`.
     """
 
     path: Path
@@ -64,6 +66,8 @@ class Table:
                 image's bytes, or has half of a surrogate pair, which JSON can contain but UTF-8
                 cannot.
         """
+        if isinstance(unread := self.rows[0][column], Unread):
+            raise DataError(f"{paths.shown(self.path)}: column {column!r} {unread.problem}")
         return [
             _text(row[column], f"{paths.shown(self.path)}: row {number}: column {column!r}")
             for number, row in enumerate(self.rows, start=1)

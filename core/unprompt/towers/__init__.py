@@ -13,7 +13,7 @@ from unprompt.towers.files import (
     missing_line,
     origin_needs,
 )
-from unprompt.towers.loading import loading
+from unprompt.towers.messages import loading
 from unprompt.towers.precision import inference
 from unprompt.towers.pretrained import load_pretrained
 from unprompt.towers.sources import (

@@ -10,7 +10,7 @@ import numpy as np
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
 from unprompt.towers.files import origin_needs
-from unprompt.towers.loading import loading, silent
+from unprompt.towers.messages import loading, silent
 from unprompt.towers.open_clip_files import (
     CHECKPOINT,
     CONFIG,

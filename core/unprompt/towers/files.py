@@ -11,7 +11,7 @@ from unprompt._files import paths, reading
 from unprompt._files.hashing import content_hash, file_hash
 from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, MissingFileError, first_line
-from unprompt.towers.loading import check_readable, owned
+from unprompt.towers.messages import check_readable, owned
 
 Origin = Path | str
 """A folder on this machine, or a hub repository, such as ``openai/clip-vit-large-patch14``."""

@@ -18,7 +18,7 @@ from unprompt.towers.files import (
     hub_need,
     missing_line,
 )
-from unprompt.towers.loading import owned
+from unprompt.towers.messages import owned
 from unprompt.towers.sources import LOCAL, NamedSource, OpenClipCheckpoint, OpenClipSource
 from unprompt.towers.state import read_state
 from unprompt.types import PlainData

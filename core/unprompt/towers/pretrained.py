@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt.errors import DataError
-from unprompt.towers.loading import loading, silent
+from unprompt.towers.messages import loading, silent
 from unprompt.towers.state import PREFIXES, misfit_line
 
 _WITHOUT_PREFIXES = {rf"^(?:{'|'.join(map(re.escape, PREFIXES))})+": ""}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unprompt._files.reading import reading
 from unprompt.errors import DataError, named
 from unprompt.towers.files import check_file
-from unprompt.towers.loading import owned, said
+from unprompt.towers.messages import owned, said
 
 if TYPE_CHECKING:
     import torch

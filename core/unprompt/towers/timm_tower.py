@@ -15,7 +15,7 @@ from unprompt.towers.files import (
     folder_files,
     origin_needs,
 )
-from unprompt.towers.loading import loading
+from unprompt.towers.messages import loading
 from unprompt.towers.sources import FolderSource, NamedSource, TimmCheckpoint, TimmSource
 from unprompt.towers.state import read_state
 from unprompt.towers.tower import ImageTower, check_keys

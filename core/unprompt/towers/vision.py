@@ -17,7 +17,7 @@ from unprompt.towers.files import (
     folder_files,
     origin_needs,
 )
-from unprompt.towers.loading import loading
+from unprompt.towers.messages import loading
 from unprompt.towers.pretrained import load_pretrained
 from unprompt.towers.sources import CheckpointSource, PreprocessConfig, TransformersSource
 from unprompt.towers.state import read_state

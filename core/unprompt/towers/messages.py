@@ -1,4 +1,4 @@
-"""What libraries say of files that they cannot use, as one line that names the file and its owner."""
+"""What libraries say of files that they cannot use: one line that names the file and its owner."""
 
 from __future__ import annotations
 
@@ -14,8 +14,23 @@ from unprompt.errors import DataError, MissingFileError, UnpromptError
 _JSON_LIMIT = 64 << 20
 """Bytes of a configuration or a tokenizer; the largest known tokenizers have 35 MB."""
 
-_LISTS = ("modules.json",)
-"""JSON files of models that hold a list; sentence-transformers writes it."""
+_OBJECTS = frozenset(
+    {
+        "added_tokens.json",
+        "config.json",
+        "config_sentence_transformers.json",
+        "generation_config.json",
+        "open_clip_config.json",
+        "preprocessor_config.json",
+        "processor_config.json",
+        "sentence_bert_config.json",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.json",
+    }
+)
+"""JSON files that libraries read as objects, and say nothing clear of lists; others are left."""
 
 _LIBRARY = 300
 """Letters of what a library says."""
@@ -38,8 +53,10 @@ def check_readable(path: Path) -> None:
     """
     reading.check_file(path)
     if path.suffix == ".json":
-        content = reading.read_json(path, list if path.name in _LISTS else dict, limit=_JSON_LIMIT)
-        if path.name.endswith(".index.json"):
+        index = path.name.endswith(".index.json")
+        kind = dict if index or path.name in _OBJECTS else object
+        content = reading.read_json(path, kind, limit=_JSON_LIMIT)
+        if index:
             _check_index(path, content)
     elif path.suffix == ".safetensors":
         from safetensors import SafetensorError, safe_open
