@@ -172,7 +172,7 @@ def test_only_wanted_columns_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_parquet_column_that_is_not_wanted_is_not_read(tmp_path: Path) -> None:
-    # What is between the magic and the footer is destroyed where only that column lies.
+    # Destroyed where only that column lies.
     path = tmp_path / "a.parquet"
     image = [bytes([i]) * 5000 for i in range(3)]
     pq.write_table(pa.table({"image": image, "prompt": ["a", "b", "c"]}), path, compression=None)
@@ -181,7 +181,6 @@ def test_a_parquet_column_that_is_not_wanted_is_not_read(tmp_path: Path) -> None
     content[start : start + 5000] = bytes(5000)
     path.write_bytes(content)
     assert read_table(path, ("prompt",)).texts("prompt") == ["a", "b", "c"]
-    assert problem(path).startswith(": cannot be read: ")
 
 
 def test_images_in_a_parquet_table_are_not_read_to_say_that_they_are_no_text(

@@ -160,23 +160,31 @@ def check_file(path: Path) -> None:
         raise DataError(f"{shown}: the file is empty")
 
 
-def read_text(path: Path) -> str:
-    """The content of a UTF-8 file, without its byte order mark and with its own line ends.
+def _lines(path: Path) -> Iterator[str]:
+    """A UTF-8 file's lines with their ends, without its byte order mark; one at a time.
+
+    A line may hold an image that nobody wants, so that a file may be larger than memory.
 
     Raises:
-        DataError: The file is missing, unreadable, empty, or not UTF-8 (with the line).
+        DataError: The file is missing, unreadable, empty or not UTF-8 (with the line), or a line
+            is too long to be one.
     """
     check_file(path)
-    return _decoded(reading.read_bytes(path), path, 1)
-
-
-def _decoded(content: bytes, path: Path, line: int) -> str:
-    """Bytes from a file, the first of them in a line of it."""
-    try:
-        return content.decode("utf-8-sig" if line == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        line += error.object.count(b"\n", 0, error.start)
-        raise DataError(f"{paths.shown(path)}:{line}: not UTF-8") from error
+    with reading.open_file(path) as file:
+        number = 0
+        while True:
+            with reading.reading(path):
+                content = file.readline(_LINE_LIMIT + 1)
+            if not content:
+                return
+            number += 1
+            where = f"{paths.shown(path)}:{number}"
+            if len(content) > _LINE_LIMIT:
+                raise DataError(f"{where}: a line of more than {_LINE_LIMIT:,} bytes")
+            try:
+                yield content.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise DataError(f"{where}: not UTF-8") from error
 
 
 def _separated_rows(
@@ -202,7 +210,13 @@ def _separated_rows(
 
 def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Every record that is not blank, with the number of its first line."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=separator, strict=True)
+    pieces = (
+        piece
+        for line in _lines(path)
+        # A carriage return ends a line, too.
+        for piece in (io.StringIO(line, newline="") if "\r" in line[:-2] else (line,))
+    )
+    reader = csv.reader(pieces, delimiter=separator, strict=True)
     start = 1
     try:
         for record in reader:
@@ -214,20 +228,9 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _json_rows(path: Path) -> Iterator[_Row]:
-    """Line by line: a line may hold an image that nobody wants."""
-    check_file(path)
-    shown, number = paths.shown(path), 0
-    with reading.open_file(path) as file:
-        while True:
-            with reading.reading(path):
-                line = file.readline(_LINE_LIMIT + 1)
-            if not line:
-                return
-            number += 1
-            if len(line) > _LINE_LIMIT:
-                raise DataError(f"{shown}:{number}: a line of more than {_LINE_LIMIT:,} bytes")
-            if text := _decoded(line, path, number).strip():
-                yield parse_json(text, dict, f"{shown}:{number}", distinct=True)
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            yield parse_json(line, dict, f"{paths.shown(path)}:{number}", distinct=True)
 
 
 def _same_keys(

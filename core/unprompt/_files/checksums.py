@@ -71,11 +71,15 @@ def difference(folder: Path, expected: Mapping[str, Checksum]) -> str | None:
         return error.problems[0]
 
 
-def check_files(folder: Path, names: Iterable[str]) -> None:
+def check_files(folder: Path, names: Iterable[str], *, needed: bool = False) -> None:
     """Check files of a finished folder before they are read.
 
-    Folders without `CHECKSUMS`, from before there were any, pass, and so do files that it does
-    not name.
+    Folders without `CHECKSUMS`, from before there were any, pass.
+
+    Args:
+        folder: A finished folder.
+        names: Its files.
+        needed: Whether `CHECKSUMS` has to name them; files that a plugin added are not in it.
 
     Raises:
         DataError: A file is missing, cut or changed since; the line names it.
@@ -86,6 +90,8 @@ def check_files(folder: Path, names: Iterable[str]) -> None:
     for name in names:
         if name in expected:
             _check(folder, name, expected[name])
+        elif needed:
+            raise DataError(f"{paths.shown(folder / CHECKSUMS)}: does not name {name}")
 
 
 def check_part(folder: Path, part: str) -> None:

@@ -83,7 +83,9 @@ def why(error: BaseException) -> str:
         return f"not UTF-8 at byte {error.start}"
     if isinstance(error, OSError) and error.strerror:
         return paths.reason(error)
-    return " ".join(str(error).partition("; use sys.")[0].split())[:300] or type(error).__name__
+    said = " ".join(str(error).partition("; use sys.")[0].split())
+    said = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in said)
+    return said[:300] or type(error).__name__
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -126,8 +128,9 @@ def read_bytes(path: Path, *, limit: int = TEXT_LIMIT) -> bytes:
         DataError: The file is larger, or as `open_file`.
     """
     with open_file(path) as file, reading(path):
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        small = os.fstat(file.fileno()).st_size <= limit
+        content = file.read(limit + 1) if small else b""
+    if not small or len(content) > limit:
         raise DataError(f"{paths.shown(path)}: larger than {limit:,} bytes")
     return content
 

@@ -25,7 +25,7 @@ from unprompt.errors import DataError
 
 NEEDED = (files.EXPERIMENT, files.MANIFEST, files.SCORES)
 
-_YAML_LIMIT = 1 << 20
+_YAML_LIMIT = 1 << 18
 """Bytes of a run's ``experiment.yaml``; a slow parser reads them."""
 
 
@@ -124,7 +124,7 @@ def load_run(folder: Path | str) -> Run:
     missing = [name for name in NEEDED if not paths.is_file(folder / name)]
     if missing:
         raise DataError(f"{shown}: no {', '.join(missing)} in it, so it is no finished run")
-    check_files(folder, NEEDED)
+    check_files(folder, NEEDED, needed=True)
     return Run(
         folder=folder,
         scores=read_typed(folder / files.SCORES, TypeAdapter(Scores)),

@@ -10,7 +10,7 @@ import numpy as np
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
 from unprompt.towers.files import origin_needs
-from unprompt.towers.messages import loading, silent
+from unprompt.towers.messages import check_size, loading, silent
 from unprompt.towers.open_clip_files import (
     CHECKPOINT,
     CONFIG,
@@ -86,7 +86,9 @@ class ClipTowers(Tower[OpenClipSource]):
 
     @classmethod
     def _random(cls, source: OpenClipSource, runtime: Runtime, owner: str) -> Any:
-        return _build(resolve(source, runtime, owner), runtime)
+        resolved = resolve(source, runtime, owner)
+        with loading(source.describe(), owner):
+            return _build(resolved, runtime)
 
     def _load(self, source: OpenClipSource, runtime: Runtime, owner: str) -> tuple[Any, Any]:
         import open_clip
@@ -95,6 +97,8 @@ class ClipTowers(Tower[OpenClipSource]):
         resolved = resolve(source, runtime, owner)
         with loading(source.describe(), owner):
             try:
+                if resolved.folder is not None and resolved.checkpoint is not None:
+                    check_size(_sketch(resolved), [resolved.checkpoint])
                 model = _build(resolved, runtime)
                 _fill(model, resolved, source, owner)
                 self._tokenizer = open_clip.get_tokenizer(resolved.name)
@@ -102,10 +106,10 @@ class ClipTowers(Tower[OpenClipSource]):
                 if not runtime.dry_run:
                     check_checkpoint(resolved, owner)  # a damaged file can end in any error
                 raise
-        self.dim = int(resolved.architecture["embed_dim"])
-        self.context = int(getattr(self._tokenizer, "context_length", None) or 77)
-        configuration = PreprocessCfg(**model.visual.preprocess_cfg)
-        return model, image_transform_v2(configuration, is_train=False)
+            self.dim = int(resolved.architecture["embed_dim"])
+            self.context = int(getattr(self._tokenizer, "context_length", None) or 77)
+            configuration = PreprocessCfg(**model.visual.preprocess_cfg)
+            return model, image_transform_v2(configuration, is_train=False)
 
 
 def _build(resolved: OpenClipModel, runtime: Runtime) -> Any:
@@ -119,6 +123,14 @@ def _build(resolved: OpenClipModel, runtime: Runtime) -> Any:
             device=runtime.device,
             force_preprocess_cfg=resolved.preprocess,
         ).eval()
+
+
+def _sketch(resolved: OpenClipModel) -> Any:
+    """The model on the device ``meta``, where numbers take no memory."""
+    import torch
+
+    with torch.device("meta"):
+        return _build(resolved, Runtime(device="meta"))
 
 
 def _fill(model: Any, resolved: OpenClipModel, source: OpenClipSource, owner: str) -> None:

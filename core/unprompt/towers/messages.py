@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ _OBJECTS = frozenset(
 )
 """JSON files that libraries read as objects, and say nothing clear of lists; others are left."""
 
+_LAYERS, _MOST_LAYERS = re.compile(r"layers|depth|blocks"), 1000
+"""Keys that say how many layers a model has, and more than any has."""
+
 _LIBRARY = 300
 """Letters of what a library says."""
 
@@ -58,6 +62,8 @@ def check_readable(path: Path) -> None:
         content = reading.read_json(path, kind, limit=_JSON_LIMIT)
         if index:
             _check_index(path, content)
+        elif path.name.endswith("config.json"):
+            _check_layers(path, content)
     elif path.suffix == ".safetensors":
         from safetensors import SafetensorError, safe_open
 
@@ -75,6 +81,38 @@ def _check_index(path: Path, content: Any) -> None:
         raise DataError(f"{paths.shown(path)}: names {foreign[0][:80]!r}, no file of its folder")
 
 
+def _check_layers(path: Path, content: Any) -> None:
+    """Refuse a number of layers that would take for ever to build."""
+    waiting: list[tuple[str, Any]] = [("", content)] if isinstance(content, dict | list) else []
+    for key, value in waiting:  # grows while it is walked
+        inner = value.items() if isinstance(value, dict) else ((key, item) for item in value)
+        for name, item in inner:
+            if isinstance(item, dict | list):
+                waiting.append((name, item))
+            elif isinstance(item, int | float) and item > _MOST_LAYERS and _LAYERS.search(name):
+                raise DataError(f"{paths.shown(path)}: {name[:80]!r} is more than {_MOST_LAYERS}")
+
+
+def check_size(model: Any, files: Iterable[Path]) -> None:
+    """Refuse a configuration of far more parameters than its checkpoint has bytes.
+
+    Args:
+        model: Built on the device ``meta``, where numbers take no memory.
+        files: The checkpoint; other files are left out.
+
+    Raises:
+        DataError: It would take memory that the checkpoint could never fill.
+    """
+    count = sum(parameter.numel() for parameter in model.parameters())
+    checkpoint = [path for path in files if path.suffix in (".safetensors", ".bin")]
+    held = sum(path.stat().st_size for path in checkpoint)
+    if count > held:
+        raise DataError(
+            f"{paths.shown(checkpoint[0].parent)}: its configuration describes {count:,} numbers, "
+            f"and its checkpoint has {held:,} bytes"
+        )
+
+
 @contextmanager
 def loading(what: object, owner: str) -> Iterator[None]:
     """Turn what a library says of files that it cannot use into one line.
@@ -90,8 +128,10 @@ def loading(what: object, owner: str) -> Iterator[None]:
     """
     try:
         yield
-    except UnpromptError:
-        raise
+    except UnpromptError as error:
+        if all(line.startswith(f"{owner}: ") for line in error.problems):
+            raise
+        raise type(error)([f"{owner}: {line}" for line in error.problems]) from error
     except OSError as error:
         line = f"{owner}: cannot load {what}: {said(error)}"
         raise MissingFileError(line) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt.errors import DataError
-from unprompt.towers.messages import loading, silent
+from unprompt.towers.messages import check_size, loading, silent
 from unprompt.towers.state import PREFIXES, misfit_line
 
 _WITHOUT_PREFIXES = {rf"^(?:{'|'.join(map(re.escape, PREFIXES))})+": ""}
@@ -32,6 +32,7 @@ def load_pretrained(kind: Any, folder: Path, what: str, owner: str) -> Any:
     import torch
 
     with loading(what, owner), silent():
+        check_size(_sketch(kind, folder), folder.iterdir())
         model, report = kind.from_pretrained(
             str(folder),
             local_files_only=True,
@@ -48,6 +49,17 @@ def load_pretrained(kind: Any, folder: Path, what: str, owner: str) -> Any:
         line = misfit_line(missing, unexpected, shapes)
         raise DataError(f"{owner}: {what}: not a checkpoint of its configuration: {line}")
     return model
+
+
+def _sketch(kind: Any, folder: Path) -> Any:
+    """The model that the configuration describes, on the device ``meta``."""
+    import torch
+    from transformers import AutoConfig
+
+    known = getattr(kind, "config_class", None)
+    config = (known or AutoConfig).from_pretrained(str(folder), local_files_only=True)
+    with torch.device("meta"):
+        return kind(config) if known else kind.from_config(config)
 
 
 def _prefixed(folder: Path) -> bool:

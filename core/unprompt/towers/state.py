@@ -91,10 +91,11 @@ def _no_torch_file(path: Path) -> str | None:
     if start != b"PK":  # torch writes zip archives, and before version 1.6 wrote bare pickles
         known = start[:1] == b"\x80"
         return None if known else "neither safetensors nor a file that torch saved"
-    if not zipfile.is_zipfile(path):
-        return "the file is cut short"
-    with reading(path), zipfile.ZipFile(path) as archive:
-        declared = sum(entry.file_size for entry in archive.infolist())
+    try:
+        with reading(path), zipfile.ZipFile(path) as archive:
+            declared = sum(entry.file_size for entry in archive.infolist())
+    except DataError:
+        return "the file is cut short or damaged"
     # torch compresses nothing.
     return None if declared <= path.stat().st_size else "it declares more bytes than it has"
 

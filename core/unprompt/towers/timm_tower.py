@@ -15,7 +15,7 @@ from unprompt.towers.files import (
     folder_files,
     origin_needs,
 )
-from unprompt.towers.messages import loading
+from unprompt.towers.messages import check_size, loading
 from unprompt.towers.sources import FolderSource, NamedSource, TimmCheckpoint, TimmSource
 from unprompt.towers.state import read_state
 from unprompt.towers.tower import ImageTower, check_keys
@@ -66,11 +66,21 @@ class TimmTower(ImageTower[TimmSource]):
             return timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
 
     def _load(self, source: TimmSource, runtime: Runtime, owner: str) -> tuple[Any, Any]:
+        if isinstance(source, FolderSource) and not runtime.dry_run:
+            self._check_size(source, runtime, owner)
         model = self._random(source, runtime, owner)
         if not runtime.dry_run:
             self._read(model, source, runtime, owner)
         self.dim = int(model.num_features)
         return model.to(runtime.device).eval(), _transform(model)
+
+    def _check_size(self, source: FolderSource, runtime: Runtime, owner: str) -> None:
+        """Refuse a configuration that its checkpoint could never fill."""
+        import torch
+
+        files = self._files(source, runtime, owner)
+        with loading(source.describe(), owner), torch.device("meta"):
+            check_size(self._random(source, runtime, owner), files)
 
     def _pooled(self, pixels: torch.Tensor) -> torch.Tensor:
         pooled: torch.Tensor = self._model(pixels)

@@ -68,10 +68,10 @@ def _columns(path: Path) -> tuple[pa.ChunkedArray, FloatArray]:
             parse_options=pa_csv.ParseOptions(newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(column_types=types, null_values=[]),
         )
-    if sorted(table.column_names) != sorted(types):
+        columns = [name[:80] for name in table.column_names]
+    if sorted(columns) != sorted(types):
         raise DataError(
-            f"{path}: a submission has the columns {_KEY},{_VALUE}; "
-            f"this table has {named(table.column_names)}"
+            f"{path}: a submission has the columns {_KEY},{_VALUE}; this table has {named(columns)}"
         )
     if not table.num_rows:
         raise DataError(f"{path}: the table has no rows")
