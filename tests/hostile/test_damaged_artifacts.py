@@ -159,10 +159,10 @@ def test_a_changed_artifact_of_a_run_is_named_before_it_is_loaded(sealed: Path) 
     path.write_bytes(changed)
     with pytest.raises(DataError) as caught:
         predict(sealed)
-    assert caught.value.problems == (
-        f"member 'member-1' (plugin 'noisy'): {path}: changed since {sealed / 'checksums.json'} "
-        "was written",
-    )
+    (problem,) = caught.value.problems
+    owner = "member 'member-1' (plugin 'noisy')"
+    seal = sealed / "checksums.json"
+    assert problem == f"{owner}: {path}: changed since {seal} was written"
     path.write_bytes(changed[:-9])
     with pytest.raises(DataError, match=r"rows\.npy: cut or changed: [\d,]+ bytes, not [\d,]+$"):
         predict(sealed)

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 GIB = 1 << 30
 SCRIPT = Path(__file__).with_name("huge.py")
 
 
+@pytest.mark.slow
 def test_what_is_huge_is_one_line_within_two_gigabytes_and_twenty_seconds(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path)],
