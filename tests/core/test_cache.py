@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,6 +179,22 @@ def _entry(file: Path) -> Path:
     return file.parent.parent
 
 
+def _writes(**files: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        for name, content in files.items():
+            (folder / name).write_text(content)
+
+    return make
+
+
+def _instead(put: Callable[[Path], object]) -> Callable[[Path], None]:
+    def damage(file: Path) -> None:
+        shutil.rmtree(_entry(file))
+        put(_entry(file))
+
+    return damage
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "emptied": lambda file: _swap(file, b""),
     "cut": lambda file: _swap(file, file.read_bytes()[:-1]),
@@ -192,9 +210,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "checksums of another type": lambda file: _swap(_entry(file) / "checksums.json", b"[1]"),
     "deep checksums": lambda file: _swap(_entry(file) / "checksums.json", b"[" * 100_000),
     "checksums are a FIFO": lambda file: _into_fifo(_entry(file) / "checksums.json"),
-    "an empty folder": lambda file: (shutil.rmtree(_entry(file)), _entry(file).mkdir()),
-    "a file": lambda file: (shutil.rmtree(_entry(file)), _entry(file).write_text("a")),
-    "a dangling link": lambda file: (shutil.rmtree(_entry(file)), _entry(file).symlink_to("no")),
+    "an empty folder": _instead(Path.mkdir),
+    "a file": _instead(Path.touch),
+    "a dangling link": _instead(lambda entry: entry.symlink_to("no")),
 }
 
 
@@ -228,13 +246,10 @@ def test_a_damaged_entry_is_made_again(
 
 def test_another_entry_is_not_taken_for_this_one(tmp_path: Path) -> None:
     cache = Cache(tmp_path)
-    first, second = (
-        cache.folder("texts", key, lambda folder: (folder / "x").write_text("a") and None)
-        for key in (1, 2)
-    )
+    first, second = (cache.folder("texts", key, _writes(x="a")) for key in (1, 2))
     shutil.rmtree(first.parent)
     shutil.copytree(second.parent, first.parent)
-    again = cache.folder("texts", 1, lambda folder: (folder / "x").write_text("b") and None)
+    again = cache.folder("texts", 1, _writes(x="b"))
     assert (again / "x").read_text() == "b"
 
 
@@ -275,9 +290,8 @@ print(folder)
 
 def test_processes_mend_an_entry_together(tmp_path: Path) -> None:
     root = tmp_path / "cache"
-    folder = Cache(root).folder(
-        "texts", "key", lambda made: [(made / n).write_text(n * 1000) for n in "abcdefgh"] and None
-    )
+    files = {name: name * 1000 for name in "abcdefgh"}
+    folder = Cache(root).folder("texts", "key", _writes(**files))
     (folder / "c").unlink()
     words = [sys.executable, "-c", MEND, str(root)]
     processes = [
@@ -299,13 +313,13 @@ def test_a_file_that_has_not_changed_is_read_once(
     path = tmp_path / "a"
     path.write_bytes(b"abc")
     read: list[str] = []
-    digest = hashing.hashlib.file_digest
+    digest = hashlib.file_digest
 
-    def counted(file: object, name: str) -> object:
+    def counted(file: Any, name: str) -> object:
         read.append(name)
-        return digest(file, name)  # type: ignore[arg-type]  # what it is called with
+        return digest(file, name)
 
-    monkeypatch.setattr(hashing.hashlib, "file_digest", counted)
+    monkeypatch.setattr(hashlib, "file_digest", counted)
     first = file_hash(path)
     assert file_hash(path) == first
     assert len(read) == 2  # it is too young: another write might not change its times
@@ -318,9 +332,7 @@ def test_a_file_that_has_not_changed_is_read_once(
 
 
 def test_checksums_are_sizes_and_sha256(tmp_path: Path) -> None:
-    folder = Cache(tmp_path).folder(
-        "texts", 1, lambda made: (made / "x").write_bytes(b"abc") and None
-    )
+    folder = Cache(tmp_path).folder("texts", 1, _writes(x="abc"))
     content = json.loads((folder.parent / "checksums.json").read_text())
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert content == {"x": {"bytes": 3, "sha256": digest}}

@@ -163,7 +163,8 @@ def main(at: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for read, path in made:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start, problems = time.perf_counter(), ("it was read",)
+        start = time.perf_counter()
+        problems: tuple[str, ...] = ("it was read",)
         try:
             read(path)
         except UnpromptError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,6 @@ class Reader:
     make: Callable[[Path], object] | None = None
     sealed: bool = False
     slow: bool = False
-    tags: frozenset[str] = field(default_factory=frozenset)
 
 
 def _rows(count: int, dim: int) -> Any:
@@ -155,8 +154,8 @@ def _read_run(folder: Path) -> object:
     return run, run.images, run.examples, run.predictions(), run.predictions("member-0", "holdout")
 
 
-RUN = ("scores.json", "manifest.json", "experiment.yaml", "images.csv", "examples.json")
-RUN += ("predictions/ensemble.test.parquet", "predictions/member-0.holdout.parquet")
+_FILES = ("scores.json", "manifest.json", "experiment.yaml", "images.csv", "examples.json")
+RUN = (*_FILES, "predictions/ensemble.test.parquet", "predictions/member-0.holdout.parquet")
 
 READERS: dict[str, Reader] = {
     "run": Reader((*RUN, CHECKSUMS), _read_run, sealed=True),

@@ -6,9 +6,11 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 import unprompt
@@ -145,9 +147,7 @@ def predict(run: Path) -> object:
     return unprompt.load_ensemble(run).predict({"x": _image()}, prompts=False)
 
 
-def _image() -> object:
-    from PIL import Image
-
+def _image() -> Image.Image:
     return Image.new("RGB", (16, 16), "red")
 
 
@@ -196,18 +196,18 @@ def test_checksums_name_every_file_of_a_run(sealed: Path) -> None:
 
 @pytest.mark.parametrize("command", ["report", "compare", "predict"])
 def test_commands_name_the_damaged_file(
-    command: str, sealed: Path, unprompt: Callable[..., object], tmp_path: Path
+    command: str, sealed: Path, unprompt: Callable[..., CompletedProcess[str]], tmp_path: Path
 ) -> None:
     other = Path(shutil.copytree(sealed, tmp_path / "other"))
     file = sealed / ("artifacts/member-0/rows.npy" if command == "predict" else "images.csv")
     file.write_bytes(file.read_bytes()[:-3])
-    _image().save(tmp_path / "x.png")  # type: ignore[attr-defined]  # an image of Pillow
+    _image().save(tmp_path / "x.png")
     words = {
         "report": ("report", sealed),
         "compare": ("compare", other, sealed),
         "predict": ("predict", sealed, tmp_path / "x.png", "--output", tmp_path / "p.jsonl"),
     }
     done = unprompt(*words[command])
-    assert done.returncode == 2  # type: ignore[attr-defined]  # a finished process
-    (problem,) = done.stderr.splitlines()  # type: ignore[attr-defined]  # a finished process
+    assert done.returncode == 2
+    (problem,) = done.stderr.splitlines()
     assert f"{file}: cut or changed: " in problem
