@@ -39,6 +39,7 @@ class Interrogator(Predictor):
         """Store both."""
         super().__init__(options, runtime)
         self._phrases: Phrases | None = None
+        self._artifact: Path | None = None
         self._clip: ClipTowers | None = None
         self._queries: ClipQueries | None = None
         self._captioner: Captioner | None = None
@@ -82,6 +83,7 @@ class Interrogator(Predictor):
     def load(self, artifact: Path) -> None:
         """Read the phrases; models are loaded when `predict` first uses them."""
         self._phrases = Phrases.read(artifact)
+        self._artifact = artifact
 
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows, the texts behind them, and the phrases with their cosines.
@@ -100,13 +102,14 @@ class Interrogator(Predictor):
             captions: By id; an image may have none.
 
         Raises:
-            DataError: The runtime has no text encoder.
+            DataError: The runtime has no text encoder, or the artifact is of another CLIP.
         """
         encoder = self.runtime.text_encoder
         if encoder is None:
             raise DataError("the interrogator needs a text encoder, and the runtime has none")
         phrases, clip = self._phrases, self.clip
-        assert phrases is not None  # load() comes first, by contract
+        assert phrases is not None and self._artifact is not None  # load() comes first, by contract
+        phrases.check(self._artifact, clip.dim)
         writer = Writer(self.options, phrases, clip, self.runtime.device)
         for ids, rows in self.queries.batches(images, what="interrogate"):
             written = writer.write(rows, [captions.get(name, "") for name in ids])

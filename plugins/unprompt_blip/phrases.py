@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
 
 from unprompt import DataError, Runtime, unit
+from unprompt.artifacts import read_json, read_tensors
 from unprompt.towers import ClipTowers
 
 if TYPE_CHECKING:
@@ -23,6 +25,15 @@ HALF_ABOVE = 20_000
 """Phrases above which rows are kept in float16: half of 458 MB for clip-interrogator's lists."""
 
 Numbers = npt.NDArray[np.int64]
+
+
+class _Written(BaseModel):
+    """The content of ``phrases.json``."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    phrases: tuple[str, ...]
+    tables: dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,21 +100,37 @@ class Phrases:
         """Read what `save` wrote.
 
         Raises:
-            DataError: A file is missing or does not fit the other.
+            DataError: A file is missing or damaged, holds something else, or does not fit the
+                other; names the file.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            rows = unit(load_file(folder / ROWS)["embeds"])
-            written = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
-            tables = {name: np.array(line, np.int64) for name, line in written["tables"].items()}
-            texts = tuple(written["phrases"])
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise DataError(f"{folder}: not a table of phrases: {error}") from error
-        if len(texts) != len(rows):
-            raise DataError(f"{folder}: {len(texts)} phrases have {len(rows)} rows")
+        rows = unit(read_tensors(folder / ROWS, {"embeds": ("P", "C")})["embeds"])
+        written: _Written = read_json(folder / TEXTS, _Written)
+        texts, count = written.phrases, len(rows)
+        if len(texts) != count:
+            raise DataError(
+                f"{folder / TEXTS}: {len(texts)} phrases; {folder / ROWS} has {count} rows"
+            )
+        for name, numbers in written.tables.items():
+            if numbers and not 0 <= min(numbers) <= max(numbers) < count:
+                raise DataError(f"{folder / TEXTS}: {name!r} names a phrase that is not there")
+        tables = {name: np.array(line, np.int64) for name, line in written.tables.items()}
         return cls(texts, rows, tables)
+
+    def check(self, folder: Path, dim: int) -> None:
+        """Check that the phrases were embedded by a CLIP of C = ``dim`` numbers.
+
+        Args:
+            folder: Where they were read, for error lines.
+            dim: C of the CLIP.
+
+        Raises:
+            DataError: It was another one.
+        """
+        if self.rows.shape[1] != dim:
+            raise DataError(
+                f"{folder / ROWS}: its rows have {self.rows.shape[1]} numbers, not {dim}: "
+                "it was made with another tower"
+            )
 
     def cosines(self, images: npt.NDArray[np.float32], device: str) -> torch.Tensor:
         """Each image's cosine with each phrase: one product for a whole batch.

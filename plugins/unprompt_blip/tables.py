@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from unprompt import DataError, MissingFileError, Need
+from unprompt.artifacts import read_text
 from unprompt.towers import missing_line
 from unprompt_blip.options import InterrogatorOptions
 from unprompt_blip.sources import NAMES, FolderTables, SourceTables, Table, TablesConfig
@@ -124,9 +125,5 @@ def _phrases(config: TablesConfig, name: Table) -> list[str]:
 
 
 def _lines(path: Path) -> list[str]:
-    """A file's lines that say something. Raises DataError for what is no UTF-8."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{path}: not a table of phrases: {error}") from error
-    return [line for raw in text.split("\n") if (line := " ".join(raw.split()))]
+    """A file's lines that say something. Raises DataError for what is no UTF-8 text."""
+    return [line for raw in read_text(path).split("\n") if (line := " ".join(raw.split()))]

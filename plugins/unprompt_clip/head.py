@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from unprompt import unit
+from unprompt import DataError, unit
+from unprompt.artifacts import read_tensors
 
 FILE = "head.safetensors"
 
@@ -68,8 +69,32 @@ class Head:
 
     @classmethod
     def read(cls, folder: Path) -> Head:
-        """Read what `save` wrote."""
-        from safetensors.numpy import load_file
+        """Read what `save` wrote.
 
-        state = load_file(folder / FILE)
-        return cls.of(state["fc.weight"], state["fc.bias"])
+        Raises:
+            DataError: The file is missing or damaged, or holds something else.
+        """
+        state = read_tensors(folder / FILE, {"fc.weight": ("D", "F"), "fc.bias": ("D",)})
+        weight, bias = (state[name].astype(np.float32, copy=False) for name in state)
+        return cls.of(weight, bias)
+
+    def check(self, folder: Path, *, features: int, target_dim: int | None) -> None:
+        """Check that the head belongs to a tower and a text encoder.
+
+        Args:
+            folder: Where it was read, for error lines.
+            features: F of the tower.
+            target_dim: D of the text encoder; None: it is not known.
+
+        Raises:
+            DataError: It is for others.
+        """
+        for what, has, wanted in (
+            ("takes features of", len(self.weight), features),
+            ("predicts rows of", len(self.bias), target_dim),
+        ):
+            if wanted is not None and has != wanted:
+                raise DataError(
+                    f"{folder / FILE}: {what} {has} numbers, not of {wanted}: "
+                    "it was made with another tower or text encoder"
+                )

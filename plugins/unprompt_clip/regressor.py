@@ -70,9 +70,17 @@ class Regressor(Predictor):
         PromptBank.of(list(first), rows).save(artifact)
 
     def load(self, artifact: Path) -> None:
-        """Read tower, head and prompts."""
-        self._head, self._bank = Head.read(artifact), PromptBank.read(artifact)
-        self._tower = self.tower
+        """Read tower, head and prompts.
+
+        Raises:
+            DataError: A file of the artifact is damaged, or of another tower or encoder.
+        """
+        head, bank = Head.read(artifact), PromptBank.read(artifact)
+        encoder = self.runtime.text_encoder
+        dim = encoder.dim if encoder is not None else None
+        bank.check(artifact, target_dim=dim, key_dim=None)
+        head.check(artifact, features=self.tower.dim, target_dim=dim)
+        self._head, self._bank = head, bank
 
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows with the nearest train prompts, where there are any."""

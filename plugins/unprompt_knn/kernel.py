@@ -10,13 +10,15 @@ A kernel gives each neighbour's share of the weighted sum, float64 of shape (n, 
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from unprompt import Model, choice_by_name
+from unprompt import DataError, Model, choice_by_name
+from unprompt.artifacts import read_json
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
@@ -36,6 +38,20 @@ class Fitted(Model):
 
     number: ClassVar[str]
     tried: ClassVar[tuple[float, ...]]
+
+    def fitted(self, path: Path) -> Self:
+        """This kernel with the number in a file.
+
+        Raises:
+            DataError: The file is missing or damaged, or holds something else.
+        """
+        numbers: dict[str, float] = read_json(path, dict[str, float])
+        try:
+            if [*numbers] == [self.number]:
+                return type(self).model_validate(self.model_dump() | numbers)
+        except ValidationError:
+            pass  # below 0 or not finite, as the line says
+        raise DataError(f"{path}: should hold one `{self.number}` > 0, but holds {numbers}"[:400])
 
     name: str
     fit: int = Field(

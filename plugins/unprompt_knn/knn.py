@@ -78,11 +78,17 @@ class Knn(Predictor):
             (artifact / FITTED).write_text(json.dumps(fitted), encoding="utf-8")
 
     def load(self, artifact: Path) -> None:
-        """Read the bank, the kernel and the towers."""
-        self._bank, self._queries = PromptBank.read(artifact), self.queries
+        """Read the bank, the kernel and the towers.
+
+        Raises:
+            DataError: A file of the artifact is damaged, or of another tower or encoder.
+        """
+        bank, encoder = PromptBank.read(artifact), self.runtime.text_encoder
         if (kernel := self._kernel_to_fit()) is not None:
-            fitted = json.loads((artifact / FITTED).read_text(encoding="utf-8"))
-            self._kernel = kernel.model_copy(update=fitted)
+            self._kernel = kernel.fitted(artifact / FITTED)
+        dim = encoder.dim if encoder is not None else None
+        bank.check(artifact, target_dim=dim, key_dim=self.clip.dim)
+        self._bank, self._queries = bank, self.queries
 
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows, the best neighbour's prompt, and the neighbours with their shares."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,30 @@ def test_members_of_different_dims_are_refused() -> None:
     narrow = Embeddings(IDS, np.eye(len(IDS), dtype=np.float32))
     with pytest.raises(DataError, match=r"different spaces: \[16, 40\]"):
         stack([_member(0), narrow], IDS)
+
+
+TINY, HUGE = 5e-324, 1.7976931348623157e308
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        (1e308, 1e308, 1e308),
+        (HUGE, HUGE, 1.0),
+        (HUGE, TINY, 0.0),
+        (TINY, TINY, TINY),
+        (TINY, 2 * TINY, 1e-310),
+        (0.1, 0.2, 0.3),
+    ],
+)
+def test_shares_are_ratios_of_weights_however_large_or_small(weights: tuple[float, ...]) -> None:
+    exact = [Fraction(weight) for weight in weights]
+    wanted = [float(weight / sum(exact)) for weight in exact]
+    np.testing.assert_allclose(check_weights(weights, 3), wanted, rtol=1e-15, atol=1e-300)
+
+
+def test_weights_whose_sum_overflows_blend_as_equal_ones() -> None:
+    members = [Embeddings(("a",), unit([row])) for row in ([1.0, 0.0], [0.0, 1.0])]
+    np.testing.assert_array_equal(
+        blend(members, [1.5e308, 1.5e308]).rows, blend(members, [1, 1]).rows
+    )

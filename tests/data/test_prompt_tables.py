@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unprompt._data.prompts import join, path_id, prompt_id, read_prompts
-from unprompt.embeddings import Embeddings
+from unprompt.embeddings import Embeddings, unit
 from unprompt.errors import DataError
 
 
@@ -63,3 +63,14 @@ def test_join_names_missing_and_extra() -> None:
         "missing prediction for 'c'",
         "prediction without a prompt: 'b'",
     )
+
+
+def test_ids_in_another_unicode_form_are_said_to_be_that() -> None:
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    predictions = Embeddings((decomposed, "b"), unit([[1.0, 0.0], [0.0, 1.0]]))
+    with pytest.raises(DataError) as caught:
+        join(predictions, {composed: "a cup", "b": "a cat"})
+    (line,) = caught.value.problems
+    assert line.startswith("1 ids of predictions and prompts are the same letters in different ")
+    assert repr(composed) in line
+    assert join(predictions, {decomposed: "a cup", "b": "a cat"}) == (decomposed, "b")

@@ -75,7 +75,7 @@ def test_stdout_has_no_progress(small_run: CompletedProcess[str]) -> None:
 def test_the_files_of_a_run(small_folder: Path) -> None:
     names = {path.relative_to(small_folder).as_posix() for path in small_folder.rglob("*.*")}
     expected = {"experiment.yaml", "manifest.json", "scores.json", "study.journal", "ensemble.yaml"}
-    expected |= {"report.html", "images.csv", "examples.json", "contact.png"}
+    expected |= {"report.html", "images.csv", "examples.json", "contact.png", "checksums.json"}
     for split in ("holdout", "test"):
         expected |= {f"predictions/{name}.{split}.parquet" for name in (*MEMBERS, "ensemble")}
     assert expected <= names

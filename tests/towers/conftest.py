@@ -177,3 +177,18 @@ def small_clip(tmp_path: Path) -> str:
     write_json(folder / "unprompt-small.json", CLIP)
     open_clip.add_model_config(folder)
     return "unprompt-small"
+
+
+@pytest.fixture
+def timm_folder(tmp_path: Path) -> MakeFolder:
+    """A small timm model."""
+
+    def make() -> Path:
+        import timm
+        from timm.models import save_for_hf
+
+        model = timm.create_model("test_vit")
+        save_for_hf(model, str(tmp_path / "timm"), safe_serialization=True)
+        return tmp_path / "timm"
+
+    return make

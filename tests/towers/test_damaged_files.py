@@ -17,21 +17,6 @@ from .conftest import MakeFolder
 OFFLINE = Runtime(offline=True)
 
 
-@pytest.fixture
-def timm_folder(tmp_path: Path) -> MakeFolder:
-    """A small timm model."""
-
-    def make() -> Path:
-        import timm
-        from timm.models import save_for_hf
-
-        model = timm.create_model("test_vit")
-        save_for_hf(model, str(tmp_path / "timm"), safe_serialization=True)
-        return tmp_path / "timm"
-
-    return make
-
-
 @pytest.fixture(params=["open_clip", "transformers", "timm"])
 def case(
     request: pytest.FixtureRequest,
@@ -61,7 +46,8 @@ def problem(tower: Any, folder: Path, kind: type[DataError | MissingFileError]) 
 def test_a_damaged_file(which: int, content: bytes, case: tuple[Any, Path, str, str]) -> None:
     path = case[1] / str(case[which])
     path.write_bytes(content)
-    assert f"{path}: cannot be read: " in problem(case[0], case[1], DataError)
+    what = "cannot be read" if path.suffix == ".safetensors" else "not JSON"
+    assert f"{path}: {what}: " in problem(case[0], case[1], DataError)
 
 
 def test_a_configuration_of_something_else(case: tuple[Any, Path, str, str]) -> None:

@@ -8,6 +8,7 @@ import pickle
 import shlex
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,10 +137,10 @@ def test_the_conversion_that_is_named_works(content: Callable[[Any], Any], tmp_p
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("pointer.pth", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
         ("page.pth", b"<html>404</html>"),
         ("empty.pth", b""),
-        ("pointer.safetensors", b"version https://git-lfs.github.com/spec/v1\n"),
+        ("garbage.pth", b"\x80\x02garbage"),
+        ("deep.pth", b"\x80\x02" + b"(" * 100_000 + b"l" * 100_000),
     ],
 )
 def test_what_is_no_checkpoint_at_all_is_called_that(
@@ -154,13 +155,49 @@ def test_what_is_no_checkpoint_at_all_is_called_that(
     assert "convert" not in line
 
 
+@pytest.mark.parametrize("name", ["pointer.pth", "pointer.safetensors"])
+def test_a_pointer_of_git_lfs_is_called_that(
+    name: str, load: Callable[[Path], object], tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(DataError) as caught:
+        load(path)
+    assert caught.value.problems == (
+        f"own: {path}: a Git LFS pointer, not the file: run `git lfs pull`",
+    )
+
+
+def test_a_tensor_larger_than_the_file_is_not_made(
+    load: Callable[[Path], object], tmp_path: Path
+) -> None:
+    import torch
+
+    path = tmp_path / "wide.pth"
+    torch.save({"head.weight": torch.zeros(1).half().expand(1 << 20, 1 << 20)}, path)
+    with pytest.raises(DataError, match=r"wide\.pth: not a checkpoint: its tensors are larger"):
+        load(path)
+
+
+def test_a_compressed_archive_is_no_checkpoint(
+    load: Callable[[Path], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "bomb.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", bytes(1 << 24))
+    with pytest.raises(DataError, match=r"bomb\.pth: not a checkpoint: it declares more bytes"):
+        load(path)
+
+
 def test_half_a_file_is_no_checkpoint(load: Callable[[Path], object], tmp_path: Path) -> None:
     import torch
 
     path = tmp_path / "half.pth"
     torch.save(timm_model().state_dict(), path)
     path.write_bytes(path.read_bytes()[:50_000])
-    with pytest.raises(DataError, match=r"half\.pth: not a checkpoint: the file is cut short$"):
+    with pytest.raises(
+        DataError, match=r"half\.pth: not a checkpoint: the file is cut short or damaged$"
+    ):
         load(path)
 
 

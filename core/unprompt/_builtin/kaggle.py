@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from unprompt._config.location import Location
 from unprompt._data.names import form_twins
 from unprompt._data.prompts import ID_COLUMNS, prompt_id, prompt_texts, row_problems
-from unprompt._data.tables import pick_column, read_rows, texts
+from unprompt._data.tables import read_table
 from unprompt._files.paths import shown
 from unprompt.contracts import Dataset, Images, Record
 from unprompt.contracts.hookspecs import hookimpl
@@ -62,9 +62,9 @@ class Kaggle(Dataset):
 
         folder = self.options.folder.path
         table = folder / "prompts.csv"
-        rows = read_rows(table)
-        ids = texts(rows, pick_column(rows[0], ID_COLUMNS, table), table)
-        prompts = prompt_texts(rows, table, ("prompt",))
+        rows = read_table(table, (*ID_COLUMNS, "prompt"))
+        ids = rows.texts(rows.pick(ID_COLUMNS))
+        prompts = prompt_texts(rows, ("prompt",))
         found = find_images([folder / "images"])
         paths = found.paths
         problems = row_problems(table, ids, prompts) + _unpaired(table, ids, paths)

@@ -22,6 +22,8 @@ from unprompt.contracts.hookspecs import hookimpl
 from unprompt.contracts.specs import TextEncoderSpec
 from unprompt.embeddings import unit
 from unprompt.errors import MissingFileError
+from unprompt.towers import find_folder, loading
+from unprompt.towers.files import check_file
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 OFFICIAL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """SHA-256 of the official ``model.safetensors`` of sentence-transformers/all-MiniLM-L6-v2."""
+
+
+OWNER = "text encoder 'minilm'"
 
 
 class MiniLMOptions(Model):
@@ -66,7 +71,8 @@ class MiniLM(TextEncoder):
         """Unit rows, float32 of shape (len(texts), 384).
 
         Raises:
-            MissingFileError: The model file does not exist, or has another hash.
+            MissingFileError: A file does not exist, or the model's has another hash.
+            DataError: A file around it is damaged.
         """
         if not texts:
             return np.empty((0, self.dim), np.float32)
@@ -90,19 +96,21 @@ class MiniLM(TextEncoder):
         folder = self._verified_folder()
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(str(folder), device=self._runtime.device, local_files_only=True)
+        with loading(folder, OWNER):
+            return SentenceTransformer(
+                str(folder), device=self._runtime.device, local_files_only=True
+            )
 
     def _verified_folder(self) -> Path:
         folder = self._options.folder.path
         file = folder / "model.safetensors"
-        if not file.is_file():
-            raise MissingFileError(f"text encoder 'minilm': no file {file}")
+        check_file(file, OWNER)
         digest = file_hash(file)
         if digest != self._options.sha256:
             raise MissingFileError(
-                f"text encoder 'minilm': {file} has SHA-256 {digest}, not {self._options.sha256}"
+                f"{OWNER}: {file} has SHA-256 {digest}, not {self._options.sha256}"
             )
-        return folder
+        return find_folder(folder, (("modules.json",), ("tokenizer.json",)), self._runtime, OWNER)
 
 
 @hookimpl

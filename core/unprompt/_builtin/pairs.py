@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,12 +12,13 @@ from unprompt._config.location import Location
 from unprompt._data.prompts import (
     ID_COLUMNS,
     IMAGE_COLUMNS,
+    PROMPT_COLUMNS,
     path_id,
     prompt_id,
     prompt_texts,
     row_problems,
 )
-from unprompt._data.tables import find_column, pick_column, read_rows, texts
+from unprompt._data.tables import Table, read_table
 from unprompt._files.paths import is_file
 from unprompt.contracts import Dataset, Images, Record
 from unprompt.contracts.hookspecs import hookimpl
@@ -38,6 +39,9 @@ _SPLITS = {
     "dev": "holdout",
     "test": "test",
 }
+
+
+_OWN = (*ID_COLUMNS, "prompt_id", "group", "split")
 
 
 class PairsOptions(BaseModel):
@@ -82,11 +86,11 @@ class Pairs(Dataset):
         from unprompt._data.images import Files
 
         table = self.options.table.path
-        rows = read_rows(table)
-        images = texts(rows, pick_column(rows[0], IMAGE_COLUMNS, table), table)
+        rows = read_table(table, (*_OWN, *IMAGE_COLUMNS, *PROMPT_COLUMNS))
+        images = rows.texts(rows.pick(IMAGE_COLUMNS))
         folder = self.options.images.path if self.options.images else table.parent
         paths = [folder / image for image in images]
-        records = _records(rows, images, table)
+        records = _records(rows, images)
         problems = _problems(records, paths, table)
         if problems:
             raise DataError(problems)
@@ -96,16 +100,14 @@ class Pairs(Dataset):
         return records, Images(ids, Files(dict(zip(ids, paths, strict=True))))
 
 
-def _records(
-    rows: Sequence[dict[str, Any]], images: Sequence[str], table: Path
-) -> tuple[Record, ...]:
+def _records(table: Table, images: Sequence[str]) -> tuple[Record, ...]:
     """The rows as records, not checked yet; an unknown split is kept for the error line."""
 
     def optional(*aliases: str) -> list[str]:
-        column = find_column(rows[0], aliases, table)
-        return texts(rows, column, table) if column is not None else [""] * len(rows)
+        column = table.find(aliases)
+        return table.texts(column) if column is not None else [""] * len(table)
 
-    prompts = prompt_texts(rows, table)
+    prompts = prompt_texts(table)
     columns = (optional(*ID_COLUMNS), optional("prompt_id"), optional("group"), optional("split"))
     return tuple(
         Record(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections import Counter
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from unprompt._data.tables import find_column, pick_column, read_rows, texts
+from unprompt._data.tables import Table, read_table
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
@@ -53,29 +54,30 @@ def read_prompts(path: Path) -> dict[str, str]:
         DataError: The table is broken or empty, lacks a column, repeats an id, or has an empty
             id or prompt.
     """
-    rows = read_rows(path)
-    column = find_column(rows[0], ID_COLUMNS, path)
+    table = read_table(path, (*ID_COLUMNS, *IMAGE_COLUMNS, *PROMPT_COLUMNS))
+    column = table.find(ID_COLUMNS)
     if column is not None:
-        ids = texts(rows, column, path)
+        ids = table.texts(column)
     else:
-        column = pick_column(rows[0], (*ID_COLUMNS, *IMAGE_COLUMNS), path)
-        ids = [path_id(image) for image in texts(rows, column, path)]
-    prompts = prompt_texts(rows, path)
+        column = table.pick((*ID_COLUMNS, *IMAGE_COLUMNS))
+        ids = [path_id(image) for image in table.texts(column)]
+    prompts = prompt_texts(table)
     problems = row_problems(path, ids, prompts)
     if problems:
         raise DataError(problems)
     return dict(zip(ids, prompts, strict=True))
 
 
-def prompt_texts(
-    rows: Sequence[dict[str, Any]], path: Path, aliases: Sequence[str] = PROMPT_COLUMNS
-) -> list[str]:
+def prompt_texts(table: Table, aliases: Sequence[str] = PROMPT_COLUMNS) -> list[str]:
     """The N prompts of a table, without white space around them, which no image depends on.
+
+    A number is a prompt of digits; a missing one is empty, see `Table.texts`. Control characters
+    are kept: they are what the image was made of.
 
     Raises:
         DataError: There is not exactly one such column, or it holds values that are not text.
     """
-    return [prompt.strip() for prompt in texts(rows, pick_column(rows[0], aliases, path), path)]
+    return [prompt.strip() for prompt in table.texts(table.pick(aliases))]
 
 
 def row_problems(path: Path, ids: Sequence[str], prompts: Sequence[str]) -> list[str]:
@@ -100,13 +102,26 @@ def join(predictions: Embeddings, prompts: Mapping[str, str]) -> tuple[str, ...]
     """The ids of both tables, which must be the same set, in the order of ``prompts``.
 
     Raises:
-        DataError: Lists prompts without a prediction and predictions without a prompt.
+        DataError: Lists prompts without a prediction and predictions without a prompt; or those
+            that differ in their Unicode form only, as file names of a Mac do.
     """
     predicted = set(predictions.ids)
     missing = [name for name in prompts if name not in predicted]
     extra = [name for name in predictions.ids if name not in prompts]
+    same = _same_letters(missing, extra)
+    if same:
+        raise DataError(
+            f"{len(same)} ids of predictions and prompts are the same letters in different "
+            f"Unicode forms (composed and decomposed): {named(same)}; write them in one form"
+        )
     problems = [f"missing prediction for {named(missing)}"] if missing else []
     problems += [f"prediction without a prompt: {named(extra)}"] if extra else []
     if problems:
         raise DataError(problems)
     return tuple(prompts)
+
+
+def _same_letters(missing: Sequence[str], extra: Sequence[str]) -> list[str]:
+    """Those of ``missing`` that are in ``extra`` in another Unicode form."""
+    forms = {unicodedata.normalize("NFC", name) for name in extra if not name.isascii()}
+    return [name for name in missing if unicodedata.normalize("NFC", name) in forms]

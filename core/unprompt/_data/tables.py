@@ -5,44 +5,106 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from unprompt._data.unread import Unread
+from unprompt._files import paths, reading
+from unprompt._files.reading import parse_json
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-"""Suffixes that `read_rows` reads, in any case."""
+"""Suffixes that `read_table` reads, in any case."""
+
+_LINE_LIMIT = 64 << 20
+"""Bytes of one line of JSON lines; a prediction of 4,096 numbers has 90,000."""
+
+_Row: TypeAlias = dict[str, Any]
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a whole table.
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table in memory.
+
+    Attributes:
+        path: Its file.
+        columns: The names of all columns, in their order.
+        rows: At least one; each has the wanted columns, in their order. Values of CSV and TSV are
+            text; a key that a row of JSON lines lacks is None. Columns of Parquet that hold no
+            text or numbers were not read, see `Unread`.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: Sequence[_Row]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.rows)
+
+    def pick(self, aliases: Sequence[str]) -> str:
+        """See `pick_column`."""
+        return pick_column(self.columns, aliases, self.path)
+
+    def find(self, aliases: Sequence[str]) -> str | None:
+        """See `find_column`."""
+        return find_column(self.columns, aliases, self.path)
+
+    def texts(self, column: str) -> list[str]:
+        """One column as text, unchanged; what is missing becomes the empty text.
+
+        Missing are None, NaN and infinity: programs write NaN where there is no text, and "nan"
+        is none. A number is the text that Python writes for it.
+
+        Raises:
+            DataError: A value is neither text nor a number, such as ``true``, a list or an
+                image's bytes, or has half of a surrogate pair, which JSON can contain but UTF-8
+                cannot.
+        """
+        if isinstance(unread := self.rows[0][column], Unread):
+            raise DataError(f"{paths.shown(self.path)}: column {column!r} {unread.problem}")
+        return [
+            _text(row[column], f"{paths.shown(self.path)}: row {number}: column {column!r}")
+            for number, row in enumerate(self.rows, start=1)
+        ]
+
+
+def read_table(path: Path, wanted: Collection[str] | None = None) -> Table:
+    """Read a table, or some columns of it.
 
     CSV and TSV follow RFC 4180 (a quote inside quotes is doubled; quoted values may contain
     separators and newlines), are UTF-8 with or without a byte order mark, and have a header.
 
-    Returns:
-        At least one row; all have the same keys, in the order of the columns. Values of CSV and
-        TSV are text; a key that a row of JSON lines lacks is None.
+    Args:
+        path: The file; its suffix says what it is.
+        wanted: Names of the columns that are used, in any case; others, which may hold images,
+            are not read or not kept. None: all of them.
 
     Raises:
         DataError: The file is missing, empty, of an unknown kind, or broken; for text files the
             error reads ``FILE:LINE: what``.
     """
+    names = None if wanted is None else {name.lower() for name in wanted}
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        rows = _parquet_rows(path)
+        from unprompt._data.parquet_columns import read_columns
+
+        check_file(path)
+        columns, rows = read_columns(path, names)
     elif suffix in (".jsonl", ".ndjson"):
-        rows = _same_keys(list(_json_rows(path)))
+        columns, rows = _same_keys(_json_rows(path), names)
     elif suffix in (".csv", ".tsv"):
-        rows = list(_separated_rows(path, "," if suffix == ".csv" else "\t"))
+        columns, rows = _separated_rows(path, "," if suffix == ".csv" else "\t", names)
     else:
-        raise DataError(f"{path}: not a table; known are {', '.join(SUFFIXES)}")
+        raise DataError(f"{paths.shown(path)}: not a table; known are {', '.join(SUFFIXES)}")
     if not rows:
-        raise DataError(f"{path}: the table has no rows")
-    return rows
+        raise DataError(f"{paths.shown(path)}: the table has no rows")
+    return Table(path, columns, rows)
 
 
 def pick_column(columns: Iterable[str], aliases: Sequence[str], path: Path) -> str:
@@ -54,8 +116,9 @@ def pick_column(columns: Iterable[str], aliases: Sequence[str], path: Path) -> s
     names = list(columns)
     column = find_column(names, aliases, path)
     if column is None:
+        has = named([name[:80] for name in names], limit=20)
         raise DataError(
-            f"{path}: needs one column of {', '.join(aliases)}; has {named(names, limit=20)} "
+            f"{paths.shown(path)}: needs one column of {', '.join(aliases)}; has {has} "
             "(is the header line there?)"
         )
     return column
@@ -66,81 +129,94 @@ def find_column(columns: Iterable[str], aliases: Sequence[str], path: Path) -> s
     wanted = {alias.lower() for alias in aliases}
     matching = [column for column in columns if column.lower() in wanted]
     if len(matching) > 1:
-        raise DataError(f"{path}: the columns {named(matching)} mean the same; keep one of them")
+        shown = paths.shown(path)
+        raise DataError(f"{shown}: the columns {named(matching)} mean the same; keep one of them")
     return matching[0] if matching else None
 
 
-def texts(rows: Sequence[dict[str, Any]], column: str, path: Path) -> list[str]:
-    """One column as text, unchanged; None becomes the empty text.
-
-    Raises:
-        DataError: A value is neither text nor a number, such as a list or an image's bytes, or
-            has half of a surrogate pair, which JSON can contain but UTF-8 cannot.
-    """
-    values = []
-    for number, row in enumerate(rows, start=1):
-        value = row[column]
-        if not isinstance(value, str | int | float | None):
-            kind = type(value).__name__
-            raise DataError(f"{path}: row {number}: column {column!r} holds a {kind}, not text")
-        text = "" if value is None else str(value)
-        if not _is_unicode(text):
-            raise DataError(
-                f"{path}: row {number}: column {column!r} holds half of a surrogate pair"
-            )
-        values.append(text)
-    return values
-
-
-def _is_unicode(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+def _text(value: object, where: str) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool):
+        raise DataError(f"{where} holds {json.dumps(value)}, not text")
+    if not isinstance(value, str | int | float):
+        raise DataError(f"{where} holds a {type(value).__name__}, not text")
+    text = str(value)
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise DataError(f"{where} holds half of a surrogate pair")
+    return text
 
 
 def check_file(path: Path) -> None:
     """Raise DataError unless ``path`` is a file and not empty."""
-    if path.is_dir():
-        raise DataError(f"{path}: is a folder, not a file")
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
+    shown = paths.shown(path)
+    kind = paths.kind_of(path)
+    if kind == "folder":
+        raise DataError(f"{shown}: is a folder, not a file")
+    if kind == "missing":
+        raise DataError(f"{shown}: no such file")
+    reading.check_file(path)
     if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty")
+        raise DataError(f"{shown}: the file is empty")
 
 
-def read_text(path: Path) -> str:
-    """The content of a UTF-8 file, without its byte order mark and with its own line ends.
+def _lines(path: Path) -> Iterator[str]:
+    """A UTF-8 file's lines with their ends, without its byte order mark; one at a time.
+
+    A line may hold an image that nobody wants, so that a file may be larger than memory.
 
     Raises:
-        DataError: The file is missing, unreadable, empty, or not UTF-8 (with the line).
+        DataError: The file is missing, unreadable, empty or not UTF-8 (with the line), or a line
+            is too long to be one.
     """
     check_file(path)
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}:{line}: not UTF-8") from error
+    with reading.open_file(path) as file:
+        number = 0
+        while True:
+            with reading.reading(path):
+                content = file.readline(_LINE_LIMIT + 1)
+            if not content:
+                return
+            number += 1
+            where = f"{paths.shown(path)}:{number}"
+            if len(content) > _LINE_LIMIT:
+                raise DataError(f"{where}: a line of more than {_LINE_LIMIT:,} bytes")
+            try:
+                yield content.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise DataError(f"{where}: not UTF-8") from error
 
 
-def _separated_rows(path: Path, separator: str) -> Iterator[dict[str, Any]]:
-    lines = _records(path, separator)
+def _separated_rows(
+    path: Path, separator: str, wanted: Collection[str] | None
+) -> tuple[tuple[str, ...], list[_Row]]:
+    lines, shown = _records(path, separator), paths.shown(path)
     start, header = next(lines, (1, []))
     if not header:
-        raise DataError(f"{path}:1: no header")
+        raise DataError(f"{shown}:1: no header")
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
-        raise DataError(f"{path}:{start}: the header repeats {named(repeated)}")
+        raise DataError(f"{shown}:{start}: the header repeats {named(repeated)}")
+    kept = [i for i, name in enumerate(header) if wanted is None or name.lower() in wanted]
+    rows = []
     for start, record in lines:
         if len(record) != len(header):
             raise DataError(
-                f"{path}:{start}: {len(record)} fields, but the header has {len(header)}"
+                f"{shown}:{start}: {len(record)} fields, but the header has {len(header)}"
             )
-        yield dict(zip(header, record, strict=True))
+        rows.append({header[i]: record[i] for i in kept})
+    return tuple(header), rows
 
 
 def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     """Every record that is not blank, with the number of its first line."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=separator, strict=True)
+    pieces = (
+        piece
+        for line in _lines(path)
+        # A carriage return ends a line, too.
+        for piece in (io.StringIO(line, newline="") if "\r" in line[:-2] else (line,))
+    )
+    reader = csv.reader(pieces, delimiter=separator, strict=True)
     start = 1
     try:
         for record in reader:
@@ -148,35 +224,23 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
                 yield start, record
             start = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path}:{start}: not valid CSV: {error}") from error
+        raise DataError(f"{paths.shown(path)}:{start}: not valid CSV: {error}") from error
 
 
-def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}:{number}: not valid JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}:{number}: not a JSON object, but a {type(row).__name__}")
-        yield row
+def _json_rows(path: Path) -> Iterator[_Row]:
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            yield parse_json(line, dict, f"{paths.shown(path)}:{number}", distinct=True)
 
 
-def _same_keys(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    return [{column: row.get(column) for column in columns} for row in rows]
-
-
-def _parquet_rows(path: Path) -> list[dict[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    check_file(path)
-    try:
-        # ParquetFile: one file as it is; read_table would read partitions from its path too.
-        rows: list[dict[str, Any]] = pq.ParquetFile(path).read().to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-    return rows
+def _same_keys(
+    lines: Iterable[_Row], wanted: Collection[str] | None
+) -> tuple[tuple[str, ...], list[_Row]]:
+    columns: dict[str, None] = {}
+    rows = []
+    for line in lines:
+        columns |= dict.fromkeys(line)
+        keep = wanted is None
+        rows.append({key: line[key] for key in line if keep or key.lower() in (wanted or ())})
+    kept = [key for key in columns if wanted is None or key.lower() in wanted]
+    return tuple(columns), [{column: row.get(column) for column in kept} for row in rows]

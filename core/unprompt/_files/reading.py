@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import json
-import math
+import os
 import pickle
+import stat
 import struct
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from unprompt._files import paths
 from unprompt.errors import DataError, UnpromptError
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
-
-    import numpy.typing as npt
 
 T = TypeVar("T")
 
 TEXT_LIMIT = 1 << 30
 """Bytes of the longest text file that is read whole."""
+
+_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How a file begins that Git LFS has put in the place of a large one."""
 
 _DAMAGE: tuple[type[Exception], ...] = (
     OSError,
@@ -69,10 +71,11 @@ def reading(path: Path, *others: type[Exception], owner: str = "") -> Iterator[N
         raise
     except (*_DAMAGE, *others) as error:
         prefix = f"{owner}: " if owner else ""
-        raise DataError(f"{prefix}{paths.shown(path)}: cannot be read: {_why(error)}") from error
+        raise DataError(f"{prefix}{paths.shown(path)}: cannot be read: {why(error)}") from error
 
 
-def _why(error: BaseException) -> str:
+def why(error: BaseException) -> str:
+    """What a library says of a file, on one line and not too long."""
     if isinstance(error, RecursionError):
         return "nested too deeply"
     if isinstance(error, MemoryError):
@@ -81,7 +84,38 @@ def _why(error: BaseException) -> str:
         return f"not UTF-8 at byte {error.start}"
     if isinstance(error, OSError) and error.strerror:
         return paths.reason(error)
-    return " ".join(str(error).partition("; use sys.")[0].split())[:300] or type(error).__name__
+    said = " ".join(str(error).partition("; use sys.")[0].split())
+    said = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in said)
+    return said[:300] or type(error).__name__
+
+
+def open_file(path: Path) -> BufferedReader:
+    """A file of data, opened for reading: not a FIFO, whose open would wait for a writer.
+
+    Raises:
+        DataError: It is missing, may not be read, is no regular file, or stands for a file that
+            Git LFS has not fetched.
+    """
+    paths.check_name(path)
+    with reading(path):
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.fdopen(handle, "rb") if stat.S_ISREG(os.fstat(handle).st_mode) else None
+    if file is None:
+        what = "a folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "no regular file"
+        os.close(handle)
+        raise DataError(f"{paths.shown(path)}: cannot be read: it is {what}")
+    with reading(path):
+        start = file.read(len(_POINTER))
+        file.seek(0)
+    if start == _POINTER:
+        file.close()
+        raise DataError(f"{paths.shown(path)}: a Git LFS pointer, not the file: run `git lfs pull`")
+    return file
+
+
+def check_file(path: Path) -> None:
+    """Check what `open_file` checks, for libraries that open the file themselves."""
+    open_file(path).close()
 
 
 def read_bytes(path: Path, *, limit: int = TEXT_LIMIT) -> bytes:
@@ -92,12 +126,12 @@ def read_bytes(path: Path, *, limit: int = TEXT_LIMIT) -> bytes:
         limit: Bytes that it may have; none more is read.
 
     Raises:
-        DataError: The file is missing, may not be read, or is larger.
+        DataError: The file is larger, or as `open_file`.
     """
-    paths.check_name(path)
-    with reading(path), path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
+    with open_file(path) as file, reading(path):
+        small = os.fstat(file.fileno()).st_size <= limit
+        content = file.read(limit + 1) if small else b""
+    if not small or len(content) > limit:
         raise DataError(f"{paths.shown(path)}: larger than {limit:,} bytes")
     return content
 
@@ -109,30 +143,42 @@ def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
         return content.decode("utf-8-sig")
 
 
-def parse_json(text: str | bytes, kind: type[T], where: str) -> T:
+def parse_json(text: str | bytes, kind: type[T], where: str, *, distinct: bool = False) -> T:
     """JSON text.
 
     Args:
         text: The text; bytes are UTF-8.
         kind: ``dict`` or ``list``: what it has to be.
         where: How error lines name it, such as ``FILE`` or ``FILE:LINE``.
+        distinct: Whether an object that repeats a key is refused; otherwise its last one counts.
 
     Raises:
         DataError: It is not JSON, nested too deeply, or of another kind.
     """
+    pairs = _distinct if distinct else None
     try:
-        value: Any = json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        decoded = text if isinstance(text, str) else text.decode("utf-8-sig")
+        value: Any = json.loads(decoded, object_pairs_hook=pairs)
     except RecursionError as error:
         raise DataError(f"{where}: not JSON: nested too deeply") from error
     except json.JSONDecodeError as error:
         line = f"line {error.lineno} column {error.colno}"
         raise DataError(f"{where}: not JSON: {error.msg} at {line}") from error
-    except ValueError as error:  # not UTF-8, or an integer of thousands of digits
-        raise DataError(f"{where}: not JSON: {_why(error)}") from error
+    except ValueError as error:  # not UTF-8, a repeated key, an integer of thousands of digits
+        raise DataError(f"{where}: not JSON: {why(error)}") from error
     if not isinstance(value, kind):
         what = _NAMES.get(type(value), f"{json.dumps(value)[:40]}")
         raise DataError(f"{where}: should be {_NAMES[kind]}, but is {what}")
     return value
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {repeated[:80]!r} is there twice")
+    return content
 
 
 def read_json(path: Path, kind: type[T], *, limit: int = TEXT_LIMIT) -> T:
@@ -140,50 +186,23 @@ def read_json(path: Path, kind: type[T], *, limit: int = TEXT_LIMIT) -> T:
     return parse_json(read_bytes(path, limit=limit), kind, paths.shown(path))
 
 
-def read_tensors(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Every tensor of a safetensors file, as NumPy arrays.
+def read_typed(path: Path, content: TypeAdapter[T], *, limit: int = TEXT_LIMIT) -> T:
+    """A JSON file as what ``content`` describes.
 
     Raises:
-        DataError: The file is missing or damaged, or NumPy has no such type of number.
+        DataError: The file is missing or not JSON, or a value is of another type; says which.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    paths.check_name(path)
-    with reading(path, SafetensorError):
-        tensors: dict[str, npt.NDArray[Any]] = load_file(path)
-    return tensors
+    raw = read_bytes(path, limit=limit)
+    try:
+        return content.validate_json(raw)
+    except ValidationError as error:
+        raise DataError(f"{paths.shown(path)}: {mistake(error)}") from error
 
 
-def read_array(path: Path) -> npt.NDArray[Any]:
-    """The array of an npy file, whose declared size is compared with the file's before a read.
-
-    Raises:
-        DataError: The file is missing or damaged, or holds Python objects.
-    """
-    import numpy as np
-
-    paths.check_name(path)
-    with reading(path), path.open("rb") as file:
-        shape, dtype = _npy_header(file)
-        size = path.stat().st_size - file.tell()
-        if dtype.hasobject:
-            raise DataError(f"{paths.shown(path)}: holds Python objects, which are not read")
-        if math.prod(shape) * dtype.itemsize != size:
-            raise DataError(
-                f"{paths.shown(path)}: cut or damaged: declares {math.prod(shape)} values of "
-                f"{dtype.itemsize} bytes, {size} bytes follow"
-            )
-        file.seek(0)
-        array: npt.NDArray[Any] = np.load(file, allow_pickle=False)
-        return array
-
-
-def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], Any]:
-    """Shape and dtype that an npy file declares; leaves the file at its first value."""
-    from numpy.lib import format as npy
-
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _order, dtype = read(file)
-    return shape, dtype
+def mistake(error: ValidationError) -> str:
+    """The first thing that is wrong, with its path, and how many more there are."""
+    mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+    where = ".".join(map(str, mistakes[0]["loc"]))[:120]
+    text = f"{where}: {mistakes[0]['msg']}" if where else mistakes[0]["msg"]
+    text = " ".join(text.split())[:300]
+    return text if len(mistakes) == 1 else f"{text} (and {len(mistakes) - 1} more)"

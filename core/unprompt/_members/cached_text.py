@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from unprompt._files.cache import Cache
+from unprompt._files.tensors import read_array
 from unprompt.contracts import TextEncoder
 from unprompt.embeddings import NORM_TOLERANCE
 from unprompt.errors import PluginError
@@ -71,7 +72,7 @@ class CachedTextEncoder(TextEncoder):
             np.save(folder / "rows.npy", rows, allow_pickle=False)
 
         folder = self._cache.folder("texts", [self.identity, texts], make)
-        rows: FloatArray = np.load(folder / "rows.npy", allow_pickle=False)
+        rows: FloatArray = read_array(folder / "rows.npy")
         return rows
 
     def _check(self, rows: FloatArray, count: int) -> None:

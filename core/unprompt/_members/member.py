@@ -10,7 +10,10 @@ from pathlib import Path
 
 from unprompt._config.options import with_changes
 from unprompt._data.formats import parquet
+from unprompt._files import paths
+from unprompt._files.checksums import check_part
 from unprompt._files.hashing import content_hash, folder_hash
+from unprompt._files.tensors import read_tensors
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
 from unprompt._members.context import Context
 from unprompt._registry.parts import Member, Part
@@ -22,6 +25,8 @@ from unprompt.types import FloatArray, PlainData
 PREDICTIONS = "predictions.parquet"
 VARIANTS = "variants.safetensors"
 OWN = "own.safetensors"
+ARTIFACTS = "artifacts"
+"""The folder of a run that holds its members' artifacts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,7 @@ class LiveMember:
             ConfigError: The family cannot change one of these options without another tower.
             PluginError: The family left out, added or repeated an image.
         """
-        from safetensors.numpy import load_file, save_file
+        from safetensors.numpy import save_file
 
         options = [changed_member(self._member, change).part.options for change in changes]
 
@@ -136,7 +141,8 @@ class LiveMember:
 
         dumped = [choice.model_dump(mode="json") for choice in options]
         folder = self._cached("variants", [prepared.key, _image_key(images), dumped], make)
-        rows: FloatArray = load_file(folder / VARIANTS)["rows"]  # (V, N, D)
+        shapes = {"rows": (len(changes), len(images.ids), "D")}
+        rows: FloatArray = read_tensors(folder / VARIANTS, shapes)["rows"]
         return [Embeddings(images.ids, variant) for variant in rows]
 
     def own_embeddings(self, prepared: Prepared, images: Images) -> Embeddings | None:
@@ -152,7 +158,7 @@ class LiveMember:
         Raises:
             PluginError: The family left out, added or repeated an image.
         """
-        from safetensors.numpy import load_file, save_file
+        from safetensors.numpy import save_file
 
         if type(self._predictor).own_embeddings is Predictor.own_embeddings:
             return None
@@ -163,7 +169,7 @@ class LiveMember:
             save_file({} if rows is None else {"rows": rows}, folder / OWN)
 
         folder = self._cached("own", [prepared.key, _image_key(images)], make)
-        rows: FloatArray | None = load_file(folder / OWN).get("rows")
+        rows: FloatArray | None = read_tensors(folder / OWN).get("rows")
         fits = rows is not None and rows.shape[1] == self._text_encoder.dim
         return Embeddings(images.ids, rows) if rows is not None and fits else None
 
@@ -187,10 +193,18 @@ class LiveMember:
         }
 
     def _given_artifact(self) -> Path | None:
-        """The artifact in the ensemble's YAML, if there is one."""
+        """The artifact in the ensemble's YAML, if there is one.
+
+        Raises:
+            DataError: It does not exist, or a file of it is not as its run wrote it.
+        """
         artifact = self._member.artifact
-        if artifact is not None and not artifact.is_dir():
-            raise DataError(f"no artifact folder {artifact}")
+        if artifact is None:
+            return None
+        if not paths.is_folder(artifact):
+            raise DataError(f"no artifact folder {paths.shown(artifact)}")
+        if artifact.parent.name == ARTIFACTS:  # of a run, which knows what it wrote
+            check_part(artifact.parent.parent, f"{ARTIFACTS}/{artifact.name}")
         return artifact
 
     def _ready(self, prepared: Prepared) -> Predictor:

@@ -52,7 +52,7 @@ def reserved_run(experiment: Experiment, path: Path, output: Path | None) -> Ite
         target = runs_folder(experiment, path) / f"{now}-{digest}"
     else:
         target = absolute(output)
-    last = (files.ENSEMBLE, files.SCORES, files.MANIFEST)
+    last = (files.ENSEMBLE, files.SCORES, files.CHECKSUMS, files.MANIFEST)
     with reserved_folder(target, numbered=output is None, last=last) as reservation:
         yield reservation
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from unprompt._files.checksums import write_checksums
 from unprompt._files.hashing import content_hash
 from unprompt._files.refusals import room_needed
 from unprompt._members.context import Context
@@ -76,6 +77,7 @@ def _fill(folder: Path, experiment: Experiment, context: Context, view: RunView)
     write_examples(folder, outcome)
     annotate_study(outcome.study, load_run(folder))
     write_report(folder)
+    write_checksums(folder, folder / files.CHECKSUMS)
     return outcome
 
 

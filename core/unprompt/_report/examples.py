@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from unprompt._files.checksums import check_files
 from unprompt._runs.examples import Example, ExampleEvidence
 from unprompt._runs.run import Run
 
@@ -92,6 +93,7 @@ def data_uri(folder: Path, name: str) -> str | None:
         path = (folder / name).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
             return None
+        check_files(folder, [name])
         content = path.read_bytes()
     except (OSError, ValueError):  # too long a name, a null byte in it, or no right to read it
         return None

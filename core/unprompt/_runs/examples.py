@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from unprompt._data.tables import read_rows, texts
+from unprompt._data.tables import read_table
 from unprompt._scoring.estimate import Result
 from unprompt.embeddings import check_distinct
 from unprompt.errors import DataError, named
@@ -90,11 +90,11 @@ def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
         DataError: It is missing or broken, lacks a column, repeats an id, or holds something that
             is no cosine, or no yes or no; names the row.
     """
-    rows = read_rows(path)
-    missing = [column for column in (*COLUMNS, *members) if column not in rows[0]]
+    table = read_table(path)
+    missing = [column for column in (*COLUMNS, *members) if column not in table.columns]
     if missing:
         raise DataError(f"{path}: no column {named(missing)}")
-    ids = texts(rows, "image_id", path)
+    ids = table.texts("image_id")
     try:
         check_distinct(ids)
     except DataError as error:
@@ -110,7 +110,7 @@ def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
             group=str(row["group"]),
             members={name: _cosine(row, name, number, path) for name in members},
         )
-        for number, row in enumerate(rows, start=1)
+        for number, row in enumerate(table.rows, start=1)
     )
 
 

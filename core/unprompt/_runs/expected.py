@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from unprompt._files.hashing import content_hash
-from unprompt._files.reading import read_bytes, read_tensors
+from unprompt._files.reading import read_bytes
+from unprompt._files.tensors import read_tensors
 from unprompt._files.writing import replacing, write_json
 from unprompt._runs import files
 from unprompt._scoring.domain import Domain, DomainModel
@@ -119,12 +120,8 @@ def read_expectation(folder: Path) -> LearnedExpectation | None:
         return None
     content = _content(folder / files.EXPECTED)
     path = folder / files.DOMAIN
-    tensors = read_tensors(path)
-    centre, axes = tensors.get("centre"), tensors.get("axes")
-    if centre is None or axes is None or axes.ndim != 2 or centre.shape != axes.shape[1:]:
-        raise DataError(f"{path}: should hold centre and axes, of one width")
-    if not all(part.dtype == np.float32 and np.isfinite(part).all() for part in (centre, axes)):
-        raise DataError(f"{path}: should hold finite float32 numbers")
+    tensors = read_tensors(path, {"centre": ("D",), "axes": ("A", "D")})
+    centre, axes = tensors["centre"], tensors["axes"]
     return LearnedExpectation(
         content, Domain(content.domain, centre.astype(np.float64), axes.astype(np.float64))
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unprompt._files import checksums
+
 EXPERIMENT = "experiment.yaml"
 """The resolved configuration: it repeats the run anywhere."""
 SCORES = "scores.json"
@@ -25,6 +27,11 @@ THUMBNAILS = "images"
 """The examples' images, as small JPEG files."""
 CONTACT_SHEET = "contact.png"
 REPORT = "report.html"
+CHECKSUMS = checksums.CHECKSUMS
+"""Size and SHA-256 of every file, written last: a reader says which one changed since.
+
+``ensemble.yaml`` may be edited and is not compared; the study goes on and the report is written
+again."""
 
 
 def predictions(member: str, split: str) -> str:

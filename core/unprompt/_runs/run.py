@@ -6,24 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from unprompt._config.models import ScoreConfig
 from unprompt._data.predictions import read_predictions
+from unprompt._files import paths
+from unprompt._files.checksums import check_files
+from unprompt._files.reading import mistake, read_text, read_typed, reading
 from unprompt._runs import files
 from unprompt._runs.examples import EXAMPLES, Example, ImageRow, read_images
 from unprompt._runs.expected import LearnedExpectation, read_expectation
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.scores import Scores
 from unprompt.embeddings import Embeddings
-from unprompt.errors import DataError, first_line
-
-T = TypeVar("T")
+from unprompt.errors import DataError
 
 NEEDED = (files.EXPERIMENT, files.MANIFEST, files.SCORES)
+
+_YAML_LIMIT = 1 << 18
+"""Bytes of a run's ``experiment.yaml``; a slow parser reads them."""
 
 
 class RunData(BaseModel):
@@ -78,12 +82,12 @@ class Run:
     @cached_property
     def images(self) -> tuple[ImageRow, ...]:
         """A row for each test image: prompts, cosines, its group. Raises DataError."""
-        return read_images(self.folder / files.IMAGES, self.scores.members)
+        return read_images(self.file(files.IMAGES), self.scores.members)
 
     @cached_property
     def examples(self) -> tuple[Example, ...]:
         """The best and worst test images with their evidence. Raises DataError."""
-        return _read_json(self.folder / files.EXAMPLES, EXAMPLES)
+        return read_typed(self.file(files.EXAMPLES), EXAMPLES)
 
     @cached_property
     def expectation(self) -> LearnedExpectation | None:
@@ -98,53 +102,48 @@ class Run:
             split: ``holdout`` or ``test``.
 
         Raises:
-            DataError: There is no such file, or it is broken.
+            DataError: There is no such file, it is broken, or it changed since the run.
         """
-        return read_predictions(self.folder / files.predictions(member, split))
+        return read_predictions(self.file(files.predictions(member, split)))
+
+    def file(self, name: str) -> Path:
+        """A file of the run, checked against the checksums that the run wrote.
+
+        Raises:
+            DataError: It is missing, cut or changed since, where the run has checksums.
+        """
+        check_files(self.folder, [name])
+        return self.folder / name
 
 
 def load_run(folder: Path | str) -> Run:
     """Read a finished run.
 
     Raises:
-        DataError: It is no folder of a finished run, or a file of it is broken; names the file.
+        DataError: It is no folder of a finished run, or a file of it is broken or changed since;
+            names the file.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder, so it is no finished run")
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    shown = paths.shown(folder)
+    if not paths.is_folder(folder):
+        raise DataError(f"{shown}: no such folder, so it is no finished run")
+    missing = [name for name in NEEDED if not paths.is_file(folder / name)]
     if missing:
-        raise DataError(f"{folder}: no {', '.join(missing)} in it, so it is no finished run")
+        raise DataError(f"{shown}: no {', '.join(missing)} in it, so it is no finished run")
+    check_files(folder, NEEDED, needed=True)
     return Run(
         folder=folder,
-        scores=_read_json(folder / files.SCORES, TypeAdapter(Scores)),
-        manifest=_read_json(folder / files.MANIFEST, TypeAdapter(Manifest)),
+        scores=read_typed(folder / files.SCORES, TypeAdapter(Scores)),
+        manifest=read_typed(folder / files.MANIFEST, TypeAdapter(Manifest)),
         experiment=_read_experiment(folder / files.EXPERIMENT),
     )
 
 
-def _read_json(path: Path, content: TypeAdapter[T]) -> T:
-    try:
-        return content.validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise DataError(f"{path}: {_mistake(error)}") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {first_line(error)}") from error
-
-
 def _read_experiment(path: Path) -> RunExperiment:
+    text = read_text(path, limit=_YAML_LIMIT)
+    with reading(path, yaml.YAMLError):
+        content: Any = yaml.safe_load(text)
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
         return RunExperiment.model_validate(content)
     except ValidationError as error:
-        raise DataError(f"{path}: {_mistake(error)}") from error
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise DataError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
-
-
-def _mistake(error: ValidationError) -> str:
-    """The first thing that is wrong, with its path, and how many more there are."""
-    mistakes = error.errors(include_url=False, include_context=False, include_input=False)
-    where = ".".join(map(str, mistakes[0]["loc"]))
-    text = f"{where}: {mistakes[0]['msg']}" if where else mistakes[0]["msg"]
-    return text if len(mistakes) == 1 else f"{text} (and {len(mistakes) - 1} more)"
+        raise DataError(f"{paths.shown(path)}: {mistake(error)}") from error

@@ -57,5 +57,7 @@ def check_weights(weights: Sequence[float], count: int) -> DoubleArray:
         raise DataError(f"{len(values)} weights for {count} members")
     if not np.isfinite(values).all() or (values < 0).any() or not values.any():
         raise DataError(f"weights should be at least 0 and not all 0, got {values.tolist()}")
-    shares: DoubleArray = values / values.sum()
+    # By a power of two, which changes no digit: the sum of large ones would be infinite.
+    scaled = np.ldexp(values, -int(np.frexp(values.max())[1]))
+    shares: DoubleArray = scaled / scaled.sum()
     return shares

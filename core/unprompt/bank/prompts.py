@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.artifacts import read_json, read_tensors
 from unprompt.contracts import Evidence
 from unprompt.errors import DataError
 from unprompt.types import FloatArray
@@ -67,17 +68,40 @@ class PromptBank:
         """Read what `save` wrote.
 
         Raises:
-            DataError: A file is missing or broken, or the files do not belong together.
+            DataError: A file is missing or damaged, holds something else or numbers that are not
+                finite, or the files do not belong together; names the file.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
+        shapes = {"targets": ("B", "D"), "keys": ("B", "C")}
+        rows = read_tensors(folder / ROWS, shapes)
+        prompts: tuple[str, ...] = read_json(folder / TEXTS, tuple[str, ...])
+        if len(prompts) != len(rows["targets"]):
+            raise DataError(
+                f"{folder / TEXTS}: {len(prompts)} prompts; {folder / ROWS} has "
+                f"{len(rows['targets'])} rows"
+            )
+        targets, keys = (rows[name].astype(np.float32, copy=False) for name in shapes)
+        return cls(prompts, targets, keys)
 
-        try:
-            rows = load_file(folder / ROWS)
-            prompts = json.loads((folder / TEXTS).read_text(encoding="utf-8"))
-            return cls(tuple(prompts), rows["targets"], rows["keys"])
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            raise DataError(f"{folder}: not a prompt bank: {error}") from error
+    def check(self, folder: Path, *, target_dim: int | None, key_dim: int | None) -> None:
+        """Check that a bank belongs to a text encoder and a CLIP.
+
+        Args:
+            folder: Where it was read, for error lines.
+            target_dim: D of the text encoder; None: it is not known.
+            key_dim: C of the CLIP that searches; None: none does.
+
+        Raises:
+            DataError: Its rows are of another width, or there is nothing to search.
+        """
+        if key_dim is not None and not len(self):
+            raise DataError(f"{folder / TEXTS}: holds no prompts")
+        widths = {"target": (self.targets, target_dim), "key": (self.keys, key_dim)}
+        for what, (rows, dim) in widths.items():
+            if len(self) and dim is not None and rows.shape[1] != dim:
+                raise DataError(
+                    f"{folder / ROWS}: its {what} rows have {rows.shape[1]} numbers, not {dim}: "
+                    "it was made with another tower or text encoder"
+                )
 
     def search_keys(
         self, queries: FloatArray, count: int

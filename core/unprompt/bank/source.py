@@ -7,6 +7,7 @@ from pydantic import Field
 from unprompt._config.base import Model
 from unprompt._config.location import Location
 from unprompt._files.hashing import file_hash
+from unprompt._files.paths import is_file, shown
 from unprompt.contracts import Need, Runtime, TrainSet
 from unprompt.errors import DataError, MissingFileError
 from unprompt.types import PlainData
@@ -33,7 +34,7 @@ class BankConfig(Model):
         if self.prompts is None:
             return []
         path = self.prompts.path
-        return [Need("the bank's table", str(path), path.is_file())]
+        return [Need("the bank's table", str(path), is_file(path))]
 
     def identity(self, runtime: Runtime) -> dict[str, PlainData]:
         """A hash of the table, for cache keys.
@@ -43,8 +44,8 @@ class BankConfig(Model):
         """
         if self.prompts is None or runtime.dry_run:
             return {"bank": "train"}
-        if not self.prompts.path.is_file():
-            raise MissingFileError(f"bank: no file {self.prompts.path}")
+        if not is_file(self.prompts.path):
+            raise MissingFileError(f"bank: no file {shown(self.prompts.path)}")
         return {"bank": file_hash(self.prompts.path)}
 
     def texts(self, train: TrainSet, runtime: Runtime) -> list[str]:
@@ -59,10 +60,10 @@ class BankConfig(Model):
         if self.prompts is None or runtime.dry_run:
             texts = [record.prompt for record in train.records]
         else:
-            from unprompt._data.prompts import prompt_texts
-            from unprompt._data.tables import read_rows
+            from unprompt._data.prompts import PROMPT_COLUMNS, prompt_texts
+            from unprompt._data.tables import read_table
 
-            texts = prompt_texts(read_rows(self.prompts.path), self.prompts.path)
+            texts = prompt_texts(read_table(self.prompts.path, PROMPT_COLUMNS))
         known = [text for text in (texts if self.duplicates else dict.fromkeys(texts)) if text]
         if not known:
             raise DataError(

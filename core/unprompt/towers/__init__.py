@@ -10,10 +10,10 @@ from unprompt.towers.files import (
     find_folder,
     folder_files,
     hub_file_hash,
-    loading,
     missing_line,
     origin_needs,
 )
+from unprompt.towers.messages import loading
 from unprompt.towers.precision import inference
 from unprompt.towers.pretrained import load_pretrained
 from unprompt.towers.queries import ClipQueries

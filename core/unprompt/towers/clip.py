@@ -9,7 +9,8 @@ import numpy as np
 
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
-from unprompt.towers.files import loading, origin_needs
+from unprompt.towers.files import origin_needs
+from unprompt.towers.messages import check_size, loading, silent
 from unprompt.towers.open_clip_files import (
     CHECKPOINT,
     CONFIG,
@@ -19,7 +20,8 @@ from unprompt.towers.open_clip_files import (
     resolve,
 )
 from unprompt.towers.sources import NamedSource, OpenClipCheckpoint, OpenClipSource
-from unprompt.towers.tower import Tower
+from unprompt.towers.state import PREFIXES, bare
+from unprompt.towers.tower import Tower, check_keys
 from unprompt.towers.views import IDENTITY, View, averaged
 from unprompt.types import FloatArray, PlainData
 
@@ -84,7 +86,9 @@ class ClipTowers(Tower[OpenClipSource]):
 
     @classmethod
     def _random(cls, source: OpenClipSource, runtime: Runtime, owner: str) -> Any:
-        return _build(resolve(source, runtime, owner), runtime)
+        resolved = resolve(source, runtime, owner)
+        with loading(source.describe(), owner):
+            return _build(resolved, runtime)
 
     def _load(self, source: OpenClipSource, runtime: Runtime, owner: str) -> tuple[Any, Any]:
         import open_clip
@@ -93,27 +97,61 @@ class ClipTowers(Tower[OpenClipSource]):
         resolved = resolve(source, runtime, owner)
         with loading(source.describe(), owner):
             try:
+                if resolved.folder is not None and resolved.checkpoint is not None:
+                    check_size(_sketch(resolved), [resolved.checkpoint])
                 model = _build(resolved, runtime)
+                _fill(model, resolved, source, owner)
                 self._tokenizer = open_clip.get_tokenizer(resolved.name)
             except Exception:
                 if not runtime.dry_run:
                     check_checkpoint(resolved, owner)  # a damaged file can end in any error
                 raise
-        self.dim = int(resolved.architecture["embed_dim"])
-        self.context = int(getattr(self._tokenizer, "context_length", None) or 77)
-        configuration = PreprocessCfg(**model.visual.preprocess_cfg)
-        return model, image_transform_v2(configuration, is_train=False)
+            self.dim = int(resolved.architecture["embed_dim"])
+            self.context = int(getattr(self._tokenizer, "context_length", None) or 77)
+            configuration = PreprocessCfg(**model.visual.preprocess_cfg)
+            return model, image_transform_v2(configuration, is_train=False)
 
 
 def _build(resolved: OpenClipModel, runtime: Runtime) -> Any:
-    """The model in evaluation mode; random parameters in a dry run."""
+    """The model in evaluation mode, with random parameters."""
     import open_clip
 
-    return open_clip.create_model(
-        resolved.name,
-        pretrained=None if resolved.checkpoint is None else str(resolved.checkpoint),
-        load_weights=not runtime.dry_run,
-        device=runtime.device,
-        weights_only=True,
-        force_preprocess_cfg=resolved.preprocess,
-    ).eval()
+    with silent():  # open_clip warns of random parameters, which are filled next
+        return open_clip.create_model(
+            resolved.name,
+            load_weights=False,
+            device=runtime.device,
+            force_preprocess_cfg=resolved.preprocess,
+        ).eval()
+
+
+def _sketch(resolved: OpenClipModel) -> Any:
+    """The model on the device ``meta``, where numbers take no memory."""
+    import torch
+
+    with torch.device("meta"):
+        return _build(resolved, Runtime(device="meta"))
+
+
+def _fill(model: Any, resolved: OpenClipModel, source: OpenClipSource, owner: str) -> None:
+    """Fill the model with its checkpoint; nothing in a dry run.
+
+    Raises:
+        ConfigError: The checkpoint is of another model.
+    """
+    import open_clip
+
+    if resolved.checkpoint is None:
+        return
+
+    def check(module: Any, state: dict[str, torch.Tensor], *_rest: Any) -> None:
+        # open_clip has converted what others wrote, and loads what this leaves in `state`.
+        for name in [name for name in state if name.startswith(PREFIXES)]:
+            state[bare(name)] = state.pop(name)
+        check_keys(module.state_dict(), state, source, f"{owner}: {resolved.checkpoint}")
+
+    hook = model.register_load_state_dict_pre_hook(check)
+    try:
+        open_clip.load_checkpoint(model, str(resolved.checkpoint), weights_only=True)
+    finally:
+        hook.remove()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
+from unprompt._files import paths, reading
 from unprompt._files.hashing import content_hash, file_hash
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError, DataError, MissingFileError, first_line
+from unprompt.errors import ConfigError, MissingFileError, first_line
+from unprompt.towers.messages import check_readable, owned
 
 Origin = Path | str
 """A folder on this machine, or a hub repository, such as ``openai/clip-vit-large-patch14``."""
@@ -50,13 +51,15 @@ def find_folder(origin: Origin, files: Sequence[Names], runtime: Runtime, owner:
         DataError: A file is damaged or cannot be read; the line names it.
     """
     folder = _hub_folder(origin, files, runtime, owner) if isinstance(origin, str) else origin
-    if not folder.is_dir():
-        raise MissingFileError(f"{owner}: no folder {folder}")
+    with owned(owner):
+        if not paths.is_folder(folder):
+            raise MissingFileError(f"no folder {paths.shown(folder)}")
     missing = [need for need in origin_needs(folder, files) if not need.here]
     if missing:
         raise MissingFileError([f"{owner}: no {need.what} in {need.where}" for need in missing])
-    for path in folder_files(folder):
-        _check_readable(path, owner)
+    with owned(owner):
+        for path in folder_files(folder):
+            check_readable(path)
     return folder
 
 
@@ -80,7 +83,7 @@ def hub_need(repository: str, names: Names) -> Need:
 
 
 def _folder_need(folder: Path, names: Names) -> Need:
-    name = next((name for name in names if (folder / name).is_file()), None)
+    name = next((name for name in names if paths.is_file(folder / name)), None)
     return Need(name or " or ".join(names), str(folder), name is not None)
 
 
@@ -118,19 +121,6 @@ def _download(repository: str, missing: Sequence[Names]) -> None:
             break
 
 
-def _check_readable(path: Path, owner: str) -> None:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        if path.suffix == ".json":
-            json.loads(path.read_text(encoding="utf-8"))
-        elif path.suffix == ".safetensors":
-            with safe_open(path, "numpy"):
-                pass  # opening checks the header against the file's size
-    except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"{owner}: {path}: cannot be read: {error}") from error
-
-
 def missing_line(need: Need) -> str:
     """What is missing, where it was looked for, and what would fetch it."""
     line = f"no {need.what}: looked in {need.where}"
@@ -139,7 +129,7 @@ def missing_line(need: Need) -> str:
 
 def file_need(path: Path) -> Need:
     """A file on this machine."""
-    return Need(path.name, str(path), path.is_file())
+    return Need(path.name, str(path), paths.is_file(path))
 
 
 def check_file(path: Path, owner: str) -> Path:
@@ -147,45 +137,29 @@ def check_file(path: Path, owner: str) -> Path:
 
     Raises:
         MissingFileError: There is no such file.
+        DataError: It is no regular file, may not be read, or is a Git LFS pointer.
     """
-    if not path.is_file():
-        raise MissingFileError(f"{owner}: no file {path}")
+    with owned(owner):
+        if not paths.is_file(path):
+            raise MissingFileError(f"no file {paths.shown(path)}")
+        reading.check_file(path)
     return path
 
 
 def folder_files(folder: Path) -> list[Path]:
     """Configuration and parameters of a folder: everything that a loaded tower depends on."""
     suffixes = (".json", ".txt", ".model", ".safetensors", ".bin")
-    return sorted(path for path in folder.iterdir() if path.suffix in suffixes)
+    with reading.reading(folder):
+        files = [path for path in folder.iterdir() if path.suffix in suffixes]
+    return sorted(path for path in files if not path.is_dir())
 
 
 def hub_file_hash(path: Path) -> str:
     """SHA-256 of a file; the hub's cache has it in the name of what a link points to."""
-    blob = path.resolve().name
+    blob = Path(os.path.realpath(path)).name
     return blob if re.fullmatch(r"[0-9a-f]{64}", blob) else file_hash(path)
 
 
-def files_hash(paths: Sequence[Path]) -> str:
+def files_hash(files: Sequence[Path]) -> str:
     """One hash of the content of files, whatever they are called."""
-    return content_hash([(path.suffix, hub_file_hash(path)) for path in paths])
-
-
-@contextmanager
-def loading(what: object, owner: str) -> Iterator[None]:
-    """Turn what a library says of files that it cannot use into one line.
-
-    Args:
-        what: The files, as an error line names them.
-        owner: Who needs them, likewise.
-
-    Raises:
-        MissingFileError: One more file is needed and not there: libraries raise OSError then, and
-            `find_folder` has opened those that are there.
-        DataError: They hold something else than the library wants.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise MissingFileError(f"{owner}: cannot load {what}: {first_line(error)}") from error
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise DataError(f"{owner}: cannot load {what}: {first_line(error)}") from error
+    return content_hash([(path.suffix, hub_file_hash(path)) for path in files])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from unprompt._config.check import did_you_mean
+from unprompt._files.reading import read_json
 from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, DataError, MissingFileError, first_line
 from unprompt.towers.files import (
@@ -18,6 +18,7 @@ from unprompt.towers.files import (
     hub_need,
     missing_line,
 )
+from unprompt.towers.messages import owned
 from unprompt.towers.sources import LOCAL, NamedSource, OpenClipCheckpoint, OpenClipSource
 from unprompt.towers.state import read_state
 from unprompt.types import PlainData
@@ -33,10 +34,10 @@ class OpenClipModel:
 
     Attributes:
         name: Its model name; a folder is ``local-dir:PATH``.
-        folder: Where configuration and parameters lie; None for a named model.
+        folder: Where the configuration lies; None for a named model.
         architecture: The model's configuration.
         preprocess: What the tag says of it; None: the folder or open_clip's default says.
-        checkpoint: A file; None where the folder holds it, or where it is not wanted.
+        checkpoint: A file; None where it is not wanted.
     """
 
     name: str
@@ -66,26 +67,25 @@ def resolve(source: OpenClipSource, runtime: Runtime, owner: str) -> OpenClipMod
     files = [CONFIG] if runtime.dry_run else [CONFIG, CHECKPOINT]
     folder = find_folder(source.origin, files, runtime, owner)
     path = folder / CONFIG[0]
-    architecture = json.loads(path.read_text(encoding="utf-8")).get("model_cfg")
+    with owned(owner):
+        architecture = read_json(path, dict).get("model_cfg")
     if not isinstance(architecture, dict):
         raise DataError(f"{owner}: {path}: has no `model_cfg`")
-    return OpenClipModel(f"{LOCAL}{folder}", architecture, folder)
+    names = () if runtime.dry_run else CHECKPOINT
+    file = next((folder / name for name in names if (folder / name).is_file()), None)
+    return OpenClipModel(f"{LOCAL}{folder}", architecture, folder, checkpoint=file)
 
 
 def check_checkpoint(model: OpenClipModel, owner: str) -> None:
     """Say what is wrong with a checkpoint that open_clip could not load, if it is the file.
 
-    Only then: reading gigabytes a second time before each load would double its time. A folder's
-    safetensors were opened with the rest of it.
+    Only then: reading gigabytes a second time before each load would double its time.
 
     Raises:
         DataError: See `read_state`.
     """
-    safetensors, pickled = CHECKPOINT
     if model.checkpoint is not None:
         read_state(model.checkpoint, owner)
-    elif model.folder is not None and not (model.folder / safetensors).is_file():
-        read_state(model.folder / pickled, owner)
 
 
 def _named(source: NamedSource | OpenClipCheckpoint, runtime: Runtime, owner: str) -> OpenClipModel:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt._config.check import did_you_mean
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError, first_line
+from unprompt.errors import ConfigError
 from unprompt.towers.files import (
     check_file,
     file_need,
     find_folder,
     folder_files,
-    loading,
     origin_needs,
 )
+from unprompt.towers.messages import check_size, loading
 from unprompt.towers.sources import FolderSource, NamedSource, TimmCheckpoint, TimmSource
 from unprompt.towers.state import read_state
 from unprompt.towers.tower import ImageTower, check_keys
@@ -66,11 +66,21 @@ class TimmTower(ImageTower[TimmSource]):
             return timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
 
     def _load(self, source: TimmSource, runtime: Runtime, owner: str) -> tuple[Any, Any]:
+        if isinstance(source, FolderSource) and not runtime.dry_run:
+            self._check_size(source, runtime, owner)
         model = self._random(source, runtime, owner)
         if not runtime.dry_run:
             self._read(model, source, runtime, owner)
         self.dim = int(model.num_features)
         return model.to(runtime.device).eval(), _transform(model)
+
+    def _check_size(self, source: FolderSource, runtime: Runtime, owner: str) -> None:
+        """Refuse a configuration that its checkpoint could never fill."""
+        import torch
+
+        files = self._files(source, runtime, owner)
+        with loading(source.describe(), owner), torch.device("meta"):
+            check_size(self._random(source, runtime, owner), files)
 
     def _pooled(self, pixels: torch.Tensor) -> torch.Tensor:
         pooled: torch.Tensor = self._model(pixels)
@@ -83,14 +93,11 @@ class TimmTower(ImageTower[TimmSource]):
         state = read_state(path, owner)
         if isinstance(source, TimmCheckpoint):
             self._take_head(state, "head.weight", "head.bias")
-        own = set(model.state_dict())
+        own = model.state_dict()
         classifier = str(model.pretrained_cfg.get("classifier") or "head")
         state = {n: v for n, v in state.items() if n in own or not n.startswith(classifier + ".")}
-        try:
-            keys = model.load_state_dict(state, strict=False)
-        except RuntimeError as error:
-            raise ConfigError(f"{owner}: {path}: {first_line(error)}") from error
-        check_keys(keys.missing_keys, keys.unexpected_keys, source, f"{owner}: {path}")
+        check_keys(own, state, source, f"{owner}: {path}")
+        model.load_state_dict(state)
 
 
 def _known_name(source: NamedSource | TimmCheckpoint, owner: str) -> str:

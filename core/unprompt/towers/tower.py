@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError, named
+from unprompt.errors import ConfigError
 from unprompt.towers.files import files_hash
 from unprompt.towers.precision import finite, inference
 from unprompt.towers.sources import CheckpointSource, TowerSource
+from unprompt.towers.state import misfit
 from unprompt.types import FloatArray, PlainData
 
 if TYPE_CHECKING:
@@ -125,13 +126,22 @@ class ImageTower(Tower[S]):
 
 
 def check_keys(
-    missing: Sequence[str], unexpected: Sequence[str], source: TowerSource, owner: str
+    own: Mapping[str, torch.Tensor],
+    state: Mapping[str, torch.Tensor],
+    source: TowerSource,
+    owner: str,
 ) -> None:
     """Refuse a state dict that is not the architecture's.
 
+    Args:
+        own: The model's state dict.
+        state: The checkpoint's.
+        source: What it should be a checkpoint of.
+        owner: Who needs it, and its file.
+
     Raises:
-        ConfigError: A parameter is missing or of another architecture.
+        ConfigError: A parameter is missing, of another architecture or of another shape; the line
+            names the first of each and counts them.
     """
-    if missing or unexpected:
-        keys = named([*missing, *(f"+{name}" for name in unexpected)])
-        raise ConfigError(f"{owner}: not a checkpoint of {source.describe()}: {keys}")
+    if problem := misfit(own, state):
+        raise ConfigError(f"{owner}: not a checkpoint of {source.describe()}: {problem}")

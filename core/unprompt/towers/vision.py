@@ -15,9 +15,9 @@ from unprompt.towers.files import (
     file_need,
     find_folder,
     folder_files,
-    loading,
     origin_needs,
 )
+from unprompt.towers.messages import loading
 from unprompt.towers.pretrained import load_pretrained
 from unprompt.towers.sources import CheckpointSource, PreprocessConfig, TransformersSource
 from unprompt.towers.state import read_state
@@ -94,12 +94,13 @@ class VisionTower(ImageTower[TransformersSource]):
         state = read_state(path, owner)
         self._take_head(state, "fc.weight", "fc.bias")
         model = self._random(source, runtime, owner)
-        own = set(model.state_dict())
-        state = {_own_name(name, own): value for name, value in state.items()}
-        keys = model.load_state_dict(state, strict=False)
+        own = model.state_dict()
+        state = {_own_name(name, set(own)): value for name, value in state.items()}
         # Older transformers wrote positions, which are no parameters.
-        unexpected = [name for name in keys.unexpected_keys if not name.endswith("position_ids")]
-        check_keys(keys.missing_keys, unexpected, source, f"{owner}: {path}")
+        extra = [name for name in state if name not in own and name.endswith("position_ids")]
+        state = {name: value for name, value in state.items() if name not in extra}
+        check_keys(own, state, source, f"{owner}: {path}")
+        model.load_state_dict(state)
         return model
 
 

@@ -16,8 +16,10 @@ from unprompt._members.cached_text import CachedTextEncoder
 from unprompt._members.training import TrainingPart, read_training, write_training
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Dataset, Progress, Runtime, silent
-from unprompt.errors import ConfigError, first_line
+from unprompt.errors import ConfigError, DataError, MissingFileError
+from unprompt.towers import loading
 from unprompt.towers.precision import check_device, resolved
+from unprompt.towers.state import read_state
 from unprompt.train.captioning import Captioning
 from unprompt.train.card import card
 from unprompt.train.contrastive import Contrastive
@@ -89,14 +91,13 @@ def _load(objective: Objective, folder: Path) -> str:
     Returns:
         SHA-256 of the checkpoint; the result of this training may replace them.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     path = folder / objective.file
     try:
-        objective.load(load_file(path))
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise ConfigError(f"start: {path}: {first_line(error)}") from error
+        state = read_state(path, "start")
+        with loading(path, "start"):
+            objective.load(state)
+    except (DataError, MissingFileError) as error:
+        raise ConfigError(error.problems) from error
     return file_hash(path)
 
 

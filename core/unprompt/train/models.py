@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unprompt.errors import ConfigError, first_line
+from unprompt._files import reading
+from unprompt.errors import ConfigError, DataError, MissingFileError
+from unprompt.towers import loading
 
 if TYPE_CHECKING:
     import torch
@@ -81,19 +83,27 @@ def build_tower(folder: Path) -> ImageTower:
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of a tower's folder. Raises ConfigError where there is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"tower: {path}: cannot be read: {first_line(error)}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"tower: {path}: not a JSON object")
-    return content
+        return reading.read_json(path, dict)
+    except DataError as error:
+        raise ConfigError([f"tower: {line}" for line in error.problems]) from error
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[None]:
+    """Turn what a library says of a configuration into one line. Raises ConfigError."""
+    try:
+        with loading(folder, "tower"):
+            yield
+    except (DataError, MissingFileError) as error:
+        raise ConfigError(error.problems) from error
 
 
 def read_preprocess(folder: Path, size: str) -> Preprocess:
     """From transformers' ``preprocessor_config.json``; ``size`` is its key for the final size."""
     config = read_json(folder / "preprocessor_config.json")
-    mean, std = tuple(config["image_mean"]), tuple(config["image_std"])
-    return Preprocess(int(config[size]["height"]), mean, std)
+    with building(folder / "preprocessor_config.json"):
+        mean, std = (tuple(map(float, config[name])) for name in ("image_mean", "image_std"))
+        return Preprocess(int(config[size]["height"]), mean, std)
 
 
 def vit_features(output: Any) -> Features:
@@ -116,9 +126,10 @@ def _clip_vision(folder: Path) -> ImageTower:
     def forward(model: torch.nn.Module, pixels: torch.Tensor) -> Features:
         return vit_features(model(pixel_values=pixels, output_hidden_states=True))
 
-    config = CLIPVisionConfig.from_pretrained(folder)
     preprocess = read_preprocess(folder, "crop_size")
-    model: Any = CLIPVisionModel(config)
+    with building(folder / "config.json"):
+        config = CLIPVisionConfig.from_pretrained(folder)
+        model: Any = CLIPVisionModel(config)
     return ImageTower(model, forward, preprocess, config.hidden_size, patches=True)
 
 
@@ -130,10 +141,8 @@ def _timm(folder: Path) -> ImageTower:
     def forward(model: torch.nn.Module, pixels: torch.Tensor) -> Features:
         return Features(model(pixels))
 
-    try:
+    with building(folder / "config.json"):
         model = timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
-    except (KeyError, RuntimeError, TypeError) as error:
-        raise ConfigError(f"tower: {folder / 'config.json'}: {first_line(error)}") from error
     data = resolve_data_config(model=model)  # type: ignore[no-untyped-call]  # timm's
     preprocess = Preprocess(int(data["input_size"][1]), tuple(data["mean"]), tuple(data["std"]))
     width = int(model.num_features)  # type: ignore[arg-type]  # timm's, an int

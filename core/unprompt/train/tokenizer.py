@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unprompt.errors import ConfigError
+from unprompt.train.models import building, read_json
 from unprompt.train.recipe import TokenizerConfig
 
 if TYPE_CHECKING:
@@ -78,7 +79,11 @@ def tokenizer_of(
         folder = config.start.path
         if not (folder / "tokenizer.json").is_file():
             raise ConfigError(f"start: no tokenizer.json in {folder}")
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), model_max_length=context)
+        read_json(folder / "tokenizer.json")
+        with building(folder / "tokenizer.json"):
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(
+                str(folder), model_max_length=context
+            )
     if len(tokenizer) > vocab_size:
         raise ConfigError(f"tower: {path}: {len(tokenizer)} tokens, vocab_size {vocab_size}")
     return tokenizer

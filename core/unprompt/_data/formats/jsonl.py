@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt._data.prompts import ID_COLUMNS
-from unprompt._data.tables import pick_column, read_rows, texts
+from unprompt._data.tables import read_table
+from unprompt._files.reading import reading
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
@@ -44,19 +45,18 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     Raises:
         DataError: Broken file, or an embedding that is not a list of D numbers.
     """
-    table = read_rows(path)
-    ids = texts(table, pick_column(table[0], ID_COLUMNS, path), path)
-    column = pick_column(table[0], ("embedding",), path)
-    rows = [row[column] for row in table]
+    table = read_table(path, (*ID_COLUMNS, "embedding"))
+    ids = table.texts(table.pick(ID_COLUMNS))
+    column = table.pick(("embedding",))
+    rows = [row[column] for row in table.rows]
     dim = len(rows[0]) if isinstance(rows[0], list) else 0
     wrong = [name for name, row in zip(ids, rows, strict=True) if not _is_row(row, dim)]
     if wrong:
         raise DataError(
             f"{path}: their embeddings are not as long as the first one: {named(wrong)}"
         )
-    with np.errstate(
-        over="ignore"
-    ):  # numbers beyond float32 become infinite, which the reader refuses
+    # Numbers beyond float32 become infinite, which the reader refuses; beyond float64 they raise.
+    with np.errstate(over="ignore"), reading(path):
         return tuple(ids), np.array(rows, np.float64).astype(np.float32)
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from unprompt._files.reading import check_file, reading
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
@@ -61,18 +62,17 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
 
 def _columns(path: Path) -> tuple[pa.ChunkedArray, FloatArray]:
     types = {_KEY: pa.string(), _VALUE: pa.float32()}
-    try:
+    check_file(path)
+    with reading(path, pa.ArrowException):
         table = pa_csv.read_csv(
             path,
             parse_options=pa_csv.ParseOptions(newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(column_types=types, null_values=[]),
         )
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: {' '.join(str(error).split())}") from error
-    if sorted(table.column_names) != sorted(types):
+        columns = [name[:80] for name in table.column_names]
+    if sorted(columns) != sorted(types):
         raise DataError(
-            f"{path}: a submission has the columns {_KEY},{_VALUE}; "
-            f"this table has {named(table.column_names)}"
+            f"{path}: a submission has the columns {_KEY},{_VALUE}; this table has {named(columns)}"
         )
     if not table.num_rows:
         raise DataError(f"{path}: the table has no rows")

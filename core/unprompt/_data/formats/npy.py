@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unprompt._files.reading import reading
+from unprompt._files.tensors import read_array
 from unprompt.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,10 +34,10 @@ def write(path: Path, batch: Batch, fields: Fields) -> None:
 
 def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     """Read ids and rows of shape (N, D). Raises DataError for a file of another kind."""
+    table = read_array(path)
     try:
-        table = np.load(path, allow_pickle=False)
         ids, rows = table["image_id"], table["embedding"]
-    except (OSError, EOFError, LookupError, ValueError) as error:
+    except (LookupError, ValueError) as error:
         raise DataError(
             f"{path}: not a keyed .npy; it holds records of image_id and embedding"
         ) from error
@@ -43,4 +45,5 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
         raise DataError(f"{path}: image_id should be text, and embedding a row of floats")
     if not len(ids):
         raise DataError(f"{path}: the table has no rows")
-    return tuple(ids.tolist()), rows.astype(np.float32)
+    with np.errstate(over="ignore"), reading(path):  # an id may hold what is no letter
+        return tuple(ids.tolist()), rows.astype(np.float32)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from unprompt._data.parquet_columns import batches, parquet_file
 from unprompt._data.prompts import ID_COLUMNS
 from unprompt._data.tables import pick_column
 from unprompt.errors import DataError, named
@@ -55,18 +56,15 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     Raises:
         DataError: Broken file, or embeddings that are not all lists of D numbers.
     """
-    try:
-        file = pq.ParquetFile(path)
+    with parquet_file(path) as file:
         names = file.schema_arrow.names
         key = pick_column(names, ID_COLUMNS, path)
         value = pick_column(names, ("embedding",), path)
-        table = file.read([key, value])
-        ids = [name or "" for name in table[key].cast(pa.string()).to_pylist()]
-        lists = table[value].cast(pa.list_(pa.float32())).combine_chunks()
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read: {' '.join(str(error).split())}") from error
+        parts = [_columns(batch, key, value) for batch in batches(file, path, [key, value])]
+    ids = [name or "" for part, _ in parts for name in part.to_pylist()]
     if not ids:
         raise DataError(f"{path}: the table has no rows")
+    lists = pa.chunked_array([part for _, part in parts]).combine_chunks()
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
     wrong = [name for name, n in zip(ids, lengths, strict=True) if n != lengths[0] or not n]
     if wrong:
@@ -77,17 +75,26 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     return tuple(ids), flat.astype(np.float32).reshape(len(ids), -1)
 
 
+def _columns(batch: Any, key: str, value: str) -> tuple[Any, Any]:
+    """A batch's ids as text, and its embeddings as lists."""
+    return batch[key].cast(pa.string()), batch[value].cast(pa.list_(pa.float32()))
+
+
 def read_batch(path: Path) -> Batch:
-    """Read all that `write` wrote, prompts and evidence included."""
+    """Read all that `write` wrote, prompts and evidence included.
+
+    Raises:
+        DataError: It is damaged, or something else.
+    """
     from unprompt.contracts import Batch, Evidence
     from unprompt.embeddings import Embeddings
 
-    table = pq.read_table(path)
-    ids = tuple(table["image_id"].to_pylist())
-    dim = table.schema.field("embedding").type.list_size
-    flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    evidence = tuple(
-        tuple(Evidence(**reason) for reason in reasons) for reasons in table["evidence"].to_pylist()
-    )
-    rows = flat.astype(np.float32).reshape(len(ids), dim)
-    return Batch(Embeddings(ids, rows), tuple(table["prompt"].to_pylist()), evidence)
+    with parquet_file(path) as file:
+        table = file.read()
+        ids = tuple(table["image_id"].to_pylist())
+        dim = table.schema.field("embedding").type.list_size
+        flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        reasons = table["evidence"].to_pylist()
+        evidence = tuple(tuple(Evidence(**reason) for reason in line) for line in reasons)
+        rows = flat.astype(np.float32).reshape(len(ids), dim)
+        return Batch(Embeddings(ids, rows), tuple(table["prompt"].to_pylist()), evidence)
