@@ -48,6 +48,8 @@ def kill_some(storage: str, name: str, count: int, after: int) -> threading.Thre
             except (KeyError, OSError):
                 continue
             done = states(study).count("COMPLETE")
+            if done >= TRIALS:
+                return  # the machine was too busy to kill them in time
             pids = workers_of(storage, name) - killed
             if done >= after * (len(killed) + 1) and pids:
                 pid = min(pids)
