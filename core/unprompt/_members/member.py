@@ -16,6 +16,7 @@ from unprompt._files.hashing import content_hash, folder_hash
 from unprompt._files.tensors import read_tensors
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
 from unprompt._members.context import Context
+from unprompt._registry.boundary import overrides
 from unprompt._registry.parts import Member, Part
 from unprompt.contracts import Batch, Images, Predictor, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
@@ -160,7 +161,7 @@ class LiveMember:
         """
         from safetensors.numpy import save_file
 
-        if type(self._predictor).own_embeddings is Predictor.own_embeddings:
+        if not overrides(self._predictor, Predictor, "own_embeddings"):
             return None
 
         def make(folder: Path) -> None:

@@ -100,6 +100,12 @@ class Guarded:
             yield item
 
 
+def overrides(built: object, base: type, name: str) -> bool:
+    """Whether what a plugin built has a method of its own where ``base`` has a default."""
+    value = built._value if isinstance(built, Guarded) else built
+    return getattr(type(value), name) is not getattr(base, name)
+
+
 _lock = threading.Lock()
 _replaced: list[TextIO] = []
 """What stdout was before each of the calls that are under way; the first is the real one."""
