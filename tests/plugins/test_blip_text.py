@@ -261,7 +261,7 @@ def test_missing_tables_are_named(tmp_path: Path) -> None:
 
 def test_a_binary_file_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"x\.txt: not a table of phrases"):
+    with pytest.raises(DataError, match=r"x\.txt: cannot be read: not UTF-8"):
         read_tables(options(tables={"flavors": str(tmp_path / "x.txt")}))
 
 
