@@ -58,7 +58,7 @@ def save_blip(folder: Path) -> Path:
         if "norm" not in name.lower() and parameter.ndim > 1:
             parameter.data.normal_(std=0.5)
     bias = model.text_decoder.cls.predictions.bias.data
-    pieces = tokenizer.convert_ids_to_tokens([*range(600)])
+    pieces = tokenizer.convert_ids_to_tokens(list(range(600)))
     bias[[not piece.startswith("\u0120") for piece in pieces]] = -100  # whole words only
     bias[tokenizer.sep_token_id] = 5  # one caption wants to end at once, others do not
     model.save_pretrained(folder)
