@@ -102,6 +102,12 @@ def test_a_location_in_a_package_stays_as_it_was_written(tmp_path: Path) -> None
     assert Where(at=location).model_dump(mode="json") == {"at": "package:unprompt/py.typed"}
 
 
+def test_an_earlier_name_of_a_packaged_folder_is_understood(tmp_path: Path) -> None:
+    location = _at(tmp_path, "package:unprompt_painter/weights/clip-a")
+    assert location.text == "package:unprompt_painter/checkpoints/clip-a"
+    assert (location.path / "open_clip_config.json").is_file()
+
+
 @pytest.mark.parametrize(
     ("value", "what"),
     [

@@ -15,6 +15,9 @@ from unprompt.errors import DataError
 
 PACKAGE = "package:"
 
+_RENAMED = {"package:unprompt_painter/weights/": "package:unprompt_painter/checkpoints/"}
+"""Folders in packages whose earlier names are in users' files and in runs."""
+
 
 class PlacedText(str):
     """Text with the folder of its file, where that is not the folder of the text around it."""
@@ -54,6 +57,8 @@ class Location:
                 does not exist, or nobody can look at the path: its name is too long or holds NUL,
                 or it is below a folder that may not be entered.
         """
+        for earlier, name in _RENAMED.items():
+            text = name + text.removeprefix(earlier) if text.startswith(earlier) else text
         try:
             if text.startswith(PACKAGE):
                 package, _, rest = text.removeprefix(PACKAGE).partition("/")
