@@ -44,8 +44,12 @@ def test_kaggle_says_which_files_are_no_images(
 def test_kaggle_stops_at_what_looks_like_an_image(
     kaggle: Kaggle, tmp_path: Path, problems: Problems
 ) -> None:
-    (tmp_path / "images/b.png").symlink_to(tmp_path / "gone.png")
-    assert problems(kaggle) == (f"{tmp_path}/images/b.png: a link to nothing",)
+    os.mkfifo(tmp_path / "images/fifo.png")
+    name = os.fsencode(tmp_path) + b"/images/caf\xe9.png"
+    Path(os.fsdecode(name)).touch()
+    assert problems(kaggle) == (
+        f"{tmp_path}/images/caf\\xe9.png: the name is not UTF-8: rename it",
+    )
 
 
 def test_kaggle_says_that_only_the_unicode_form_differs(

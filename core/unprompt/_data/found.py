@@ -25,8 +25,9 @@ class LeftOut:
     Attributes:
         path: The file, as error lines print it.
         reason: Why.
-        error: Whether it looks like an image, or is a folder that may hold some: then it stops a
-            prediction that does not skip unreadable images.
+        error: Whether it is an image file, or a folder that may hold some, and cannot be read: then
+            it stops a prediction that does not skip unreadable images. Links to nothing and
+            formats that are not read are no errors.
         listed: False for a folder that cannot be searched, which is no file.
     """
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from unprompt._data.decoding import checked_image, open_image
 from unprompt._data.found import Found, LeftOut, bounded, suffixes
 from unprompt._data.globs import glob_entries
-from unprompt._data.kinds import NOT_AN_IMAGE, SUFFIXES, looks_like_image, why_no_image
-from unprompt._data.walking import Entry, is_hidden, special_file, walk
+from unprompt._data.kinds import SUFFIXES, UNREADABLE, looks_like_image, why_no_image
+from unprompt._data.walking import NO_FILE, Entry, is_hidden, special_file, walk
 from unprompt._files.hashing import file_hash
 from unprompt._files.paths import check_name, kind_of, reason, shown, user_path
 from unprompt.contracts import Images
@@ -191,11 +191,12 @@ def _outcome(entry: Entry, parts: Sequence[str], *, hidden: bool) -> str | LeftO
     if hidden:
         return LeftOut(name, "hidden", listed=not entry.unlisted)
     if entry.problem:
-        error = entry.unlisted or (looks_like_image(entry.path.name) and not entry.folder)
+        image = looks_like_image(entry.path.name) and not entry.folder
+        error = entry.unlisted or (image and entry.problem not in NO_FILE)
         return LeftOut(name, entry.problem, error, listed=not entry.unlisted)
     why = why_no_image(entry.path)
     if why is not None:
-        return LeftOut(name, why, error=why != NOT_AN_IMAGE)
+        return LeftOut(name, why, error=why.startswith(UNREADABLE))
     try:
         check_name("/".join(parts))
     except DataError:

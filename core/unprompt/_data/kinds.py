@@ -31,6 +31,7 @@ FOREIGN = frozenset([*_NOT_READ.split(), *_RAW.split()]) - SUFFIXES
 HEAD = 32
 """First bytes of a file that `format_of_head` needs."""
 NOT_AN_IMAGE = "not an image"
+UNREADABLE = "cannot be read"
 
 _SIGNATURES = (
     ("PNG", rb"\x89PNG\r\n\x1a\n"),
@@ -83,12 +84,12 @@ def why_no_image(path: Path) -> str | None:
         kind = format_of_head(_head(path))
     except OSError as error:
         looks = looks_like_image(path.name)
-        return f"cannot be read: {reason(error)}" if looks else NOT_AN_IMAGE
+        return f"{UNREADABLE}: {reason(error)}" if looks else NOT_AN_IMAGE
     if is_read(kind, path.name):
         return None
     if suffix_of(path.name) in FOREIGN or kind is not None:
         what = suffix_of(path.name).upper() if kind in (None, *FORMATS) else kind
-        return f"cannot be read as an image: {what} is not one of {', '.join(FORMATS)}"
+        return f"{what} is not one of {', '.join(FORMATS)}"
     return NOT_AN_IMAGE
 
 

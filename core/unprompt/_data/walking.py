@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections import deque
@@ -21,6 +22,12 @@ _SPECIAL = {
     stat.S_IFSOCK: "a socket and no file",
     stat.S_IFDIR: "a folder",
 }
+_DEVICE = "a device and no file"
+_DANGLING = "a link to nothing"
+_CIRCLE = "a link that leads in a circle"
+
+NO_FILE = frozenset([*_SPECIAL.values(), _DEVICE, _DANGLING, _CIRCLE])
+"""Problems of what is no file: nothing in it could be read by anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +93,12 @@ def special_file(path: Path) -> str | None:
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return "a link to nothing" if path.is_symlink() else "no such file"
+        return _DANGLING if path.is_symlink() else "no such file"
     except OSError as error:
-        return reason(error)
+        return _CIRCLE if error.errno == errno.ELOOP else reason(error)
     if stat.S_ISREG(mode):
         return None
-    return _SPECIAL.get(stat.S_IFMT(mode), "a device and no file")
+    return _SPECIAL.get(stat.S_IFMT(mode), _DEVICE)
 
 
 def _is_folder(item: os.DirEntry[str]) -> bool:
