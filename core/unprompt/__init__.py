@@ -128,6 +128,8 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'unprompt' has no attribute {name!r}")
     home = _HOME_OF.get(name) or ("errors" if name.endswith("Error") else "contracts")
+    if home.startswith("_"):
+        import_module("unprompt._config")  # first of all: it makes broken metadata harmless
     value = globals()[name] = getattr(import_module(f"unprompt.{home}"), name)
     return value
 

@@ -159,7 +159,7 @@ def _root(
         typer.Option("--version", callback=version_option, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    import unprompt._config  # noqa: F401  # first of all: it makes broken metadata harmless
 
 
 def main() -> None:
