@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 import unprompt_painter
-from unprompt import Batch, Embeddings, Evidence, Runtime, load_run, unit
+from unprompt import Batch, ConfigError, Embeddings, Evidence, Runtime, load_run, unit
 from unprompt._builtin.pairs import Pairs, PairsOptions
-from unprompt._config.location import Location
 from unprompt._data.predictions import FORMATS, read_predictions, write_predictions
 from unprompt._data.prompts import read_prompts
 from unprompt._files.checksums import CHECKSUMS
@@ -115,7 +115,11 @@ def _pairs(folder: Path) -> None:
 
 
 def _read_pairs(folder: Path) -> object:
-    return Pairs(PairsOptions(table=Location.of(str(folder / "pairs.csv")))).records()
+    options = {"table": str(folder / "pairs.csv")}
+    try:
+        return Pairs(PairsOptions.model_validate(options)).records()
+    except ValidationError as error:  # a path that nobody can look at: a line of the YAML file
+        raise ConfigError(error.errors()[0]["msg"]) from error
 
 
 def _state(suffix: str) -> Callable[[Path], None]:

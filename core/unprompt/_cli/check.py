@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,7 +33,6 @@ def check_command(
     overrides: Sequence[str],
 ) -> None:
     """Say what an ensemble needs; exit 1 if a file is missing or a dry run fails."""
-    logging.disable(logging.WARNING)  # libraries warn of random parameters, which are wanted here
     registry = Registry()
     ensemble = load_ensemble(ensemble_file(path), registry, overrides)
     inputs = _readable(images) if images else noise(NOISE)

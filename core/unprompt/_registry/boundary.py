@@ -75,6 +75,10 @@ class Guarded:
         """Store both."""
         self._value, self._claim = value, claim
 
+    @property  # type: ignore[misc]  # a stand-in has the class of what it stands for
+    def __class__(self) -> type:  # as every object's
+        return type(self._value)
+
     def __getattr__(self, name: str) -> Any:  # whatever the plugin has
         """An attribute of what the plugin built; a method is wrapped."""
         what = f"{type(self._value).__name__}.{name}"

@@ -66,7 +66,7 @@ def test_skip_unreadable_predicts_the_rest(
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"2 images: {output}\n"
-    line, total = done.stderr.splitlines()
+    line, total, _ = done.stderr.splitlines()
     assert line.startswith(f"skipped: {truncated}: cannot be read as an image: ")
     assert total == "3 files: 2 predicted, 1 skipped, 0 left out"
     assert read_predictions(output).ids == ("a", "b")

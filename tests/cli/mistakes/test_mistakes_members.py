@@ -169,6 +169,9 @@ def test_a_bug_keeps_its_traceback(
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("Traceback (most recent call last)")
-    assert done.stderr.splitlines()[-1] == "KeyError: 'a bug of the plugin'"
+    assert done.stderr.splitlines()[-2:] == [
+        "KeyError: 'a bug of the plugin'",
+        "raised in Buggy.predict of plugin 'buggy' (from unprompt-buggy 1.0)",
+    ]
     assert "buggy_plugin.py" in done.stderr
     assert not (tmp_path / "out.csv").exists()
