@@ -23,7 +23,7 @@ _MEANINGS = (
     (r"database or disk is full|no space left|could not extend file|table .* is full", FULL),
 )
 _LOST = (
-    r"connection|server closed|server has gone away|terminat|shutting down|starting up"
+    r"connect|server closed|server has gone away|terminat|shutting down|starting up"
     r"|broken pipe|recovery mode|timeout|timed out|unavailable|refused"
 )
 
