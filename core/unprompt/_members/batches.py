@@ -80,7 +80,7 @@ def _features(
     if len(given) != len(parts):
         raise PluginError(f"gave features in {len(given)} of {len(parts)} batches")
     if len(widths) > 1:
-        raise PluginError(f"gave features of {named([str(width) for width in widths])} numbers")
+        raise PluginError(f"gave features of {widths[0]} and of {widths[-1]} numbers")
     rows: FloatArray = np.concatenate([features.rows for features in given])[order]
     return Embeddings(tuple(ids), rows)
 
