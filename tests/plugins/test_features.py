@@ -60,19 +60,24 @@ def predictor(
 
 def by_hand(backbone: Path, predictor: Predictor) -> dict[str, FloatArray]:
     """Both views of each image through the tower, averaged."""
-    regressor = isinstance(predictor, ClipRegressor)
-    source = FolderSource.model_validate({"folder": str(VISION if regressor else backbone)})
-    images, rows = example_images(), {}
-    if regressor:
-        tower = VisionTower(source, Runtime(), "test")
-        preprocess, encode = tower.preprocess, lambda pixels: unit(tower.features(pixels))
-    else:
-        clip = ClipTowers(source, Runtime(), "test")
-        preprocess, encode = clip.preprocess, clip.images
+    tower = tower_of(backbone, predictor)
+    preprocess, images, rows = tower.preprocess, example_images(), {}
     for name in images.ids:
         pixels = preprocess(images.open(name))[None]
-        rows[name] = unit(encode(pixels) + encode(pixels.flip(-1)))[0]
+        views = [
+            tower.features(part) if isinstance(tower, VisionTower) else tower.images(part)
+            for part in (pixels, pixels.flip(-1))
+        ]
+        rows[name] = unit(np.add(*map(unit, views)))[0]
     return rows
+
+
+def tower_of(backbone: Path, predictor: Predictor) -> VisionTower | ClipTowers:
+    """The tower that the predictor has, made anew."""
+    if isinstance(predictor, ClipRegressor):
+        source = FolderSource.model_validate({"folder": str(VISION)})
+        return VisionTower(source, Runtime(), "test")
+    return ClipTowers(FolderSource.model_validate({"folder": str(backbone)}), Runtime(), "test")
 
 
 def test_features_are_the_towers_averaged_over_views(predictor: Predictor, backbone: Path) -> None:
