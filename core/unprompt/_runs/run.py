@@ -120,8 +120,8 @@ def load_run(folder: Path | str) -> Run:
     """Read a finished run.
 
     Raises:
-        DataError: No such path can be, it is no folder of a finished run, or a file of it is broken or changed since;
-            names the file.
+        DataError: It is no path, no folder of a finished run, or a file of it is broken or changed
+            since; names the file.
     """
     folder = paths.user_path(folder)
     shown = paths.shown(folder)
