@@ -10,7 +10,6 @@ import typer.core
 
 from unprompt._cli import commands
 from unprompt._cli.console import guarded
-from unprompt._cli.ending import orderly_end
 from unprompt._cli.options import (
     AsJSON,
     BatchSize,
@@ -164,9 +163,6 @@ def _root(
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one clear line per problem and exit code 2.
-
-    SIGTERM and SIGHUP end it as Ctrl-C does.
-    """
-    with orderly_end(), guarded():
+    """Entry point: a user's mistake is one clear line per problem and exit code 2."""
+    with guarded():
         app()
