@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,6 +55,16 @@ def test_nothing_is_left(number: signal.Signals, tmp_path: Path) -> None:
     before = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     assert end(tmp_path / "new" / "run", [number], before=before) == 128 + number
     assert os.listdir(tmp_path) == []
+
+
+def test_it_is_no_mistake_of_the_plugin_that_runs() -> None:
+    with pytest.raises(SystemExit) as stop, orderly_end():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        except SystemExit as error:  # the boundary to plugins makes an error line of it
+            raise AssertionError from error
+    assert stop.value.code == 128 + signal.SIGTERM
 
 
 def test_a_second_sigterm_ends_at_once(tmp_path: Path) -> None:
