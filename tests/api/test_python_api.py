@@ -241,3 +241,20 @@ def test_every_type_on_the_way_is_known(run_folder: Path) -> None:
     assert_type(run.predictions(), unprompt.Embeddings)
     predict = unprompt.load_ensemble(run_folder).predict
     assert_type(predict(Image.new("RGB", (16, 16))).prompts, Mapping[str, str | None])
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("", "a path is empty"), ("~nobody-of-this-name/r", "no home folder for '~nobody-of-this")],
+)
+def test_a_run_that_no_path_can_name(name: str, what: str) -> None:
+    with pytest.raises(unprompt.DataError, match=what):
+        unprompt.load_run(name)
+
+
+def test_a_run_in_the_working_directory(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = unprompt.load_run(run_folder).scores
+    monkeypatch.chdir(run_folder)
+    assert unprompt.load_run(".").scores == scores
+    monkeypatch.setenv("HOME", str(run_folder.parent))
+    assert unprompt.load_run(f"~/{run_folder.name}").scores == scores

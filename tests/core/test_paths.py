@@ -42,6 +42,12 @@ def test_impossible_paths(text: str, what: str) -> None:
     assert line_of(caught) == what
 
 
+@pytest.mark.parametrize("text", [".", "./", "./.", Path("."), ".."])
+def test_the_working_directory_is_a_path(text: str | Path) -> None:
+    assert paths.user_path(text) == Path(text)
+    assert paths.is_folder(paths.user_path(text))
+
+
 def test_home_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
     assert paths.user_path("~/x") == Path("/somewhere/x")

@@ -180,6 +180,27 @@ def test_a_finished_result_is_kept_where_its_name_is_gone(exists: bool, tmp_path
             other.finish()
 
 
+@pytest.mark.parametrize("numbered", [False, True])
+@pytest.mark.parametrize("below_it", ["run", "deep/run"])
+def test_below_a_file(numbered: bool, below_it: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    target = tmp_path / "file" / below_it
+    with (
+        pytest.raises(OutputError) as caught,
+        reserved_folder(target, numbered=numbered),
+    ):
+        raise AssertionError("never reached")
+    assert caught.value.problems == (f"{target}: cannot be written: not a directory",)
+
+
+def test_a_result_is_where_its_name_says(tmp_path: Path) -> None:
+    with reserved_folder(tmp_path / "missing" / ".." / "run") as reservation:
+        fill(reservation)
+        reservation.finish()
+    assert reservation.target == tmp_path / "run"
+    assert below(reservation.target) == FILLED
+
+
 @pytest.mark.parametrize("when", ["early", "late"])
 def test_a_killed_process_leaves_nothing_that_looks_finished(when: str, tmp_path: Path) -> None:
     target = tmp_path / "run"

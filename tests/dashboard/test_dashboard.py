@@ -233,3 +233,6 @@ def test_an_address_that_cannot_be(run_folder: Path, mistake: Callable[..., str]
     line = mistake(run_folder, "--port", 0, "--host", "no-such-host.invalid")
     assert line.startswith("--host no-such-host.invalid --port 0: cannot listen there: ")
     assert "cannot listen there" in mistake(run_folder, "--port", 0, "--host", "203.0.113.1")
+    for host in ("", " "):  # for the system, every interface
+        line = mistake(run_folder, "--port", 0, "--host", host)
+        assert line == "--host: is empty; every interface is 0.0.0.0"

@@ -52,6 +52,14 @@ def test_files_that_cannot_be(folder: Path, prefix: str, mistake: Callable[..., 
     assert mistake(f"{prefix}study", existing=True).endswith(": there is no such file")
 
 
+def test_an_argument_that_sqlite_does_not_take(mistake: Callable[..., str], folder: Path) -> None:
+    line = mistake("sqlite:///a?b=c&timeout=5")
+    assert line.endswith(": SQLite takes no argument 'b'")
+    open_storage("sqlite:///a?timeout=5")
+    open_storage("sqlite:///file:u?mode=rwc&uri=true")
+    assert {"a", "u"} <= {path.name for path in folder.iterdir()}
+
+
 @pytest.mark.parametrize(
     "content",
     [b"hello", b"hello\n", b"[1]\n", b'{"a": 1}\n', b"1\n", b"\n", bytes(range(256)), b"{"],

@@ -140,10 +140,15 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_end_with_the_command_that_a_job_manager_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("orderly", [False, True])
+def test_workers_end_with_the_command_that_a_job_manager_ends(
+    orderly: bool, tmp_path: Path
+) -> None:
     storage = tmp_path / "study.journal"
     script = tmp_path / "orphans.py"
-    script.write_text(ORPHANS)
+    guarded = "from unprompt._cli.console import guarded\n"
+    as_command = ORPHANS.replace("    search(", "    with guarded():\n        search(")
+    script.write_text(guarded + as_command if orderly else ORPHANS)
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     command = subprocess.Popen([sys.executable, str(script), str(storage)], env=environment)
@@ -153,12 +158,13 @@ def test_workers_end_with_the_command_that_a_job_manager_ends(tmp_path: Path) ->
         time.sleep(0.2)
         pids = workers_of(str(storage), "shared") if storage.exists() else set()
     command.terminate()
-    assert command.wait(timeout=30) == -signal.SIGTERM
+    assert command.wait(timeout=30) == (128 + signal.SIGTERM if orderly else -signal.SIGTERM)
     assert len(pids) == 2
     deadline = time.monotonic() + 30
     while any(alive(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(alive(pid) for pid in pids)
+    assert not orderly or not Path(f"{storage}.lock").exists()
 
 
 def workers_of(storage: str, name: str) -> set[int]:

@@ -150,6 +150,7 @@ def predict(
     from unprompt._cli.remarks import remarks
     from unprompt._data.predictions import format_of
     from unprompt._files.writing import check_writable
+    from unprompt._pipeline.setup import ensemble_file
 
     to_stdout = is_stdout(output)
     chosen = format_of(output, format or ("jsonl" if to_stdout else None))
@@ -163,6 +164,7 @@ def predict(
         offline=offline,
         progress=progress_on(quiet=quiet),
     )
+    loaded.check_output(output, ensemble_file(ensemble), images)
     predictions = loaded.predict(
         images,
         skip_unreadable=skip_unreadable,

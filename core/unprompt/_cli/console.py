@@ -13,6 +13,7 @@ from typing import NoReturn, TypeVar
 
 import typer
 
+from unprompt._cli.ending import orderly_end
 from unprompt._files.paths import working_folder
 from unprompt._files.refusals import refused
 from unprompt.contracts import Progress, silent
@@ -29,9 +30,16 @@ def guarded() -> Iterator[None]:
     """Turn a user's mistake into its lines on stderr and exit code 2; a bug keeps its traceback.
 
     A full disk, a file without permission, a reader that went away and a working directory that
-    was deleted are no bugs.
+    was deleted are no bugs. SIGTERM and SIGHUP end the block as Ctrl-C does.
     """
     _print_any_name()
+    with orderly_end(), _ended_by_mistakes():
+        yield
+
+
+@contextmanager
+def _ended_by_mistakes() -> Iterator[None]:
+    """End the process, with its lines, where an error is nobody's bug."""
     try:
         try:
             yield

@@ -42,6 +42,8 @@ def dashboard_command(source: str, *, port: int, host: str, artifacts: Path | No
     Raises:
         UnpromptError: The storage, the folder or the address cannot be used.
     """
+    if not host.strip():  # for the system, that is every interface
+        raise ConfigError("--host: is empty; every interface is 0.0.0.0")
     storage, known_artifacts = find_studies(source)
     if artifacts is not None and not is_folder(artifacts):
         raise ConfigError(f"--artifacts {artifacts}: there is no such folder")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from unprompt._files.paths import kind_of, user_path, working_folder
-from unprompt._files.streams import STDOUT
+from unprompt._files.streams import STDOUT, is_stream
 
 
 def readable_path(text: str) -> Path:
@@ -27,8 +27,14 @@ def readable_path(text: str) -> Path:
 
 
 def output_path(text: str) -> Path:
-    """As `readable_path`; ``-`` is stdout."""
-    return STDOUT if text == "-" else readable_path(text)
+    """As `readable_path`; ``-`` is stdout.
+
+    A path with ``..`` is resolved: ``missing/../x`` is written to ``x``, and has to be called that.
+    """
+    if text == "-":
+        return STDOUT
+    path = readable_path(text)
+    return path.resolve() if ".." in path.parts and not is_stream(path) else path
 
 
 def storage_source(text: str) -> str:

@@ -25,7 +25,7 @@ def user_path(text: str | Path) -> Path:
         DataError: It is empty, holds NUL, is not UTF-8, or there is no such home folder.
     """
     name = str(text)
-    if not name or (isinstance(text, Path) and not text.parts):
+    if not name:  # a Path never is: Path("") is the working directory, as Path(".")
         raise DataError("a path is empty (an unset variable?)")
     check_name(name)
     if not name.startswith("~"):  # ./~x is a file of that name, and stays one

@@ -25,12 +25,13 @@ class Reservation:
 
     Attributes:
         folder: Where to write.
-        target: The final folder, as it was named.
+        target: The final folder, as it was named, or resolved where the name contains ``..``.
         last: Entries that appear after all others: without them it counts as unfinished.
     """
 
     target: Path
     last: tuple[str, ...]
+    _real: Path
     _work: Workplace
     _inside: bool
 
@@ -46,11 +47,10 @@ class Reservation:
             OutputError: That is impossible by now; says where the content is kept.
         """
         try:
-            real = self.target.resolve()
             if self._inside:
-                self._fill(real)
+                self._fill(self._real)
             else:
-                self.folder.rename(real)
+                self.folder.rename(self._real)
         except OSError as error:
             self._work.keep()
             raise OutputError(
@@ -119,7 +119,9 @@ def _reserved(path: Path, stack: ExitStack, *, new: bool, last: tuple[str, ...])
             in_use = not paths.exists(real) or kind == "folder"
             raise _in_use(path) if in_use else _taken(path) from error
         work.content.mkdir()
-    return Reservation(path, last, work, kind == "folder")
+    # missing/../run is made as run: nothing is found there by the name that was given.
+    target = real if ".." in path.parts else path
+    return Reservation(target, last, real, work, kind == "folder")
 
 
 def _taken(path: Path) -> _TakenError:

@@ -7,6 +7,7 @@ ever removed; a user's ``.holiday.part`` has neither.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -56,13 +57,27 @@ def parents_of(path: Path) -> Iterator[None]:
     """
     missing = [folder for folder in path.parents if not folder.exists()]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield
     except BaseException:
         with suppress(OSError):
             for folder in missing:  # innermost first, until one is not empty
                 folder.rmdir()
         raise
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        NotADirectoryError: One of them is a file or a device.
+        OSError: They cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        reason = os.strerror(errno.ENOTDIR)
+        raise NotADirectoryError(errno.ENOTDIR, reason, error.filename) from error
 
 
 @contextmanager
@@ -98,6 +113,8 @@ def _renamed(folder: Path, name: Path) -> Path:
     try:
         return folder.rename(name)  # onto a folder that is not empty this fails
     except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
         raise FileExistsError(f"{name}: in use") from error
 
 

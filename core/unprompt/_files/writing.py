@@ -18,7 +18,7 @@ from pathlib import Path
 
 from unprompt._files import paths, streams
 from unprompt._files.refusals import cannot_be_written
-from unprompt._files.workplace import parents_of, workplace
+from unprompt._files.workplace import make_folder, parents_of, workplace
 from unprompt.errors import DataError, OutputError
 from unprompt.types import PlainData
 
@@ -63,7 +63,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     with ExitStack() as stack:
         with cannot_be_written(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             work = stack.enter_context(workplace(path.parent))
             work.content.mkdir()
         yield work.content

@@ -117,6 +117,9 @@ def dry_run(member: Member, text_encoder: Part, images: Images, runtime: Runtime
     except EOFError:  # it ended without sending a result
         child.join()
         result = DryRun(0.0, 0.0, 0, _ended(child.exitcode))
+    except BaseException:  # such as SIGTERM, which the child does not get
+        child.terminate()
+        raise
     child.join()
     return result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._members.ensemble import Blended, combine, empty_train_set, predict_members
 from unprompt._pipeline.expected import expect, fields_of
+from unprompt._pipeline.inputs import check_no_input
 from unprompt._registry.parts import Ensemble
 from unprompt._runs.expected import LearnedExpectation
 from unprompt.contracts import Batch, Evidence
@@ -106,6 +107,19 @@ class LoadedEnsemble:
     def weights(self) -> Mapping[str, float]:
         """Member -> weight in the blend."""
         return {member.name: member.weight for member in self._ensemble.members}
+
+    def check_output(self, output: Path, file: Path, images: Sequence[str | Path]) -> None:
+        """Check that a file for predictions is none that `predict` reads.
+
+        Args:
+            output: The file to write.
+            file: The YAML file that the ensemble came from.
+            images: Paths, folders and globs, as `predict` takes them.
+
+        Raises:
+            OutputError: It is, or it lies in a folder that the ensemble names.
+        """
+        check_no_input(output, file, self._ensemble, images)
 
     def predict(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unprompt._files.paths import user_path
 from unprompt._files.writing import write_text
 from unprompt._report import numbers
 from unprompt._report.agreement import agreement
@@ -74,6 +75,7 @@ def write_report(folder: Path) -> Path:
         DataError: As in `build_report`; an old file stays as it is.
         OutputError: The file cannot be written.
     """
+    folder = user_path(folder)  # as `load_run` takes it
     page = build_report(folder)
     write_text(folder / files.REPORT, page)
     return folder / files.REPORT

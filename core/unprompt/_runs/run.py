@@ -120,10 +120,10 @@ def load_run(folder: Path | str) -> Run:
     """Read a finished run.
 
     Raises:
-        DataError: It is no folder of a finished run, or a file of it is broken or changed since;
-            names the file.
+        DataError: It is no path, no folder of a finished run, or a file of it is broken or changed
+            since; names the file.
     """
-    folder = Path(folder)
+    folder = paths.user_path(folder)
     shown = paths.shown(folder)
     if not paths.is_folder(folder):
         raise DataError(f"{shown}: no such folder, so it is no finished run")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection, wait
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 _POLL = 0.001
 """Seconds between two looks at the lock; it is held for about as long."""
+
+_LETTING_GO = 5.0
+"""Seconds in which a process that is ended may let go of its locks."""
 
 
 def fill_with_workers(study: optuna.Study, problem: Problem, storage: str, deadline: float) -> None:
@@ -61,6 +66,8 @@ def fill_with_workers(study: optuna.Study, problem: Problem, storage: str, deadl
             for worker in workers:
                 worker.terminate()
             for worker in workers:
+                worker.join(_LETTING_GO)
+                worker.kill()  # one that has ended is left alone
                 worker.join()
             for mistake in mistakes:
                 mistake.close()
@@ -126,6 +133,8 @@ def _work(
     """
     import optuna
 
+    # In order, so that the journal's lock goes, too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     Thread(target=_end_with_parent, daemon=True).start()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     deadline = time.monotonic() + seconds

@@ -30,6 +30,12 @@ DRIVERS = {
     "sqlite": {"pysqlite": ("sqlite3", "sqlite3")},
 }
 
+_SQLITE_ARGUMENTS = {
+    *("uri", "timeout", "isolation_level", "detect_types"),
+    *("check_same_thread", "cached_statements"),
+}
+"""What ``sqlite:///FILE?...`` may say; the driver's own, as SQLAlchemy documents them."""
+
 
 def open_database(
     url: str, kind: str, driver: str | None, existing: bool
@@ -47,6 +53,7 @@ def open_database(
     """
     parts = _parse(url, kind)
     if kind == "sqlite":  # its path is followed at each connection: it stays where it is now
+        _check_query(parts, url)
         parts = parts.set(database=absolute_database(str(parts.database), working_folder()))
         if not str(parts.database).startswith(FILE_URI):
             check_file(Path(str(parts.database)), url, existing)
@@ -79,6 +86,15 @@ def _parse(url: str, kind: str) -> sqlalchemy.URL:
     if kind == "sqlite" and parts.database in (None, "", ":memory:"):
         raise unusable(url, "kept in memory only; name a file, as in sqlite:///FILE")
     return parts
+
+
+def _check_query(parts: sqlalchemy.URL, url: str) -> None:
+    """Refuse what SQLAlchemy would ignore; a URI's arguments are for SQLite itself."""
+    if str(parts.query.get("uri", "")).lower() in ("true", "yes", "on", "y", "t", "1"):
+        return
+    unknown = sorted(set(parts.query) - _SQLITE_ARGUMENTS)
+    if unknown:
+        raise unusable(url, f"SQLite takes no argument {unknown[0]!r}")
 
 
 def _driver(url: str, kind: str, named: str | None) -> str:
