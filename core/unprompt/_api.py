@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from unprompt._config.models import RuntimeConfig, SplitConfig
+from unprompt._data.found import bounded
 from unprompt._data.near_duplicates import near_duplicate_groups
 from unprompt._data.predictions import read_predictions
 from unprompt._data.prompts import join, read_prompts
+from unprompt._data.texts import bare, checked, what_is
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._pipeline.expected import expectation_for
@@ -141,7 +143,7 @@ def score(
         there is none.
 
     Raises:
-        DataError: A file is broken, ids do not match, or rows are not as wide as the target space.
+        DataError: A file is broken, a prompt or an id is no text, ids do not match, or rows are not as wide as the target space.
     """
     embeddings = _embeddings(predictions)
     table = _prompts(prompts)
@@ -188,7 +190,27 @@ def _embeddings(predictions: Path | str | Embeddings | Predictions) -> Embedding
 def _prompts(prompts: Path | str | Mapping[str, str]) -> Mapping[str, str]:
     if not isinstance(prompts, Mapping):
         return read_prompts(user_path(prompts))
-    unusable = [str(name) for name, prompt in prompts.items() if not prompt or not prompt.strip()]
-    if unusable:
-        raise DataError(f"empty prompt for {named(unusable)}")
+    problems = []
+    for name, prompt in prompts.items():
+        try:
+            _check_prompt(name, prompt)
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(bounded(problems))
+    empty = [name for name, prompt in prompts.items() if not bare(prompt)]
+    if empty:
+        raise DataError(f"empty prompt for {named(empty)}")
     return prompts
+
+
+def _check_prompt(name: object, prompt: object) -> None:
+    """Check that both are text."""
+    if not isinstance(name, str):
+        raise DataError(f"image ids are text, got {what_is(name)}")
+    checked(name, f"the image id {name[:80]!r}")
+    if prompt is None:
+        raise DataError(f"empty prompt for {name!r}")
+    if not isinstance(prompt, str):
+        raise DataError(f"the prompt for {name!r} is {what_is(prompt)}, not text")
+    checked(prompt, f"the prompt for {name!r}")

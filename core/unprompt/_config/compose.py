@@ -37,8 +37,10 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
     source = _expanded(path, ())
     if source.data is None and source.problems:
         return source  # unreadable: there is nothing to override
-    if isinstance(overrides, str):  # a string is a sequence, of letters
-        raise ConfigError(f"overrides are a list, got {overrides!r}")
+    if isinstance(overrides, str) or not isinstance(overrides, Sequence):
+        raise ConfigError(f"overrides are a list, got {overrides!r}")  # a string: of letters
+    if wrong := [override for override in overrides if not isinstance(override, str)]:
+        raise ConfigError(f"overrides are texts such as 'a.b=c', got {wrong[0]!r}")
     for override in overrides:
         _override(source, override)
     return source

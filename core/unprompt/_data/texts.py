@@ -72,5 +72,6 @@ def what_is(value: object) -> str:
         return f"the number {value!r:.40}"
     if isinstance(value, list | dict):
         what = "list" if isinstance(value, list) else "object"
-        return f"a {what}" if value else f"an empty {what}"
+        article = "an" if what == "object" or not value else "a"
+        return f"{article} {what}" if value else f"{article} empty {what}"
     return f"a {type(value).__name__}"
