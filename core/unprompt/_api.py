@@ -143,7 +143,8 @@ def score(
         there is none.
 
     Raises:
-        DataError: A file is broken, a prompt or an id is no text, ids do not match, or rows are not as wide as the target space.
+        DataError: A file is broken, a prompt or an id is no text, ids do not match, or rows are
+            not as wide as the target space.
     """
     embeddings = _embeddings(predictions)
     table = _prompts(prompts)
