@@ -38,10 +38,12 @@ class PredictionScore(Estimate):
     Attributes:
         images: How many there are.
         groups: Groups of near-duplicate prompts among them.
+        zeros: Predictions of which every number is 0: there is none, and their cosine is 0.
     """
 
     images: int
     groups: int
+    zeros: int = 0
 
 
 def load_ensemble(
@@ -160,11 +162,16 @@ def score(
         )
     targets = encoder.encode([table[name] for name in ids])
     groups = near_duplicate_groups(targets, SplitConfig().group_cosine).astype(str).tolist()
-    values = cosine(embeddings.align(ids).rows, targets)
+    rows = embeddings.align(ids).rows
+    values = cosine(rows, targets)
     intervals = Intervals(groups)
     mean = intervals.mean_cosine(values)
     return PredictionScore(
-        score=mean.score, ci95=mean.ci95, images=len(ids), groups=intervals.group_count
+        score=mean.score,
+        ci95=mean.ci95,
+        images=len(ids),
+        groups=intervals.group_count,
+        zeros=int((~rows.any(axis=1)).sum()),
     )
 
 

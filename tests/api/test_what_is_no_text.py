@@ -1,4 +1,4 @@
-"""What callers of the Python API pass as prompts, ids, images or overrides and is none: one line."""
+"""What callers of the Python API pass as prompts, ids or images and is none: one line."""
 
 from __future__ import annotations
 
