@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from unprompt._config.models import RuntimeConfig, SplitConfig
-from unprompt._data.found import bounded
 from unprompt._data.near_duplicates import near_duplicate_groups
 from unprompt._data.predictions import read_predictions
 from unprompt._data.prompts import join, read_prompts
@@ -30,6 +29,9 @@ from unprompt.contracts import Progress, silent
 from unprompt.contracts.specs import TextEncoderSpec
 from unprompt.embeddings import Embeddings, cosine
 from unprompt.errors import DataError, named
+
+_PROBLEMS = 20
+"""Prompts and ids that are no text that are named; the others are counted."""
 
 
 class PredictionScore(Estimate):
@@ -205,7 +207,8 @@ def _prompts(prompts: Path | str | Mapping[str, str]) -> Mapping[str, str]:
         except DataError as error:
             problems += error.problems
     if problems:
-        raise DataError(bounded(problems))
+        more = len(problems) - _PROBLEMS
+        raise DataError([*problems[:_PROBLEMS], *[f"{more} more are no text"] * (more > 0)])
     empty = [name for name, prompt in prompts.items() if not bare(prompt)]
     if empty:
         raise DataError(f"empty prompt for {named(empty)}")

@@ -72,7 +72,9 @@ def _expand(source: Source, key: Key, data: Any, files: tuple[Path, ...]) -> Any
     own_marks = _cut(source.marks, key)
     merged: dict[str, Any] = {}
     for child in children:
-        if child is not None:
+        if child is None:
+            source.incomplete = True
+        else:
             _merge(merged, child.data, source.marks, _moved(child, key), key)
     _merge(merged, own, source.marks, own_marks, key)
     source.marks[key] = position
@@ -102,6 +104,7 @@ def _included(
     child = _expanded(path, files)
     source.problems += [Problem(p.position, key + p.key, p.what) for p in child.problems]
     source.folders.update(child.folders)
+    source.incomplete |= child.incomplete
     if not isinstance(child.data, dict):
         if not child.problems:
             source.problem(at, f"{shown(name)} should hold a map")

@@ -13,6 +13,7 @@ from unprompt._data.quiet import without_warnings
 from unprompt._data.shape import STRIP, WHOLE, alone, check_shape, strips
 from unprompt._data.walking import special_file
 from unprompt._files.paths import shown
+from unprompt._files.reading import POINTER, is_pointer
 from unprompt.errors import DataError
 
 if TYPE_CHECKING:
@@ -194,6 +195,8 @@ def _finite(raw: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
 def _why(error: Exception, path: Path) -> str:
     """One line on what is wrong with the file."""
     if isinstance(error, UnidentifiedImageError):
+        if is_pointer(path):
+            return POINTER
         return "the file is empty" if _is_empty(path) else f"not one of {', '.join(FORMATS)}"
     if isinstance(error, Image.DecompressionBombError):
         return "it has too many pixels (a decompression bomb?)"
