@@ -200,7 +200,7 @@ def _embeddings(predictions: Path | str | Embeddings | Predictions) -> Embedding
 def _prompts(prompts: Path | str | Mapping[str, str]) -> Mapping[str, str]:
     if not isinstance(prompts, Mapping):
         return read_prompts(user_path(prompts))
-    problems = []
+    problems: list[str] = []
     for name, prompt in prompts.items():
         try:
             _check_prompt(name, prompt)
