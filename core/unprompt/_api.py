@@ -9,6 +9,7 @@ from unprompt._config.models import RuntimeConfig, SplitConfig
 from unprompt._data.near_duplicates import near_duplicate_groups
 from unprompt._data.predictions import read_predictions
 from unprompt._data.prompts import join, read_prompts
+from unprompt._data.texts import bare, checked, what_is
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._pipeline.expected import expectation_for
@@ -29,6 +30,9 @@ from unprompt.contracts.specs import TextEncoderSpec
 from unprompt.embeddings import Embeddings, cosine
 from unprompt.errors import DataError, named
 
+_PROBLEMS = 20
+"""Prompts and ids that are no text that are named; the others are counted."""
+
 
 class PredictionScore(Estimate):
     """The mean cosine of predictions with the true prompts.
@@ -36,10 +40,12 @@ class PredictionScore(Estimate):
     Attributes:
         images: How many there are.
         groups: Groups of near-duplicate prompts among them.
+        zeros: Predictions of which every number is 0: there is none, and their cosine is 0.
     """
 
     images: int
     groups: int
+    zeros: int = 0
 
 
 def load_ensemble(
@@ -141,7 +147,8 @@ def score(
         there is none.
 
     Raises:
-        DataError: A file is broken, ids do not match, or rows are not as wide as the target space.
+        DataError: A file is broken, a prompt or an id is no text, ids do not match, or rows are
+            not as wide as the target space.
     """
     embeddings = _embeddings(predictions)
     table = _prompts(prompts)
@@ -157,11 +164,16 @@ def score(
         )
     targets = encoder.encode([table[name] for name in ids])
     groups = near_duplicate_groups(targets, SplitConfig().group_cosine).astype(str).tolist()
-    values = cosine(embeddings.align(ids).rows, targets)
+    rows = embeddings.align(ids).rows
+    values = cosine(rows, targets)
     intervals = Intervals(groups)
     mean = intervals.mean_cosine(values)
     return PredictionScore(
-        score=mean.score, ci95=mean.ci95, images=len(ids), groups=intervals.group_count
+        score=mean.score,
+        ci95=mean.ci95,
+        images=len(ids),
+        groups=intervals.group_count,
+        zeros=int((~rows.any(axis=1)).sum()),
     )
 
 
@@ -188,7 +200,28 @@ def _embeddings(predictions: Path | str | Embeddings | Predictions) -> Embedding
 def _prompts(prompts: Path | str | Mapping[str, str]) -> Mapping[str, str]:
     if not isinstance(prompts, Mapping):
         return read_prompts(user_path(prompts))
-    unusable = [str(name) for name, prompt in prompts.items() if not prompt or not prompt.strip()]
-    if unusable:
-        raise DataError(f"empty prompt for {named(unusable)}")
+    problems: list[str] = []
+    for name, prompt in prompts.items():
+        try:
+            _check_prompt(name, prompt)
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        more = len(problems) - _PROBLEMS
+        raise DataError([*problems[:_PROBLEMS], *[f"{more} more are no text"] * (more > 0)])
+    empty = [name for name, prompt in prompts.items() if not bare(prompt)]
+    if empty:
+        raise DataError(f"empty prompt for {named(empty)}")
     return prompts
+
+
+def _check_prompt(name: object, prompt: object) -> None:
+    """Check that both are text."""
+    if not isinstance(name, str):
+        raise DataError(f"image ids are text, got {what_is(name)}")
+    checked(name, f"the image id {name[:80]!r}")
+    if prompt is None:
+        raise DataError(f"empty prompt for {name!r}")
+    if not isinstance(prompt, str):
+        raise DataError(f"the prompt for {name!r} is {what_is(prompt)}, not text")
+    checked(prompt, f"the prompt for {name!r}")

@@ -221,7 +221,7 @@ def test_a_small_parquet_file_may_not_become_a_large_table(tmp_path: Path) -> No
 
 def test_texts_refuse_images_inside_tables(tmp_path: Path) -> None:
     path = table(tmp_path, "a.jsonl", json.dumps({"image": {"bytes": "x", "path": None}}))
-    with pytest.raises(DataError, match="row 1: column 'image' holds a dict, not text"):
+    with pytest.raises(DataError, match="row 1: column 'image' holds an object, not text"):
         read_table(path).texts("image")
 
 

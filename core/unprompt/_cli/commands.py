@@ -199,6 +199,8 @@ def score(
     typer.echo(f"{result.score:.6f} ({interval}; {' in '.join(sizes)})")
     if caution := few_groups(result.groups):
         say(f"caution: {caution}")
+    if result.zeros:
+        say(f"caution: {result.zeros} of {result.images} predictions are all zeros: they score 0")
 
 
 def _dropping(drop_members: bool) -> list[str]:

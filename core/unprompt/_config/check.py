@@ -36,6 +36,9 @@ _LIMITS: dict[str, tuple[str, str]] = {
     "less_than_equal": ("at most", "le"),
 }
 
+_SHOWN = 50
+"""Mistakes that are printed; the others are counted."""
+
 
 def validate(source: Source, model: type[M], key: Key = (), data: Any = None) -> M | None:
     """Build ``model`` from what ``source`` holds at ``key``.
@@ -63,7 +66,7 @@ def validate(source: Source, model: type[M], key: Key = (), data: Any = None) ->
 
 
 def finish(source: Source) -> None:
-    """Raise all problems of a source as one error, in the order of the file.
+    """Raise the problems of a source as one error, in the order of the file; the first `_SHOWN`.
 
     Raises:
         ConfigError: There are problems.
@@ -71,7 +74,10 @@ def finish(source: Source) -> None:
     # A value that could not be read does not fit the model either: that is one mistake, not two.
     first = {(problem.position, problem.key): problem for problem in reversed(source.problems)}
     if first:
-        raise ConfigError([str(problem) for problem in sorted(first.values(), key=_order)])
+        lines = [str(problem) for problem in sorted(first.values(), key=_order)[:_SHOWN]]
+        more = len(first) - len(lines)
+        mistakes = "mistake" if more == 1 else "mistakes"
+        raise ConfigError([*lines, *[f"{more} more {mistakes}"] * (more > 0)])
 
 
 def _placed(source: Source, key: Key, data: Any, folder: Path) -> Any:

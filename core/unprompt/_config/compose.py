@@ -37,8 +37,10 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
     source = _expanded(path, ())
     if source.data is None and source.problems:
         return source  # unreadable: there is nothing to override
-    if isinstance(overrides, str):  # a string is a sequence, of letters
-        raise ConfigError(f"overrides are a list, got {overrides!r}")
+    if isinstance(overrides, str) or not isinstance(overrides, Sequence):
+        raise ConfigError(f"overrides are a list, got {overrides!r}")  # a string: of letters
+    if wrong := [override for override in overrides if not isinstance(override, str)]:
+        raise ConfigError(f"overrides are texts such as 'a.b=c', got {wrong[0]!r}")
     for override in overrides:
         _override(source, override)
     return source
@@ -70,7 +72,9 @@ def _expand(source: Source, key: Key, data: Any, files: tuple[Path, ...]) -> Any
     own_marks = _cut(source.marks, key)
     merged: dict[str, Any] = {}
     for child in children:
-        if child is not None:
+        if child is None:
+            source.incomplete = True
+        else:
             _merge(merged, child.data, source.marks, _moved(child, key), key)
     _merge(merged, own, source.marks, own_marks, key)
     source.marks[key] = position
@@ -100,6 +104,7 @@ def _included(
     child = _expanded(path, files)
     source.problems += [Problem(p.position, key + p.key, p.what) for p in child.problems]
     source.folders.update(child.folders)
+    source.incomplete |= child.incomplete
     if not isinstance(child.data, dict):
         if not child.problems:
             source.problem(at, f"{shown(name)} should hold a map")

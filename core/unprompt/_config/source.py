@@ -66,12 +66,15 @@ class Source:
         problems: The mistakes so far; reading goes on, so that all of them are reported at once.
         folders: The folder of each file that has a position; relative paths in the file start
             there.
+        incomplete: Whether a file that it includes could not be read: what is missing may be in
+            there.
     """
 
     data: Any
     marks: dict[Key, Position] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     folders: dict[str, Path] = field(default_factory=dict)
+    incomplete: bool = False
 
     def folder(self, key: Key) -> Path:
         """The folder that relative paths at ``key`` start from."""

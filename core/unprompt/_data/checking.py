@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from unprompt._data.found import LeftOut, Report, bounded
-from unprompt._data.image_input import Given
+from unprompt._data.image_input import Given, Mixed
 from unprompt._data.images import Files
+from unprompt._data.memory import MemoryImages
 from unprompt.contracts import Images
 from unprompt.errors import DataError
 
@@ -53,7 +54,7 @@ def check_images(images: Images, workers: int) -> Checked:
     def check(image_id: str) -> tuple[str | None, str | None]:
         """Problem and note."""
         try:
-            if isinstance(images.source, Files):
+            if isinstance(images.source, Files | MemoryImages | Mixed):
                 return None, images.source.check(image_id)
             images.open(image_id)
         except DataError as error:

@@ -13,6 +13,7 @@ from unprompt._data.quiet import without_warnings
 from unprompt._data.shape import STRIP, WHOLE, alone, check_shape, strips
 from unprompt._data.walking import special_file
 from unprompt._files.paths import shown
+from unprompt._files.reading import POINTER, is_pointer
 from unprompt.errors import DataError
 
 if TYPE_CHECKING:
@@ -51,13 +52,31 @@ def open_image(path: Path) -> Image.Image:
     return _opened(path)[0]
 
 
+def upright(image: Image.Image) -> Image.Image:
+    """An image of Pillow, left as it is, as `open_image` gives one from a file.
+
+    Raises:
+        ValueError: Its size is not read. Others as its decoder, where it was not decoded yet.
+    """
+    width, height = image.size
+    check_shape(width, height, image.format)
+    with without_warnings(), alone(width * height):
+        image.load()
+        return _upright(image, halve=width * height > WHOLE)
+
+
 def checked_image(path: Path) -> str | None:
     """Open an image once: what is to be said of how it is read. Raises as `open_image`."""
-    _, (width, height) = _opened(path)
+    _, size = _opened(path)
+    return halved(shown(path), *size)
+
+
+def halved(name: str, width: int, height: int) -> str | None:
+    """What is to be said of an image that is read at half its size; None of others."""
     if width * height <= WHOLE:
         return None
     size = f"{width} x {height} pixels ({width * height / 1e6:.0f} megapixels)"
-    return f"{shown(path)}: {size}: read at half its size"
+    return f"{name}: {size}: read at half its size"
 
 
 def _opened(path: Path) -> tuple[Image.Image, tuple[int, int]]:
@@ -87,10 +106,19 @@ def _decoded(file: Path | IO[bytes]) -> tuple[Image.Image, tuple[int, int]]:
                 image.draft(None, (width // 2, height // 2))  # JPEG is decoded at half its size
             image.load()
             halve = image.size == size and width * height > WHOLE
-            turn = _turn(image)
-            rgb = _rgb(image, halve=halve)
-            image.close()  # its pixels are no longer needed
-            return rgb if turn is None else rgb.transpose(turn), size
+            return _upright(image, halve=halve, close=True), size
+
+
+def _upright(image: Image.Image, *, halve: bool, close: bool = False) -> Image.Image:
+    """A decoded image as upright RGB; closed as soon as its pixels are no longer needed."""
+    turn = _turn(image)
+    rgb = _rgb(image, halve=halve)
+    if close:
+        image.close()
+    if turn is not None:
+        rgb = rgb.transpose(turn)
+    rgb.info = {}  # where the orientation still stands: it would be turned again
+    return rgb
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
@@ -167,6 +195,8 @@ def _finite(raw: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
 def _why(error: Exception, path: Path) -> str:
     """One line on what is wrong with the file."""
     if isinstance(error, UnidentifiedImageError):
+        if is_pointer(path):
+            return POINTER
         return "the file is empty" if _is_empty(path) else f"not one of {', '.join(FORMATS)}"
     if isinstance(error, Image.DecompressionBombError):
         return "it has too many pixels (a decompression bomb?)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from unprompt._data.found import LeftOut
 from unprompt._data.images import Files, find_images
 from unprompt._data.memory import MemoryImages
+from unprompt._data.texts import checked
 from unprompt._files.paths import shown
 from unprompt.contracts import Images
 from unprompt.errors import DataError, named
@@ -39,13 +40,13 @@ class Given:
     def name(self, image_id: str) -> str:
         """The image's file, where it has one, as error lines print it; otherwise its id."""
         source = self.images.source
-        files = source.files if isinstance(source, _Mixed) else source
+        files = source.files if isinstance(source, Mixed) else source
         path = files.paths.get(image_id) if isinstance(files, Files) else None
         return image_id if path is None else shown(path)
 
 
 @dataclass(frozen=True, slots=True)
-class _Mixed:
+class Mixed:
     """Files and images in memory; a `unprompt.contracts.ImageSource`."""
 
     files: Files
@@ -54,6 +55,10 @@ class _Mixed:
     def open(self, image_id: str) -> Image:
         """The image as RGB."""
         return self._source(image_id).open(image_id)
+
+    def check(self, image_id: str) -> str | None:
+        """Open the image once: what is to be said of it."""
+        return self._source(image_id).check(image_id)
 
     def digest(self, image_id: str) -> str:
         """A hash of the file, or of the pixels."""
@@ -79,6 +84,8 @@ def as_images(given: ImageInput) -> Given:
     if isinstance(given, Mapping):
         by_id = _in_memory(given)
         return Given(Images(tuple(by_id.images), by_id))
+    if not isinstance(given, Image | str | Path | Iterable):
+        raise DataError(f"images are paths or images of Pillow, got {type(given).__name__}")
     several = [given] if isinstance(given, Image | str | Path) else list(given)
     paths = [item for item in several if isinstance(item, str | Path)]
     memory = _in_memory(
@@ -94,7 +101,7 @@ def as_images(given: ImageInput) -> Given:
     if shared:
         raise DataError(f"files and images in memory share the ids {named(shared)}: give a map")
     ids = (*files.paths, *memory.images)
-    return Given(Images(ids, _Mixed(files, memory)), found.left_out)
+    return Given(Images(ids, Mixed(files, memory)), found.left_out)
 
 
 def _in_memory(by_id: Mapping[str, object]) -> MemoryImages:
@@ -105,6 +112,7 @@ def _in_memory(by_id: Mapping[str, object]) -> MemoryImages:
     for image_id, image in by_id.items():
         if not isinstance(image_id, str) or not image_id:
             raise DataError(f"image ids are text that is not empty, got {image_id!r}")
+        checked(image_id, f"the image id {image_id[:80]!r}")
         if not isinstance(image, Image):
             raise DataError(f"{image_id}: not an image of Pillow: {type(image).__name__}")
         images[image_id] = image

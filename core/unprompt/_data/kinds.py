@@ -20,7 +20,10 @@ JPEG includes the MPO of phones.
 """
 
 _READ = "png jpg jpeg jpe jfif webp bmp gif tif tiff ppm pgm pbm pnm"
-_NOT_READ = "heic heif hif jxl jp2 j2k jpf jpx avif avifs tga exr hdr qoi ico svg eps psd"
+_NOT_READ = (
+    "heic heif hif jxl jp2 j2k jpf jpx avif avifs tga exr hdr qoi ico svg eps psd "
+    "pcx dcx dds sgi rgb rgba psb xcf xbm xpm pict ras icns cur fits wmf emf"
+)
 _RAW = "dng cr2 cr3 nef arw orf rw2 raf"
 
 SUFFIXES = frozenset([*_READ.split(), *["avif"] * HAS_AVIF])

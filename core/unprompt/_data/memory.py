@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unprompt._data.quiet import without_warnings
-from unprompt._data.shape import check_sides
+from unprompt._data.decoding import halved, upright
 from unprompt.errors import DataError, first_line
 
 if TYPE_CHECKING:
@@ -26,18 +25,25 @@ class MemoryImages:
     images: Mapping[str, Image]
 
     def open(self, image_id: str) -> Image:
-        """The image as RGB. Raises DataError for an unknown id, no pixels, or a strip."""
+        """The image as RGB, upright, as `unprompt._data.decoding.open_image` gives a file's.
+
+        Raises:
+            DataError: The id is unknown, the image is of a size that is not read, or damaged.
+        """
         if image_id not in self.images:
             raise DataError(f"no image for {image_id!r}")
         image = self.images[image_id]
         if 0 in image.size:
             raise DataError(f"image {image_id!r} has no pixels")
         try:
-            check_sides(*image.size)
-            with without_warnings():
-                return image.convert("RGB")
+            return upright(image)
         except Exception as error:  # closed, or its file is damaged, which can end in any error
             raise DataError(f"image {image_id!r} cannot be read: {first_line(error)}") from error
+
+    def check(self, image_id: str) -> str | None:
+        """Convert the image once: what is to be said of it. Raises as `open`."""
+        self.open(image_id)
+        return halved(f"image {image_id!r}", *self.images[image_id].size)
 
     def digest(self, image_id: str) -> str:
         """SHA-256 of its size and pixels."""

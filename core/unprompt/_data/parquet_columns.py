@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from unprompt._data.texts import LONGEST, MOST_COLUMNS
 from unprompt._data.unread import Unread
 from unprompt._files import paths
 from unprompt._files.reading import check_file, reading
@@ -46,16 +48,21 @@ def batches(file: pq.ParquetFile, path: Path, columns: list[str]) -> Iterator[An
     if file.metadata.num_rows > room:
         raise DataError(f"{paths.shown(path)}: declares {file.metadata.num_rows:,} rows")
     groups = range(file.metadata.num_row_groups)
+    _check_declared(file, path, columns, room)
     largest = max((file.metadata.row_group(i).total_byte_size for i in groups), default=0)
     rows = min(_ROWS, max(_FEWEST, 4 * _FREE // max(largest, 1)))
     for batch in file.iter_batches(rows, columns=columns):
         room -= batch.nbytes
         if room < 0:
-            raise DataError(
-                f"{paths.shown(path)}: its columns {', '.join(columns)} hold more than {_GROWTH} "
-                "times its size"
-            )
+            raise _grown(path, columns)
         yield batch
+
+
+def _grown(path: Path, columns: list[str]) -> DataError:
+    return DataError(
+        f"{paths.shown(path)}: its columns {', '.join(columns)} hold more than {_GROWTH} times "
+        "its size"
+    )
 
 
 def read_columns(
@@ -70,6 +77,8 @@ def read_columns(
     """
     with parquet_file(path) as file:
         names = tuple(file.schema_arrow.names)
+        if len(names) > MOST_COLUMNS:
+            raise DataError(f"{paths.shown(path)}: more than {MOST_COLUMNS:,} columns")
         kept = [name for name in names if wanted is None or name.lower() in wanted]
         schema = file.schema_arrow
         other = {
@@ -78,8 +87,69 @@ def read_columns(
         read = [name for name in kept if name not in other]
         if not read:  # the caller says what is missing; rows tell it that there are some
             return names, [other] * min(file.metadata.num_rows, 1)
+        _check_texts(path, file, [name for name in read if _is_text(schema, name)])
         rows = [row | other for batch in batches(file, path, read) for row in batch.to_pylist()]
     return names, rows
+
+
+def _check_declared(file: pq.ParquetFile, path: Path, columns: list[str], room: int) -> None:
+    """Refuse what the footer alone shows to be too much."""
+    chunks = [chunk for _, chunk in _chunks(file, columns)]
+    if sum(max(4 * chunk.num_values, chunk.total_uncompressed_size) for chunk in chunks) > room:
+        raise _grown(path, columns)
+
+
+def _check_texts(path: Path, file: pq.ParquetFile, columns: list[str]) -> None:
+    """Refuse texts that are too long before they are read, as one value may be in every row.
+
+    Raises:
+        DataError: One is; names its row, or the rows of its row group.
+    """
+    for first, chunk in _chunks(file, columns):
+        count = max(chunk.num_values, 1)
+        if chunk.total_uncompressed_size > (4 * LONGEST + 1024) * count:  # UTF-8 needs 4 at most
+            rows = f"row {first + 1}" if count == 1 else f"rows {first + 1} to {first + count}"
+            place = f"{paths.shown(path)}: {rows}: column {chunk.path_in_schema!r}"
+            raise DataError(f"{place} holds more than {LONGEST:,} letters in one text")
+    if not columns:
+        return
+    first = 0
+    # As dictionaries, so that a value which many rows share is there once.
+    with pq.ParquetFile(path, read_dictionary=columns) as coded:
+        for batch in batches(coded, path, columns):
+            for name in columns:
+                _check_lengths(batch[name], first, f"{paths.shown(path)}", name)
+            first += len(batch)
+
+
+def _check_lengths(column: Any, first: int, shown: str, name: str) -> None:
+    coded = isinstance(column, pa.DictionaryArray)
+    lengths = pc.utf8_length(column.dictionary if coded else column)
+    if not len(lengths) or (pc.max(lengths).as_py() or 0) <= LONGEST:
+        return
+    by_row = lengths.take(column.indices) if coded else lengths
+    for i, length in enumerate(by_row.to_pylist()):
+        if length is not None and length > LONGEST:
+            where = f"{shown}: row {first + i + 1}: column {name!r}"
+            raise DataError(f"{where} holds {length:,} letters; at most {LONGEST:,} are read")
+
+
+def _chunks(file: pq.ParquetFile, columns: Collection[str]) -> Iterator[tuple[int, Any]]:
+    """Every column chunk of some columns, with the number of rows before it."""
+    first = 0
+    for i in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(i)
+        for j in range(group.num_columns):
+            chunk = group.column(j)
+            if chunk.path_in_schema.partition(".")[0] in columns or chunk.path_in_schema in columns:
+                yield first, chunk
+        first += group.num_rows
+
+
+def _is_text(schema: pa.Schema, name: str) -> bool:
+    kind = schema.field(name).type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _nested(schema: pa.Schema, name: str) -> bool:

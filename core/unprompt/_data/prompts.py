@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from unprompt._data.tables import Table, read_table
+from unprompt._data.texts import bare
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
@@ -71,13 +72,14 @@ def read_prompts(path: Path) -> dict[str, str]:
 def prompt_texts(table: Table, aliases: Sequence[str] = PROMPT_COLUMNS) -> list[str]:
     """The N prompts of a table, without white space around them, which no image depends on.
 
-    A number is a prompt of digits; a missing one is empty, see `Table.texts`. Control characters
-    are kept: they are what the image was made of.
+    A number is a prompt of digits; a missing one is empty, see `Table.texts`, and so is one in
+    which nothing can be seen. Other control characters are kept: they are what the image was
+    made of.
 
     Raises:
         DataError: There is not exactly one such column, or it holds values that are not text.
     """
-    return [prompt.strip() for prompt in table.texts(table.pick(aliases))]
+    return [bare(prompt) for prompt in table.texts(table.pick(aliases))]
 
 
 def row_problems(path: Path, ids: Sequence[str], prompts: Sequence[str]) -> list[str]:

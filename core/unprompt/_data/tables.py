@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from unprompt._data.texts import MOST_COLUMNS, check_length, text_of
 from unprompt._data.unread import Unread
 from unprompt._files import paths, reading
 from unprompt._files.reading import parse_json
@@ -64,12 +64,12 @@ class Table:
         Raises:
             DataError: A value is neither text nor a number, such as ``true``, a list or an
                 image's bytes, or has half of a surrogate pair, which JSON can contain but UTF-8
-                cannot.
+                cannot, or is longer than any prompt.
         """
         if isinstance(unread := self.rows[0][column], Unread):
             raise DataError(f"{paths.shown(self.path)}: column {column!r} {unread.problem}")
         return [
-            _text(row[column], f"{paths.shown(self.path)}: row {number}: column {column!r}")
+            text_of(row[column], f"{paths.shown(self.path)}: row {number}: column {column!r}")
             for number, row in enumerate(self.rows, start=1)
         ]
 
@@ -97,7 +97,7 @@ def read_table(path: Path, wanted: Collection[str] | None = None) -> Table:
         check_file(path)
         columns, rows = read_columns(path, names)
     elif suffix in (".jsonl", ".ndjson"):
-        columns, rows = _same_keys(_json_rows(path), names)
+        columns, rows = _same_keys(path, names)
     elif suffix in (".csv", ".tsv"):
         columns, rows = _separated_rows(path, "," if suffix == ".csv" else "\t", names)
     else:
@@ -132,19 +132,6 @@ def find_column(columns: Iterable[str], aliases: Sequence[str], path: Path) -> s
         shown = paths.shown(path)
         raise DataError(f"{shown}: the columns {named(matching)} mean the same; keep one of them")
     return matching[0] if matching else None
-
-
-def _text(value: object, where: str) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return ""
-    if isinstance(value, bool):
-        raise DataError(f"{where} holds {json.dumps(value)}, not text")
-    if not isinstance(value, str | int | float):
-        raise DataError(f"{where} holds a {type(value).__name__}, not text")
-    text = str(value)
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise DataError(f"{where} holds half of a surrogate pair")
-    return text
 
 
 def check_file(path: Path) -> None:
@@ -194,7 +181,8 @@ def _separated_rows(
     start, header = next(lines, (1, []))
     if not header:
         raise DataError(f"{shown}:1: no header")
-    repeated = sorted({name for name in header if header.count(name) > 1})
+    _check_columns(len(header), path)
+    repeated = sorted(name for name, times in Counter(header).items() if times > 1)
     if repeated:
         raise DataError(f"{shown}:{start}: the header repeats {named(repeated)}")
     kept = [i for i, name in enumerate(header) if wanted is None or name.lower() in wanted]
@@ -227,20 +215,28 @@ def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
         raise DataError(f"{paths.shown(path)}:{start}: not valid CSV: {error}") from error
 
 
-def _json_rows(path: Path) -> Iterator[_Row]:
+def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
+    """Every row, with its place."""
     for number, line in enumerate(_lines(path), start=1):
         if line.strip():
-            yield parse_json(line, dict, f"{paths.shown(path)}:{number}", distinct=True)
+            where = f"{paths.shown(path)}:{number}"
+            yield where, parse_json(line, dict, where, distinct=True)
 
 
-def _same_keys(
-    lines: Iterable[_Row], wanted: Collection[str] | None
-) -> tuple[tuple[str, ...], list[_Row]]:
+def _same_keys(path: Path, wanted: Collection[str] | None) -> tuple[tuple[str, ...], list[_Row]]:
     columns: dict[str, None] = {}
     rows = []
-    for line in lines:
+    for where, line in _json_rows(path):
         columns |= dict.fromkeys(line)
-        keep = wanted is None
-        rows.append({key: line[key] for key in line if keep or key.lower() in (wanted or ())})
+        _check_columns(len(columns), path)
+        row = {key: line[key] for key in line if wanted is None or key.lower() in wanted}
+        for key, value in row.items():  # before the next row: all may be too long
+            check_length(value, f"{where}: column {key!r}")
+        rows.append(row)
     kept = [key for key in columns if wanted is None or key.lower() in wanted]
     return tuple(columns), [{column: row.get(column) for column in kept} for row in rows]
+
+
+def _check_columns(count: int, path: Path) -> None:
+    if count > MOST_COLUMNS:
+        raise DataError(f"{paths.shown(path)}: more than {MOST_COLUMNS:,} columns")

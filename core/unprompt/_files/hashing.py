@@ -21,7 +21,8 @@ _known: dict[tuple[str, int, int, int, int, int], str] = {}
 def content_hash(value: PlainData) -> str:
     """SHA-256 of plain data; the order of keys in maps does not change it."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    # A configuration may hold half of a surrogate pair, which JSON can write.
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def file_hash(path: Path) -> str:

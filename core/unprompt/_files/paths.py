@@ -24,6 +24,8 @@ def user_path(text: str | Path) -> Path:
     Raises:
         DataError: It is empty, holds NUL, is not UTF-8, or there is no such home folder.
     """
+    if not isinstance(text, str | Path):
+        raise DataError(f"a path is text or a Path, got {text!r:.80}")
     name = str(text)
     if not name:  # a Path never is: Path("") is the working directory, as Path(".")
         raise DataError("a path is empty (an unset variable?)")

@@ -10,6 +10,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 TEXT_LIMIT = 1 << 30
 """Bytes of the longest text file that is read whole."""
+
+POINTER = "a Git LFS pointer, not the file: run `git lfs pull`"
+"""What is said of a file that Git LFS has not fetched."""
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 """How a file begins that Git LFS has put in the place of a large one."""
@@ -109,8 +113,17 @@ def open_file(path: Path) -> BufferedReader:
         file.seek(0)
     if start == _POINTER:
         file.close()
-        raise DataError(f"{paths.shown(path)}: a Git LFS pointer, not the file: run `git lfs pull`")
+        raise DataError(f"{paths.shown(path)}: {POINTER}")
     return file
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether a regular file stands for one that Git LFS has not fetched; False if unreadable."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return False
 
 
 def check_file(path: Path) -> None:
@@ -175,8 +188,7 @@ def parse_json(text: str | bytes, kind: type[T], where: str, *, distinct: bool =
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in names if names.count(name) > 1)
+        repeated = next(name for name, n in Counter(name for name, _ in pairs).items() if n > 1)
         raise ValueError(f"the key {repeated[:80]!r} is there twice")
     return content
 

@@ -84,7 +84,7 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     import numpy as np
 
     with open_file(path) as file, reading(path):
-        shape, dtype = _npy_header(file)
+        shape, dtype = _npy_header(file, path)
         size = path.stat().st_size - file.tell()
         if dtype.hasobject:
             raise DataError(f"{paths.shown(path)}: holds Python objects, which are not read")
@@ -98,11 +98,14 @@ def read_array(path: Path) -> npt.NDArray[Any]:
         return array
 
 
-def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], Any]:
+def _npy_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], Any]:
     """Shape and dtype that an npy file declares; leaves the file at its first value."""
     from numpy.lib import format as npy
 
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _order, dtype = read(file)
+    try:
+        shape, _order, dtype = read(file)
+    except Exception as error:  # Python's parser reads it, and speaks of its syntax tree
+        raise DataError(f"{paths.shown(path)}: cannot be read: a damaged header") from error
     return shape, dtype

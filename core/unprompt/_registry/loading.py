@@ -56,9 +56,9 @@ def load_ensemble(path: Path, registry: Registry, overrides: Sequence[str] = ())
 
 
 def _composed(path: Path, overrides: Sequence[str]) -> Source:
-    """`compose`; raises where the file cannot be read: every key would count as missing."""
+    """`compose`; raises where a file cannot be read: its keys would count as missing."""
     source = compose(path, overrides)
-    if source.data is None:
+    if source.data is None or source.incomplete:
         finish(source)
     return source
 

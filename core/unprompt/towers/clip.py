@@ -9,6 +9,7 @@ import numpy as np
 
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
+from unprompt.errors import DataError
 from unprompt.towers.files import origin_needs
 from unprompt.towers.messages import check_size, loading, silent
 from unprompt.towers.open_clip_files import (
@@ -102,6 +103,7 @@ class ClipTowers(Tower[OpenClipSource]):
                 model = _build(resolved, runtime)
                 _fill(model, resolved, source, owner)
                 self._tokenizer = open_clip.get_tokenizer(resolved.name)
+                _check_tokenizer(model, self._tokenizer, resolved)
             except Exception:
                 if not runtime.dry_run:
                     check_checkpoint(resolved, owner)  # a damaged file can end in any error
@@ -110,6 +112,26 @@ class ClipTowers(Tower[OpenClipSource]):
             self.context = int(getattr(self._tokenizer, "context_length", None) or 77)
             configuration = PreprocessCfg(**model.visual.preprocess_cfg)
             return model, image_transform_v2(configuration, is_train=False)
+
+
+def _check_tokenizer(model: Any, tokenizer: Any, resolved: OpenClipModel) -> None:
+    """Refuse a tokenizer whose tokens the text tower does not all have.
+
+    Raises:
+        DataError: The two are not of one model.
+    """
+    text = getattr(model, "text", model)  # a text tower of its own, or a CLIP's
+    known = getattr(text, "token_embedding", None)
+    if known is None and hasattr(text, "transformer"):
+        known = text.transformer.get_input_embeddings()
+    inner = getattr(tokenizer, "tokenizer", None)
+    count = tokenizer.vocab_size if inner is None else len(inner)
+    if known is not None and count > known.num_embeddings:
+        where = resolved.folder / CONFIG[0] if resolved.folder else resolved.name
+        raise DataError(
+            f"{where}: its tokenizer has {count:,} tokens, and its text tower only "
+            f"{known.num_embeddings:,} (`vocab_size`, `hf_tokenizer_name`)"
+        )
 
 
 def _build(resolved: OpenClipModel, runtime: Runtime) -> Any:

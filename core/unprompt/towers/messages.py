@@ -11,6 +11,7 @@ from typing import Any
 
 from unprompt._files import paths, reading
 from unprompt.errors import DataError, MissingFileError, UnpromptError
+from unprompt.towers.normalisation import check_normalisation
 
 _JSON_LIMIT = 64 << 20
 """Bytes of a configuration or a tokenizer; the largest known tokenizers have 35 MB."""
@@ -67,6 +68,7 @@ def check_readable(path: Path) -> None:
             _check_index(path, content)
         elif path.name.endswith("config.json"):
             _check_layers(path, content)
+            check_normalisation(path, content)
     elif path.suffix == ".safetensors":
         from safetensors import SafetensorError, safe_open
 

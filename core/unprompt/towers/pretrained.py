@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unprompt.errors import DataError
 from unprompt.towers.messages import check_size, loading, silent
-from unprompt.towers.state import PREFIXES, misfit_line
+from unprompt.towers.state import PREFIXES, bare, misfit_line, no_numbers
+
+if TYPE_CHECKING:
+    import torch
 
 _WITHOUT_PREFIXES = {rf"^(?:{'|'.join(map(re.escape, PREFIXES))})+": ""}
 """Keys as transformers renames them."""
@@ -48,6 +51,9 @@ def load_pretrained(kind: Any, folder: Path, what: str, owner: str) -> Any:
         unexpected = sorted(report["unexpected_keys"]) if missing else []
         line = misfit_line(missing, unexpected, shapes)
         raise DataError(f"{owner}: {what}: not a checkpoint of its configuration: {line}")
+    own = model.state_dict()
+    if problem := _integers(folder, own) or no_numbers(own, own):
+        raise DataError(f"{owner}: {what}: not a checkpoint: {problem}")
     return model
 
 
@@ -71,6 +77,22 @@ def _prefixed(folder: Path) -> bool:
             if any(name.startswith(PREFIXES) for name in file.keys()):  # noqa: SIM118  # no mapping
                 return True
     return False
+
+
+def _integers(folder: Path, own: Mapping[str, torch.Tensor]) -> str | None:
+    """Which of a model's parameters are integers in its files: transformers would take them."""
+    from safetensors import safe_open
+
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "numpy") as file:
+            for name in file.keys():  # noqa: SIM118  # no mapping
+                kind = file.get_slice(name).get_dtype()
+                known = own.get(bare(name))
+                if known is None or not known.is_floating_point():
+                    continue
+                if re.match(r"[IU]\d|BOOL", kind):
+                    return f"the numbers of {name!r} are {kind}, not floating-point"
+    return None
 
 
 def _shapes(mismatched: Iterable[Sequence[Any]]) -> list[str]:

@@ -15,6 +15,7 @@ from unprompt._config.base import Model
 from unprompt._config.choice import choice
 from unprompt._config.location import Location, PlacedText
 from unprompt.towers.files import Origin
+from unprompt.towers.normalisation import FURTHEST
 
 if TYPE_CHECKING:
     import torch
@@ -24,14 +25,20 @@ LOCAL = "local-dir:"
 HUB = "hf-hub:"
 
 
+_Mean = Annotated[float, Field(ge=-FURTHEST, le=FURTHEST)]
+_Deviation = Annotated[float, Field(gt=0, le=FURTHEST)]
+
+
 class PreprocessConfig(Model):
     """How an image becomes pixels, where the tower's own files do not say."""
 
     size: int = Field(ge=1, description="Side of the square input in pixels.")
-    mean: tuple[float, float, float] = Field(
+    mean: tuple[_Mean, _Mean, _Mean] = Field(
         strict=False, description="Subtracted from channels in 0..1."
     )
-    std: tuple[float, float, float] = Field(strict=False, description="Divides them afterwards.")
+    std: tuple[_Deviation, _Deviation, _Deviation] = Field(
+        strict=False, description="Divides them afterwards."
+    )
     interpolation: Literal["bicubic", "bilinear"] = Field(
         default="bicubic", description="Of the resize."
     )

@@ -151,6 +151,26 @@ def misfit(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -
     return misfit_line(missing, [name for name in state if name not in own], shapes)
 
 
+def no_numbers(own: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> str | None:
+    """Why tensors of the right names and shapes are no parameters; None where they are.
+
+    Args:
+        own: The model's state dict.
+        state: The checkpoint's.
+    """
+    floats = {
+        name: value
+        for name, value in state.items()
+        if name in own and own[name].is_floating_point()
+    }
+    for name, value in floats.items():
+        if not value.is_floating_point():
+            kind = str(value.dtype).removeprefix("torch.")
+            return f"the numbers of {name!r} are {kind}, not floating-point"
+    # Ends at the first tensor of a checkpoint that is one.
+    return None if any(value.any() for value in floats.values()) else "it holds only zeros"
+
+
 def misfit_line(missing: list[str], unexpected: list[str], shapes: list[str]) -> str | None:
     """Names the keys that do not fit, and counts them; None where there are none."""
     kinds = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}

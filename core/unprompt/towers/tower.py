@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError
+from unprompt.errors import ConfigError, DataError
 from unprompt.towers.files import files_hash
 from unprompt.towers.precision import finite, inference
 from unprompt.towers.sources import CheckpointSource, TowerSource
-from unprompt.towers.state import misfit
+from unprompt.towers.state import misfit, no_numbers
 from unprompt.types import FloatArray, PlainData
 
 if TYPE_CHECKING:
@@ -142,6 +142,9 @@ def check_keys(
     Raises:
         ConfigError: A parameter is missing, of another architecture or of another shape; the line
             names the first of each and counts them.
+        DataError: It holds integers where parameters belong, or only zeros.
     """
     if problem := misfit(own, state):
         raise ConfigError(f"{owner}: not a checkpoint of {source.describe()}: {problem}")
+    if problem := no_numbers(own, state):
+        raise DataError(f"{owner}: not a checkpoint: {problem}")

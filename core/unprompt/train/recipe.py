@@ -173,7 +173,7 @@ def load_recipe(path: Path, registry: Registry, overrides: tuple[str, ...] = ())
         ConfigError: With one line for each mistake.
     """
     source = compose(path, overrides)
-    if source.data is None:
+    if source.data is None or source.incomplete:
         finish(source)  # could not be read: every key would count as missing
     config = _validated(source)
     dataset = part_at(source, ("data",), registry, DatasetSpec)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from unprompt._data.prompts import ID_COLUMNS
 from unprompt._data.tables import read_table
+from unprompt._data.texts import what_is
 from unprompt._files.reading import reading
 from unprompt.errors import DataError, named
 
@@ -49,16 +49,25 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     ids = table.texts(table.pick(ID_COLUMNS))
     column = table.pick(("embedding",))
     rows = [row[column] for row in table.rows]
-    dim = len(rows[0]) if isinstance(rows[0], list) else 0
-    wrong = [name for name, row in zip(ids, rows, strict=True) if not _is_row(row, dim)]
+    wrong = [(name, what) for name, row in zip(ids, rows, strict=True) if (what := _no_row(row))]
     if wrong:
+        name, what = wrong[0]
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        raise DataError(f"{path}: the embedding of {name!r} {what}, no list of numbers{more}")
+    other = [name for name, row in zip(ids, rows, strict=True) if len(row) != len(rows[0])]
+    if other:
         raise DataError(
-            f"{path}: their embeddings are not as long as the first one: {named(wrong)}"
+            f"{path}: their embeddings are not as long as the first one: {named(other)}"
         )
     # Numbers beyond float32 become infinite, which the reader refuses; beyond float64 they raise.
     with np.errstate(over="ignore"), reading(path):
         return tuple(ids), np.array(rows, np.float64).astype(np.float32)
 
 
-def _is_row(row: object, dim: int) -> bool:
-    return isinstance(row, Sequence) and 0 < dim == len(row) and {*map(type, row)} <= {int, float}
+def _no_row(row: object) -> str | None:
+    """What is there instead of a list of numbers."""
+    if not isinstance(row, list) or not row:
+        return f"is {what_is(row)}"
+    if {*map(type, row)} <= {int, float}:
+        return None
+    return f"holds {what_is(next(item for item in row if type(item) not in (int, float)))}"

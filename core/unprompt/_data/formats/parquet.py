@@ -69,19 +69,31 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
         names = file.schema_arrow.names
         key = pick_column(names, ID_COLUMNS, path)
         value = pick_column(names, ("embedding",), path)
+        _check_numbers(file.schema_arrow.field(value).type, path)
         parts = [_columns(batch, key, value) for batch in batches(file, path, [key, value])]
     ids = [name or "" for part, _ in parts for name in part.to_pylist()]
     if not ids:
         raise DataError(f"{path}: the table has no rows")
     lists = pa.chunked_array([part for _, part in parts]).combine_chunks()
     lengths = pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
-    wrong = [name for name, n in zip(ids, lengths, strict=True) if n != lengths[0] or not n]
+    empty = [name for name, n in zip(ids, lengths, strict=True) if not n]
+    if empty:
+        raise DataError(f"{path}: no numbers in the embedding of {named(empty)}")
+    wrong = [name for name, n in zip(ids, lengths, strict=True) if n != lengths[0]]
     if wrong:
         raise DataError(
             f"{path}: their embeddings are not as long as the first one: {named(wrong)}"
         )
     flat = lists.flatten().to_numpy(zero_copy_only=False)  # a missing number becomes a NaN
     return tuple(ids), flat.astype(np.float32).reshape(len(ids), -1)
+
+
+def _check_numbers(kind: pa.DataType, path: Path) -> None:
+    """Refuse a column of anything but lists of numbers; Arrow would make 0 and 1 of yes and no."""
+    inner = getattr(kind, "value_type", None)
+    numbers = (pa.types.is_floating, pa.types.is_integer, pa.types.is_null)
+    if inner is None or not any(is_kind(inner) for is_kind in numbers):
+        raise DataError(f"{path}: its embeddings are {kind}, not lists of numbers"[:300])
 
 
 def _columns(batch: Any, key: str, value: str) -> tuple[Any, Any]:
