@@ -15,6 +15,7 @@ import typer
 
 from unprompt._files.paths import working_folder
 from unprompt._files.refusals import refused
+from unprompt._registry.stdout import keep_from_exit_handlers
 from unprompt.contracts import Progress, silent
 from unprompt.errors import UnpromptError
 
@@ -37,6 +38,7 @@ def guarded() -> Iterator[None]:
             yield
         finally:
             _flush()
+            keep_from_exit_handlers()
     except UnpromptError as error:
         _stop([*error.problems, *getattr(error, "__notes__", ())])
     except KeyboardInterrupt:
