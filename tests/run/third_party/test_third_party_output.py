@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -75,3 +76,28 @@ def test_a_plugin_that_closes_stdout_keeps_no_result_back(
     done = command(folder, "config", "show", experiment)
     assert (done.returncode, done.stderr) == (0, "")
     assert yaml.safe_load(done.stdout)["data"]["plugin"] == "gallery"
+
+
+@pytest.mark.parametrize(
+    ("code", "ending"),
+    [("os._exit(0)", "with exit code 0"), ("os.kill(os.getpid(), 9)", "by SIGKILL")],
+)
+def test_check_names_a_plugin_that_ends_its_process(
+    code: str, ending: str, install_plugin: InstallPlugin
+) -> None:
+    points = {"early": "gallery_plugin", "gallery": "other", "late": "third"}
+    folder = install_plugin(
+        "gallery", NOISE + SPEC.replace('"gallery"', '"early"'), entry_points=points
+    )
+    (folder / "other.py").write_text(f"import os\n{code}\n")
+    (folder / "third.py").write_text(SPEC.replace('"gallery"', '"late"'))
+    done = command(folder, "plugins", "--check", "--json")
+    assert done.returncode == 1
+    assert LINES - {"at the end", "by its own stream"} <= set(done.stderr.splitlines())
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows["gallery"]["error"] == (
+        "plugin 'gallery' (from unprompt-gallery 1.0) "
+        f"ended the process {ending} while it was loaded"
+    )
+    assert rows["early"]["offers"] == rows["late"]["offers"] == ["dataset"]
+    assert [name for name, row in rows.items() if row["error"]] == ["gallery"]
