@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from unprompt._registry.claims import Claim
 from unprompt._registry.stdout import stdout_to_stderr
+from unprompt.contracts.data import Images
 from unprompt.errors import PluginError, UnpromptError
 
 
@@ -65,7 +67,7 @@ def calling(claim: Claim, what: str) -> Iterator[None]:
 class Guarded:
     """What a plugin built, with every call of a method inside `calling`.
 
-    Iterators that a method returns are advanced inside it, too.
+    Iterators that a method returns are advanced inside it, and images opened.
     """
 
     def __init__(self, value: object, claim: Claim) -> None:
@@ -87,6 +89,8 @@ class Guarded:
         def call(*arguments: Any, **options: Any) -> Any:  # as above
             with calling(self._claim, what):
                 result = method(*arguments, **options)
+            if isinstance(result, Images):
+                return replace(result, source=Guarded(result.source, self._claim))
             return self._items(result, what) if isinstance(result, Iterator) else result
 
         return call
