@@ -16,6 +16,7 @@ import typer
 from unprompt._files.paths import working_folder
 from unprompt._files.refusals import refused
 from unprompt._registry.stdout import keep_from_exit_handlers
+from unprompt._registry.threads import name_what_is_waited_for
 from unprompt.contracts import Progress, silent
 from unprompt.errors import UnpromptError
 
@@ -39,6 +40,7 @@ def guarded() -> Iterator[None]:
         finally:
             _flush()
             keep_from_exit_handlers()
+            name_what_is_waited_for(say)
     except UnpromptError as error:
         _stop([*error.problems, *getattr(error, "__notes__", ())])
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from typing import Any
 
 from unprompt._registry.claims import Claim
 from unprompt._registry.stdout import stdout_to_stderr
+from unprompt._registry.threads import noting_threads
 from unprompt.contracts.data import Images
 from unprompt.errors import PluginError, UnpromptError
 
@@ -31,7 +32,7 @@ def loading(claim: Claim, what: str, hint: str = "") -> Iterator[None]:
         PluginError: The block raised anything; the cause is kept.
     """
     try:
-        with stdout_to_stderr():
+        with stdout_to_stderr(), noting_threads(claim.label):
             yield
     except KeyboardInterrupt:
         raise
@@ -52,7 +53,7 @@ def calling(claim: Claim, what: str) -> Iterator[None]:
         PluginError: The plugin tried to end the program.
     """
     try:
-        with stdout_to_stderr():
+        with stdout_to_stderr(), noting_threads(claim.label):
             yield
     except (UnpromptError, KeyboardInterrupt):
         raise

@@ -37,17 +37,23 @@ def unprompt_dataset():
 """
 
 
-def command(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+def started(folder: Path, *words: str | Path) -> subprocess.Popen[str]:
     """The command in a process of its own, where stdout is a real descriptor."""
     path = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-c", "from unprompt._cli.app import main; main()", *words],
         env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=60,
     )
+
+
+def command(folder: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """The same, when it has ended."""
+    with started(folder, *words) as process:
+        out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
 @pytest.fixture
@@ -101,3 +107,44 @@ def test_check_names_a_plugin_that_ends_its_process(
     )
     assert rows["early"]["offers"] == rows["late"]["offers"] == ["dataset"]
     assert [name for name, row in rows.items() if row["error"]] == ["gallery"]
+
+
+THREAD = """
+import os, threading, time
+
+def work():
+    for _ in range(3000):
+        if not os.path.exists({path!r}):
+            return
+        time.sleep(0.01)
+    os.remove({path!r})
+
+threading.Thread(target=work, name="its work").start()
+"""
+
+
+def test_a_thread_that_the_command_waits_for_is_named(
+    install_plugin: InstallPlugin, experiment: Path, tmp_path: Path
+) -> None:
+    busy = tmp_path / "busy"
+    busy.touch()
+    folder = install_plugin("gallery", THREAD.format(path=str(busy)) + SPEC)
+    with started(folder, "config", "show", experiment) as process:
+        assert process.stderr
+        line = process.stderr.readline()
+        busy.unlink()  # which ends the thread
+        process.communicate(timeout=60)
+    owner = "plugin 'gallery' (from unprompt-gallery 1.0)"
+    assert line == f"waiting for thread 'its work', which was started in a call of {owner}\n"
+    assert process.returncode == 0
+
+
+def test_check_waits_for_no_thread_of_a_plugin(
+    install_plugin: InstallPlugin, tmp_path: Path
+) -> None:
+    busy = tmp_path / "busy"
+    busy.touch()
+    folder = install_plugin("gallery", THREAD.format(path=str(busy)) + SPEC)
+    done = command(folder, "plugins", "--check")
+    assert busy.exists(), "the thread, which removes it at last, was waited for"
+    assert (done.returncode, done.stderr) == (0, "")
