@@ -146,10 +146,15 @@ def answer(request: dict[str, list[dict[str, str]]]) -> None:
     """In the child: write a row for each claim, then end, whatever threads a plugin started."""
     registry = Registry()
     registry.claims = tuple(Claim(**claim) for claim in request["claims"])
-    with open(str(request["results"]), "w", encoding="utf-8") as results:
-        for claim in registry.claims:
+    for claim in registry.claims:
+        try:
             status = _status(registry, claim)
-            print(json.dumps(asdict(status)), file=results, flush=True)
+        except KeyboardInterrupt:  # Ctrl-C ends the parent
+            status = Status(claim, error=f"{claim.label} failed to load: KeyboardInterrupt")
+        # Opened for each row: a plugin may close any descriptor.
+        with open(str(request["results"]), "a", encoding="utf-8") as results:
+            results.write(json.dumps(asdict(status)) + "\n")
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        if stream:  # a plugin may have taken it
+            stream.flush()
     os._exit(0)

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -21,11 +21,15 @@ class _Real:
         stream: ``sys.stdout``.
         original: ``sys.__stdout__``.
         descriptor: A copy of descriptor 1; None where the stream does not write to that.
+        errors: ``sys.stderr``.
+        error_descriptor: A copy of descriptor 2; None where there is none for 1.
     """
 
     stream: TextIO
     original: TextIO | None
     descriptor: int | None
+    errors: TextIO | None
+    error_descriptor: int | None
 
 
 _lock = threading.Lock()
@@ -42,7 +46,7 @@ def stdout_to_stderr() -> Iterator[None]:
     ``sys.__stdout__``, libraries in C, and processes that are started meanwhile.
 
     Raises:
-        OSError: The block closed the copy of descriptor 1, so that it cannot be restored.
+        OSError: The block closed the copies of descriptors 1 and 2, so they cannot be restored.
     """
     global _calls, _real, _used  # of the process, as stdout is
     with _lock:
@@ -67,40 +71,49 @@ def keep_from_exit_handlers() -> None:
     with _lock:
         if _used and not _calls and _descriptor(sys.stdout) == _STDOUT:
             real = _divert()
-            if real.descriptor is not None:
-                os.close(real.descriptor)
+            for copy in (real.descriptor, real.error_descriptor):
+                if copy is not None:
+                    os.close(copy)
 
 
 def _divert() -> _Real:
-    copy = None
+    out = errors = None
     if _descriptor(sys.stdout) == _STDOUT:
-        with suppress(OSError):  # stdout is closed: nothing to keep
-            copy = os.dup(_STDOUT)
-    real = _Real(sys.stdout, sys.__stdout__, copy)
+        out = _copy(_STDOUT)
+        errors = _copy(_STDERR) if _descriptor(sys.__stderr__) == _STDERR else None
+    real = _Real(sys.stdout, sys.__stdout__, out, sys.stderr, errors)
     sys.stdout = sys.stderr
-    if copy is not None:
+    if out is not None:
         sys.__stdout__ = sys.stderr  # type: ignore[assignment, misc]  # Final for type checkers only
-        _redirect()
+        _redirect(errors)
     return real
 
 
-def _redirect() -> None:
+def _copy(descriptor: int) -> int | None:
+    try:
+        return os.dup(descriptor)
+    except OSError:  # it is closed: nothing to keep
+        return None
+
+
+def _redirect(errors: int | None) -> None:
     """Descriptor 1 becomes stderr, or nothing where that is closed: 2 may be any file then."""
-    if _descriptor(sys.__stderr__) == _STDERR:
-        with suppress(OSError):
-            os.dup2(_STDERR, _STDOUT)
-            return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, _STDOUT)
-    os.close(nowhere)
+    target = os.open(os.devnull, os.O_WRONLY) if errors is None else errors
+    os.dup2(target, _STDOUT)
+    if errors is None:
+        os.close(target)
 
 
 def _restore(real: _Real) -> None:
     sys.stdout = real.stream
+    if sys.stderr is None:  # a plugin took it
+        sys.stderr = real.errors
     if real.descriptor is not None:
         sys.__stdout__ = real.original  # type: ignore[assignment, misc]  # as above
-        os.dup2(real.descriptor, _STDOUT)
-        os.close(real.descriptor)
+    for copy, descriptor in ((real.error_descriptor, _STDERR), (real.descriptor, _STDOUT)):
+        if copy is not None:
+            os.dup2(copy, descriptor)
+            os.close(copy)
 
 
 def _descriptor(stream: TextIO | None) -> int | None:
