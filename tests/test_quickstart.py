@@ -204,7 +204,7 @@ def test_images_of_another_world_are_flagged(quickstart: Quickstart) -> None:
     shell(f"unprompt predict {quickstart.folder} {folder} -o {output} --no-edit", quickstart.place)
     lines = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
     flagged = [line for line in lines if line["out_of_domain"]]
-    assert len(flagged) >= 0.95 * len(lines)
+    assert len(flagged) >= 0.98 * len(lines)
     assert all(line["expected_score"] is None for line in flagged)
 
 

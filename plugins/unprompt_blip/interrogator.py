@@ -115,7 +115,8 @@ class Interrogator(Predictor):
             written = writer.write(rows, [captions.get(name, "") for name in ids])
             texts = tuple(item.text for item in written)
             evidence = tuple(item.evidence for item in written)
-            yield Batch(Embeddings(ids, encoder.encode(texts)), texts, evidence)
+            embeddings = Embeddings(ids, encoder.encode(texts))
+            yield Batch(embeddings, texts, evidence, Embeddings(ids, rows))
 
     def own_embeddings(self, images: Images) -> Iterator[Embeddings]:
         """CLIP's embeddings of the images, where they are as wide as the target space."""

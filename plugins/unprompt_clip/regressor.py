@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet
+from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet, unit
 from unprompt.bank import PromptBank
 from unprompt.towers import ImageTower, TimmTower, VisionTower, averaged, pixel_batches
 from unprompt_clip.head import Head
@@ -83,18 +83,27 @@ class Regressor(Predictor):
         self._head, self._bank = head, bank
 
     def predict(self, images: Images) -> Iterator[Batch]:
-        """Unit rows with the nearest train prompts, where there are any."""
+        """Unit rows with the nearest train prompts, where there are any.
+
+        Features are the tower's, averaged over views.
+        """
         head, bank, tower = self._head, self._bank, self.tower
         assert head is not None and bank is not None  # load() comes first, by contract
 
+        seen: list[npt.NDArray[np.float32]] = []
+
         def encode(pixels: Any) -> npt.NDArray[np.float32]:
-            return head.predict(tower.features(pixels))
+            features = tower.features(pixels)
+            seen.append(unit(features))
+            return head.predict(features)
 
         for ids, pixels in pixel_batches(images, tower.preprocess, self.runtime, what="tower"):
+            seen.clear()
             embeddings = averaged(encode, pixels, self.options.views)
             evidence = tuple(bank.nearest(embeddings, self.options.evidence))
             best = tuple(near[0].text if near else None for near in evidence)
-            yield Batch(Embeddings(ids, embeddings), best, evidence)
+            features = Embeddings(ids, unit(np.mean(seen, axis=0)))
+            yield Batch(Embeddings(ids, embeddings), best, evidence, features)
 
     def close(self) -> None:
         """Drop tower, head and prompts."""

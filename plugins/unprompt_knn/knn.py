@@ -91,7 +91,10 @@ class Knn(Predictor):
         self._bank, self._queries = bank, self.queries
 
     def predict(self, images: Images) -> Iterator[Batch]:
-        """Unit rows, the best neighbour's prompt, and the neighbours with their shares."""
+        """Unit rows, the best neighbour's prompt, and the neighbours with their shares.
+
+        Features are the queries.
+        """
         bank, options = self.bank, self.options
         for ids, queries in self.queries.batches(images, what="kNN"):
             cosines, rows = bank.search_keys(queries, options.neighbours)  # (n, K)
@@ -100,7 +103,7 @@ class Knn(Predictor):
             pairs = zip(rows, shares, strict=True)
             evidence = tuple(self._evidence(bank, numbers, line) for numbers, line in pairs)
             best = tuple(near[0].text for near in bank.nearest(embeddings, 1))
-            yield Batch(Embeddings(ids, embeddings), best, evidence)
+            yield Batch(Embeddings(ids, embeddings), best, evidence, Embeddings(ids, queries))
 
     def check_variants(self, variants: Sequence[KnnOptions]) -> None:
         """Refuse what `predict_variants` cannot change.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,6 +77,66 @@ def test_members_that_agree_on_nonsense_are_flagged(domain: Domain) -> None:
     assert share(domain, same) == 1.0
 
 
+def test_what_towers_see_counts_where_a_head_hides_it() -> None:
+    """Heads that give every image a row of the world's kind: only the towers' features differ."""
+
+    def seen(members: Mapping[str, Batch], seed: int) -> dict[str, Batch]:
+        hidden = usual(seed, len(next(iter(members.values())).embeddings))
+        return {
+            name: replace(hidden[name], features=batch.embeddings)
+            for name, batch in members.items()
+        }
+
+    learned = fit_domain(seen(usual(30), 31), WEIGHTS, groups(usual(30)))
+    assert learned is not None
+    assert np.mean(learned.outside(seen(usual(32), 33), WEIGHTS)) < 0.04
+    assert np.mean(learned.outside(seen(strange(34), 35), WEIGHTS)) == 1.0
+    blind = {name: replace(b, features=None) for name, b in seen(strange(34), 35).items()}
+    by_rows = fit_domain(usual(30), WEIGHTS, groups(usual(30)))
+    assert by_rows is not None
+    assert np.mean(by_rows.outside(blind, WEIGHTS)) < 0.1
+
+
+def test_features_may_be_of_any_width_and_only_some_members_give_them() -> None:
+    def wide(members: dict[str, Batch]) -> dict[str, Batch]:
+        rows = members["x"].embeddings.rows
+        twice = Embeddings(members["x"].embeddings.ids, unit(np.hstack([rows, -rows])))
+        return members | {"x": replace(members["x"], features=twice)}
+
+    learned = fit_domain(wide(usual(36)), WEIGHTS, groups(usual(36)))
+    assert learned is not None
+    assert learned.axes.shape[1] == 4 * DIM
+    assert np.mean(learned.outside(wide(usual(37)), WEIGHTS)) < 0.04
+    assert np.mean(learned.outside(wide(strange(38)), WEIGHTS)) == 1.0
+
+
+def test_members_of_weight_zero_are_not_looked_at(domain: Domain) -> None:
+    learned = fit_domain(usual(0), WEIGHTS | {"z": 0.0}, groups(usual(0)))
+    assert learned is not None
+    assert learned.axes.shape[1] == 2 * DIM
+    some = {name: strange(39)[name] for name in ("x", "y")}
+    assert learned.outside(some, WEIGHTS) == learned.outside(strange(39), WEIGHTS | {"z": 0.0})
+
+
+def test_images_are_joined_by_id(domain: Domain) -> None:
+    members = usual(40, count=30) | {"x": strange(41, count=30)["x"]}
+    turned = members | {"y": _turned(members["y"])}
+    assert domain.outside(turned, WEIGHTS) == domain.outside(members, WEIGHTS)
+
+
+def _turned(batch: Batch) -> Batch:
+    ids = batch.embeddings.ids[::-1]
+    return Batch(batch.embeddings.align(ids), batch.prompts[::-1], batch.evidence[::-1])
+
+
+def test_a_long_holdout_teaches_as_much_as_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unprompt._scoring.domain._MOST_IMAGES", 300)
+    learned = fit_domain(usual(42, count=900), WEIGHTS, groups(usual(42, count=900)))
+    assert learned is not None
+    assert np.mean(learned.outside(usual(43), WEIGHTS)) < 0.05
+    assert np.mean(learned.outside(strange(44), WEIGHTS)) == 1.0
+
+
 def test_evidence_that_scores_low_counts_beside_the_rows(domain: Domain) -> None:
     assert share(domain, usual(22, evidence=0.2)) > 0.9
     assert share(domain, usual(22, evidence=0.95)) <= share(domain, usual(22))
@@ -95,7 +156,7 @@ def test_a_member_without_evidence_and_one_alone(domain: Domain) -> None:
     assert single is not None
     assert single.axes.shape[1] == DIM
     assert np.mean(single.outside(strange(26), alone)) > 0.9
-    with pytest.raises(DataError, match="48 numbers per image were learned, members give 144"):
+    with pytest.raises(DataError, match="48 features per image were learned, members give 144"):
         single.outside(usual(27), WEIGHTS)
 
 

@@ -17,8 +17,8 @@ def collect(batches: Iterable[Batch], ids: Sequence[str], dim: int) -> Batch:
     """Join a stream of batches into one, in the order of ``ids``.
 
     Raises:
-        PluginError: The batches do not hold exactly these images, each once, or their rows do
-            not have ``dim`` columns.
+        PluginError: The batches do not hold exactly these images, each once, their rows do not
+            have ``dim`` columns, or their features are not of one width.
     """
     parts = list(batches)
     order = _order([name for part in parts for name in part.embeddings.ids], ids)
@@ -33,6 +33,7 @@ def collect(batches: Iterable[Batch], ids: Sequence[str], dim: int) -> Batch:
         Embeddings(tuple(ids), stacked),
         tuple(prompts[i] for i in order),
         tuple(evidence[i] for i in order),
+        _features(parts, order, ids),
     )
 
 
@@ -66,6 +67,22 @@ def collect_embeddings(batches: Iterable[Embeddings], ids: Sequence[str]) -> Flo
     order = _order([name for part in parts for name in part.ids], ids)
     stacked: FloatArray = np.concatenate([part.rows for part in parts])[order]
     return stacked
+
+
+def _features(
+    parts: Sequence[Batch], order: Sequence[int], ids: Sequence[str]
+) -> Embeddings | None:
+    """The batches' features, in the order of ``ids``; None where no batch has any."""
+    given = [part.features for part in parts if part.features is not None]
+    if not given:
+        return None
+    widths = sorted({features.dim for features in given})
+    if len(given) != len(parts):
+        raise PluginError(f"gave features in {len(given)} of {len(parts)} batches")
+    if len(widths) > 1:
+        raise PluginError(f"gave features of {widths[0]} and of {widths[-1]} numbers")
+    rows: FloatArray = np.concatenate([features.rows for features in given])[order]
+    return Embeddings(tuple(ids), rows)
 
 
 def _order(predicted: Sequence[str], ids: Sequence[str]) -> list[int]:

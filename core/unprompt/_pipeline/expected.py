@@ -154,6 +154,7 @@ def _ordered(batch: Batch, ids: Sequence[str]) -> Batch:
         batch.embeddings.align(ids),
         tuple(batch.prompts[i] for i in order),
         tuple(batch.evidence[i] for i in order),
+        batch.features.align(ids) if batch.features is not None else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -73,7 +74,8 @@ def write_outcome(folder: Path, outcome: Outcome, manifest: Manifest) -> None:
     for name, member in outcome.predictions.items():
         copy_folder(member.prepared.artifact, folder / files.ARTIFACTS / name)
         for split, batch in member.batches.items():
-            write_predictions(folder / files.predictions(name, split), "parquet", batch)
+            predicted = replace(batch, features=None)  # large, and no result
+            write_predictions(folder / files.predictions(name, split), "parquet", predicted)
     for split, blended in outcome.blended.items():
         path = folder / files.predictions(ENSEMBLE, split)
         fields = dict(blended.fields)

@@ -1,4 +1,4 @@
-"""Whether an image is unlike all that an ensemble was scored on, seen in what members predict."""
+"""Whether an image is unlike all that an ensemble was scored on, by what members' towers see."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from unprompt._scoring.blend import stack
 from unprompt._scoring.estimate import Result
 from unprompt._scoring.expected import enough
 from unprompt._scoring.features import Features, evidence_features, used_members
@@ -18,15 +17,22 @@ from unprompt.contracts import Batch
 from unprompt.errors import DataError
 from unprompt.types import DoubleArray, FloatArray
 
-INSIDE = 0.985
-"""The share of holdout images that may not be flagged; about as many of other such images are."""
+INSIDE = 0.98
+"""The share of holdout images that may not be flagged, each as far as axes of the others say.
 
-_IMAGES_PER_AXIS = 3
-"""More axes would describe the images themselves, fewer miss ways in which members disagree."""
+Of other images of the same kind a little fewer are flagged: axes of all images fit them better.
+"""
+
+_IMAGES_PER_AXIS = 4
+"""More axes would describe the images themselves, fewer miss ways in which they differ."""
 _MOST_AXES = 256
+_MOST_IMAGES = 5000
+"""Enough for as many axes and the quantile; with folds, a holdout is as large as a dataset."""
+_BLOCK = 1024
+"""Images whose rows are held in float64 at a time."""
 _FOLDS = 10
 _EVIDENCE = 0.5
-"""How much the evidence counts beside the rows."""
+"""How much the evidence counts beside the features."""
 _NOTHING = 1e-12
 """Of a squared distance: below it lies rounding."""
 
@@ -64,18 +70,20 @@ class DomainModel(Result):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Domain:
-    """What members' predictions look like on the images that an ensemble is scored on.
+    """What members' towers see in the images that an ensemble is scored on.
 
-    Members whose rows belong to an image like those keep within few directions of all that M rows
-    side by side could be, and they disagree in few ways. On other images they leave them: the
-    distance to the subspace of the holdout's rows grows, as the length of the members' mean
-    shrinks, which is the same with one axis less for each way to disagree. Evidence that scores
-    lower than usual counts beside it.
+    On images like those, the features of all members side by side keep within few of the
+    directions that they could take: towers see the same things, each in its own way. On other
+    images they leave them, and the distance to the subspace of the holdout's features grows.
+    Features come before whatever a head or a bank makes of them: those predict a prompt of the
+    holdout's kind for any image. Members that give none are seen by their rows. Evidence that
+    scores lower than usual counts beside it.
 
     Attributes:
         model: Usual distances, and the threshold.
-        centre: The mean of the holdout's rows, side by side, of shape (M * D,).
-        axes: Their first principal axes, of shape (A, M * D).
+        centre: The mean of the holdout's features, side by side, of shape (F,): F is the sum of
+            the members' widths.
+        axes: Their first principal axes, of shape (A, F).
 
     Source: the error of reconstruction by principal components as a measure of novelty; Jackson
     and Mudholkar, Control procedures for residuals associated with PCA, Technometrics 1979.
@@ -98,18 +106,18 @@ class Domain:
         rows = _side_by_side(members, weights)
         if rows.shape[1] != len(self.centre):
             raise DataError(
-                f"{len(self.centre)} numbers per image were learned, members give {rows.shape[1]}"
+                f"{len(self.centre)} features per image were learned, members give {rows.shape[1]}"
             )
         distance = _log_distance(rows, self.centre, self.axes)
-        features = evidence_features(members, weights, "highest")
-        strange = _strangeness(self.model.distance, self.model.evidence, distance, features)
+        scores = evidence_features(members, weights, "highest")
+        strange = _strangeness(self.model.distance, self.model.evidence, distance, scores)
         return [bool(value > self.model.threshold) for value in strange]
 
 
 def fit_domain(
     members: Mapping[str, Batch], weights: Mapping[str, float], groups: Sequence[str]
 ) -> Domain | None:
-    """Learn what predictions look like; no truth and no other images are needed.
+    """Learn what members' towers see; no truth and no other images are needed.
 
     The threshold is a quantile of the same images, each measured from axes that were found
     without its fold of groups.
@@ -125,50 +133,58 @@ def fit_domain(
     if not enough(groups):
         return None
     rows = _side_by_side(members, weights)
+    scores = evidence_features(members, weights, "highest")
+    step = ceil(len(rows) / _MOST_IMAGES)
+    rows, groups = rows[::step], groups[::step]
+    scores = {name: values[::step] for name, values in scores.items()}
     distances = _outside_fold(rows, groups)
-    features = evidence_features(members, weights, "highest")
     evidence = {
-        name: Usual.of(values) for name, values in features.items() if np.isfinite(values).any()
+        name: Usual.of(values) for name, values in scores.items() if np.isfinite(values).any()
     }
     usual = Usual.of(distances)
-    strange = np.sort(_strangeness(usual, evidence, distances, features))
+    strange = np.sort(_strangeness(usual, evidence, distances, scores))
     rank = min(ceil(INSIDE * (len(strange) + 1)), len(strange))
     model = DomainModel(distance=usual, evidence=evidence, threshold=float(strange[rank - 1]))
     return Domain(model, *_axes(rows, _count(rows)))
 
 
-def _side_by_side(members: Mapping[str, Batch], weights: Mapping[str, float]) -> DoubleArray:
-    """All M rows of an image as one, of shape (N, M * D); images as in the first member."""
-    embeddings = [members[name].embeddings for name in used_members(members, weights)]
-    rows: FloatArray = stack(embeddings, embeddings[0].ids)
-    return np.concatenate(list(rows), axis=1).astype(np.float64)
+def _side_by_side(members: Mapping[str, Batch], weights: Mapping[str, float]) -> FloatArray:
+    """All members' features of an image as one, of shape (N, F); images as in the first member."""
+    batches = [members[name] for name in used_members(members, weights)]
+    ids = batches[0].embeddings.ids
+    seen = [b.embeddings if b.features is None else b.features for b in batches]
+    rows: FloatArray = np.concatenate([features.align(ids).rows for features in seen], axis=1)
+    return rows
 
 
-def _count(rows: DoubleArray) -> int:
-    """How many axes describe the rows."""
+def _count(rows: FloatArray) -> int:
+    """How many axes describe the features."""
     images, width = len(rows), len(rows[0])
     return min(images // _IMAGES_PER_AXIS, width // 2, _MOST_AXES)
 
 
-def _axes(rows: DoubleArray, count: int) -> tuple[DoubleArray, DoubleArray]:
-    """The mean row and the first principal axes, of shapes (M * D,) and (A, M * D)."""
+def _axes(rows: FloatArray, count: int) -> tuple[DoubleArray, DoubleArray]:
+    """The mean row and the first principal axes, of shapes (F,) and (A, F)."""
     from sklearn.utils.extmath import randomized_svd
 
-    centre = rows.mean(axis=0)
+    centre = rows.mean(axis=0, dtype=np.float64)
     _, _, axes = randomized_svd(rows - centre, count, random_state=0)
     # As the file holds them, so that the threshold is made of what it will be compared with.
     return centre.astype(np.float32).astype(np.float64), axes.astype(np.float32).astype(np.float64)
 
 
-def _log_distance(rows: DoubleArray, centre: DoubleArray, axes: DoubleArray) -> DoubleArray:
+def _log_distance(rows: FloatArray, centre: DoubleArray, axes: DoubleArray) -> DoubleArray:
     """The logarithm of each row's squared distance from the axes, of shape (N,)."""
-    away = rows - centre
-    rest = np.square(away).sum(axis=1) - np.square(away @ axes.T).sum(axis=1)
+    rest = np.empty(len(rows))
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        away = rows[block] - centre
+        rest[block] = np.square(away).sum(axis=1) - np.square(away @ axes.T).sum(axis=1)
     result: DoubleArray = np.log(np.maximum(rest, _NOTHING))
     return result
 
 
-def _outside_fold(rows: DoubleArray, groups: Sequence[str]) -> DoubleArray:
+def _outside_fold(rows: FloatArray, groups: Sequence[str]) -> DoubleArray:
     from sklearn.model_selection import GroupKFold
 
     distances = np.empty(len(rows))
@@ -179,13 +195,11 @@ def _outside_fold(rows: DoubleArray, groups: Sequence[str]) -> DoubleArray:
 
 
 def _strangeness(
-    usual: Usual, evidence: Mapping[str, Usual], distance: DoubleArray, features: Features
+    usual: Usual, evidence: Mapping[str, Usual], distance: DoubleArray, scores: Features
 ) -> DoubleArray:
     """How far images are from the axes and how little their evidence says, of shape (N,)."""
     lacking = [
-        -usual_score.units(features[name])
-        for name, usual_score in evidence.items()
-        if name in features
+        -usual_score.units(scores[name]) for name, usual_score in evidence.items() if name in scores
     ]
     strange = usual.units(distance)
     return strange + _EVIDENCE * np.mean(lacking, axis=0) if lacking else strange

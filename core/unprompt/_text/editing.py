@@ -15,8 +15,8 @@ from unprompt.types import FloatArray
 
 BEAM = 2
 """Prompts of an image that are edited side by side."""
-TRIED = 2
-"""Edits of each that are encoded in a round, the most promising by their estimates."""
+TRIED = 3
+"""Edits of an image that are encoded in a round, the most promising by their estimates."""
 ROUNDS = 5
 """At most; a round in which no image gains is the last."""
 GAIN = 0.002
@@ -135,7 +135,7 @@ def _trials(image: _Image, known: Rows) -> list[_Trial]:
             trials += _promising(prompt, image, known)
     chosen: dict[str, _Trial] = {}
     for trial in sorted(trials, key=lambda trial: (-trial.estimate, trial.text)):
-        if len(chosen) < BEAM * TRIED and trial.text not in image.seen:
+        if len(chosen) < TRIED and trial.text not in image.seen:
             chosen.setdefault(trial.text, trial)
     image.seen |= chosen.keys()
     return list(chosen.values())
@@ -147,7 +147,7 @@ def _promising(prompt: _Prompt, image: _Image, known: Rows) -> list[_Trial]:
         return []
     row = known[prompt.text]
     values = estimates(prompt.parts, row, changes, known, image.nearness)
-    best = np.argsort(-values, kind="stable")[: 3 * BEAM * TRIED]  # some were tried before
+    best = np.argsort(-values, kind="stable")[: 4 * TRIED]  # some were tried before
     return [_trial(prompt, changes[i], float(values[i])) for i in best]
 
 

@@ -40,16 +40,23 @@ class Batch:
         embeddings: Keyed by ``image_id``, of shape (n, D).
         prompts: n prompts; None where the family has none for an image.
         evidence: n lists of evidence, best first; empty where the family has none.
+        features: What the backbone makes of the images before anything is built on it, unit rows
+            of any one width, of shape (n, C), ids as in ``embeddings``; None where the family
+            gives none. A run learns from them which images are out of domain, from ``embeddings``
+            where there are none. No prediction depends on them.
     """
 
     embeddings: Embeddings
     prompts: tuple[str | None, ...]
     evidence: tuple[tuple[Evidence, ...], ...]
+    features: Embeddings | None = None
 
     def __post_init__(self) -> None:
         """Check that the lists have equal lengths, as they are read by position."""
         if not len(self.embeddings) == len(self.prompts) == len(self.evidence):
             raise DataError("a batch needs one prompt and one evidence list per embedding")
+        if self.features is not None and self.features.ids != self.embeddings.ids:
+            raise DataError("a batch needs features of the images that it has embeddings of")
 
 
 class Predictor(ABC):

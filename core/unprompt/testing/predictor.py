@@ -81,6 +81,19 @@ def rows_of(predictor: Predictor, images: Images) -> dict[str, FloatArray]:
     }
 
 
+def features_of(predictor: Predictor, images: Images) -> dict[str, FloatArray]:
+    """Predict and close.
+
+    Returns:
+        Each image's features, of shape (C,); empty where the predictor gives none.
+    """
+    try:
+        given = [batch.features for batch in predictor.predict(images) if batch.features]
+    finally:
+        predictor.close()
+    return {name: row for part in given for name, row in zip(part.ids, part.rows, strict=True)}
+
+
 class PredictorContract:
     """Checks for every predictor; subclass it and give the fixture ``prepared``."""
 
@@ -134,6 +147,15 @@ class PredictorContract:
         assert {batch.dim for batch in batches} <= {prepared.dim}
         for name, row in rows_of(predictor, images).items():
             np.testing.assert_allclose(row, expected[name], atol=TOLERANCE, err_msg=name)
+
+    def test_features_are_unit_rows_of_one_width(self, prepared: Prepared, images: Images) -> None:
+        all_at_once = features_of(prepared.load(Runtime()), images)
+        singles = features_of(prepared.load(Runtime(batch_size=1)), images)
+        assert sorted(all_at_once) in ([], sorted(images.ids)), "of every image, or of none"
+        assert len({len(row) for row in all_at_once.values()}) <= 1, "of one width"
+        for name, row in all_at_once.items():
+            assert abs(float(np.linalg.norm(row)) - 1) < 1e-4, name
+            np.testing.assert_allclose(singles[name], row, atol=TOLERANCE, err_msg=name)
 
     def test_one_image(self, prepared: Prepared, images: Images) -> None:
         everything = rows_of(prepared.load(Runtime()), images)

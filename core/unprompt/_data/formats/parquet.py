@@ -28,20 +28,29 @@ _REASON = pa.struct({"text": pa.string(), "score": pa.float64(), "kind": pa.stri
 
 
 def write(path: Path, batch: Batch, fields: Fields = MappingProxyType({})) -> None:
-    """Write one row per image; evidence is a list of ``{text, score, kind}``."""
-    rows = batch.embeddings.rows
+    """Write one row per image; evidence is a list of ``{text, score, kind}``.
+
+    Features, which are of use to a run only, are a column where the batch has them.
+    """
     evidence = [[asdict(reason) for reason in reasons] for reasons in batch.evidence]
-    flat = pa.array(np.ascontiguousarray(rows).ravel(), pa.float32())
+    features = {} if batch.features is None else {"features": _lists(batch.features.rows)}
     table = pa.table(
         {
             "image_id": pa.array(batch.embeddings.ids, pa.string()),
             "prompt": pa.array(batch.prompts, pa.string()),
             **{field: _column(values) for field, values in fields.items()},
             "evidence": pa.array(evidence, pa.list_(_REASON)),
-            "embedding": pa.FixedSizeListArray.from_arrays(flat, rows.shape[1]),
+            "embedding": _lists(batch.embeddings.rows),
+            **features,
         }
     )
     pq.write_table(table, path)
+
+
+def _lists(rows: FloatArray) -> pa.FixedSizeListArray:
+    """Rows of shape (N, D) as a column of lists."""
+    flat = pa.array(np.ascontiguousarray(rows).ravel(), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
 
 
 def _column(values: Sequence[float | bool | None]) -> pa.Array:
@@ -81,7 +90,7 @@ def _columns(batch: Any, key: str, value: str) -> tuple[Any, Any]:
 
 
 def read_batch(path: Path) -> Batch:
-    """Read all that `write` wrote, prompts and evidence included.
+    """Read all that `write` wrote, prompts, evidence and features included.
 
     Raises:
         DataError: It is damaged, or something else.
@@ -92,9 +101,19 @@ def read_batch(path: Path) -> Batch:
     with parquet_file(path) as file:
         table = file.read()
         ids = tuple(table["image_id"].to_pylist())
-        dim = table.schema.field("embedding").type.list_size
-        flat = table["embedding"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         reasons = table["evidence"].to_pylist()
         evidence = tuple(tuple(Evidence(**reason) for reason in line) for line in reasons)
-        rows = flat.astype(np.float32).reshape(len(ids), dim)
-        return Batch(Embeddings(ids, rows), tuple(table["prompt"].to_pylist()), evidence)
+        return Batch(
+            Embeddings(ids, _rows(table, "embedding")),
+            tuple(table["prompt"].to_pylist()),
+            evidence,
+            Embeddings(ids, _rows(table, "features")) if "features" in table.schema.names else None,
+        )
+
+
+def _rows(table: pa.Table, name: str) -> FloatArray:
+    """A column of lists as rows of shape (N, D)."""
+    dim = table.schema.field(name).type.list_size
+    flat = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    rows: FloatArray = flat.astype(np.float32).reshape(len(table), dim)
+    return rows
