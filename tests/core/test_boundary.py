@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,7 +45,16 @@ class Plugin:
         raise error
 
 
-@pytest.mark.parametrize("error", [SystemExit("go away"), SystemExit(0), SystemExit(), Odd("x")])
+class Mute(Exception):  # it is about what it cannot say
+    """Fails to say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit("go away"), SystemExit(0), SystemExit(), Odd("x"), GeneratorExit()]
+)
 def test_ending_the_program_is_an_error_that_names_plugin_and_call(error: BaseException) -> None:
     with pytest.raises(PluginError) as caught, calling(CLAIM, "Plugin.predict"):
         raise error
@@ -67,13 +77,30 @@ def test_mistakes_and_ctrl_c_pass(error: BaseException) -> None:
     assert not getattr(error, "__notes__", [])
 
 
-@pytest.mark.parametrize("error", [SystemExit(0), ValueError("a\nb"), ConfigError("c"), Odd()])
+@pytest.mark.parametrize(
+    "error", [SystemExit(0), ValueError("a\nb"), ConfigError("c"), Odd(), GeneratorExit()]
+)
 def test_whatever_fails_while_loading_is_one_line(error: BaseException) -> None:
     with pytest.raises(PluginError) as caught, loading(CLAIM, " failed to load: ", "; a hint"):
         raise error
     (line,) = caught.value.problems
     words = " ".join(str(error).split())
     assert line == f"{OWNER} failed to load: {type(error).__name__}: {words}; a hint"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Mute(), "Mute: (its text cannot be shown: RuntimeError)"),
+        (ValueError("x" * 100_000), f"ValueError: {'x' * 300} ..."),
+        (ValueError("a\x1b[31m\u202eb"), r"ValueError: a\x1b[31m\u202eb"),
+    ],
+    ids=["no text", "long", "not printable"],
+)
+def test_any_text_of_an_error_is_one_short_printable_line(error: Exception, words: str) -> None:
+    with pytest.raises(PluginError) as caught, loading(CLAIM, ": "):
+        raise error
+    assert caught.value.problems == (f"{OWNER}: {words}",)
 
 
 def test_what_is_built_is_guarded(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +127,20 @@ def test_a_caller_may_stop_early() -> None:
     batches = Guarded(Plugin(), CLAIM).batches(ValueError())
     assert next(batches) == 1
     batches.close()
+
+
+def test_a_plugin_that_exits_when_a_caller_stops_early_is_named() -> None:
+    def rows() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            sys.exit(0)
+
+    built: Any = Guarded(SimpleNamespace(rows=rows), CLAIM)
+    items = built.rows()
+    assert next(items) == 1
+    with pytest.raises(PluginError, match=r"\.rows ended the program: SystemExit: 0"):
+        items.close()
 
 
 def test_calls_at_once_give_stdout_back(capsys: pytest.CaptureFixture[str]) -> None:

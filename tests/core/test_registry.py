@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from unprompt import DatasetSpec, PluginError, PredictorSpec, Runtime, RunView
+from unprompt._registry.check import check_plugins
 from unprompt._registry.claims import Claim
 from unprompt._registry.plugins import Registry
 
@@ -241,7 +242,7 @@ def test_check_gives_each_claim_a_row_even_if_others_fail(
     # The shipped plugins' heavy targets are not this test's business.
     claims = tuple(claim for claim in registry.claims if claim.name in third)
     monkeypatch.setattr(registry, "claims", claims)
-    rows = [(row.claim.name, row.offers, row.summary, row.error) for row in registry.check()]
+    rows = [(row.claim.name, row.offers, row.summary, row.error) for row in check_plugins(registry)]
     assert [row[0] for row in rows] == ["broken", "echo", "lost", "twice", "twice", "watcher"]
     assert rows[1] == ("echo", ("predictor",), "Says it again", None)
     assert rows[5] == ("watcher", ("observer",), "", None)

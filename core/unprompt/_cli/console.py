@@ -16,6 +16,8 @@ import typer
 from unprompt._cli.ending import orderly_end
 from unprompt._files.paths import working_folder
 from unprompt._files.refusals import refused
+from unprompt._registry.stdout import keep_from_exit_handlers
+from unprompt._registry.threads import name_what_is_waited_for
 from unprompt.contracts import Progress, silent
 from unprompt.errors import UnpromptError
 
@@ -45,6 +47,8 @@ def _ended_by_mistakes() -> Iterator[None]:
             yield
         finally:
             _flush()
+            keep_from_exit_handlers()
+            name_what_is_waited_for(say)
     except UnpromptError as error:
         _stop([*error.problems, *getattr(error, "__notes__", ())])
     except KeyboardInterrupt:

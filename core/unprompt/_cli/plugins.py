@@ -8,13 +8,14 @@ from dataclasses import asdict
 import typer
 
 from unprompt._cli.tables import text_table
+from unprompt._registry.check import check_plugins
 from unprompt._registry.plugins import Registry
 
 
 def plugins_command(*, as_json: bool, check: bool) -> None:
     """List plugins from metadata; with ``check`` load them all and exit 1 if one fails."""
     registry = Registry()
-    statuses = list(registry.check()) if check else None
+    statuses = check_plugins(registry) if check else None
     if statuses is None:
         rows = [asdict(claim) for claim in registry.claims]
     else:

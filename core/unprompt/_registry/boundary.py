@@ -1,22 +1,22 @@
 """The one place where code of plugins is called, so that what goes wrong there has an owner.
 
 What a plugin prints goes to stderr: stdout is for results. A plugin that ends the program, as
-``sys.exit`` does, ends the command with one line instead, and never with exit code 0.
+``sys.exit`` does, ends the command with one line instead, and never with exit code 0. What cannot
+be caught here is ``os._exit``: `unprompt._registry.check` loads plugins in processes of their own.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from dataclasses import replace
+from typing import Any
 
 from unprompt._registry.claims import Claim
+from unprompt._registry.stdout import stdout_to_stderr
+from unprompt._registry.threads import noting_threads
+from unprompt.contracts.data import Images
 from unprompt.errors import PluginError, UnpromptError
-
-_PASS = (KeyboardInterrupt, GeneratorExit)
-"""What is no failure of a plugin: Ctrl-C, and a caller that wants no more batches."""
 
 
 @contextmanager
@@ -32,12 +32,12 @@ def loading(claim: Claim, what: str, hint: str = "") -> Iterator[None]:
         PluginError: The block raised anything; the cause is kept.
     """
     try:
-        with _stdout_to_stderr():
+        with stdout_to_stderr(), noting_threads(claim.label):
             yield
-    except _PASS:
+    except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may raise anything, SystemExit included
-        raise PluginError(f"{claim.label}{what}{_described(error)}{hint}") from error
+        raise PluginError(f"{claim.label}{what}{described(error)}{hint}") from error
 
 
 @contextmanager
@@ -53,22 +53,22 @@ def calling(claim: Claim, what: str) -> Iterator[None]:
         PluginError: The plugin tried to end the program.
     """
     try:
-        with _stdout_to_stderr():
+        with stdout_to_stderr(), noting_threads(claim.label):
             yield
-    except (UnpromptError, *_PASS):
+    except (UnpromptError, KeyboardInterrupt):
         raise
     except Exception as error:
         error.add_note(f"raised in {what} of {claim.label}")
         raise
     except BaseException as error:
-        line = f"{claim.label}: {what} ended the program: {_described(error)}"
+        line = f"{claim.label}: {what} ended the program: {described(error)}"
         raise PluginError(line) from error
 
 
 class Guarded:
     """What a plugin built, with every call of a method inside `calling`.
 
-    Iterators that a method returns are advanced inside it, too.
+    Iterators that a method returns are advanced inside it, and images opened.
     """
 
     def __init__(self, value: object, claim: Claim) -> None:
@@ -90,18 +90,25 @@ class Guarded:
         def call(*arguments: Any, **options: Any) -> Any:  # as above
             with calling(self._claim, what):
                 result = method(*arguments, **options)
+            if isinstance(result, Images):
+                return replace(result, source=Guarded(result.source, self._claim))
             return self._items(result, what) if isinstance(result, Iterator) else result
 
         return call
 
     def _items(self, iterator: Iterator[Any], what: str) -> Iterator[Any]:
-        while True:
-            with calling(self._claim, what):
-                try:
-                    item = next(iterator)
-                except StopIteration:
-                    return
-            yield item
+        try:
+            while True:
+                with calling(self._claim, what):
+                    try:
+                        item = next(iterator)
+                    except StopIteration:
+                        return
+                yield item
+        finally:  # the caller may want no more: what the plugin then does is its call, too
+            if isinstance(iterator, Generator):
+                with calling(self._claim, what):
+                    iterator.close()
 
 
 def overrides(built: object, base: type, name: str) -> bool:
@@ -110,26 +117,32 @@ def overrides(built: object, base: type, name: str) -> bool:
     return getattr(type(value), name) is not getattr(base, name)
 
 
-_lock = threading.Lock()
-_replaced: list[TextIO] = []
-"""What stdout was before each of the calls that are under way; the first is the real one."""
+_LONGEST = 300
+"""Letters of an exception's text that are shown."""
 
 
-@contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """Send prints to stderr until the last of the calls that are under way is done."""
-    with _lock:
-        _replaced.append(sys.stdout)
-        sys.stdout = sys.stderr
+def described(error: BaseException) -> str:
+    """An error on one printable line of bounded length, with its type."""
+    return f"{type(error).__name__}: {one_line(error, str)}"
+
+
+def one_line(value: object, words: Callable[[object], str] = repr) -> str:
+    """What a plugin made as one printable line of at most `_LONGEST` letters.
+
+    Args:
+        value: Anything; it may fail to say what it is.
+        words: ``repr`` or ``str``.
+    """
     try:
-        yield
-    finally:
-        with _lock:
-            before = _replaced.pop()
-            if not _replaced:
-                sys.stdout = before
-
-
-def _described(error: BaseException) -> str:
-    """An error on one line, with its type."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        text = words(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # a plugin may raise anything in its __str__
+        return f"(its text cannot be shown: {type(error).__name__})"
+    short = " ".join(text[: 10 * _LONGEST].split())
+    cut = len(short) > _LONGEST or len(text) > 10 * _LONGEST
+    printable = (
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in short[:_LONGEST]
+    )
+    return "".join(printable) + (" ..." if cut else "")

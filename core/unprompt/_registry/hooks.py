@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import pluggy
 
-from unprompt._registry.boundary import loading
+from unprompt._registry.boundary import loading, one_line
 from unprompt._registry.claims import Claim
 from unprompt.contracts import hookspecs
 from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
@@ -69,10 +69,10 @@ class PluginHooks:
         if spec is None:
             return None
         if not isinstance(spec, kind):
-            raise PluginError(f"{claim.label}: {hook} gave {spec!r}, not a {kind.__name__}")
+            raise PluginError(f"{claim.label}: {hook} gave {one_line(spec)}, not a {kind.__name__}")
         if spec.name != claim.name:
             raise PluginError(
-                f"{claim.label}: its spec is named {spec.name!r}, "
+                f"{claim.label}: its spec is named {one_line(spec.name)}, "
                 f"but its entry point is named {claim.name!r}"
             )
         return spec

@@ -10,6 +10,7 @@ from unprompt._config.check import finish, validate
 from unprompt._config.compose import compose
 from unprompt._config.models import EnsembleConfig, ExperimentConfig, MemberConfig
 from unprompt._config.source import Key, Source
+from unprompt._registry.boundary import calling
 from unprompt._registry.parts import Ensemble, Experiment, Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt._registry.space import check_search
@@ -107,7 +108,12 @@ def part_at(
     options = raw.get("options", {})
     if not isinstance(options, dict):
         return None  # as above
-    checked = validate(source, spec.options, (*key, "options"), options)
+    try:
+        with calling(registry.claim(name), "options"):  # their validators are the plugin's code
+            checked = validate(source, spec.options, (*key, "options"), options)
+    except PluginError as error:
+        source.problem((*key, "options"), str(error))
+        return None
     return None if checked is None else Part(spec, checked)
 
 

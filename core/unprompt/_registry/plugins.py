@@ -8,38 +8,20 @@ plugin and which distribution it belongs to.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from unprompt._config.check import did_you_mean
 from unprompt._files.hashing import content_hash, file_hash
-from unprompt._registry.boundary import Guarded, calling
+from unprompt._registry.boundary import Guarded, calling, one_line
 from unprompt._registry.claims import Claim, installed_claims
 from unprompt._registry.hooks import KINDS, PluginHooks, Spec
 from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
 
 S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What ``unprompt plugins --check`` found out about one claim.
-
-    Attributes:
-        claim: The entry point.
-        offers: The kinds of specs that it offers, and ``observer`` for lifecycle hooks.
-        summary: The first spec's summary.
-        error: Why it cannot be used; None: everything loads.
-    """
-
-    claim: Claim
-    offers: tuple[str, ...] = ()
-    summary: str = ""
-    error: str | None = None
 
 
 class Registry:
@@ -108,16 +90,16 @@ class Registry:
         """A hash of the source of plugin and core, so that edited code reuses no old results."""
         return content_hash([_package_hash(self.claim(name).module), _package_hash(__name__)])
 
-    def check(self) -> Iterator[Status]:
-        """Load every plugin and every target, heavy imports included; failures are rows."""
-        for claim in self.claims:
-            try:
-                yield self._status(claim)
-            except PluginError as error:
-                yield Status(claim, error=str(error))
+    def offers(self, claim: Claim) -> tuple[tuple[str, ...], str]:
+        """Load a plugin and every target of it, heavy imports included.
 
-    def _status(self, claim: Claim) -> Status:
-        self.claim(claim.name)  # refuses a name that is claimed twice
+        Returns:
+            The kinds of specs that it offers, with ``observer`` for lifecycle hooks; and the first
+            spec's summary.
+
+        Raises:
+            PluginError: It, or a target, fails to load.
+        """
         offers: list[str] = []
         summary = ""
         for kind, word in KINDS.items():
@@ -125,11 +107,11 @@ class Registry:
             if spec is not None:
                 self._hooks.target(claim, spec)
                 offers.append(word)
-                summary = summary or spec.summary
+                summary = summary or one_line(spec.summary, str)
         lifecycle = ("unprompt_run_", "unprompt_member_")
         if any(hook.startswith(lifecycle) for hook in self._hooks.names(claim)):
             offers.append("observer")
-        return Status(claim, tuple(offers), summary)
+        return tuple(offers), summary
 
 
 @cache

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import closing
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from functools import partial
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
@@ -14,10 +15,14 @@ from unprompt._config.check import did_you_mean, validate
 from unprompt._config.options import variant_with, with_changes
 from unprompt._config.search import SearchConfig
 from unprompt._config.source import Key, Source
+from unprompt._registry.boundary import calling
 from unprompt._registry.parts import Ensemble, Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Predictor, Runtime
 from unprompt.errors import ConfigError, UnpromptError
+
+Guard: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""`calling` for the plugin whose options are checked: their validators are its code."""
 
 MOST_VARIANTS = 1000
 """Of all members together: each is a row of predictions for every image of the holdout."""
@@ -39,9 +44,11 @@ def check_search(
     if _is_small(source, search, space, len(members)):
         for name, options in space.items():
             before = len(source.problems)
-            _check_values(source, members[name], options)
+            member = members[name]
+            guard = partial(calling, registry.claim(member.part.spec.name), "options")
+            _check_values(source, member, options, guard)
             if len(source.problems) == before:
-                _check_together(source, members[name], options, registry)
+                _check_together(source, member, options, registry, guard)
 
 
 def _is_small(
@@ -66,7 +73,9 @@ def _is_small(
     return True
 
 
-def _check_values(source: Source, member: Member, options: Mapping[str, Sequence[object]]) -> None:
+def _check_values(
+    source: Source, member: Member, options: Mapping[str, Sequence[object]], guard: Guard
+) -> None:
     """Note values that the member's options cannot have, each by itself."""
     for option, values in options.items():
         key: Key = ("search", "space", member.name, option)
@@ -79,8 +88,10 @@ def _check_values(source: Source, member: Member, options: Mapping[str, Sequence
             elif isinstance(value, float) and not math.isfinite(value):
                 source.problem((*key, i), f"should be a finite number, got {value!r}")
             else:
-                changed = variant_with(member.part.options, options, option, value)
-                _note(source, (*key, i), option, _mistakes(source, member.part, changed))
+                with guard():
+                    changed = variant_with(member.part.options, options, option, value)
+                    mistakes = _mistakes(source, member.part, changed)
+                _note(source, (*key, i), option, mistakes)
 
 
 def _check_together(
@@ -88,6 +99,7 @@ def _check_together(
     member: Member,
     options: Mapping[str, Sequence[Any]],
     registry: Registry,
+    guard: Guard,
 ) -> None:
     """Note options that the family cannot change, and the first combination that cannot be."""
     key: Key = ("search", "space", member.name)
@@ -98,15 +110,18 @@ def _check_together(
         return  # whoever uses the ensemble is told
     with closing(predictor):
         for option, values in options.items():
-            alone = [read(variant_with(part.options, options, option, value)) for value in values]
+            with guard():
+                alone = [read(variant_with(part.options, options, option, v)) for v in values]
             if why := _refusal(predictor, alone):
                 source.problem((*key, option), why)
                 return
         for chosen in itertools.product(*options.values()):
             choice = dict(zip(options, chosen, strict=True))
-            plain = with_changes(part.options, choice)
-            mistakes = [f"{path}: {what}" for path, what in _mistakes(source, part, plain)]
-            why = mistakes[0] if mistakes else _refusal(predictor, [read(plain)])
+            with guard():
+                plain = with_changes(part.options, choice)
+                mistakes = [f"{path}: {what}" for path, what in _mistakes(source, part, plain)]
+                changed = [] if mistakes else [read(plain)]
+            why = mistakes[0] if mistakes else _refusal(predictor, changed)
             if why:
                 together = ", ".join(f"{option} {value}" for option, value in choice.items())
                 source.problem(key, f"with {together}: {why}")

@@ -213,17 +213,38 @@ def test_a_plugin_that_exits_while_it_is_imported(
     assert set(errors.values()) == {None}
 
 
-@pytest.mark.parametrize("content", [b"[unprompt]\nthis is no entry point\n", b"\xff\xfe[x]\n"])
+def _pipe(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+POINTS = "entry_points.txt"
+
+BROKEN: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "no entry point": (POINTS, lambda path: path.write_text("[unprompt]\nno entry point\n")),
+    "not text": (POINTS, lambda path: path.write_bytes(b"\xff\xfe[x]\n")),
+    "byte order mark": (POINTS, lambda path: path.write_bytes(b"\xef\xbb\xbf[unprompt]\na = a\n")),
+    "folder": (POINTS, Path.mkdir),
+    "pipe": (POINTS, _pipe),
+    "metadata is a pipe": ("METADATA", _pipe),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
 def test_a_package_with_broken_metadata_is_named_and_the_rest_works(
-    content: bytes, installed: Path, tmp_path: Path
+    fault: str, installed: Path, tmp_path: Path
 ) -> None:
     metadata = tmp_path / "broken" / "broken-1.0.dist-info"
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_bytes(content)
+    name, write = BROKEN[fault]
+    write(metadata / name)
     program = (
-        "from importlib.metadata import entry_points\nfrom unprompt._cli.app import main\n"
-        "try: main()\nfinally: entry_points()"  # as torch and triton do while they are imported
+        "from importlib.metadata import entry_points, packages_distributions\n"
+        "from unprompt._cli.app import main\n"
+        "try: main()\n"
+        # as torch, triton and transformers do while they are imported
+        "finally: entry_points(), packages_distributions()"
     )
     path = [str(metadata.parent), str(installed), os.environ.get("PYTHONPATH", "")]
     done = subprocess.run(
@@ -232,7 +253,8 @@ def test_a_package_with_broken_metadata_is_named_and_the_rest_works(
         capture_output=True,
         text=True,
         check=True,
+        timeout=60,
     )
     assert {"grey", "painter"} <= {row["name"] for row in json.loads(done.stdout)}
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"package {metadata}: entry_points.txt cannot be read (")
+    assert line.startswith(f"package {metadata}: {name} cannot be read (")
