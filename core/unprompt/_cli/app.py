@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -164,5 +165,6 @@ def _root(
 
 def main() -> None:
     """Entry point: a user's mistake is one clear line per problem and exit code 2."""
+    logging.basicConfig(format="%(message)s")  # before a library sets one with its own names
     with guarded():
         app()
