@@ -170,14 +170,13 @@ def test_links_that_multiply_are_searched_once(tmp_path: Path, save_image: SaveI
         assert list(found.paths.values()) == [folder / "a.png"]
 
 
-@pytest.mark.parametrize("empty", ["", Path()])
 def test_an_empty_argument_is_refused(
-    empty: str | Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_image: SaveImage
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save_image: SaveImage
 ) -> None:
     save_image(tmp_path / "a.png")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="a path is empty"):
-        find_images([empty])
+        find_images([""])
     assert list(find_images(["."]).paths) == ["a"]
 
 
