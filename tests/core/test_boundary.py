@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -158,3 +159,11 @@ def test_calls_at_once_give_stdout_back(capsys: pytest.CaptureFixture[str]) -> N
     with ThreadPoolExecutor() as pool:
         list(pool.map(work, [True, False]))
     assert sys.stdout is real
+
+
+def test_it_passes_for_what_it_stands_for_and_can_be_sent_to_workers() -> None:
+    guarded = Guarded(Barrier(3), CLAIM)
+    assert isinstance(guarded, Barrier)
+    sent = pickle.loads(pickle.dumps(Guarded(SimpleNamespace(parties=3), CLAIM)))
+    assert type(sent) is Guarded
+    assert sent.parties == 3

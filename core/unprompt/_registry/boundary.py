@@ -79,6 +79,10 @@ class Guarded:
     def __class__(self) -> type:  # as every object's
         return type(self._value)
 
+    def __reduce__(self) -> tuple[type[Guarded], tuple[object, Claim]]:
+        """Pickle what it stands for beside its plugin; trainings send images to workers."""
+        return Guarded, (self._value, self._claim)
+
     def __getattr__(self, name: str) -> Any:  # whatever the plugin has
         """An attribute of what the plugin built; a method is wrapped."""
         what = f"{type(self._value).__name__}.{name}"
