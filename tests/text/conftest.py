@@ -61,8 +61,8 @@ def _words(text: str) -> list[str]:
 @pytest.fixture
 def composing_run(make_run: MakeRun) -> Path:
     """A finished run whose test prompts have parts of several train prompts."""
-    whats, wheres = ("fox", "wolf", "king", "boat"), ("snow", "cave", "city")
-    pairs = [f"a {what} in a {where}" for what in whats for where in wheres]
+    kinds, wheres = ("fox", "wolf", "king", "boat"), ("snow", "cave", "city")
+    pairs = [f"a {what} in a {where}" for what in kinds for where in wheres]
     every = [f"{pair} by {who}" for pair in pairs for who in ("anna", "ben")]
     train = {f"train-{i}": prompt for i, prompt in enumerate(every[::2])}
     return make_run(prompts=train | {f"test-{i}": prompt for i, prompt in enumerate(every[1::2])})
