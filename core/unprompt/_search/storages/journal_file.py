@@ -47,8 +47,15 @@ class JournalFile:
             self._line = self._offset = 0
         try:
             with self._path.open("rb") as file:
+                # Up to the last whole line nothing changes any more. Behind it a cut line may be
+                # replaced while it is read, and the two halves may make a record of their own.
+                size = file.seek(0, os.SEEK_END)
+                whole = _whole(file, size)
                 file.seek(self._offset)
-                while (line := file.readline(LONGEST)).endswith(b"\n"):
+                while self._offset < whole:
+                    line = file.readline(LONGEST)
+                    if not line.endswith(b"\n"):
+                        break
                     record = self._record(line)
                     self._offset += len(line)
                     self._line += 1
@@ -56,7 +63,7 @@ class JournalFile:
                         yield record
         except OSError as error:
             raise interrupted(self._url, error) from error
-        if len(line) == LONGEST:
+        if self._offset < whole or size - whole >= LONGEST:
             raise self.damaged(f"a line of more than {LONGEST} bytes", self._line + 1)
 
     def append_logs(self, logs: Sequence[Mapping[str, Any]]) -> None:
