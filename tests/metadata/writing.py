@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 Chunk = Literal["tEXt", "zTXt", "iTXt", "iTXt-deflated", "utf8-tEXt"]
@@ -190,7 +191,7 @@ def write_jpeg_exif(
     **tags: str,
 ) -> Path:
     """A JPEG file with an EXIF segment; the arguments are those of `exif_bytes`."""
-    block = exif_bytes(user_comment, encoding, little=little, sub_ifd=sub_ifd, **tags)
+    block = exif_bytes(user_comment, encoding, little=little, sub_ifd=sub_ifd, raw=None, **tags)
     return write_jpeg(path, segment(0xE1, b"Exif\0\0" + block), image=image)
 
 
@@ -200,6 +201,12 @@ def write_jpeg_comment(path: Path, comment: bytes, image: Image.Image | None = N
 
 
 # WebP, AVIF, GIF
+
+
+def _any_exif(user_comment: str | None, encoding: Comment, tags: Mapping[str, str]) -> bytes:
+    if user_comment is None and not tags:
+        return b""
+    return exif_bytes(user_comment, encoding, little=False, sub_ifd=True, raw=None, **tags)
 
 
 def write_webp(
@@ -216,7 +223,7 @@ def write_webp(
     """A WebP file with EXIF, XMP or both, written by Pillow."""
     picked = image or small_image()
     more = [picked.transpose(Image.Transpose.ROTATE_180)] if animated else []
-    exif = exif_bytes(user_comment, encoding, **tags) if tags or user_comment is not None else b""
+    exif = _any_exif(user_comment, encoding, tags)
     picked.save(
         path,
         "WEBP",
@@ -240,7 +247,7 @@ def write_avif(
     **tags: str,
 ) -> Path:
     """An AVIF file with EXIF, XMP or both, written by Pillow."""
-    exif = exif_bytes(user_comment, encoding, **tags) if tags or user_comment is not None else b""
+    exif = _any_exif(user_comment, encoding, tags)
     picked = image or small_image()
     picked.save(path, "AVIF", exif=exif, xmp=xmp.encode(), speed=10, max_threads=1)
     return path
@@ -274,7 +281,7 @@ def sub_blocks(content: bytes) -> bytes:
 # Stealth
 
 
-def stealth_bits(text: str, kind: Stealth, length: int | None = None) -> np.ndarray:
+def stealth_bits(text: str, kind: Stealth, length: int | None = None) -> npt.NDArray[np.uint8]:
     """Signature, length and text as bits; ``length`` in bits replaces the true one."""
     content = text.encode()
     if kind.endswith("comp"):
