@@ -86,6 +86,5 @@ class PromptReader(Predictor):
 def _evidence(reading: Reading) -> tuple[Evidence, ...]:
     if reading.prompt is None:
         return ()
-    return (
-        Evidence(reading.prompt, 1.0, f"{READ} ({reading.source})" if reading.source else READ),
-    )
+    kind = f"{READ} ({reading.source})" if reading.source else READ
+    return (Evidence(reading.prompt, 1.0, kind),)
