@@ -17,6 +17,9 @@ _BOXES = 2_000
 _ITEMS = 2_000
 """Items of an image: a grid of 64-pixel tiles for 4,096 x 2,048 pixels has as many."""
 
+_EXTENTS = 64
+"""Pieces of an item; writers make one."""
+
 _META_LIMIT = 1 << 20
 
 
@@ -31,11 +34,13 @@ def is_avif(head: bytes) -> bool:
 def read_avif(source: Source, texts: Texts) -> None:
     """Add an AVIF file's texts."""
     try:
+        meta = None
         for box in boxes(source, 0, source.size, _BOXES):
             if box.kind == _C2PA:
                 texts.provenance = True
-            elif box.kind == b"meta":
-                _Meta(source, box, texts).add_items()
+            elif box.kind == b"meta" and not meta:  # there is one in a file
+                meta = _Meta(source, box, texts)
+                meta.add_items()
     except Damaged as damage:
         texts.problem(damage)
 
@@ -140,7 +145,10 @@ class _Meta:
             method = numbers.number(2) & 15 if version else 0
             numbers.raw(2)  # which file: only this one is read
             base, extents = numbers.number(base_width), list[tuple[int, int]]()
-            for _ in range(numbers.number(2)):
+            count = numbers.number(2)
+            if count > _EXTENTS:
+                raise Damaged(f"box iloc is damaged: an item in {count:,} pieces")
+            for _ in range(count):
                 numbers.raw(index_width)
                 extents.append((base + numbers.number(offset_width), numbers.number(length_width)))
             places[item] = _Place(method == 1, tuple(extents))

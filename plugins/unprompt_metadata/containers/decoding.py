@@ -21,13 +21,14 @@ def inflated(content: bytes, texts: Texts, what: str, *, gzip: bool = False) -> 
         Damaged: The stream is cut off, its checksum is wrong, or the text is over the limit.
     """
     stream = zlib.decompressobj(31 if gzip else 15)
-    pieces, rest = list[bytes](), content
+    pieces, rest, length = list[bytes](), content, 0
     try:
-        while not stream.eof and (piece := stream.decompress(rest, _PIECE)):
+        while not stream.eof and (piece := stream.decompress(rest, min(_PIECE, texts.room(what)))):
             texts.spend(len(piece), what)
             pieces.append(piece)
+            length += len(piece)
             rest = stream.unconsumed_tail
-            if sum(map(len, pieces)) > FIELD_LIMIT:
+            if length > FIELD_LIMIT:
                 raise Damaged(f"{what} is not read: it inflates to more than {FIELD_LIMIT:,} bytes")
     except zlib.error as error:
         raise Damaged(f"{what} is damaged: it does not inflate") from error

@@ -6,12 +6,23 @@ import struct
 from dataclasses import dataclass
 
 from .decoding import latin1_or_utf8
-from .source import PARTS_LIMIT, Damaged, Source, Texts
+from .source import Damaged, Source, Texts
 from .xmp import decoded
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
 _COMMENT, _APPLICATION = 0xFE, 0xFF
+_LIMIT = 64 << 20
+"""Bytes of sub-blocks that are stepped over; what comes after them is not read."""
+
+_EACH = 64
+"""Bytes that stepping over a block counts for, beside those that are read."""
+
+_SMALL, _LARGE = 256, 1 << 16
+"""Bytes of the first window of sub-blocks, and of the largest."""
+
+_TOO_MUCH = "the file has too many blocks: no more are read"
+_END_OF_FILE = "the file is cut off: a block has no end"
 _XMP_TRAILER = b"\x01\xff\xfe\xfd\xfc"
 """How the 258 bytes begin that lead any reader of sub-blocks out of XMP, which has none."""
 
@@ -33,11 +44,11 @@ def _table(flags: int) -> int:
 
 @dataclass(slots=True)
 class _Blocks:
-    """A GIF file's blocks, as many sub-blocks as may be read."""
+    """A GIF file's blocks, and how many bytes of them may still be read."""
 
     source: Source
     texts: Texts
-    left: int = PARTS_LIMIT
+    left: int = _LIMIT
 
     def read(self, start: int) -> None:
         """Read block by block. Raises Damaged where the file is cut off or has too many."""
@@ -84,15 +95,29 @@ class _Blocks:
         return self.source.exactly(start, end - start, what)
 
     def _end(self, start: int) -> int:
-        """Where the sub-blocks end that begin at ``start``: a byte of each is read."""
-        while length := self._byte(start):
+        """Where the sub-blocks end that begin at ``start``.
+
+        Each has at most 255 bytes and only says where the next one is, so that every page of the
+        file is read in any case: windows of it are quicker than a byte of each sub-block.
+        """
+        window, base, size = b"", start, _SMALL
+        while True:
+            if start >= base + len(window):
+                window, base = self.source.read(start, size), start
+                size = min(2 * size, _LARGE)
+                self.left -= len(window)
+                if not window or self.left < 0:
+                    raise Damaged(_END_OF_FILE if not window else _TOO_MUCH)
+            length = window[start - base]
+            if not length:
+                return start + 1
             start += 1 + length
-        return start + 1
+            self.left -= _EACH
 
     def _byte(self, at: int) -> int:
-        self.left -= 1
+        self.left -= _EACH
         if self.left < 0:
-            raise Damaged(f"the file has more than {PARTS_LIMIT:,} blocks: no more are read")
+            raise Damaged(_TOO_MUCH)
         return self.source.exactly(at, 1, "the file")[0]
 
 
