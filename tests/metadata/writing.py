@@ -253,6 +253,48 @@ def write_avif(
     return path
 
 
+def handmade_avif(exif: bytes, xmp: bytes, *, version: int, in_idat: bool) -> bytes:
+    """An AVIF file without pixels: EXIF in two pieces, XMP, and sizes of a tile and the whole."""
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(content), kind) + content
+
+    def infe(item: int, kind: bytes, more: bytes = b"") -> bytes:
+        return box(b"infe", struct.pack(">BxxxHH4s", 2, item, 0, kind) + b"name\0" + more)
+
+    payload = struct.pack(">I", 6) + b"Exif\0\0" + exif
+    content = payload + xmp
+    cut = len(payload) // 3
+    extents = {7: [(0, cut), (cut, len(payload) - cut)], 9: [(len(payload), len(xmp))]}
+
+    def iloc(base: int) -> bytes:
+        wide = "I" if version == 2 else "H"
+        items = b""
+        for item, pieces in extents.items():
+            items += struct.pack(f">{wide}", item)
+            items += struct.pack(">H", 1 if in_idat else 0) if version else b""
+            items += struct.pack(">HIH", 0, base, len(pieces))
+            items += b"".join(struct.pack(">II", *piece) for piece in pieces)
+        return box(
+            b"iloc",
+            struct.pack(f">BxxxBB{wide}", version, 0x44, 0x40, len(extents)) + items,
+        )
+
+    items = infe(7, b"Exif") + infe(9, b"mime", b"application/rdf+xml\0")
+    sizes = b"".join(box(b"ispe", struct.pack(">III", 0, *s)) for s in ((64, 64), (640, 480)))
+
+    def meta(base: int) -> bytes:
+        parts = box(b"iinf", struct.pack(">IH", 0, 2) + items)
+        parts += box(b"iprp", box(b"ipco", sizes)) + iloc(base)
+        return box(b"meta", bytes(4) + parts + (box(b"idat", content) if in_idat else b""))
+
+    start = box(b"ftyp", b"mif1" + bytes(4) + b"mif1avif")
+    if in_idat:
+        return start + meta(0)
+    base = len(start) + len(meta(0)) + 8
+    return start + meta(base) + box(b"mdat", content)
+
+
 def write_gif(
     path: Path, comment: str = "", *, xmp: str = "", image: Image.Image | None = None
 ) -> Path:
