@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from unprompt_metadata.containers.xmp import properties
 from unprompt_metadata.fields import Field, FileTexts
 from unprompt_metadata.strict_json import json_object
-from unprompt_metadata.xmp import xmp_texts
 
 PARAMETERS = "parameters"
 """The keyword of settings as text, and of every comment that has no keyword."""
@@ -36,6 +36,10 @@ _WRAPPED = frozenset(
     }
 )
 _PREFIX = re.compile(r"\s*([A-Za-z][\w-]{0,30})\s*:\s*(?=[{\[])")
+_CREATOR = "http://ns.adobe.com/xap/1.0/CreatorTool"
+_XMP_TEXTS = frozenset(
+    {"http://ns.adobe.com/exif/1.0/UserComment", "http://purl.org/dc/elements/1.1/description"}
+)
 _COMMENTS = frozenset({"exif:UserComment", "jpeg:comment", "gif:comment", "png:UserComment"})
 _SURE = frozenset({"png:parameters", "stealth:alpha", "stealth:rgb"})
 
@@ -113,11 +117,7 @@ class Record:
 def _entries(field: Field) -> Iterator[Entry]:
     container, _, keyword = field.name.partition(":")
     if container == "xmp" or keyword == "XML:com.adobe.xmp":
-        for name, text in xmp_texts(field.text).items():
-            if name == "CreatorTool":
-                yield Entry(name, text, "xmp")
-            else:
-                yield from _comment(text, "xmp")
+        yield from _packet(field.text)
     elif field.name in _COMMENTS or field.name in _SURE:
         yield from _comment(field.text, field.name)
     elif container == "exif" and keyword in ("Make", "Model", "ImageDescription"):
@@ -127,6 +127,19 @@ def _entries(field: Field) -> Iterator[Entry]:
             yield from _comment(field.text, field.name)
     else:
         yield Entry(keyword, field.text, field.name)
+
+
+def _packet(text: str) -> Iterator[Entry]:
+    """The tool and the texts of an XMP packet; none of one that is damaged."""
+    try:
+        pairs = properties(text)
+    except ValueError:
+        return
+    for name, value in pairs:
+        if name == _CREATOR:
+            yield Entry("CreatorTool", value, "xmp")
+        elif name in _XMP_TEXTS:
+            yield from _comment(value, "xmp")
 
 
 def _comment(text: str, field: str) -> Iterator[Entry]:
