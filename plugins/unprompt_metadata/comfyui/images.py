@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from unprompt_metadata.comfyui import names
 from unprompt_metadata.comfyui.graph import MOST_NODES, Graph, Node, is_link
 from unprompt_metadata.comfyui.sizes import Sizes
-from unprompt_metadata.comfyui.tracing import Texts, Tracer
+from unprompt_metadata.comfyui.steps import Texts
+from unprompt_metadata.comfyui.tracing import Tracer
 from unprompt_metadata.prompts import Refusal
 
 MOST_SAVED = 64

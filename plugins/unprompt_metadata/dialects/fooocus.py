@@ -21,7 +21,8 @@ _EASY = "use_stable_diffusion_model"
 def read(record: Record) -> Iterator[Answer]:
     """Read each object under ``parameters``, ``metadata`` or in a comment."""
     for entry, values in record.objects(PARAMETERS, "metadata", "Comment"):
-        if (result := _read(entry, values)) is not None:
+        texts = {k: v.strip() if isinstance(v, str) else v for k, v in values.items()}
+        if (result := _read(entry, texts)) is not None:
             yield result
 
 
