@@ -33,13 +33,21 @@ def json_object(text: str) -> dict[str, Any]:
         raise ValueError("holds JSON that is nested too deeply") from None
     except json.JSONDecodeError:
         raise ValueError("holds damaged JSON") from None
+    except _Twice:
+        raise ValueError("holds JSON with a key that occurs twice") from None
+    except ValueError:  # Python's limit on integers
+        raise ValueError("holds a number of too many digits") from None
     assert isinstance(value, dict)  # it begins with a brace
     return value
+
+
+class _Twice(ValueError):
+    """A key occurs twice in one object."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object; a key that occurs twice makes it ambiguous."""
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise ValueError("holds JSON with a key that occurs twice")
+        raise _Twice
     return values

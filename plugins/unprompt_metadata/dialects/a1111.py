@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from unprompt_metadata.prompts import Answer, Refusal, answer
+from unprompt_metadata.prompts import LONGEST, Answer, Refusal, answer
 from unprompt_metadata.record import PARAMETERS, Entry, Record
 
 _NEGATIVE = "Negative prompt:"
+_LONGEST = 4 * LONGEST  # prompts of both sides and settings
 _LONGEST_KEY = 60
 _MOST_PAIRS = 500
 _TAIL = 50
@@ -43,6 +44,9 @@ def read_entry(entry: Entry) -> Answer | None:
     """Read one text; None: nothing says that it is a generator's."""
     if entry.object is not None:
         return None
+    if len(entry.text) > _LONGEST:
+        size = f"{len(entry.text):,} characters"
+        return Refusal(f"{entry.field} has {size}") if entry.sure else None
     prompt, negative, settings = split(entry.text)
     if settings is None:
         if entry.text.lstrip().startswith("{"):
@@ -91,11 +95,11 @@ def _pairs(line: str) -> dict[str, str]:
         run = colon
         while run > max(start, colon - _LONGEST_KEY) and _in_key(line[run - 1]):
             run -= 1
-        key = _KEY.search(line[run:colon])
-        value = _VALUE.match(line, colon + 1)
-        if key is None or value is None:
-            start = colon + 1
+        start = colon + 1
+        if (key := _KEY.search(line[run:colon])) is None:
             continue
+        value = _VALUE.match(line, start)
+        assert value is not None  # it matches nothing, too
         pairs.setdefault(key.group(), value.group(1).strip())
         start = value.end() + 1
     return pairs
