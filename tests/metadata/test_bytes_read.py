@@ -60,13 +60,13 @@ def test_an_image_without_texts_costs_its_header(
 
 def test_png_is_read_up_to_the_first_bit_that_is_no_signatures(tmp_path: Path, read: Read) -> None:
     path = tmp_path / "a.png"
-    image = small_image((5000, 2000), "RGBA")
+    image = small_image((2500, 1000), "RGBA")
     image.putalpha(255)
     image.save(path, compress_level=0)
     texts, stream = read(path)
-    assert (texts.size, texts.problems) == ((5000, 2000), ())
-    # 40 MB of rows: one of 20,000 bytes, or as many as begin like a signature's first bits
-    assert stream.bytes < HEAD + 4 * 20_001 + 8 * 700
+    assert (texts.size, texts.problems) == ((2500, 1000), ())
+    # 10 MB of rows: one of 10,000 bytes, or as many as begin like a signature's first bits
+    assert stream.bytes < HEAD + 4 * 10_001 + 8 * 200
 
 
 def test_a_text_behind_many_pieces_of_pixels_costs_their_headers(

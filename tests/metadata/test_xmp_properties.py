@@ -58,7 +58,7 @@ def test_packets_in_each_encoding(encoding: str) -> None:
     assert decoded(DRAW_THINGS.encode(encoding) + b"\0", "it") == DRAW_THINGS
 
 
-@pytest.mark.parametrize("packet", [b"\xff\xfe<\0a", b"<a>\xe9</a>"])
+@pytest.mark.parametrize("packet", [b"\xff\xfe\0\xd8", b"<a>\xe9</a>"])
 def test_packets_in_no_encoding(packet: bytes) -> None:
     with pytest.raises(Damaged, match="it is not UTF-"):
         decoded(packet, "it")
