@@ -179,6 +179,9 @@ FILES: dict[str, Callable[[], bytes]] = {
     "jpeg-directories-in-a-circle": lambda: jpeg(
         segment(0xE1, b"Exif\0\0" + tiff([(0x010F, 2, 9, HUGE), SUB_IFD]))
     ),
+    "webp-chain-of-directories": lambda: riff(
+        (b"EXIF", tiff(*[[(0x8769, 4, 1, 8 + 18 * (i + 1))] for i in range(100_000)]))
+    ),
     "jpeg-directory-of-65535-entries": lambda: jpeg(
         segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0\xff\xff")
     ),

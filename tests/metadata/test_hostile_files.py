@@ -29,6 +29,7 @@ WITH_TEXTS = {
 QUIET = {
     "png-stealth-of-all-pixels",
     "png-stealth-of-all-colours",
+    "webp-chain-of-directories",  # two are read
     "webp-lossless-of-268-million-pixels",  # not decoded, and nothing says that it has a text
     "avif-many-metas",
 }
