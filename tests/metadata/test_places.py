@@ -171,8 +171,13 @@ def test_user_comments_as_tools_write_them(tmp_path: Path, value: bytes, text: s
 
 
 def test_texts_of_the_first_directory_in_the_order_of_tags(tmp_path: Path) -> None:
-    tags = {"Model": 'prompt:{"a": NaN}', "Make": "workflow:{}", "ImageDescription": "é"}
-    path = write_webp(tmp_path / "a.webp", None, animated=True, **tags)
+    path = write_webp(
+        tmp_path / "a.webp",
+        animated=True,
+        Model='prompt:{"a": NaN}',
+        Make="workflow:{}",
+        ImageDescription="é",
+    )
     texts = read_texts(path)
     assert texts.format == "WEBP"
     assert pairs(texts) == [

@@ -41,6 +41,8 @@ def read_avif(source: Source, texts: Texts) -> None:
             elif box.kind == b"meta" and not meta:  # there is one in a file
                 meta = _Meta(source, box, texts)
                 meta.add_items()
+        if not meta:
+            texts.problem("the file has no meta box")
     except Damaged as damage:
         texts.problem(damage)
 

@@ -15,8 +15,8 @@ _COMMENT, _APPLICATION = 0xFE, 0xFF
 _LIMIT = 64 << 20
 """Bytes of sub-blocks that are stepped over; what comes after them is not read."""
 
-_EACH = 64
-"""Bytes that stepping over a block counts for, beside those that are read."""
+_EACH, _BLOCK = 64, 512
+"""Bytes that a sub-block and a block count for, beside those that are read."""
 
 _SMALL, _LARGE = 256, 1 << 16
 """Bytes of the first window of sub-blocks, and of the largest."""
@@ -115,7 +115,7 @@ class _Blocks:
             self.left -= _EACH
 
     def _byte(self, at: int) -> int:
-        self.left -= _EACH
+        self.left -= _BLOCK
         if self.left < 0:
             raise Damaged(_TOO_MUCH)
         return self.source.exactly(at, 1, "the file")[0]

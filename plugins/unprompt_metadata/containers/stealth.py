@@ -39,6 +39,9 @@ _ROOM = 1 << 20
 _STRIP = 64
 """Columns whose bits are taken at a time."""
 
+_COPIED = 1 << 20
+"""Bytes of pixels that are copied at a time."""
+
 _UNDECODED = (OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error)
 """What Pillow raises on damaged pixels."""
 
@@ -155,20 +158,28 @@ def _checked_png(source: Source, pixels: Pixels, count: int) -> io.BytesIO:
     file = io.BytesIO()
     file.write(SIGNATURE + _chunk(b"IHDR", pixels.header))
     for start, length in pixels.spans:
-        content = source.exactly(start, length + 4, "a piece of the pixels")
-        if zlib.crc32(b"IDAT" + content[:-4]) != int.from_bytes(content[-4:], "big"):
-            raise Damaged("the pixels are damaged: a checksum is wrong")
-        file.write(_chunk(b"IDAT", content[:-4]))
+        _copy(source, start, length, file)
     file.write(_chunk(b"IEND", b""))
     return file
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + _crc(kind, content)
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
 
 
-def _crc(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+def _copy(source: Source, start: int, length: int, file: io.BytesIO) -> None:
+    """Copy a piece of the pixels with its head. Raises Damaged where its checksum is wrong."""
+    what, checksum = "a piece of the pixels", zlib.crc32(b"IDAT")
+    file.write(struct.pack(">I", length) + b"IDAT")
+    for at in range(start, start + length, _COPIED):
+        content = source.exactly(at, min(_COPIED, start + length - at), what)
+        checksum = zlib.crc32(content, checksum)
+        file.write(content)
+    stored = source.exactly(start + length, 4, what)
+    if stored != struct.pack(">I", checksum):
+        raise Damaged("the pixels are damaged: a checksum is wrong")
+    file.write(stored)
 
 
 def _add(file: io.BytesIO, form: str, size: tuple[int, int], texts: Texts) -> None:

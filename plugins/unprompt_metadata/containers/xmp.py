@@ -25,14 +25,14 @@ def decoded(packet: bytes, what: str) -> str:
     Raises:
         Damaged: It is in another encoding.
     """
-    packet = packet.rstrip(b"\0")
     for mark, encoding in _MARKS.items():
         if packet.startswith(mark):
+            whole = len(packet) - len(packet) % (4 if encoding == "utf-32" else 2)
             try:
-                return packet.decode(encoding)
+                return packet[:whole].decode(encoding).rstrip("\0")
             except UnicodeDecodeError as error:
                 raise Damaged(f"{what} is not {encoding.upper()}") from error
-    return utf8(packet, what)
+    return utf8(packet.rstrip(b"\0"), what)
 
 
 def properties(text: str) -> tuple[tuple[str, str], ...]:
