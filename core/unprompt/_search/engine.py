@@ -15,6 +15,7 @@ import numpy as np
 from unprompt._scoring.intervals import Intervals
 from unprompt._search.abandoned import give_up_abandoned
 from unprompt._search.drop import ScoredSplit, WeightedMembers, drop_members
+from unprompt._search.objective import GramObjective
 from unprompt._search.polish import Bounds, polish
 from unprompt._search.problem import Problem
 from unprompt._search.samplers import grid_notice
@@ -132,8 +133,8 @@ def _result(study: optuna.Study, problem: Problem, intervals: Intervals) -> Sear
         dropped=dropped,
     )
     return SearchResult(
-        _rounded(weights, bounds),
-        _rounded(searched, bounds),
+        _rounded(weights, objective, bounds),
+        _rounded(searched, objective, bounds),
         problem.options_at(point),
         summary,
         history,
@@ -158,15 +159,25 @@ def importances(study: optuna.Study) -> dict[str, float]:
     return {name: float(share) for name, share in shares.items()}
 
 
-def _rounded(weights: Sequence[float], bounds: Bounds | None = None) -> tuple[float, ...]:
-    """Six digits are far below what any holdout can tell apart, and can be read."""
+def _rounded(
+    weights: Sequence[float], objective: GramObjective, bounds: Bounds | None = None
+) -> tuple[float, ...]:
+    """Six digits are far below what any holdout can tell apart, and can be read.
+
+    But no weight is rounded to 0 whose member is the only one with an answer for some image.
+    """
     largest = max(weights)
     digits = 6 if largest >= 0.1 else 5 - math.floor(math.log10(largest))  # within low bounds
     limits = bounds or [(0.0, math.inf)] * len(weights)
-    return tuple(
+    rounded = [
         min(max(round(weight, digits), low), high) if weight else 0.0  # 0: it was dropped
         for weight, (low, high) in zip(weights, limits, strict=True)
-    )
+    ]
+    lost = [i for i, weight in enumerate(weights) if weight and not rounded[i]]
+    if lost and objective(weights) - objective(rounded) > 10.0**-digits:
+        for i in lost:
+            rounded[i] = 10.0**-digits
+    return tuple(rounded)
 
 
 def _distance(weights: Sequence[float], others: Sequence[float]) -> float:
