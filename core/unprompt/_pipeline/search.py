@@ -61,7 +61,7 @@ def run_search(experiment: Experiment, path: Path, context: Context) -> FilledSt
     data = open_dataset(experiment, context, timings)
     run = RunContext(experiment, data, context, timings, view)
     check_search(run, journal)
-    predictions = predict_members(run, ("holdout",))
+    predictions = predict_members(run, experiment.members, ("holdout",))
     if experiment.config.search.folds:
         run = replace(run, data=data.pooled())
     result, study = search_blend(run, predictions, journal, shared=True)

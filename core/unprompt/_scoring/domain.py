@@ -124,7 +124,10 @@ class Domain:
 
 
 def fit_domain(
-    members: Mapping[str, Batch], weights: Mapping[str, float], groups: Sequence[str]
+    members: Mapping[str, Batch],
+    weights: Mapping[str, float],
+    groups: Sequence[str],
+    reading: Sequence[str] = (),
 ) -> Domain | None:
     """Learn what members' towers see; no truth and no other images are needed.
 
@@ -135,11 +138,15 @@ def fit_domain(
         members: Name -> predictions for the same N images.
         weights: Name -> weight in the blend; members of weight 0 are left out.
         groups: The group of each image.
+        reading: Members that read prompts from files, which says nothing of how images look: they
+            are left out where there are others.
 
     Returns:
         None with too few images; see `enough`.
     """
-    seeing = _seeing(members, weights)
+    used = used_members(members, weights)
+    looking = [name for name in used if name not in reading] or used
+    seeing = _seeing({name: members[name] for name in looking})
     rows = _side_by_side(members, seeing)
     known = rows.any(axis=1)  # all of them, but where every member abstains from some
     groups = [group for group, is_known in zip(groups, known, strict=True) if is_known]
@@ -160,7 +167,7 @@ def fit_domain(
     usual = Usual.of(distances)
     strange = np.sort(_strangeness(usual, evidence, distances, scores))
     rank = min(ceil(INSIDE * (len(strange) + 1)), len(strange))
-    left_out = len(seeing) < len(used_members(members, weights))
+    left_out = len(seeing) < len(used)
     model = DomainModel(
         distance=usual,
         evidence=evidence,
@@ -175,13 +182,12 @@ def _seen(batch: Batch) -> Embeddings:
     return batch.embeddings if batch.features is None else batch.features
 
 
-def _seeing(members: Mapping[str, Batch], weights: Mapping[str, float]) -> list[str]:
+def _seeing(members: Mapping[str, Batch]) -> list[str]:
     """The members that say of every image what they see, else the one that does of most."""
-    used = used_members(members, weights)
-    images = {name: int(_seen(members[name]).answered.sum()) for name in used}
+    images = {name: int(_seen(batch).answered.sum()) for name, batch in members.items()}
     most = max(images.values())
-    seeing = [name for name in used if images[name] == most]
-    return seeing if most == len(members[used[0]].embeddings) else seeing[:1]
+    seeing = [name for name, count in images.items() if count == most]
+    return seeing if most == len(members[seeing[0]].embeddings) else seeing[:1]
 
 
 def _side_by_side(

@@ -66,9 +66,7 @@ class Batch:
             raise DataError("a batch needs features of the images that it has embeddings of")
 
     @classmethod
-    def abstaining(
-        cls, ids: Sequence[str], dim: int, features: Embeddings | None = None
-    ) -> Batch:
+    def abstaining(cls, ids: Sequence[str], dim: int, features: Embeddings | None = None) -> Batch:
         """A batch for images that the family has no answer for.
 
         Args:
