@@ -130,7 +130,7 @@ class Evaluation:
 
     def _part(self, values: DoubleArray, inside: BoolArray) -> Part:
         """The score on some of the images, with an interval over their own groups."""
-        groups = [self.intervals.groups[i] for i in np.flatnonzero(inside)]
+        groups = [self.intervals.groups[i] for i in np.flatnonzero(inside).tolist()]
         intervals = Intervals(groups)
         return Part(
             images=len(groups),

@@ -107,7 +107,7 @@ def _model(
     """Learned from the images that somebody has an answer for; None with too few of them."""
     features = known_features(members, weights, readback)
     known = np.array([origin != "none" for origin in holdout.origin])
-    groups = [holdout.intervals.groups[i] for i in np.flatnonzero(known)]
+    groups = [holdout.intervals.groups[i] for i in np.flatnonzero(known).tolist()]
     learned_from = {name: values[known] for name, values in features.items()}
     return fit_expected(learned_from, holdout.ensemble[known], groups)
 
