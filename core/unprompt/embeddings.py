@@ -95,8 +95,7 @@ class Embeddings:
     @property
     def answered(self) -> BoolArray:
         """For each of N images whether there is a prediction; of shape (N,). A zero row is none."""
-        answered: BoolArray = self.rows.any(axis=1)
-        return answered
+        return np.asarray(self.rows.any(axis=1), np.bool_)
 
     def select(self, ids: Sequence[str]) -> Embeddings:
         """The rows of ``ids``, in that order.

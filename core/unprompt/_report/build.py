@@ -127,6 +127,8 @@ def _absent(run: Run) -> list[str]:
         "parameter importances": not scores.importances,
         "predictions of two members to compare": len(scores.members) == 1,
         "expected scores (too few holdout images)": run.expectation is None,
+        "an answer for any test image": scores.test.ensemble.answered is not None
+        and not scores.test.ensemble.answered.images,
         "an oracle": scores.test.oracle is None,
         "ablations": not scores.ablations,
     }

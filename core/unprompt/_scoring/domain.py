@@ -148,7 +148,9 @@ def fit_domain(
     looking = [name for name in used if name not in reading] or used
     seeing = _seeing({name: members[name] for name in looking})
     rows = _side_by_side(members, seeing)
-    known = rows.any(axis=1)  # all of them, but where every member abstains from some
+    known = np.asarray(
+        rows.any(axis=1), np.bool_
+    )  # all of them, but where every member abstains from some
     groups = [group for group, is_known in zip(groups, known, strict=True) if is_known]
     if not enough(groups):
         return None

@@ -33,7 +33,7 @@ def agreement_features(members: Mapping[str, Batch], weights: Mapping[str, float
     first = members[used[0]].embeddings
     rows = stack([members[name].embeddings for name in used], first.ids).astype(np.float64)
     shares = check_weights([weights[name] for name in used], len(used))
-    answered = rows.any(axis=2)  # (M, N)
+    answered = np.asarray(rows.any(axis=2), np.bool_)  # (M, N)
     features = {
         f"agreement {used[a]} {used[b]}": np.where(
             answered[a] & answered[b], np.einsum("nd,nd->n", rows[a], rows[b]), np.nan
@@ -99,7 +99,8 @@ def _length(shares: DoubleArray, rows: DoubleArray, answered: BoolArray) -> Doub
     behind = shares @ answered  # (N,)
     length = np.linalg.norm(np.einsum("m,mnd->nd", shares, rows), axis=1)
     several = answered.sum(axis=0) > 1
-    return np.divide(length, behind, out=np.full(len(length), np.nan), where=several)
+    result: DoubleArray = np.divide(length, behind, out=np.full(len(length), np.nan), where=several)
+    return result
 
 
 def _scores(
