@@ -9,7 +9,7 @@ from unprompt._runs.baselines import baselines, notes
 from unprompt._runs.compare import Comparison, Standing
 from unprompt._runs.coverage import Part
 from unprompt._runs.scores import FittingCost, MemberScore, Scores
-from unprompt._scoring.digits import fixed, interval_end
+from unprompt._scoring.digits import fixed, interval_end, weight
 from unprompt._scoring.estimate import Estimate, Verdict, verdict
 from unprompt._search.summary import SearchSummary
 
@@ -32,8 +32,8 @@ def scores_table(scores: Scores) -> str:
     header += ["answered", "score there", "95 % interval"] if test.abstains else []
     images = test.images if test.abstains else None
     rows = [
-        _row(name, f"{weight:.3f}", holdout.members[name], test.members[name], images)
-        for name, weight in scores.weights.items()
+        _row(name, weight(value), holdout.members[name], test.members[name], images)
+        for name, value in scores.weights.items()
     ]
     rows.append(_row("equal weights", "", holdout.equal, test.equal, images))
     rows.append(_row("best trial", "", holdout.searched, test.searched, images))
@@ -70,7 +70,7 @@ def search_table(
     options: Mapping[str, Mapping[str, object]],
 ) -> str:
     """What a search found: the study, and weights and options to copy into an ensemble."""
-    rows = [[name, f"{weight:.6f}"] for name, weight in weights.items()]
+    rows = [[name, weight(value, 6)] for name, value in weights.items()]
     lines = [
         (
             f"study {summary.study}: {summary.trials} finished trials, the best "

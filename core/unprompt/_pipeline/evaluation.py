@@ -180,7 +180,8 @@ def evaluate(
         "searched": blend(rows, result.searched),
         "ensemble": blend(rows, result.weights),
     }
-    query = _query(predictions, ids) if split == "test" else None
+    seeing = {m.name: predictions[m.name] for m in run.experiment.members if not m.reads}
+    query = _query(seeing, ids) if split == "test" else None
 
     def cosines(embeddings: Embeddings) -> DoubleArray:
         return cosine(embeddings.rows, targets.rows)

@@ -88,7 +88,10 @@ def learn_expectation(
     if measured is None:
         return None
     content = ExpectedFile(
-        ensemble=fingerprint(run.experiment.ensemble, by_name),
+        ensemble=fingerprint(
+            run.experiment.ensemble,
+            {member.name: 0.0 for member in run.experiment.set_aside} | by_name,
+        ),
         coverage=COVERAGE,
         edited=run.experiment.config.edit_prompts,
         model=model,

@@ -11,7 +11,7 @@ from unprompt._runs import files
 from unprompt._runs.baselines import coverage_notes
 from unprompt._runs.run import Run
 from unprompt._runs.scores import SplitScores
-from unprompt._scoring.digits import fixed, interval_end
+from unprompt._scoring.digits import fixed, interval_end, weight
 from unprompt._scoring.estimate import Estimate
 from unprompt._search.storages import in_use
 from unprompt._search.summary import SearchSummary
@@ -70,8 +70,8 @@ def note(run: Run) -> str:
     counted = ", ".join(f"{images} {name}" for name, images in scores.sizes.items())
     blend, equal = test.ensemble, test.paired.ensemble_minus_equal
     rows = [
-        f"| {name} | {weight:.3f} | {test.members[name].score:.4f} |{_answered(test, name)}"
-        for name, weight in scores.weights.items()
+        f"| {name} | {weight(value)} | {test.members[name].score:.4f} |{_answered(test, name)}"
+        for name, value in scores.weights.items()
     ]
     lines = [
         *_beginning(run.name, f"{counted}; {scores.leak.summary()}", scores.search),
@@ -132,7 +132,7 @@ def search_note(filled: FilledStudy, sizes: Mapping[str, int]) -> str:
         "",
         "| member | weight |",
         "|---|---|",
-        *(f"| {name} | {weight:.3f} |" for name, weight in filled.weights.items()),
+        *(f"| {name} | {weight(value)} |" for name, value in filled.weights.items()),
         "",
         "Nothing was scored on test: `unprompt run` does, with the same YAML file and storage.",
     ]

@@ -93,7 +93,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     writers = (numbers.fixed, numbers.signed, numbers.percent, numbers.count, numbers.duration)
-    templates.filters |= {write.__name__: write for write in (*writers, numbers.interval)}
+    others = (numbers.weight, numbers.interval)
+    templates.filters |= {write.__name__: write for write in (*writers, *others)}
     templates.globals |= {"plural": numbers.plural, "verdict": verdict}
     return templates
 

@@ -30,6 +30,11 @@ from unprompt.types import PlainData
 if TYPE_CHECKING:
     import optuna
 
+DIGITS = 6
+"""Of weights."""
+_LOSS = 1e-6
+"""In mean cosine: what rounding weights may cost."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
@@ -164,19 +169,20 @@ def _rounded(
 ) -> tuple[float, ...]:
     """Six digits are far below what any holdout can tell apart, and can be read.
 
-    But no weight is rounded to 0 whose member is the only one with an answer for some image.
+    Where a member abstains, the others' weights count by themselves, however small they are beside
+    its own: then six significant digits of each are kept.
     """
     largest = max(weights)
-    digits = 6 if largest >= 0.1 else 5 - math.floor(math.log10(largest))  # within low bounds
+    digits = (
+        DIGITS if largest >= 0.1 else DIGITS - 1 - math.floor(math.log10(largest))
+    )  # within low bounds
     limits = bounds or [(0.0, math.inf)] * len(weights)
     rounded = [
         min(max(round(weight, digits), low), high) if weight else 0.0  # 0: it was dropped
         for weight, (low, high) in zip(weights, limits, strict=True)
     ]
-    lost = [i for i, weight in enumerate(weights) if weight and not rounded[i]]
-    if lost and objective(weights) - objective(rounded) > 10.0**-digits:
-        for i in lost:
-            rounded[i] = 10.0**-digits
+    if objective(weights) - objective(rounded) > _LOSS:
+        return tuple(float(f"{weight:.{DIGITS}g}") for weight in weights)
     return tuple(rounded)
 
 
