@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.errors import DataError, named
-from unprompt.types import DoubleArray, FloatArray
+from unprompt.types import BoolArray, DoubleArray, FloatArray
 
 NORM_TOLERANCE = 1e-3
 """How far a row's length may be from 1 before it counts as not normalised (bf16 towers: 4e-4)."""
@@ -91,6 +91,11 @@ class Embeddings:
     def dim(self) -> int:
         """D, the number of columns."""
         return int(self.rows.shape[1])
+
+    @property
+    def answered(self) -> BoolArray:
+        """For each of N images whether there is a prediction; of shape (N,). A zero row is none."""
+        return np.asarray(self.rows.any(axis=1), np.bool_)
 
     def select(self, ids: Sequence[str]) -> Embeddings:
         """The rows of ``ids``, in that order.

@@ -18,6 +18,9 @@ FloatArray: TypeAlias = npt.NDArray[np.float32]
 DoubleArray: TypeAlias = npt.NDArray[np.float64]
 """float64 array, for sums over many rows."""
 
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+"""A yes or no for each of N images."""
+
 PlainData: TypeAlias = (
     "bool | int | float | str | Sequence[PlainData] | Mapping[str, PlainData] | None"
 )

@@ -59,6 +59,28 @@ class ZeroRows(Brightness):
         return with_rows(batch, np.zeros_like(batch.embeddings.rows))
 
 
+class Abstains(Brightness):
+    """From every second image, as the contract says it."""
+
+    def predict(self, images: Images) -> Iterator[Batch]:
+        known = images.select([name for name in images.ids if len(name) % 2])
+        yield from super().predict(known)
+        if others := [name for name in images.ids if name not in known.ids]:
+            yield Batch.abstaining(others, len(self.mean))
+
+
+class AbstainsFromAll(Brightness):
+    def predict(self, images: Images) -> Iterator[Batch]:
+        if images.ids:
+            yield Batch.abstaining(images.ids, len(self.mean))
+
+
+class AbstainsWithAPrompt(Abstains):
+    def predict(self, images: Images) -> Iterator[Batch]:
+        for batch in super().predict(images):
+            yield replace(batch, prompts=("a wall",) * len(batch.prompts))
+
+
 class CentredBatches(Brightness):
     def batch(self, images: Images, ids: tuple[str, ...]) -> Batch:
         batch = super().batch(images, ids)
@@ -129,6 +151,9 @@ def with_evidence(*evidence: Evidence) -> type[Brightness]:
 BROKEN: list[tuple[str, type[Brightness]]] = [
     ("test_every_image_gets_one_unit_row", DropsAnImage),
     ("test_every_image_gets_one_unit_row", ZeroRows),
+    ("test_every_image_gets_one_unit_row", AbstainsFromAll),
+    ("test_an_abstention_has_no_prompt_and_no_evidence", AbstainsWithAPrompt),
+    ("test_an_abstention_has_no_prompt_and_no_evidence", ZeroRows),
     ("test_batch_size_does_not_matter", CentredBatches),
     ("test_order_does_not_matter", RowsOfThePosition),
     ("test_the_same_call_gives_the_same_rows", RandomRows),
@@ -157,6 +182,13 @@ def test_a_right_predictor_passes_every_check(
 ) -> None:
     prepared = make_prepared(Brightness, None, tmp_path)
     assert failing_checks(PredictorContract, prepared=prepared, images=example_images()) == set()
+
+
+def test_a_predictor_may_abstain(failing_checks: Callable[..., set[str]], tmp_path: Path) -> None:
+    images = example_images()
+    assert {len(name) % 2 for name in images.ids} == {0, 1}
+    prepared = make_prepared(Abstains, None, tmp_path)
+    assert failing_checks(PredictorContract, prepared=prepared, images=images) == set()
 
 
 @pytest.mark.parametrize(("check", "predictor"), BROKEN)

@@ -49,6 +49,19 @@ def test_a_member_with_zero_rows_does_not_change_the_blend() -> None:
     np.testing.assert_allclose(blend([silent, a], [5, 1]).rows, a.rows, atol=1e-7)
 
 
+def test_the_members_that_answer_blend_an_image_by_their_own_weights() -> None:
+    """However small their weights are beside those of members that abstain there."""
+    a, b, c = (_member(seed).rows.copy() for seed in range(3))
+    a[::2] = 0
+    members = [Embeddings(IDS, rows) for rows in (a, b, c)]
+    for scale in (1.0, 1e-3, 1e-9, 1e-100):
+        rows = blend(members, [1.0, 2 * scale, scale]).rows
+        np.testing.assert_allclose(rows[::2], unit(2.0 * b + c)[::2], atol=1e-6)
+    np.testing.assert_allclose(rows[1::2], a[1::2], atol=1e-6)
+    only = blend(members, [1.0, 0.0, 0.0])
+    assert only.answered.tolist() == [False, True] * 20
+
+
 def test_members_are_joined_by_id_not_by_position() -> None:
     a, b = _member(0), _member(1)
     shuffled = b.select([str(name) for name in np.random.default_rng(3).permutation(IDS)])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from unprompt import DataError, Embeddings, cosine, unit
+from unprompt import Batch, DataError, Embeddings, cosine, unit
 from unprompt.types import FloatArray
 
 ROWS = arrays(
@@ -154,3 +154,19 @@ def test_align_joins_by_id() -> None:
 def test_align_needs_the_same_set(ids: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         _embeddings("a", "b").align(ids)
+
+
+def test_a_zero_row_is_no_answer() -> None:
+    rows = np.array([[0, 0], [0.6, -0.8], [0, 0]], np.float32)
+    embeddings = Embeddings(("a", "b", "c"), rows)
+    assert embeddings.answered.tolist() == [False, True, False]
+    assert embeddings.select(["b", "a"]).answered.tolist() == [True, False]
+
+
+def test_a_batch_that_abstains_has_nothing_but_ids() -> None:
+    features = _embeddings("a", "b")
+    batch = Batch.abstaining(["a", "b"], 7, features)
+    assert batch.embeddings.ids == ("a", "b")
+    assert batch.embeddings.rows.shape == (2, 7) and not batch.embeddings.answered.any()
+    assert (batch.prompts, batch.evidence) == ((None, None), ((), ()))
+    assert batch.features is features

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from unprompt import Embeddings, cosine, unit
 from unprompt._scoring.blend import blend
 from unprompt._search.objective import GramObjective
+from unprompt._search.polish import value_and_gradient
 from unprompt.types import FloatArray
 
 
@@ -74,3 +75,45 @@ def test_a_score_is_a_cosine(seed: int, weights: list[float]) -> None:
 def test_all_zero_weights_score_zero() -> None:
     members, targets = _random_stack(0, 2, 10)
     assert GramObjective.from_predictions(members, targets)([0, 0]) == 0
+
+
+ABSTAINING = [[1, 1, 1], [1, 2e-9, 1e-9], [1e-9, 1, 0], [0, 0, 1], [1, -0.5, -1e-9], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("weights", ABSTAINING)
+def test_an_image_is_scored_by_those_who_answer(weights: list[float]) -> None:
+    """Their weights blend it, however small they are beside those of members that abstain."""
+    rng = np.random.default_rng(7)
+    members = np.stack([unit(rng.normal(size=(400, 16))) for _ in range(3)])
+    answered = rng.random((3, 400)) < 0.5
+    members[~answered] = 0
+    targets = unit(rng.normal(size=(400, 16)))
+    expected = np.zeros(400)
+    for n in range(400):
+        used = [m for m in range(3) if answered[m, n] and weights[m]]
+        if not used:
+            continue
+        largest = max(abs(weights[m]) for m in used)
+        row = sum(weights[m] / largest * members[m, n].astype(np.float64) for m in used)
+        target = targets[n].astype(np.float64)
+        expected[n] = row @ target / np.linalg.norm(row) / np.linalg.norm(target)
+    objective = GramObjective.from_predictions(members, targets)
+    np.testing.assert_allclose(objective.cosines(weights), expected, atol=2e-7)
+    assert (~answered).all(axis=0).sum() > 20 and (expected != 0).any() == any(weights)
+
+
+@pytest.mark.parametrize("weights", ABSTAINING[:3])
+def test_the_gradient_is_right_where_members_abstain(weights: list[float]) -> None:
+    rng = np.random.default_rng(8)
+    members = np.stack([unit(rng.normal(size=(300, 16))) for _ in range(3)])
+    members[rng.random((3, 300)) < 0.5] = 0
+    objective = GramObjective.from_predictions(members, unit(rng.normal(size=(300, 16))))
+    value, gradient = value_and_gradient(objective, weights)
+    assert value == pytest.approx(objective(weights), abs=1e-12)
+    for m, weight in enumerate(weights):
+        if not weight:
+            continue
+        step = 1e-4 * weight
+        up, down = ([*weights[:m], weight + s, *weights[m + 1 :]] for s in (step, -step))
+        slope = (objective(up) - objective(down)) / (2 * step)
+        assert gradient[m] == pytest.approx(slope, rel=1e-4, abs=1e-4 * abs(gradient).max() * 1e-3)

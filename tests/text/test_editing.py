@@ -102,10 +102,26 @@ def test_images_without_words_have_no_prompt(space: Space) -> None:
     assert shown_prompts(rows[:0], [], space, edit=True) == ()
 
 
-def test_a_prediction_without_direction_keeps_a_candidate(space: Space) -> None:
+def test_a_prediction_without_direction_has_no_prompt(space: Space) -> None:
+    """No text is nearer to it than another."""
     rows = np.zeros((1, space.dim), np.float32)
-    (shown,) = shown_prompts(rows, CANDIDATES[:1], space, edit=True)
-    assert shown and shown.readback == 0 and not shown.composed
+    assert shown_prompts(rows, CANDIDATES[:1], space, edit=True) == (None,)
+
+
+@pytest.mark.parametrize("edit", [True, False])
+def test_a_prompt_that_was_read_is_shown_as_it_is(space: Space, edit: bool) -> None:
+    """Word for word, whatever other texts come nearer to the blend; the others are as without."""
+    rows = predictions(space)[:3]
+    text = "Masterpiece,  (a Frog:1.2) BREAK\n"
+    shown = shown_prompts(rows, CANDIDATES[:3], space, edit=edit, read={1: text})
+    others = shown_prompts(rows[[0, 2]], [CANDIDATES[0], CANDIDATES[2]], space, edit=edit)
+    assert (shown[0], shown[2]) == others
+    assert shown[1] and (shown[1].text, shown[1].candidate, shown[1].composed) == (
+        text,
+        text,
+        False,
+    )
+    assert shown[1].readback == pytest.approx(float(space.encode([text])[0] @ rows[1]), abs=1e-6)
 
 
 def test_the_shipped_encoder_edits_alike_alone_and_in_a_batch() -> None:

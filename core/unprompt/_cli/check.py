@@ -111,13 +111,14 @@ def _dry_run(ensemble: Ensemble, images: Images, runtime: Runtime) -> bool:
     for member in ensemble.members:
         result = dry_run(member, ensemble.text_encoder, images, runtime)
         failed |= result.problem is not None
-        typer.echo(_line(member, result, width))
+        typer.echo(_line(member, result, width, len(images)))
     return failed
 
 
-def _line(member: Member, result: DryRun, width: int) -> str:
+def _line(member: Member, result: DryRun, width: int, images: int) -> str:
     name = member.name.ljust(width)
     if result.problem:
         return f"{name}  FAILED: {result.problem}"
     each = f"{result.each:.2f} s"
-    return f"{name}  {result.ready:6.1f} s  {each:>9}  {result.peak / GIB:7.2f} GiB"
+    line = f"{name}  {result.ready:6.1f} s  {each:>9}  {result.peak / GIB:7.2f} GiB"
+    return line if result.answered == images else f"{line}  answered {result.answered} of {images}"

@@ -7,8 +7,9 @@ from typing import Literal
 
 from unprompt._runs.baselines import baselines, notes
 from unprompt._runs.compare import Comparison, Standing
+from unprompt._runs.coverage import Part
 from unprompt._runs.scores import FittingCost, MemberScore, Scores
-from unprompt._scoring.digits import fixed, interval_end
+from unprompt._scoring.digits import fixed, interval_end, weight
 from unprompt._scoring.estimate import Estimate, Verdict, verdict
 from unprompt._search.summary import SearchSummary
 
@@ -28,15 +29,17 @@ def scores_table(scores: Scores) -> str:
     holdout, test = scores.holdout, scores.test
     counted = ", ".join(f"{images} {name}" for name, images in scores.sizes.items())
     header = ["", "weight", "holdout", "test", "95 % interval", "gap closed"]
+    header += ["answered", "score there", "95 % interval"] if test.abstains else []
+    images = test.images if test.abstains else None
     rows = [
-        _row(name, f"{weight:.3f}", holdout.members[name], test.members[name])
-        for name, weight in scores.weights.items()
+        _row(name, weight(value), holdout.members[name], test.members[name], images)
+        for name, value in scores.weights.items()
     ]
-    rows.append(_row("equal weights", "", holdout.equal, test.equal))
-    rows.append(_row("best trial", "", holdout.searched, test.searched))
-    rows.append(_row("searched weights", "", holdout.ensemble, test.ensemble))
+    rows.append(_row("equal weights", "", holdout.equal, test.equal, images))
+    rows.append(_row("best trial", "", holdout.searched, test.searched, images))
+    rows.append(_row("searched weights", "", holdout.ensemble, test.ensemble, images))
     if test.query is not None:
-        rows.append(_row("query itself", "", None, test.query))
+        rows.append(_row("query itself", "", None, test.query, images))
     rows += [
         _limit(scores, "floor"),
         *([_limit(scores, "oracle")] if test.oracle is not None else []),
@@ -45,8 +48,9 @@ def scores_table(scores: Scores) -> str:
         f"{scores.experiment}: {counted} images",
         f"leak: {scores.leak.summary()}",
         "",
-        text_table(header, rows),
+        text_table(header, [[*row, *[""] * (len(header) - len(row))] for row in rows]),
         "",
+        *_reading(scores),
         f"intervals: 95 %, {test.groups} groups of near-duplicate prompts on test",
         *(
             _difference(f"searched - {name}", difference, test.groups)
@@ -66,7 +70,7 @@ def search_table(
     options: Mapping[str, Mapping[str, object]],
 ) -> str:
     """What a search found: the study, and weights and options to copy into an ensemble."""
-    rows = [[name, f"{weight:.6f}"] for name, weight in weights.items()]
+    rows = [[name, weight(value, 6)] for name, value in weights.items()]
     lines = [
         (
             f"study {summary.study}: {summary.trials} finished trials, the best "
@@ -84,15 +88,36 @@ def search_table(
 
 
 def comparison_table(comparison: Comparison) -> str:
-    """Two lines a run: its blend, and its best member."""
+    """Two lines a run: its blend, and its best member; more where prompts were read from files."""
     rows: list[list[str]] = []
+    remarks: list[str] = []
+    standings = [s for line in comparison.runs for s in (line.ensemble, line.best_member)]
+    images = comparison.images
+    counted = any(standing.answered < images for standing in standings)
     for line in comparison.runs:
-        rows.append([line.run, "ensemble", *_cells(line.ensemble, comparison.groups)])
+        rows.append([line.run, "ensemble", *_cells(line.ensemble, comparison.groups, counted)])
+        if line.predicted is not None:
+            cells = _cells(line.predicted, comparison.predicted_groups, counted)
+            rows.append(["", "ensemble, predicted prompts only", *cells])
         best = f"best member: {line.best_member.name}"
-        rows.append(["", best, *_cells(line.best_member, comparison.groups)])
-    header = ["", "", "test", "minus first", "95 % interval", ""]
-    sizes = f"{comparison.images} test images in {comparison.groups} groups, the same in all runs"
-    return f"{sizes}\n\n{text_table(header, rows)}"
+        rows.append(["", best, *_cells(line.best_member, comparison.groups, counted)])
+        if line.read:
+            remarks.append(f"{line.run}: {line.read} of {images} prompts were read from files")
+        remarks += [
+            f"{line.run}: read from files by {name}, in no other score: {_part(part, images)}"
+            for name, part in line.reading.items()
+        ]
+    header = ["", "", "test", *(["answered"] if counted else [])]
+    header += ["minus first", "95 % interval", ""]
+    sizes = f"{images} test images in {comparison.groups} groups, the same in all runs"
+    if not comparison.predicted:
+        sizes += "; no prompt was predicted by all of them"
+    elif comparison.predicted < images:
+        sizes += (
+            f"; the prompts of {comparison.predicted} in {comparison.predicted_groups} groups "
+            "were read by none of them"
+        )
+    return "\n".join([sizes, "", text_table(header, rows), *([""] if remarks else []), *remarks])
 
 
 def _interval(estimate: Estimate, *, signed: bool = False, percent: bool = False) -> str:
@@ -133,11 +158,45 @@ def _contributions(scores: Scores) -> list[str]:
     return lines
 
 
-def _row(label: str, weight: str, holdout: MemberScore | None, test: MemberScore) -> list[str]:
+def _row(
+    label: str, weight: str, holdout: MemberScore | None, test: MemberScore, images: int | None
+) -> list[str]:
+    """A line of the table of scores; ``images`` of test where somebody abstains."""
     gap = test.gap_closed
     shown = f"{fixed(gap.score, 1, percent=True)} {_interval(gap, percent=True)}" if gap else ""
     means = [fixed(holdout.score) if holdout else "", fixed(test.score)]
-    return [label, weight, *means, _interval(test), shown]
+    return [label, weight, *means, _interval(test), shown, *_answered(test, images)]
+
+
+def _answered(score: MemberScore, images: int | None) -> list[str]:
+    """Where a prediction has an answer, and its score there where that is not everywhere."""
+    if images is None:
+        return []
+    part = score.answered
+    if part is None:
+        return [f"{images} (100.0%)"]
+    counted = f"{part.images} ({fixed(part.share, 1, percent=True)})"
+    return [counted, *([fixed(part.score.score), _interval(part.score)] if part.score else [])]
+
+
+def _reading(scores: Scores) -> list[str]:
+    """What was read from files: where the blend read, and members that only read."""
+    test, lines = scores.test, list[str]()
+    if test.origins is not None:
+        lines += [
+            f"{name}: {_part(part, test.images)}"
+            for name, part in (("read", test.origins.read), ("predicted", test.origins.predicted))
+        ]
+    for name, part in test.reading.items():
+        lines.append(f"read from files by {name}, in no other score: {_part(part, test.images)}")
+    return lines
+
+
+def _part(part: Part, images: int) -> str:
+    counted = f"{part.images} of {images} test images"
+    if part.score is None:
+        return counted
+    return f"{counted}, cosine {fixed(part.score.score)} {_interval(part.score)}"
 
 
 def _limit(scores: Scores, name: Literal["floor", "oracle"]) -> list[str]:
@@ -164,10 +223,12 @@ def _fitting_cost(cost: FittingCost | None) -> list[str]:
     return [f"cost of choosing weights: {shown}, {what}"]
 
 
-def _cells(standing: Standing, groups: int) -> list[str]:
-    mean, difference = fixed(standing.score), standing.minus_first
+def _cells(standing: Standing, groups: int, counted: bool) -> list[str]:
+    """A standing as cells, with the images that it has an answer for where that is ``counted``."""
+    mean = [fixed(standing.score), *([str(standing.answered)] if counted else [])]
+    difference = standing.minus_first
     if difference is None:
-        return [mean, "", "", ""]
+        return [*mean, "", "", ""]
     words = _verdict_words(difference.verdict, groups)
     shown = fixed(difference.score, signed=True)
-    return [mean, shown, _interval(difference, signed=True), words]
+    return [*mean, shown, _interval(difference, signed=True), words]

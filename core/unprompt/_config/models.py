@@ -12,7 +12,8 @@ from unprompt._config.location import Location
 from unprompt._config.search import SearchConfig
 
 RESERVED = {
-    *("ensemble", "image_id", "prompt", "predicted", "readback", "composed", "cosine", "group"),
+    *("ensemble", "image_id", "prompt", "predicted", "origin"),
+    *("readback", "composed", "cosine", "group"),
 }
 """Names that files and columns use themselves, so that no member can have them."""
 

@@ -92,6 +92,13 @@ class SearchConfig(Model):
     drop_members: bool = Field(
         default=False, description="Drop members that show no clear gain on the holdout."
     )
+    include_reading: bool = Field(
+        default=False,
+        description="Let members that read prompts from files (instead of predicting them) take "
+        "part like any other; scores then say what the blend reaches where a prompt was read and "
+        "where it was predicted. By default their weight is 0, and only what they read is "
+        "reported.",
+    )
     ablations: list[Ablation] = Field(
         default=[],
         description="Other ways to blend, fitted on the holdout, to report beside this one.",

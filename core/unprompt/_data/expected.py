@@ -11,7 +11,8 @@ class Expected:
 
     Attributes:
         score: The cosine of the prediction with the true prompt that is expected; None where the
-            image is out of domain: nothing is known of such images.
+            image is out of domain: nothing is known of such images; and where there is no
+            prediction, as nobody has an answer.
         low: Lower end of the interval that holds the true cosine of 90 % of images; None with it.
         high: Its upper end; None with it.
         out_of_domain: Whether the image is unlike all that the run was scored on.
@@ -23,6 +24,6 @@ class Expected:
     out_of_domain: bool
 
     @classmethod
-    def unknown(cls) -> Expected:
-        """Of an image that is out of domain."""
-        return cls(None, None, None, True)
+    def unknown(cls, *, out_of_domain: bool) -> Expected:
+        """Of an image that is out of domain, or has no prediction."""
+        return cls(None, None, None, out_of_domain)

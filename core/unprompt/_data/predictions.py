@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 FORMATS = {"kaggle": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "npy": ".npy"}
 """Each format with its suffix. Prompts and evidence are in ``jsonl`` and ``parquet`` only."""
 
-Fields = Mapping[str, Sequence[float | bool | None]]
-"""Name -> a number or a yes or no for each of N images; None where an image has none."""
+Fields = Mapping[str, Sequence[float | bool | str | None]]
+"""Name -> a number, a yes or no, or a word for each of N images; None where an image has none."""
 
 _ROUNDING = 1e-6
 """Rows whose length differs from 1 by no more than float32 rounding are read unchanged."""

@@ -7,18 +7,22 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from unprompt._members.abstention import check_abstentions
 from unprompt.contracts import Batch
 from unprompt.embeddings import Embeddings
 from unprompt.errors import PluginError, named
 from unprompt.types import FloatArray
 
 
-def collect(batches: Iterable[Batch], ids: Sequence[str], dim: int) -> Batch:
-    """Join a stream of batches into one, in the order of ``ids``.
+def collect(
+    batches: Iterable[Batch], ids: Sequence[str], dim: int, *, reads: bool = False
+) -> Batch:
+    """Join a stream of batches into one, in the order of ``ids``; ``reads`` as the spec says it.
 
     Raises:
         PluginError: The batches do not hold exactly these images, each once, their rows do not
-            have ``dim`` columns, or their features are not of one width.
+            have ``dim`` columns, their features are not of one width, or an image that the member
+            abstains from has a prompt or evidence.
     """
     parts = list(batches)
     order = _order([name for part in parts for name in part.embeddings.ids], ids)
@@ -29,12 +33,14 @@ def collect(batches: Iterable[Batch], ids: Sequence[str], dim: int) -> Batch:
     stacked = np.concatenate(rows)[order] if rows else np.empty((0, dim), np.float32)
     prompts = [prompt for part in parts for prompt in part.prompts]
     evidence = [reasons for part in parts for reasons in part.evidence]
-    return Batch(
+    batch = Batch(
         Embeddings(tuple(ids), stacked),
         tuple(prompts[i] for i in order),
         tuple(evidence[i] for i in order),
         _features(parts, order, ids),
     )
+    check_abstentions(batch, reads=reads)
+    return batch
 
 
 def collect_variants(batches: Iterable[Sequence[Embeddings]], ids: Sequence[str]) -> FloatArray:

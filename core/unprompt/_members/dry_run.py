@@ -56,12 +56,14 @@ class DryRun:
         each: Seconds per image to predict.
         peak: Peak memory of the process in bytes, libraries included.
         problem: Why the member failed, if it did; the numbers may then be 0.
+        answered: Images that it has an answer for; it abstained from the others.
     """
 
     ready: float
     each: float
     peak: int
     problem: str | None = None
+    answered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,11 @@ def _run(member: Member, images: Images, runtime: Runtime, registry: Registry) -
         predictor.prepare(_train_set(images, encoder), Path(artifact))
         predictor.load(Path(artifact))
         loaded = time.perf_counter()
-        batch = collect(predictor.predict(images), images.ids, encoder.dim)
+        batch = collect(predictor.predict(images), images.ids, encoder.dim, reads=member.reads)
         done = time.perf_counter()
-    rows = batch.embeddings.rows
-    problem = None if np.isfinite(rows).all() and rows.any(axis=1).all() else "rows are not finite"
-    return DryRun(loaded - start, (done - loaded) / len(images), peak_memory(), problem)
+    answered = int(batch.embeddings.answered.sum())  # that rows are finite is checked by then
+    each = (done - loaded) / len(images)
+    return DryRun(loaded - start, each, peak_memory(), answered=answered)
 
 
 def _train_set(images: Images, encoder: TextEncoder) -> TrainSet:

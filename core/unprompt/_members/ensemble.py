@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unprompt._data.memory import MemoryImages
+from unprompt._data.origin import Origin, origins
 from unprompt._data.predictions import Fields
 from unprompt._members.context import Context
 from unprompt._members.member import LiveMember
@@ -26,15 +27,27 @@ class Blended:
     Attributes:
         batch: Its rows, its prompts and the members' evidence.
         shown: Where its prompts come from, and their readback; None where it has none.
+        origins: Whether each image's prompt is predicted, or read from its file; ``none`` where
+            nobody has an answer: the row is zero then.
     """
 
     batch: Batch
     shown: tuple[ShownPrompt | None, ...]
+    origins: tuple[Origin, ...]
 
     @property
     def fields(self) -> Fields:
         """What files say of each image beside its prompt."""
-        return {"readback": [*self.readback.values()], "composed": [*self.composed.values()]}
+        return {
+            "origin": self.origins,
+            "readback": [*self.readback.values()],
+            "composed": [*self.composed.values()],
+        }
+
+    @property
+    def origin(self) -> Mapping[str, Origin]:
+        """Image id -> where its prompt comes from."""
+        return dict(zip(self.batch.embeddings.ids, self.origins, strict=True))
 
     @property
     def readback(self) -> Mapping[str, float | None]:
@@ -86,6 +99,7 @@ def combine(
     encoder: TextEncoder | None,
     *,
     edit: bool,
+    reads: Sequence[bool] = (),
 ) -> Blended:
     """Members' predictions for the same images as one.
 
@@ -94,14 +108,17 @@ def combine(
         weights: The weights of the blend; a member of weight 0 adds no evidence.
         encoder: The text encoder to choose prompts with; None: no prompts.
         edit: Whether to edit the chosen prompts.
+        reads: For each member whether it reads prompts from files; empty: none does.
 
     Returns:
         The blended rows; each image's evidence, in the order of the members; and as its prompt
-        the members' prompt or text of the evidence whose embedding is nearest to the blend, or
-        what it is edited to.
+        the one that a member read from the file, as it is, else the members' prompt or text of
+        the evidence whose embedding is nearest to the blend, or what it is edited to. Without an
+        answer of anybody a zero row, no evidence and no prompt.
     """
     blended = blend([batch.embeddings for batch in batches], weights)
     used = [batch for batch, weight in zip(batches, weights, strict=True) if weight > 0]
+    read = _read(batches, weights, reads)
     evidence: list[tuple[Evidence, ...]] = []
     texts: list[list[str]] = []
     for i in range(len(blended)):
@@ -110,6 +127,28 @@ def combine(
         texts.append(list(dict.fromkeys(own + [piece.text for piece in evidence[-1]])))
     shown: tuple[ShownPrompt | None, ...] = (None,) * len(blended)
     if encoder:
-        shown = shown_prompts(blended.rows, texts, encoder, edit=edit)
+        shown = shown_prompts(blended.rows, texts, encoder, edit=edit, read=read)
     prompts = tuple(prompt.text if prompt else None for prompt in shown)
-    return Blended(Batch(blended, prompts, tuple(evidence)), shown)
+    is_read = np.isin(np.arange(len(blended)), [*read])
+    where_from = origins(blended.answered, is_read)
+    return Blended(Batch(blended, prompts, tuple(evidence)), shown, where_from)
+
+
+def _read(
+    batches: Sequence[Batch], weights: Sequence[float], reads: Sequence[bool]
+) -> dict[int, str]:
+    """The prompt that was read from each file, by the place of its image.
+
+    Where members read different ones, that of the largest weight counts.
+    """
+    reading = [
+        (weight, batch)
+        for batch, weight, is_reading in zip(batches, weights, reads, strict=False)
+        if is_reading and weight > 0
+    ]
+    read: dict[int, str] = {}
+    for _, batch in sorted(reading, key=lambda pair: -pair[0]):
+        for i, prompt in enumerate(batch.prompts):
+            if prompt:
+                read.setdefault(i, prompt)
+    return read

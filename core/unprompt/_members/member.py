@@ -103,13 +103,14 @@ class LiveMember:
 
         Raises:
             UnpromptError: Raised by the family.
-            PluginError: The family left out, added or repeated an image, or predicted in another
-                space.
+            PluginError: The family left out, added or repeated an image, predicted in another
+                space, or abstained from an image and still gave a prompt or evidence for it.
         """
 
         def make(folder: Path) -> None:
             batches = self._ready(prepared).predict(images)
-            batch = collect(batches, images.ids, self._text_encoder.dim)
+            reads = self._member.reads
+            batch = collect(batches, images.ids, self._text_encoder.dim, reads=reads)
             parquet.write(folder / PREDICTIONS, batch)
 
         folder = self._cached("predictions", [prepared.key, _image_key(images)], make)

@@ -106,7 +106,7 @@ def search_blend(
     )
     return search(
         problem,
-        [member.weight for member in run.experiment.ensemble.members],
+        [member.weight for member in run.experiment.members],
         fingerprint(run, predictions),
         run.intervals("holdout"),
         journal,
@@ -143,14 +143,17 @@ def with_options(
     run: RunContext, predictions: Mapping[str, MemberPredictions], result: SearchResult
 ) -> tuple[RunContext, dict[str, MemberPredictions]]:
     """The run with the options that the search chose; members that they change predict again."""
-    pairs = zip(run.experiment.ensemble.members, result.options, strict=True)
-    members = tuple(changed_member(member, options) for member, options in pairs)
+    chosen = dict(zip(run.members, result.options, strict=True))
+    members = tuple(
+        changed_member(member, chosen.get(member.name, {}))
+        for member in run.experiment.ensemble.members
+    )
     ensemble = replace(run.experiment.ensemble, members=members)
     changed = replace(run, experiment=replace(run.experiment, ensemble=ensemble))
     again = {
         member.name: predict_member(changed, member)
-        for member, options in zip(members, result.options, strict=True)
-        if options
+        for member in members
+        if chosen.get(member.name)
     }
     return changed, {**predictions, **again}
 

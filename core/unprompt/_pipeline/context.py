@@ -33,8 +33,8 @@ class RunContext:
 
     @property
     def members(self) -> list[str]:
-        """The members' names, in the order of the ensemble."""
-        return [member.name for member in self.experiment.ensemble.members]
+        """The names of the members that take part, in the order of the ensemble."""
+        return [member.name for member in self.experiment.members]
 
     def groups(self, split: str) -> Sequence[str]:
         """The group of each image of a split."""

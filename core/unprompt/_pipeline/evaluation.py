@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
+from unprompt._data.origin import Origin, origins
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.members import MemberPredictions
+from unprompt._runs.coverage import Origins, Part
 from unprompt._runs.scores import AblationScore, MemberScore, Paired, QueryScore, SplitScores
 from unprompt._scoring.blend import blend
 from unprompt._scoring.estimate import Estimate
@@ -16,7 +19,7 @@ from unprompt._scoring.floor_oracle import floor_cosines, oracle_cosines
 from unprompt._scoring.intervals import Intervals
 from unprompt._search.engine import SearchResult
 from unprompt.embeddings import Embeddings, cosine
-from unprompt.types import DoubleArray
+from unprompt.types import BoolArray, DoubleArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +36,12 @@ class Evaluation:
         oracle: Those of the oracle; None where the dataset does not know it.
         query: Those of the query itself, with the members that it is from; None where no
             backbone embeds images in the target space.
+        answered: Member -> the images that it has an answer for, of shape (N,); who is not in it
+            answered for all.
+        blend_answered: The same of ``equal``, ``searched``, ``ensemble`` and ``query``.
+        read: Images whose prompt is read from the file by a member of the blend; None where no
+            such member takes part.
+        reading: The cosines of members that read and take no part, and where they read a prompt.
     """
 
     intervals: Intervals
@@ -43,19 +52,26 @@ class Evaluation:
     floor: DoubleArray
     oracle: DoubleArray | None
     query: tuple[DoubleArray, tuple[str, ...]] | None = None
+    answered: Mapping[str, BoolArray] = field(default_factory=dict)
+    blend_answered: Mapping[str, BoolArray] = field(default_factory=dict)
+    read: BoolArray | None = None
+    reading: Mapping[str, tuple[DoubleArray, BoolArray]] = field(default_factory=dict)
 
     def scores(self) -> SplitScores:
         """What ``scores.json`` holds of this split."""
         best = max(self.members, key=lambda name: float(self.members[name].mean()))
-        floor, ensemble = self.intervals.mean_cosine(self.floor), self._member_score(self.ensemble)
+        floor, ensemble = self.intervals.mean_cosine(self.floor), self._blend_score("ensemble")
         oracle = None if self.oracle is None else self.intervals.mean_cosine(self.oracle)
         gap = ensemble.gap_closed
         return SplitScores(
             images=len(self.ensemble),
             groups=self.intervals.group_count,
-            members={name: self._member_score(values) for name, values in self.members.items()},
-            equal=self._member_score(self.equal),
-            searched=self._member_score(self.searched),
+            members={
+                name: self._member_score(values, self.answered.get(name))
+                for name, values in self.members.items()
+            },
+            equal=self._blend_score("equal"),
+            searched=self._blend_score("searched"),
             ensemble=ensemble,
             query=self._query_score(),
             floor=floor.score,
@@ -74,6 +90,18 @@ class Evaluation:
                 if self.query
                 else None,
             ),
+            origins=self._origins(),
+            reading={name: self._part(*both) for name, both in self.reading.items()},
+        )
+
+    @property
+    def origin(self) -> tuple[Origin, ...]:
+        """Where the blend's answer for each image comes from."""
+        answered, read = self.blend_answered.get("ensemble"), self.read
+        count = len(self.ensemble)
+        return origins(
+            np.ones(count, bool) if answered is None else answered,
+            np.zeros(count, bool) if read is None else read,
         )
 
     def ablation(self, values: DoubleArray) -> AblationScore:
@@ -86,28 +114,77 @@ class Evaluation:
         if self.query is None:
             return None
         values, members = self.query
-        return QueryScore(**self._member_score(values).model_dump(), members=members)
+        score = self._member_score(values, self.blend_answered.get("query"))
+        return QueryScore(**score.model_dump(), members=members)
 
-    def _member_score(self, values: DoubleArray) -> MemberScore:
+    def _blend_score(self, name: Literal["equal", "searched", "ensemble"]) -> MemberScore:
+        return self._member_score(getattr(self, name), self.blend_answered.get(name))
+
+    def _member_score(self, values: DoubleArray, answered: BoolArray | None) -> MemberScore:
         mean = self.intervals.mean_cosine(values)
         gap: Estimate | None = None
         if self.oracle is not None:
             gap = self.intervals.gap_closed(values, self.floor, self.oracle)
-        return MemberScore(score=mean.score, ci95=mean.ci95, gap_closed=gap)
+        part = None if answered is None or answered.all() else self._part(values, answered)
+        return MemberScore(score=mean.score, ci95=mean.ci95, gap_closed=gap, answered=part)
+
+    def _part(self, values: DoubleArray, inside: BoolArray) -> Part:
+        """The score on some of the images, with an interval over their own groups."""
+        groups = [self.intervals.groups[i] for i in np.flatnonzero(inside).tolist()]
+        intervals = Intervals(groups)
+        return Part(
+            images=len(groups),
+            share=len(groups) / len(values),
+            groups=len(set(groups)),
+            score=intervals.mean_cosine(values[inside]) if groups else None,
+        )
+
+    def _origins(self) -> Origins | None:
+        if self.read is None:
+            return None
+        where = {
+            name: np.array([origin == name for origin in self.origin])
+            for name in ("read", "predicted")
+        }
+        return Origins(
+            **{name: self._part(self.ensemble, inside) for name, inside in where.items()}
+        )
 
 
 def evaluate(
-    run: RunContext, predictions: Mapping[str, MemberPredictions], result: SearchResult, split: str
+    run: RunContext,
+    predictions: Mapping[str, MemberPredictions],
+    reading: Mapping[str, MemberPredictions],
+    result: SearchResult,
+    split: str,
 ) -> Evaluation:
-    """Score every member and blend on ``holdout`` or ``test``."""
+    """Score every member and blend on ``holdout`` or ``test``.
+
+    Args:
+        run: The experiment and its data.
+        predictions: Those of members that take part.
+        reading: Those of members that read prompts from files and take no part.
+        result: What the search came to.
+        split: Which images.
+    """
     data = run.data
     ids = data.splits.ids[split]
     targets = data.targets.select(ids)
-    members = {name: member.batches[split].embeddings for name, member in predictions.items()}
+    members, others = (
+        {name: member.batches[split].embeddings.align(ids) for name, member in some.items()}
+        for some in (predictions, reading)
+    )
     rows = list(members.values())
+    blends = {
+        "equal": blend(rows, [1.0] * len(rows)),
+        "searched": blend(rows, result.searched),
+        "ensemble": blend(rows, result.weights),
+    }
+    seeing = {m.name: predictions[m.name] for m in run.experiment.members if not m.reads}
+    query = _query(seeing, ids) if split == "test" else None
 
     def cosines(embeddings: Embeddings) -> DoubleArray:
-        return cosine(embeddings.align(ids).rows, targets.rows)
+        return cosine(embeddings.rows, targets.rows)
 
     count = run.experiment.config.score.wordings
     if split == "holdout":
@@ -116,26 +193,45 @@ def evaluate(
     return Evaluation(
         intervals=run.intervals(split),
         members={name: cosines(embeddings) for name, embeddings in members.items()},
-        equal=cosines(blend(rows, [1.0] * len(rows))),
-        searched=cosines(blend(rows, result.searched)),
-        ensemble=cosines(blend(rows, result.weights)),
+        equal=cosines(blends["equal"]),
+        searched=cosines(blends["searched"]),
+        ensemble=cosines(blends["ensemble"]),
         floor=floor_cosines(data.targets.select(data.splits.ids["train"]), targets),
         oracle=oracle_cosines(wordings, targets, data.text_encoder) if wordings else None,
-        query=_query(predictions, targets) if split == "test" else None,
+        query=(cosines(query[0]), query[1]) if query else None,
+        answered={name: embeddings.answered for name, embeddings in members.items()},
+        blend_answered={name: embeddings.answered for name, embeddings in blends.items()}
+        | ({"query": query[0].answered} if query else {}),
+        read=_read(run, members, result),
+        reading={
+            name: (cosines(embeddings), embeddings.answered) for name, embeddings in others.items()
+        },
     )
 
 
+def _read(
+    run: RunContext, members: Mapping[str, Embeddings], result: SearchResult
+) -> BoolArray | None:
+    """The images whose prompt a member of the blend read; None where none that reads takes part."""
+    if not any(member.reads for member in run.experiment.members):
+        return None
+    pairs = zip(run.experiment.members, result.weights, strict=True)
+    used = [member.name for member, weight in pairs if member.reads and weight > 0]
+    images = len(next(iter(members.values())))
+    read: BoolArray = np.any([np.zeros(images, bool), *(members[n].answered for n in used)], axis=0)
+    return read
+
+
 def _query(
-    predictions: Mapping[str, MemberPredictions], targets: Embeddings
-) -> tuple[DoubleArray, tuple[str, ...]] | None:
-    """Cosines of the mean of the backbones' own embeddings, each backbone once, and its members."""
+    predictions: Mapping[str, MemberPredictions], ids: Sequence[str]
+) -> tuple[Embeddings, tuple[str, ...]] | None:
+    """The mean of the backbones' own embeddings, each backbone once, and its members."""
     own = {name: member.own for name, member in predictions.items() if member.own is not None}
     if not own:
         return None
     distinct: list[Embeddings] = []
     for embeddings in own.values():
-        rows = embeddings.align(targets.ids).rows
-        if not any(np.allclose(rows, other.rows, atol=1e-4) for other in distinct):
-            distinct.append(Embeddings(targets.ids, rows))
-    mean = blend(distinct, [1.0] * len(distinct))
-    return cosine(mean.rows, targets.rows), tuple(own)
+        aligned = embeddings.align(ids)
+        if not any(np.allclose(aligned.rows, other.rows, atol=1e-4) for other in distinct):
+            distinct.append(aligned)
+    return blend(distinct, [1.0] * len(distinct)), tuple(own)

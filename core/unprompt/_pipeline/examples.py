@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from unprompt._files.writing import write_bytes, write_text
+from unprompt._pipeline.evaluation import Evaluation
 from unprompt._pipeline.pipeline import Outcome
 from unprompt._runs import files
-from unprompt._runs.examples import COLUMNS, EXAMPLES, Example, ExampleEvidence
+from unprompt._runs.examples import COLUMNS, EXAMPLES, ORIGIN, Example, ExampleEvidence
 from unprompt._text.shown import ShownPrompt
 from unprompt.contracts import Evidence, Images
 
@@ -49,31 +50,49 @@ def write_examples(folder: Path, outcome: Outcome) -> None:
 def choose(outcome: Outcome) -> list[tuple[int, Literal["best", "worst"]]]:
     """The best images, best first, then the worst, worst first; none twice.
 
+    They are chosen among those whose prompts were predicted, as far as there are any: it says
+    nothing of the ensemble that a prompt which was read is right.
+
     Returns:
         Each one's place in the test split.
     """
-    order = np.argsort(-outcome.evaluations["test"].ensemble, kind="stable").tolist()
+    test = outcome.evaluations["test"]
+    order = np.argsort(-test.ensemble, kind="stable").tolist()
+    order = [i for i in order if test.origin[i] == "predicted"] or order
     count = min(SHOWN, (len(order) + 1) // 2)
     worst = order[count:][::-1][:SHOWN]
     return [(i, "best") for i in order[:count]] + [(i, "worst") for i in worst]
 
 
 def _table(outcome: Outcome) -> str:
-    """A row for each test image: prompts, the blend's cosine, its group, members' cosines."""
+    """A row for each test image: prompts, the blend's cosine, its group, members' cosines.
+
+    The cell of a member is empty where it has no answer.
+    """
     test, data = outcome.evaluations["test"], outcome.run.data
     prompts, blended = data.prompts, outcome.blended["test"]
     shown = dict(zip(blended.batch.embeddings.ids, blended.shown, strict=True))
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    table.writerow([*COLUMNS, *test.members])
+    table.writerow([*COLUMNS, ORIGIN, *test.members])
     for i, name in enumerate(data.splits.ids["test"]):
-        cosines = [f"{values[i]:.6f}" for values in test.members.values()]
+        cosines = [
+            "" if cosine is None else f"{cosine:.6f}" for cosine in _by_member(test, i).values()
+        ]
         row = [name, prompts[name], *_guess(shown[name]), f"{test.ensemble[i]:.6f}"]
-        row += [test.intervals.groups[i], *cosines]
+        row += [test.intervals.groups[i], test.origin[i], *cosines]
         # Python quotes a carriage return only from 3.13 on, and readers end a line there.
         (quoted if any("\r" in cell for cell in row) else table).writerow(row)
     return out.getvalue()
+
+
+def _by_member(test: Evaluation, i: int) -> dict[str, float | None]:
+    """Each member's cosine for the ``i``-th image; None where it has no answer."""
+    return {
+        name: float(values[i]) if name not in test.answered or test.answered[name][i] else None
+        for name, values in test.members.items()
+    }
 
 
 def _guess(shown: ShownPrompt | None) -> tuple[str, str, str]:
@@ -104,7 +123,8 @@ def _example(outcome: Outcome, i: int, kind: Literal["best", "worst"], image: st
         readback=shown.readback if shown else None,
         composed=shown is not None and shown.composed,
         cosine=float(test.ensemble[i]),
-        members={name: float(values[i]) for name, values in test.members.items()},
+        members=_by_member(test, i),
+        origin=test.origin[i],
         evidence=evidence,
     )
 

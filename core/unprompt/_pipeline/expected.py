@@ -33,7 +33,12 @@ from unprompt._scoring.expected import (
     ExpectedModel,
     fit_expected,
 )
-from unprompt._scoring.features import Features, agreement_features, evidence_features
+from unprompt._scoring.features import (
+    Features,
+    agreement_features,
+    answer_features,
+    evidence_features,
+)
 from unprompt.contracts import Batch
 from unprompt.types import DoubleArray
 
@@ -73,9 +78,9 @@ def learn_expectation(
         {name: _ordered(member.batches[split], ids[split]) for name, member in predictions.items()}
         for split in EVALUATED
     )
-    features = known_features(holdout, by_name, blended["holdout"].readback)
-    model = fit_expected(features, evaluations["holdout"].ensemble, groups)
-    domain = fit_domain(holdout, by_name, groups)
+    model = _model(holdout, by_name, blended["holdout"].readback, evaluations["holdout"])
+    reading = [member.name for member in run.experiment.members if member.reads]
+    domain = fit_domain(holdout, by_name, groups, reading)
     if model is None or domain is None:
         return None
     expected = expect(model, domain, test, by_name, blended["test"].readback)
@@ -83,7 +88,10 @@ def learn_expectation(
     if measured is None:
         return None
     content = ExpectedFile(
-        ensemble=fingerprint(run.experiment.ensemble, by_name),
+        ensemble=fingerprint(
+            run.experiment.ensemble,
+            {member.name: 0.0 for member in run.experiment.set_aside} | by_name,
+        ),
         coverage=COVERAGE,
         edited=run.experiment.config.edit_prompts,
         model=model,
@@ -91,6 +99,20 @@ def learn_expectation(
         test=measured,
     )
     return Expectation(LearnedExpectation(content, domain), expected)
+
+
+def _model(
+    members: Mapping[str, Batch],
+    weights: Mapping[str, float],
+    readback: Mapping[str, float | None],
+    holdout: Evaluation,
+) -> ExpectedModel | None:
+    """Learned from the images that somebody has an answer for; None with too few of them."""
+    features = known_features(members, weights, readback)
+    known = np.array([origin != "none" for origin in holdout.origin])
+    groups = [holdout.intervals.groups[i] for i in np.flatnonzero(known).tolist()]
+    learned_from = {name: values[known] for name, values in features.items()}
+    return fit_expected(learned_from, holdout.ensemble[known], groups)
 
 
 def expect(
@@ -113,9 +135,12 @@ def expect(
     scores = model.expected(known_features(members, weights, readback), len(ids))
     numbers = zip(scores.score.tolist(), scores.low.tolist(), scores.high.tolist(), strict=True)
     outside = domain.outside(members, weights)
+    answered = np.any([*answer_features(members, weights).values()], axis=0)
     return {
-        name: Expected.unknown() if strange else Expected(*ends, out_of_domain=False)
-        for name, ends, strange in zip(ids, numbers, outside, strict=True)
+        name: Expected(*ends, out_of_domain=False)
+        if is_answered and not strange
+        else Expected.unknown(out_of_domain=strange)
+        for name, ends, strange, is_answered in zip(ids, numbers, outside, answered, strict=True)
     }
 
 
@@ -140,6 +165,7 @@ def known_features(
     cosines = [readback.get(name) for name in ids]
     return {
         **agreement_features(members, weights),
+        **answer_features(members, weights),
         **evidence_features(members, weights, "highest"),
         **evidence_features(members, weights, "mean"),
         "readback": np.array([np.nan if value is None else value for value in cosines]),
@@ -175,7 +201,7 @@ def _measured(
     varied = len(order) > 1 and score.std() > 1e-9 and actual.std() > 1e-9
     return Calibration(
         images=len(pairs),
-        flagged=len(ids) - len(pairs),
+        flagged=sum(said.out_of_domain for said in expected.values()),
         expected=float(score.mean()),
         actual=float(actual.mean()),
         inside=float(((low <= actual) & (actual <= high)).mean()),

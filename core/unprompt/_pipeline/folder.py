@@ -71,7 +71,7 @@ HEADER = (
 
 def write_outcome(folder: Path, outcome: Outcome, manifest: Manifest) -> None:
     """Write everything but the study, which is there already."""
-    for name, member in outcome.predictions.items():
+    for name, member in (outcome.predictions | outcome.reading).items():
         copy_folder(member.prepared.artifact, folder / files.ARTIFACTS / name)
         for split, batch in member.batches.items():
             predicted = replace(batch, features=None)  # large, and no result
@@ -90,10 +90,15 @@ def write_outcome(folder: Path, outcome: Outcome, manifest: Manifest) -> None:
 
 
 def ensemble_yaml(outcome: Outcome) -> dict[str, Json]:
-    """The ensemble with its weights and options, artifacts beside it, without dropped members."""
+    """The ensemble with its weights and options, artifacts beside it, without dropped members.
+
+    Members that read prompts from files and took no part have weight 0.
+    """
     ensemble = outcome.run.experiment.ensemble.plain()
-    for member, weight in zip(ensemble["members"], outcome.result.weights, strict=True):
-        member |= {"weight": weight, "artifact": f"{files.ARTIFACTS}/{member['name']}"}
+    weights = outcome.scores.weights
+    for member in ensemble["members"]:
+        name = member["name"]
+        member |= {"weight": weights.get(name, 0.0), "artifact": f"{files.ARTIFACTS}/{name}"}
     dropped = outcome.result.summary.dropped
     ensemble["members"] = [entry for entry in ensemble["members"] if entry["name"] not in dropped]
     return ensemble

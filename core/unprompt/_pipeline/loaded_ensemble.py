@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from unprompt._data.checking import readable
 from unprompt._data.expected import Expected
 from unprompt._data.found import Report
 from unprompt._data.image_input import ImageInput, as_images
+from unprompt._data.origin import Origin, origins
 from unprompt._data.predictions import Fields, format_of, write_predictions
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
@@ -27,8 +30,10 @@ class Predictions:
     """An ensemble's predictions for N images.
 
     Attributes:
-        embeddings: Unit rows keyed by image id, of shape (N, D).
-        prompts: Image id -> the readable guess; None where no member has words for it.
+        embeddings: Unit rows keyed by image id, of shape (N, D); a zero row where no member has an
+            answer.
+        prompts: Image id -> the prompt that was read from the file, else the readable guess; None
+            where no member has words for it.
         evidence: Image id -> every member's reasons.
         skipped: Id of an image that could not be read -> why; only with ``skip_unreadable``.
         report: Every file that was found and not predicted, with the reason, and notes.
@@ -37,6 +42,9 @@ class Predictions:
         composed: Image id -> whether the guess is put together from parts of several texts.
         expected: Image id -> the score to expect and whether the image is out of domain; None
             where nothing is known, see `LoadedEnsemble.expects_nothing`.
+        origin: Image id -> ``predicted``, ``read`` where a member read the prompt from the file,
+            or ``none`` where no member has an answer.
+        answered: Member -> how many of the N images it has an answer for.
     """
 
     embeddings: Embeddings
@@ -47,6 +55,8 @@ class Predictions:
     readback: Mapping[str, float | None] = field(default_factory=dict)
     composed: Mapping[str, bool] = field(default_factory=dict)
     expected: Mapping[str, Expected | None] = field(default_factory=dict)
+    origin: Mapping[str, Origin] = field(default_factory=dict)
+    answered: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -70,7 +80,10 @@ class Predictions:
             tuple(self.evidence[name] for name in self.ids),
         )
         target = user_path(path)
+        answered = self.embeddings.answered
+        usual = dict(zip(self.ids, origins(answered, np.zeros_like(answered)), strict=True))
         fields: Fields = {
+            "origin": [self.origin.get(name, usual[name]) for name in self.ids],
             "readback": [self.readback.get(name) for name in self.ids],
             "composed": [self.composed.get(name, False) for name in self.ids],
             **fields_of(self.expected, self.ids),
@@ -102,6 +115,11 @@ class LoadedEnsemble:
     def name(self) -> str:
         """As its YAML says it."""
         return self._ensemble.name
+
+    @property
+    def reading(self) -> tuple[str, ...]:
+        """The members that read prompts from files instead of predicting them."""
+        return tuple(member.name for member in self._ensemble.members if member.reads)
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -147,7 +165,13 @@ class LoadedEnsemble:
         members = predict_members(self._ensemble, checked.images, train, self._context)
         weights = {name: self.weights[name] for name in members}
         encoder = train.text_encoder if prompts else None
-        blended = combine([*members.values()], [*weights.values()], encoder, edit=edit)
+        blended = combine(
+            [*members.values()],
+            [*weights.values()],
+            encoder,
+            edit=edit,
+            reads=[name in self.reading for name in members],
+        )
         batch = blended.batch
         ids = batch.embeddings.ids
         return Predictions(
@@ -159,6 +183,10 @@ class LoadedEnsemble:
             readback=blended.readback,
             composed=blended.composed,
             expected=self._expected(members, weights, blended, edit),
+            origin=blended.origin,
+            answered={
+                name: int(member.embeddings.answered.sum()) for name, member in members.items()
+            },
         )
 
     def _expected(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from unprompt._members.abstention import warn_of_silence
 from unprompt._members.batches import collect
 from unprompt._members.member import LiveMember, Prepared
 from unprompt._pipeline.context import RunContext
@@ -38,13 +39,15 @@ class MemberPredictions:
 
 
 def predict_members(
-    run: RunContext, splits: Sequence[str] = EVALUATED
+    run: RunContext, members: Sequence[Member], splits: Sequence[str] = EVALUATED
 ) -> dict[str, MemberPredictions]:
-    """Every member's predictions, by name; one after another, so that memory holds one tower."""
+    """Members' predictions, by name; one after another, so that memory holds one tower."""
     predictions: dict[str, MemberPredictions] = {}
-    for member in run.experiment.ensemble.members:
+    for member in members:
         predictions[member.name] = predict_member(run, member, splits)
         for split in splits:
+            answered = predictions[member.name].batches[split].embeddings.answered
+            warn_of_silence(member, answered.tolist(), f"{split} images")
             run.context.registry.notify(
                 run.experiment.plugins,
                 "unprompt_member_predicted",

@@ -29,7 +29,8 @@ class Outcome:
     Attributes:
         run: As it was run, with the options that the search chose; with folds, train and holdout
             pooled.
-        predictions: Every member's, by name.
+        predictions: Every member's that takes part, by name.
+        reading: Those of members that read prompts from files and take no part.
         blended: ``holdout`` and ``test`` -> the blend's predictions.
         evaluations: Every cosine of ``holdout`` and ``test``.
         result: The searched weights.
@@ -39,7 +40,8 @@ class Outcome:
     """
 
     run: RunContext
-    predictions: Mapping[str, MemberPredictions]
+    predictions: dict[str, MemberPredictions]
+    reading: dict[str, MemberPredictions]
     blended: Mapping[str, Blended]
     evaluations: Mapping[str, Evaluation]
     result: SearchResult
@@ -52,14 +54,18 @@ def execute(run: RunContext) -> Outcome:
     """Train and predict with every member, search the blend, and score it."""
     journal = run.view.folder / files.STUDY
     check_search(run, journal)
-    predictions = predict_members(run)
+    everybody = predict_members(run, run.experiment.ensemble.members)
+    predictions = {name: everybody[name] for name in run.members}
+    reading = {member.name: everybody[member.name] for member in run.experiment.set_aside}
     if run.experiment.config.search.folds:
         run = replace(run, data=run.data.pooled())
     with run.timings.timed("search"):
         result, study = search_blend(run, predictions, journal)
     run, predictions = with_options(run, predictions, result)
     with run.timings.timed("scores"):
-        evaluations = {split: evaluate(run, predictions, result, split) for split in EVALUATED}
+        evaluations = {
+            split: evaluate(run, predictions, reading, result, split) for split in EVALUATED
+        }
         scores = run_scores(run, predictions, result, evaluations)
     with run.timings.timed("prompts"):
         blended = {
@@ -68,6 +74,7 @@ def execute(run: RunContext) -> Outcome:
                 result.weights,
                 run.data.text_encoder,
                 edit=run.experiment.config.edit_prompts,
+                reads=[member.reads for member in run.experiment.members],
             )
             for split in EVALUATED
         }
@@ -75,4 +82,6 @@ def execute(run: RunContext) -> Outcome:
     scores = scores.model_copy(update={"texts": texts})
     with run.timings.timed("expected scores"):
         expectation = learn_expectation(run, predictions, blended, evaluations, result.weights)
-    return Outcome(run, predictions, blended, evaluations, result, study, scores, expectation)
+    return Outcome(
+        run, predictions, reading, blended, evaluations, result, study, scores, expectation
+    )

@@ -109,7 +109,8 @@ def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
         data_hash=content_hash(prompts),
         splits_hash=content_hash(splits),
         members={
-            name: content_hash(member.prepared.key) for name, member in outcome.predictions.items()
+            name: content_hash(member.prepared.key)
+            for name, member in (outcome.predictions | outcome.reading).items()
         },
         plugins={claim.name: claim.owner for claim in claims},
         versions=versions(),

@@ -29,7 +29,8 @@ class FilledStudy:
 
     Attributes:
         result: Weights, chosen options and the study's summary.
-        weights: Member -> weight of the blend.
+        weights: Member -> weight of the blend; 0 for one that reads prompts from files and takes
+            no part.
         options: Member -> the options that the search chose, for members whose options it searched.
         storage: Where the study lives, for people.
     """
@@ -61,13 +62,14 @@ def run_search(experiment: Experiment, path: Path, context: Context) -> FilledSt
     data = open_dataset(experiment, context, timings)
     run = RunContext(experiment, data, context, timings, view)
     check_search(run, journal)
-    predictions = predict_members(run, ("holdout",))
+    predictions = predict_members(run, experiment.members, ("holdout",))
     if experiment.config.search.folds:
         run = replace(run, data=data.pooled())
     result, study = search_blend(run, predictions, journal, shared=True)
     filled = FilledStudy(
         result,
-        dict(zip(run.members, result.weights, strict=True)),
+        dict.fromkeys((member.name for member in experiment.ensemble.members), 0.0)
+        | dict(zip(run.members, result.weights, strict=True)),
         {n: dict(chosen) for n, chosen in zip(run.members, result.options, strict=True) if chosen},
         masked(storage or str(journal)),
     )

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt._pipeline.study_plots import contributions_figure, scores_figure
 from unprompt._runs import files
+from unprompt._runs.baselines import coverage_notes
 from unprompt._runs.run import Run
-from unprompt._scoring.digits import fixed, interval_end
+from unprompt._runs.scores import SplitScores
+from unprompt._scoring.digits import fixed, interval_end, weight
 from unprompt._scoring.estimate import Estimate
 from unprompt._search.storages import in_use
 from unprompt._search.summary import SearchSummary
@@ -68,8 +70,8 @@ def note(run: Run) -> str:
     counted = ", ".join(f"{images} {name}" for name, images in scores.sizes.items())
     blend, equal = test.ensemble, test.paired.ensemble_minus_equal
     rows = [
-        f"| {name} | {weight:.3f} | {test.members[name].score:.4f} |"
-        for name, weight in scores.weights.items()
+        f"| {name} | {weight(value)} | {test.members[name].score:.4f} |{_answered(test, name)}"
+        for name, value in scores.weights.items()
     ]
     lines = [
         *_beginning(run.name, f"{counted}; {scores.leak.summary()}", scores.search),
@@ -82,14 +84,36 @@ def note(run: Run) -> str:
             f"- Split {manifest.splits_hash[:12]}, data {manifest.data_hash[:12]}, unprompt "
             f"{manifest.versions['unprompt']}, Optuna {manifest.versions['optuna']}."
         ),
+        *(f"- Note: {line}." for line in coverage_notes(test)),
+        *_reading(test),
         "",
-        "| member | weight | test |",
-        "|---|---|---|",
+        "| member | weight | test |" + (" answered | test, where answered |" * test.abstains),
+        "|---|---|---|" + ("---|---|" * test.abstains),
         *rows,
         "",
         f"Repeat with `unprompt run {files.EXPERIMENT}`, the file in the run's folder.",
     ]
     return "\n".join(lines)
+
+
+def _answered(test: SplitScores, name: str) -> str:
+    """Two more cells where somebody abstains: how many images, and the score there."""
+    if not test.abstains:
+        return ""
+    part = test.members[name].answered
+    if part is None:
+        return f" {test.images} (100.0%) | |"
+    there = _with_interval(part.score) if part.score else ""
+    return f" {part.images} ({fixed(part.share, 1, percent=True)}) | {there} |"
+
+
+def _reading(test: SplitScores) -> list[str]:
+    """A line for each member that read prompts from files and took no part."""
+    return [
+        f"- Read from files by {name}, in no other number: {part.images} of {test.images} test "
+        f"images{f', mean cosine {_with_interval(part.score)}' if part.score else ''}."
+        for name, part in test.reading.items()
+    ]
 
 
 def _with_interval(estimate: Estimate, *, signed: bool = False) -> str:
@@ -108,7 +132,7 @@ def search_note(filled: FilledStudy, sizes: Mapping[str, int]) -> str:
         "",
         "| member | weight |",
         "|---|---|",
-        *(f"| {name} | {weight:.3f} |" for name, weight in filled.weights.items()),
+        *(f"| {name} | {weight(value)} |" for name, value in filled.weights.items()),
         "",
         "Nothing was scored on test: `unprompt run` does, with the same YAML file and storage.",
     ]

@@ -14,13 +14,19 @@ from unprompt.embeddings import cosine
 def text_scores(run: RunContext, blended: Blended) -> TextScores | None:
     """Readback and scores of the prompts shown for the test images; None where there are none.
 
+    Prompts that were read from files are left out: nothing was predicted there.
+
     Args:
         run: The experiment and its data.
         blended: The blend's predictions for the test images.
     """
     data = run.data
     by_id = dict(zip(blended.batch.embeddings.ids, blended.shown, strict=True))
-    pairs = [(name, prompt) for name in data.splits.ids["test"] if (prompt := by_id[name])]
+    pairs = [
+        (name, prompt)
+        for name in data.splits.ids["test"]
+        if (prompt := by_id[name]) and blended.origin[name] == "predicted"
+    ]
     if not pairs:
         return None
     targets = data.targets.select([name for name, _ in pairs]).rows

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from unprompt._config.models import ExperimentConfig
 from unprompt._registry.hooks import Spec
+from unprompt.contracts.specs import PredictorSpec
 from unprompt.types import Json
 
 
@@ -61,6 +62,11 @@ class Member:
     weight: float
     artifact: Path | None = None
 
+    @property
+    def reads(self) -> bool:
+        """Whether it reads prompts that are in files, instead of predicting them."""
+        return isinstance(self.part.spec, PredictorSpec) and self.part.spec.reads
+
     def plain(self) -> PlainMember:
         """As YAML holds it, with every default written out."""
         part = self.part.plain()
@@ -105,6 +111,18 @@ class Experiment:
     config: ExperimentConfig
     dataset: Part
     ensemble: Ensemble
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """The members whose weights are searched: none that reads, unless it is asked for."""
+        wanted = self.config.search.include_reading
+        return tuple(member for member in self.ensemble.members if wanted or not member.reads)
+
+    @property
+    def set_aside(self) -> tuple[Member, ...]:
+        """The members that read prompts from files, and have no part in blend and scores."""
+        taking_part = self.members
+        return tuple(member for member in self.ensemble.members if member not in taking_part)
 
     @property
     def plugins(self) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ def check_search(
     source: Source, search: SearchConfig, ensemble: Ensemble, registry: Registry
 ) -> None:
     """Note what is wrong in the search block of an experiment: nothing is predicted before."""
+    _check_reading(source, search, ensemble)
     members = {member.name: member for member in ensemble.members}
     for block in ("bounds", "space"):
         for name in getattr(search, block):
@@ -49,6 +50,22 @@ def check_search(
             _check_values(source, member, options, guard)
             if len(source.problems) == before:
                 _check_together(source, member, options, registry, guard)
+
+
+def _check_reading(source: Source, search: SearchConfig, ensemble: Ensemble) -> None:
+    """Note where members that read prompts from files leave nothing to search."""
+    if search.include_reading:
+        return
+    reading = [member.name for member in ensemble.members if member.reads]
+    wanted = "set search.include_reading to true to let it take part"
+    if len(reading) == len(ensemble.members):
+        what = f"only members that read prompts from files: nothing is predicted; {wanted}"
+        source.problem(("ensemble", "members"), what)
+    for block in ("bounds", "space"):
+        for name in reading:
+            if name in getattr(search, block):
+                what = f"reads prompts from files, so its weight is 0; {wanted}"
+                source.problem(("search", block, name), what)
 
 
 def _is_small(

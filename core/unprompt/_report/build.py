@@ -93,7 +93,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     writers = (numbers.fixed, numbers.signed, numbers.percent, numbers.count, numbers.duration)
-    templates.filters |= {write.__name__: write for write in (*writers, numbers.interval)}
+    others = (numbers.weight, numbers.interval)
+    templates.filters |= {write.__name__: write for write in (*writers, *others)}
     templates.globals |= {"plural": numbers.plural, "verdict": verdict}
     return templates
 
@@ -127,6 +128,8 @@ def _absent(run: Run) -> list[str]:
         "parameter importances": not scores.importances,
         "predictions of two members to compare": len(scores.members) == 1,
         "expected scores (too few holdout images)": run.expectation is None,
+        "an answer for any test image": scores.test.ensemble.answered is not None
+        and not scores.test.ensemble.answered.images,
         "an oracle": scores.test.oracle is None,
         "ablations": not scores.ablations,
     }

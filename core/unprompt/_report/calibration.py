@@ -14,6 +14,7 @@ HEIGHT = 220.0
 
 KNOWN = {
     "agreement of members": ("agreement ", "least agreement", "length"),
+    "which members answered": ("answered ",),
     "scores of evidence": ("highest ", "mean "),
     "readback": ("readback",),
 }

@@ -49,6 +49,8 @@ class Histogram:
         images: How many there are.
         median: Half of the images lie above it.
         below: Images that lie below the mean of the floor.
+        unanswered: Test images that nobody has an answer for; they are in no bar.
+        read: Images whose prompt was read from the file; they are in the bars.
     """
 
     bins: tuple[Bin, ...]
@@ -58,16 +60,20 @@ class Histogram:
     images: int
     median: float
     below: int
+    unanswered: int
+    read: int
 
 
-def histogram(run: Run) -> Histogram:
-    """Sort the images into bins.
+def histogram(run: Run) -> Histogram | None:
+    """Sort the images into bins; None where nobody has an answer for any of them.
 
     Raises:
         DataError: The table of images is missing or broken.
     """
     test = run.scores.test
-    cosines = sorted(row.cosine for row in run.images)
+    cosines = sorted(row.cosine for row in run.images if row.origin != "none")
+    if not cosines:
+        return None
     counts = _bins(cosines)
     means = {"floor": test.floor, "mean": test.ensemble.score}
     if test.oracle is not None:
@@ -83,6 +89,8 @@ def histogram(run: Run) -> Histogram:
         images=len(cosines),
         median=median(cosines),
         below=sum(value < test.floor for value in cosines),
+        unanswered=len(run.images) - len(cosines),
+        read=sum(row.origin == "read" for row in run.images),
     )
 
 

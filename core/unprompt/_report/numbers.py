@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unprompt._scoring import digits as decimals
 from unprompt._scoring.digits import interval_end
 from unprompt._scoring.estimate import Estimate
 
@@ -12,6 +13,11 @@ _SPACE = "\N{NO-BREAK SPACE}"
 def fixed(value: float, digits: int = 4) -> str:
     """``0.7712``."""
     return _typeset(f"{value:.{digits}f}")
+
+
+def weight(value: float) -> str:
+    """A weight: ``0.731``, or with a power of ten where it is small and not 0."""
+    return _typeset(decimals.weight(value))
 
 
 def signed(value: float, digits: int = 4) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unprompt._report.scales import Scale, Tick, anchor
+from unprompt._runs.coverage import Part
 from unprompt._runs.run import Run
 from unprompt._runs.scores import MemberScore
 from unprompt._scoring.estimate import Estimate
@@ -38,6 +39,7 @@ class Row:
         test: Mean cosine there.
         gap: Share of the gap closed; None for floor and oracle, and without an oracle.
         best: Whether it is the best member.
+        answered: The images that it has an answer for; None: all, or it needs no image.
     """
 
     label: str
@@ -46,6 +48,7 @@ class Row:
     test: Estimate
     gap: Estimate | None = None
     best: bool = False
+    answered: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +104,13 @@ class Table:
         rows: Members, best first, then the blends and the query itself.
         limits: Floor, and oracle where known.
         plot: The same as dots.
+        answers: Whether somebody abstains, so that the table says who has which answers.
     """
 
     rows: tuple[Row, ...]
     limits: tuple[Row, ...]
     plot: DotPlot
+    answers: bool
 
 
 def table(run: Run) -> Table:
@@ -125,13 +130,14 @@ def table(run: Run) -> Table:
         blends.append(_row("query itself", "query", None, test.query))
     limits = [row for name in LIMITS if (row := _limit(run, name))]
     rows = (*members, *blends)
-    return Table(rows, tuple(limits), dot_plot(rows, limits))
+    return Table(rows, tuple(limits), dot_plot(rows, limits), test.abstains)
 
 
 def _row(
     label: str, role: str, holdout: MemberScore | None, test: MemberScore, *, best: bool = False
 ) -> Row:
-    return Row(label, role, holdout.score if holdout else None, test, test.gap_closed, best)
+    held_out = holdout.score if holdout else None
+    return Row(label, role, held_out, test, test.gap_closed, best, test.answered)
 
 
 def _limit(run: Run, name: Limit) -> Row | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from unprompt._runs.scores import Scores
+from unprompt._runs.coverage import Part
+from unprompt._runs.scores import Scores, SplitScores
 from unprompt._scoring.digits import fixed
 from unprompt._scoring.estimate import FEW_GROUPS, Estimate
 from unprompt._scoring.intervals import LEAST_GROUPS
@@ -36,8 +37,39 @@ def notes(scores: Scores) -> list[str]:
             lines.append(f"{_named(name, scores)} {verb} {fixed(above.score)} above the blend")
     if test.oracle is not None and test.gap_closed is None:
         lines.append("the oracle is not above the floor, so there is no gap to close")
+    lines += coverage_notes(test)
     caution = few_groups(test.groups)
     return [*lines, caution] if caution else lines
+
+
+def coverage_notes(test: SplitScores) -> list[str]:
+    """Sentences on what test images members and blend have no answer for, or only read."""
+    lines = list[str]()
+    origins, blend = test.origins, test.ensemble.answered
+    if any(score.answered is not None for score in test.members.values()):
+        lines.append("an image that a member has no answer for counts 0 in its score")
+    lines += [
+        f"{name} has an answer for none of the {test.images} test images"
+        for name, score in test.members.items()
+        if score.answered is not None and not score.answered.images
+    ]
+    if blend is not None:
+        lines.append(
+            f"nobody in the blend has an answer for {test.images - blend.images} of the "
+            f"{test.images} test images: they count 0 in its score"
+        )
+    if origins is not None and origins.read.images:
+        lines.append(
+            f"the blend's score is a mean over {_counted(origins.read, 'that were read')} and "
+            f"{_counted(origins.predicted, 'that were predicted')}: it is not the score of a "
+            "prediction"
+        )
+    return lines
+
+
+def _counted(part: Part, which: str) -> str:
+    prompts = "1 prompt" if part.images == 1 else f"{part.images} prompts"
+    return f"{prompts} {which}" + (f" ({fixed(part.score.score)})" if part.score else "")
 
 
 def few_groups(groups: int) -> str | None:

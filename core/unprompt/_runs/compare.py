@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from unprompt._runs.coverage import Part
 from unprompt._runs.run import Run, load_run
 from unprompt._runs.scores import ENSEMBLE
 from unprompt._scoring.estimate import Estimate, Result, Verdict, verdict
 from unprompt._scoring.intervals import Intervals
 from unprompt.errors import DataError, named
-from unprompt.types import DoubleArray
 
 
 class Difference(Estimate):
@@ -26,12 +26,14 @@ class Standing(Result):
 
     Attributes:
         name: The member, or ``ensemble``.
-        score: Mean cosine.
+        score: Mean cosine; an image that it has no answer for counts 0.
+        answered: The images that it has an answer for.
         minus_first: The paired difference to the first run's; None for the first run itself.
     """
 
     name: str
     score: float
+    answered: int
     minus_first: Difference | None
 
 
@@ -43,12 +45,20 @@ class ComparedRun(Result):
         experiment: The experiment's name.
         ensemble: Its blend, against the first run's blend.
         best_member: Its best member on test, against the first run's best.
+        read: Images whose prompt its blend read from their files.
+        predicted: Its blend, against the first run's blend, on the images whose prompt none of
+            the runs read; None where that is all of them, or none.
+        reading: Members that read prompts from files and have no part in the blend -> where they
+            read one, and what those score.
     """
 
     run: str
     experiment: str
     ensemble: Standing
     best_member: Standing
+    read: int = 0
+    predicted: Standing | None = None
+    reading: Mapping[str, Part] = {}
 
 
 class Comparison(Result):
@@ -58,11 +68,15 @@ class Comparison(Result):
         images: Test images, the same of all runs.
         groups: Groups of near-duplicate prompts among them, as the first run has them.
         runs: In the order given.
+        predicted: Images whose prompt none of the runs read from its file.
+        predicted_groups: Groups among those.
     """
 
     images: int
     groups: int
     runs: tuple[ComparedRun, ...]
+    predicted: int
+    predicted_groups: int
 
 
 def compare(given: Sequence[Path | str | Run]) -> Comparison:
@@ -87,39 +101,63 @@ def compare(given: Sequence[Path | str | Run]) -> Comparison:
     first = runs[0]
     for other in runs[1:]:
         _check_same_test(first, other)
-    groups = [row.group for row in first.images]
+    everywhere = [row.image_id for row in first.images]
+    read = {row.image_id for run in runs for row in run.images if row.origin == "read"}
+    predicted = [name for name in everywhere if name not in read]
+    group = {row.image_id: row.group for row in first.images}
     return Comparison(
-        images=len(groups),
-        groups=len(set(groups)),
-        runs=tuple(_compared(run, first, Intervals(groups)) for run in runs),
+        images=len(everywhere),
+        groups=len(set(group.values())),
+        runs=tuple(_compared(run, first, everywhere, predicted) for run in runs),
+        predicted=len(predicted),
+        predicted_groups=len({group[name] for name in predicted}),
     )
 
 
-def _compared(run: Run, first: Run, intervals: Intervals) -> ComparedRun:
-    def standing(name: str, against: str) -> Standing:
-        values = _cosines(run, name, first)
-        if run is first:
-            return Standing(name=name, score=float(values.mean()), minus_first=None)
-        lead = values - _cosines(first, against, first)
-        mean = intervals.mean(lead)
-        words = verdict(mean, intervals.group_count)
-        difference = Difference(score=mean.score, ci95=mean.ci95, verdict=words)
-        return Standing(name=name, score=float(values.mean()), minus_first=difference)
-
+def _compared(
+    run: Run, first: Run, everywhere: Sequence[str], predicted: Sequence[str]
+) -> ComparedRun:
+    best = run.scores.test.best_member, first.scores.test.best_member
     return ComparedRun(
         run=str(run.folder),
         experiment=run.name,
-        ensemble=standing(ENSEMBLE, ENSEMBLE),
-        best_member=standing(run.scores.test.best_member, first.scores.test.best_member),
+        ensemble=_standing((run, ENSEMBLE), (first, ENSEMBLE), everywhere),
+        best_member=_standing((run, best[0]), (first, best[1]), everywhere),
+        read=sum(row.origin == "read" for row in run.images),
+        predicted=_standing((run, ENSEMBLE), (first, ENSEMBLE), predicted)
+        if 0 < len(predicted) < len(everywhere)
+        else None,
+        reading=run.scores.test.reading,
     )
 
 
-def _cosines(run: Run, name: str, first: Run) -> DoubleArray:
-    """A predictor's cosines, in the order of the first run's images."""
-    cosines = {
-        row.image_id: row.cosine if name == ENSEMBLE else row.members[name] for row in run.images
-    }
-    return np.array([cosines[row.image_id] for row in first.images])
+def _standing(one: tuple[Run, str], first: tuple[Run, str], images: Sequence[str]) -> Standing:
+    """A predictor of a run on some images, against one of the first run."""
+    cosines = _cosines(*one, images)
+    values = np.array([0.0 if value is None else value for value in cosines])
+    difference: Difference | None = None
+    if one[0] is not first[0]:
+        others = [0.0 if value is None else value for value in _cosines(*first, images)]
+        group = {row.image_id: row.group for row in first[0].images}
+        intervals = Intervals([group[name] for name in images])
+        mean = intervals.mean(values - np.array(others))
+        words = verdict(mean, intervals.group_count)
+        difference = Difference(score=mean.score, ci95=mean.ci95, verdict=words)
+    return Standing(
+        name=one[1],
+        score=float(values.mean()),
+        answered=sum(value is not None for value in cosines),
+        minus_first=difference,
+    )
+
+
+def _cosines(run: Run, name: str, images: Sequence[str]) -> list[float | None]:
+    """A predictor's cosines of some images; None where it has no answer."""
+    if name == ENSEMBLE:
+        own = {row.image_id: None if row.origin == "none" else row.cosine for row in run.images}
+    else:
+        own = {row.image_id: row.members[name] for row in run.images}
+    return [own[image] for image in images]
 
 
 def _check_different(folders: Sequence[Path]) -> None:

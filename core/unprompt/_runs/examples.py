@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from pydantic import TypeAdapter
 
+from unprompt._data.origin import Origin
 from unprompt._data.tables import read_table
 from unprompt._scoring.estimate import Result
 from unprompt.embeddings import check_distinct
@@ -31,11 +32,12 @@ class Example(Result):
         kind: Whether it was predicted best or worst.
         image: Its file in the run's folder.
         prompt: The true one.
-        predicted: The readable guess; None where no member has words for it.
+        predicted: The readable guess, or what was read; None where no member has words for it.
         readback: The cosine of the guess's embedding with the blend's row; None without a guess.
         composed: Whether the guess is put together from parts of several texts.
-        cosine: The blend's, with the true prompt.
-        members: Each member's cosine.
+        cosine: The blend's, with the true prompt; 0 where nobody has an answer.
+        members: Each member's cosine; None where it has no answer.
+        origin: Whether the prompt is predicted, read from the file, or nobody has an answer.
         evidence: Member -> its reasons, best first; members of weight 0 give none.
     """
 
@@ -47,15 +49,18 @@ class Example(Result):
     readback: float | None
     composed: bool
     cosine: float
-    members: Mapping[str, float]
+    members: Mapping[str, float | None]
     evidence: Mapping[str, tuple[ExampleEvidence, ...]]
+    origin: Origin = "predicted"
 
 
 EXAMPLES = TypeAdapter(tuple[Example, ...])
 """Reads and writes ``examples.json``."""
 
 COLUMNS = ("image_id", "prompt", "predicted", "readback", "composed", "cosine", "group")
-"""Of ``images.csv``; a column of cosines for each member follows."""
+"""Of ``images.csv``; then `ORIGIN`, and a column of cosines for each member."""
+ORIGIN = "origin"
+"""The column that tables of older runs lack: nothing was read from files there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,13 @@ class ImageRow:
     Attributes:
         image_id: Distinct in the table.
         prompt: The true one.
-        predicted: The readable guess; empty where there is none.
+        predicted: The readable guess, or what was read; empty where there is none.
         readback: The cosine of the guess's embedding with the blend's row; None without a guess.
         composed: Whether the guess is put together from parts of several texts.
-        cosine: The blend's.
+        cosine: The blend's; 0 where nobody has an answer.
         group: Of near-duplicate prompts.
-        members: Each member's cosine.
+        members: Each member's cosine; None, an empty cell, where it has no answer.
+        origin: Whether the prompt is predicted, read from the file, or nobody has an answer.
     """
 
     image_id: str
@@ -80,7 +86,8 @@ class ImageRow:
     composed: bool
     cosine: float
     group: str
-    members: Mapping[str, float]
+    members: Mapping[str, float | None]
+    origin: Origin = "predicted"
 
 
 def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
@@ -108,7 +115,11 @@ def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
             composed=_truth(row, "composed", number, path),
             cosine=_cosine(row, "cosine", number, path),
             group=str(row["group"]),
-            members={name: _cosine(row, name, number, path) for name in members},
+            members={
+                name: None if row[name] == "" else _cosine(row, name, number, path)
+                for name in members
+            },
+            origin=_origin(row, number, path) if ORIGIN in table.columns else "predicted",
         )
         for number, row in enumerate(table.rows, start=1)
     )
@@ -118,6 +129,13 @@ def _truth(row: Mapping[str, object], column: str, number: int, path: Path) -> b
     if row[column] not in ("yes", "no"):
         raise DataError(f"{path}: row {number}: column {column!r} holds {row[column]!r}, no yes/no")
     return row[column] == "yes"
+
+
+def _origin(row: Mapping[str, object], number: int, path: Path) -> Origin:
+    for origin in get_args(Origin):
+        if row[ORIGIN] == origin:
+            return cast("Origin", origin)
+    raise DataError(f"{path}: row {number}: column {ORIGIN!r} holds {row[ORIGIN]!r}, no origin")
 
 
 def _cosine(row: Mapping[str, object], column: str, number: int, path: Path) -> float:

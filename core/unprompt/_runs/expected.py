@@ -45,7 +45,8 @@ class Calibration(Result):
     """Expected scores against true cosines, on test images, which nothing was learned from.
 
     Attributes:
-        images: Test images that are not flagged; the other numbers are theirs.
+        images: Test images that are not flagged and have a prediction; the other numbers are
+            theirs.
         flagged: Test images that are flagged as out of domain, although they are not.
         expected: Mean expected score.
         actual: Mean cosine.

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from unprompt._runs.coverage import Origins, Part
 from unprompt._runs.leak import Leak
 from unprompt._runs.texts import TextScores
 from unprompt._scoring.estimate import Estimate, Result
@@ -21,14 +22,16 @@ ENSEMBLE = "ensemble"
 
 
 class MemberScore(Estimate):
-    """A predictor's score on a split.
+    """A predictor's score on a split; an image that it does not answer for counts 0.
 
     Attributes:
         gap_closed: Its share of the gap between floor and oracle; None without an oracle, or where
             that is not above the floor.
+        answered: The images that it answered for, with its score there; None: all images.
     """
 
     gap_closed: Estimate | None = None
+    answered: Part | None = None
 
 
 class QueryScore(MemberScore):
@@ -87,6 +90,10 @@ class SplitScores(SplitSize):
         gap_closed_ci95: Its interval.
         best_member: The member with the highest score on this split.
         paired: The blend against others, image by image.
+        origins: The blend where prompts were read from files, and where they were predicted; None
+            where no member that reads takes part.
+        reading: Members that read prompts from files and take no part -> where they read one, and
+            what those prompts score; they are in no other number.
     """
 
     members: Mapping[str, MemberScore]
@@ -102,6 +109,25 @@ class SplitScores(SplitSize):
     gap_closed_ci95: tuple[float, float] | None = None
     best_member: str
     paired: Paired
+    origins: Origins | None = None
+    reading: Mapping[str, Part] = {}
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        """Every part is one of these images."""
+        scores = [*self.members.values(), self.equal, self.searched, self.ensemble]
+        parts = [*self.reading.values(), *(score.answered for score in scores)]
+        if self.origins is not None:
+            parts += [self.origins.read, self.origins.predicted]
+        if not all(part is None or part.of(self.images) for part in parts):
+            raise PydanticCustomError("parts", "a part is no part of the split's images")
+        return self
+
+    @property
+    def abstains(self) -> bool:
+        """Whether some member or blend has no answer for some image."""
+        scores = [*self.members.values(), self.equal, self.searched, self.ensemble]
+        return any(score.answered is not None for score in scores)
 
     def limit(self, name: Literal["floor", "oracle"]) -> Estimate | None:
         """Floor or oracle as an estimate; None for an oracle that nobody knows."""
@@ -147,6 +173,7 @@ class Scores(Result):
     Attributes:
         experiment: The experiment's name.
         weights: Of the blend, in the order of the ensemble; 0 for a member that was dropped.
+            Members that read prompts from files and take no part are not among them.
         searched_weights: The best trial's.
         options: Member -> the options that the search chose, for members whose options it searched.
         search: What the study came to.

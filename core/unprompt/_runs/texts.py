@@ -6,7 +6,7 @@ from unprompt._scoring.estimate import Estimate, Result
 
 
 class TextScores(Result):
-    """How good shown prompts are as texts, on the images of a split that have one.
+    """How good shown prompts are as texts, on the images of a split that have a predicted one.
 
     Attributes:
         images: How many there are.

@@ -10,6 +10,9 @@ from unprompt.embeddings import Embeddings, unit
 from unprompt.errors import DataError
 from unprompt.types import DoubleArray, FloatArray
 
+CANCELLED = 1e-6
+"""A blend shorter than this share of the weights behind it is what rounding left of them."""
+
 
 def stack(members: Sequence[Embeddings], ids: Sequence[str]) -> FloatArray:
     """Members' unit rows in the order of ``ids``: float32 of shape (M, N, D).
@@ -26,23 +29,29 @@ def blend(members: Sequence[Embeddings], weights: Sequence[float]) -> Embeddings
     """Weighted sum of unit rows, scaled back to unit length.
 
     Each member is normalised first, because the lengths of outputs differ between members and
-    have no meaning; the 36th-place solution gained +0.0036 on the public leaderboard by it.
+    have no meaning; the 36th-place solution gained +0.0036 on the public leaderboard by it. A
+    member that has no answer for an image, a zero row, leaves it to the others: their weights
+    blend it, as if the member were not there.
 
     Args:
         members: M predictions for the same N images, in any order.
         weights: M numbers, at least 0 and not all 0; only their ratios matter.
 
     Returns:
-        Unit rows in the order of the first member; a zero row where members cancel out.
+        Unit rows in the order of the first member; a zero row where no member of a weight above 0
+        answered, or where members cancel out.
 
     Raises:
         DataError: A weight is negative or not finite, all are 0, or there are not M weights.
     """
     shares = check_weights(weights, len(members))
     ids = members[0].ids
-    summed = np.einsum("m,mnd->nd", shares, stack(members, ids).astype(np.float64))  # (N, D)
-    # Where members cancel out, only rounding errors are left, which have no direction.
-    summed[np.linalg.norm(summed, axis=1) < 1e-6] = 0.0
+    rows = stack(members, ids)
+    summed = np.einsum("m,mnd->nd", shares, rows.astype(np.float64))  # (N, D)
+    # Where members cancel out, only rounding errors are left, which have no direction: measured by
+    # the weights of those who answered, which may be small ones.
+    answering = shares @ rows.any(axis=2)  # (N,)
+    summed[np.linalg.norm(summed, axis=1) < CANCELLED * answering] = 0.0
     return Embeddings(ids, unit(summed))
 
 

@@ -29,6 +29,11 @@ def fixed(value: float, digits: int = 4, *, signed: bool = False, percent: bool 
     return f"{text}%" if percent else text
 
 
+def weight(value: float, digits: int = 3) -> str:
+    """A weight; a small one with its power of ten, so that it does not look like none."""
+    return f"{value:.1e}" if 0 < value < 0.5 * 10**-digits else f"{value:.{digits}f}"
+
+
 def interval_end(value: float, digits: int = 4, *, signed: bool = False) -> str:
     """An end of an interval, with more digits where it would look like 0 and is not.
 

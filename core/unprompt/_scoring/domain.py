@@ -14,7 +14,8 @@ from unprompt._scoring.estimate import Result
 from unprompt._scoring.expected import enough
 from unprompt._scoring.features import Features, evidence_features, used_members
 from unprompt.contracts import Batch
-from unprompt.errors import DataError
+from unprompt.embeddings import Embeddings
+from unprompt.errors import DataError, named
 from unprompt.types import DoubleArray, FloatArray
 
 INSIDE = 0.98
@@ -61,11 +62,13 @@ class DomainModel(Result):
         distance: The logarithm of the distance from the axes, on the holdout.
         evidence: The highest score of each member's evidence there, kind by kind.
         threshold: Images that are stranger are out of domain.
+        members: Whose features the axes are of; None: of all members in use.
     """
 
     distance: Usual
     evidence: Mapping[str, Usual]
     threshold: float
+    members: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +80,9 @@ class Domain:
     images they leave them, and the distance to the subspace of the holdout's features grows.
     Features come before whatever a head or a bank makes of them: those predict a prompt of the
     holdout's kind for any image. Members that give none are seen by their rows. Evidence that
-    scores lower than usual counts beside it.
+    scores lower than usual counts beside it. A member whose rows are all that is seen of it, and
+    who abstained from some of the holdout, says by them whether it had an answer, not what the
+    image is like: it is left out.
 
     Attributes:
         model: Usual distances, and the threshold.
@@ -103,7 +108,11 @@ class Domain:
         Raises:
             DataError: The axes are those of other members.
         """
-        rows = _side_by_side(members, weights)
+        used = used_members(members, weights)
+        seeing = used if self.model.members is None else self.model.members
+        if missing := [name for name in seeing if name not in members]:
+            raise DataError(f"features of {named(missing)} were learned, which is not in use")
+        rows = _side_by_side(members, seeing, self.centre)
         if rows.shape[1] != len(self.centre):
             raise DataError(
                 f"{len(self.centre)} features per image were learned, members give {rows.shape[1]}"
@@ -115,7 +124,10 @@ class Domain:
 
 
 def fit_domain(
-    members: Mapping[str, Batch], weights: Mapping[str, float], groups: Sequence[str]
+    members: Mapping[str, Batch],
+    weights: Mapping[str, float],
+    groups: Sequence[str],
+    reading: Sequence[str] = (),
 ) -> Domain | None:
     """Learn what members' towers see; no truth and no other images are needed.
 
@@ -126,14 +138,27 @@ def fit_domain(
         members: Name -> predictions for the same N images.
         weights: Name -> weight in the blend; members of weight 0 are left out.
         groups: The group of each image.
+        reading: Members that read prompts from files, which says nothing of how images look: they
+            are left out where there are others.
 
     Returns:
         None with too few images; see `enough`.
     """
+    used = used_members(members, weights)
+    looking = [name for name in used if name not in reading] or used
+    seeing = _seeing({name: members[name] for name in looking})
+    rows = _side_by_side(members, seeing)
+    known = np.asarray(
+        rows.any(axis=1), np.bool_
+    )  # all of them, but where every member abstains from some
+    groups = [group for group, is_known in zip(groups, known, strict=True) if is_known]
     if not enough(groups):
         return None
-    rows = _side_by_side(members, weights)
-    scores = evidence_features(members, weights, "highest")
+    rows = rows[known]
+    scores = {
+        name: values[known]
+        for name, values in evidence_features(members, weights, "highest").items()
+    }
     step = ceil(len(rows) / _MOST_IMAGES)
     rows, groups = rows[::step], groups[::step]
     scores = {name: values[::step] for name, values in scores.items()}
@@ -144,16 +169,44 @@ def fit_domain(
     usual = Usual.of(distances)
     strange = np.sort(_strangeness(usual, evidence, distances, scores))
     rank = min(ceil(INSIDE * (len(strange) + 1)), len(strange))
-    model = DomainModel(distance=usual, evidence=evidence, threshold=float(strange[rank - 1]))
+    left_out = len(seeing) < len(used)
+    model = DomainModel(
+        distance=usual,
+        evidence=evidence,
+        threshold=float(strange[rank - 1]),
+        members=tuple(seeing) if left_out else None,
+    )
     return Domain(model, *_axes(rows, _count(rows)))
 
 
-def _side_by_side(members: Mapping[str, Batch], weights: Mapping[str, float]) -> FloatArray:
-    """All members' features of an image as one, of shape (N, F); images as in the first member."""
-    batches = [members[name] for name in used_members(members, weights)]
-    ids = batches[0].embeddings.ids
-    seen = [b.embeddings if b.features is None else b.features for b in batches]
-    rows: FloatArray = np.concatenate([features.align(ids).rows for features in seen], axis=1)
+def _seen(batch: Batch) -> Embeddings:
+    """What is known of how a member sees images."""
+    return batch.embeddings if batch.features is None else batch.features
+
+
+def _seeing(members: Mapping[str, Batch]) -> list[str]:
+    """The members that say of every image what they see, else the one that does of most."""
+    images = {name: int(_seen(batch).answered.sum()) for name, batch in members.items()}
+    most = max(images.values())
+    seeing = [name for name, count in images.items() if count == most]
+    return seeing if most == len(members[seeing[0]].embeddings) else seeing[:1]
+
+
+def _side_by_side(
+    members: Mapping[str, Batch], names: Sequence[str], centre: DoubleArray | None = None
+) -> FloatArray:
+    """Some members' features of an image as one, of shape (N, F); images as in the first member.
+
+    Where a member has none of an image, they are those of the ``centre``: as if it had seen what
+    it usually sees.
+    """
+    ids = members[names[0]].embeddings.ids
+    seen = [_seen(members[name]).align(ids) for name in names]
+    rows: FloatArray = np.concatenate([features.rows for features in seen], axis=1)
+    fits = centre is not None and rows.shape[1] == len(centre)
+    if centre is not None and fits and not all(each.answered.all() for each in seen):
+        known = [np.repeat(each.answered[:, None], each.dim, axis=1) for each in seen]
+        rows = np.where(np.concatenate(known, axis=1), rows, centre.astype(np.float32))
     return rows
 
 

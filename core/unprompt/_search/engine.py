@@ -15,6 +15,7 @@ import numpy as np
 from unprompt._scoring.intervals import Intervals
 from unprompt._search.abandoned import give_up_abandoned
 from unprompt._search.drop import ScoredSplit, WeightedMembers, drop_members
+from unprompt._search.objective import GramObjective
 from unprompt._search.polish import Bounds, polish
 from unprompt._search.problem import Problem
 from unprompt._search.samplers import grid_notice
@@ -28,6 +29,11 @@ from unprompt.types import PlainData
 
 if TYPE_CHECKING:
     import optuna
+
+DIGITS = 6
+"""Of weights."""
+_LOSS = 1e-6
+"""In mean cosine: what rounding weights may cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +138,8 @@ def _result(study: optuna.Study, problem: Problem, intervals: Intervals) -> Sear
         dropped=dropped,
     )
     return SearchResult(
-        _rounded(weights, bounds),
-        _rounded(searched, bounds),
+        _rounded(weights, objective, bounds),
+        _rounded(searched, objective, bounds),
         problem.options_at(point),
         summary,
         history,
@@ -158,15 +164,26 @@ def importances(study: optuna.Study) -> dict[str, float]:
     return {name: float(share) for name, share in shares.items()}
 
 
-def _rounded(weights: Sequence[float], bounds: Bounds | None = None) -> tuple[float, ...]:
-    """Six digits are far below what any holdout can tell apart, and can be read."""
+def _rounded(
+    weights: Sequence[float], objective: GramObjective, bounds: Bounds | None = None
+) -> tuple[float, ...]:
+    """Six digits are far below what any holdout can tell apart, and can be read.
+
+    Where a member abstains, the others' weights count by themselves, however small they are beside
+    its own: then six significant digits of each are kept.
+    """
     largest = max(weights)
-    digits = 6 if largest >= 0.1 else 5 - math.floor(math.log10(largest))  # within low bounds
+    digits = (
+        DIGITS if largest >= 0.1 else DIGITS - 1 - math.floor(math.log10(largest))
+    )  # within low bounds
     limits = bounds or [(0.0, math.inf)] * len(weights)
-    return tuple(
+    rounded = [
         min(max(round(weight, digits), low), high) if weight else 0.0  # 0: it was dropped
         for weight, (low, high) in zip(weights, limits, strict=True)
-    )
+    ]
+    if objective(weights) - objective(rounded) > _LOSS:
+        return tuple(float(f"{weight:.{DIGITS}g}") for weight in weights)
+    return tuple(rounded)
 
 
 def _distance(weights: Sequence[float], others: Sequence[float]) -> float:

@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from unprompt._scoring.blend import CANCELLED
 from unprompt.types import DoubleArray, FloatArray
 
 Indices = npt.NDArray[np.intp]
@@ -85,16 +86,20 @@ class GramObjective:
         return result
 
     def lengths(self, w: DoubleArray) -> DoubleArray:
-        """Each row's length under ``w`` (M,), of shape (N,); 0 where the members cancel out.
+        """Each row's length under ``w`` (M,), of shape (N,).
 
-        Rounding is left behind there, which would be blown up to a direction.
+        It is 0 where nobody answered, and where the members cancel out: rounding is left behind
+        there, which would be blown up to a direction.
         """
         first, second = pairs(self.member_count)
         twice = np.where(first == second, 1.0, 2.0)
         squared = (twice * w[first] * w[second]) @ self.gram  # (N,)
-        least = 1e-6 * float(np.abs(w).sum())
-        if squared.size and squared.min() <= least * least:
-            squared[squared <= least * least] = 0.0
+        least = CANCELLED * float(np.abs(w).sum())
+        if squared.size and squared.min() <= least * least:  # seldom, and then it costs N x M
+            # A member's product with itself is 1, or 0 where it did not answer. Those who did may
+            # have small weights: 6 digits of them are kept, whatever the others weigh.
+            behind = CANCELLED * (np.abs(w) @ self.gram[first == second])
+            squared[squared <= behind * behind] = 0.0
         return np.sqrt(squared, out=squared)
 
     def __call__(self, weights: npt.ArrayLike) -> float:

@@ -99,13 +99,14 @@ def check_directions(study: optuna.Study, storage_name: str) -> None:
 def enqueue(study: optuna.Study, problem: Problem, ensemble: Sequence[float]) -> None:
     """Put what the search block wants first in front, unless the study knows it already.
 
-    ``ensemble`` are the weights that the ensemble says, M numbers.
+    ``ensemble`` are the weights that the ensemble says, M numbers; all 0 where only members that
+    take no part in the search have weight.
     """
     count = len(problem.members)
     rows: dict[str, Sequence[Sequence[float]]] = {
         "equal": [[1.0] * count],
         "members": [[float(i == k) for i in range(count)] for k in range(count)],
-        "ensemble": [ensemble],
+        "ensemble": [ensemble] if any(ensemble) else [],
     }
     for kind in problem.config.enqueue:
         for weights in rows[kind]:

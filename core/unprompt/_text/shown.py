@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from unprompt._text.editing import edit_prompts
 from unprompt.contracts import TextEncoder
@@ -29,18 +30,27 @@ class ShownPrompt:
 
 
 def shown_prompts(
-    rows: FloatArray, candidates: Sequence[Sequence[str]], encoder: TextEncoder, *, edit: bool
+    rows: FloatArray,
+    candidates: Sequence[Sequence[str]],
+    encoder: TextEncoder,
+    *,
+    edit: bool,
+    read: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[ShownPrompt | None, ...]:
-    """For each prediction the prompt to show; None where it has no candidate.
+    """For each prediction the prompt to show; None where it has no candidate, or is none.
 
     Args:
-        rows: Unit rows of shape (N, D).
+        rows: Unit rows of shape (N, D), or zero rows where there is no prediction.
         candidates: N lists of distinct texts.
         encoder: The text encoder of the target space.
         edit: Whether to edit the nearest candidates, see `edit_prompts`; without, the nearest
             is shown.
+        read: Place of an image -> the prompt that was read from its file: it is shown as it is.
     """
-    usable = [[text for text in texts if text.strip(", \t\n")] for texts in candidates]
+    usable = [
+        [text for text in texts if text.strip(", \t\n")] if i not in read and row.any() else []
+        for i, (row, texts) in enumerate(zip(rows, candidates, strict=True))
+    ]
     wanted = [i for i, texts in enumerate(usable) if texts]
     nearest = _nearest(rows, usable, encoder)
     texts = [nearest[i] for i in wanted]
@@ -51,6 +61,10 @@ def shown_prompts(
         readbacks = cosine(encoder.encode(texts), rows[wanted])
         for i, text, readback in zip(wanted, texts, readbacks, strict=True):
             shown[i] = ShownPrompt(text, float(readback), text not in usable[i], nearest[i])
+    if read:
+        readbacks = cosine(encoder.encode([*read.values()]), rows[[*read]])
+        for (i, text), readback in zip(read.items(), readbacks, strict=True):
+            shown[i] = ShownPrompt(text, float(readback), composed=False, candidate=text)
     return tuple(shown)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from unprompt.contracts.data import Images, TrainSet
 from unprompt.contracts.runtime import Need, Runtime
 from unprompt.embeddings import Embeddings
@@ -37,14 +39,19 @@ class Evidence:
 class Batch:
     """Predictions for n images.
 
+    A family *abstains* from an image by a zero row without a prompt and without evidence: the
+    blend of that image is then made of the other members. See `abstaining`.
+
     Attributes:
-        embeddings: Keyed by ``image_id``, of shape (n, D).
-        prompts: n prompts; None where the family has none for an image.
-        evidence: n lists of evidence, best first; empty where the family has none.
+        embeddings: Keyed by ``image_id``, of shape (n, D): unit rows, or a zero row where the
+            family abstains.
+        prompts: n prompts; None where the family has none for an image, or abstains.
+        evidence: n lists of evidence, best first; empty where the family has none, or abstains.
         features: What the backbone makes of the images before anything is built on it, unit rows
             of any one width, of shape (n, C), ids as in ``embeddings``; None where the family
             gives none. A run learns from them which images are out of domain, from ``embeddings``
-            where there are none. No prediction depends on them.
+            where there are none. No prediction depends on them, and they may be there where the
+            family abstains.
     """
 
     embeddings: Embeddings
@@ -58,6 +65,18 @@ class Batch:
             raise DataError("a batch needs one prompt and one evidence list per embedding")
         if self.features is not None and self.features.ids != self.embeddings.ids:
             raise DataError("a batch needs features of the images that it has embeddings of")
+
+    @classmethod
+    def abstaining(cls, ids: Sequence[str], dim: int, features: Embeddings | None = None) -> Batch:
+        """A batch for images that the family has no answer for.
+
+        Args:
+            ids: n image ids.
+            dim: D, of the target space: ``runtime.text_encoder.dim``.
+            features: Of these images, from a family that gives features.
+        """
+        no_rows = Embeddings(tuple(ids), np.zeros((len(ids), dim), np.float32))
+        return cls(no_rows, (None,) * len(ids), ((),) * len(ids), features)
 
 
 class Predictor(ABC):
@@ -111,7 +130,16 @@ class Predictor(ABC):
 
     @abstractmethod
     def predict(self, images: Images) -> Iterator[Batch]:
-        """Predict every image once, in any order, in batches; no images give no batch."""
+        """Predict every image once, in any order, in batches; no images give no batch.
+
+        An image that the family has no answer for is in a batch, too, with a zero row, no prompt
+        and no evidence (`Batch.abstaining`): it *abstains*, and the blend of that image is made of
+        the other members by their weights. A missing image is an error, because it is the sign of
+        a bug. Scores say for how many images a member answered, and how well it did there.
+
+        A family whose spec says ``reads`` gives the text that it read as the prompt of every image
+        that it answers for, and abstains from the others.
+        """
 
     def check_variants(self, variants: Sequence[Any]) -> None:
         """Refuse choices of options that `predict_variants` cannot predict; loads nothing.
@@ -141,7 +169,8 @@ class Predictor(ABC):
             variants: V instances of the family's options model.
 
         Yields:
-            For each batch of images V predictions, in the order of ``variants``.
+            For each batch of images V predictions, in the order of ``variants``; a zero row where
+            the family abstains, as in `predict`.
 
         Raises:
             ConfigError: A variant needs another artifact or another tower.
@@ -159,7 +188,8 @@ class Predictor(ABC):
             images: N images.
 
         Yields:
-            Batches of unit rows as wide as the target space; none where there are none.
+            Batches of unit rows as wide as the target space, a zero row for an image that the
+            backbone has none of; no batch where there are none at all.
         """
         return iter(())
 

@@ -110,11 +110,28 @@ class PredictorContract:
         return example_images()
 
     def test_every_image_gets_one_unit_row(self, prepared: Prepared, images: Images) -> None:
+        """Or a zero row, where the family abstains; but not from every image."""
         rows = rows_of(prepared.load(Runtime()), images)
         for name, row in rows.items():
             assert row.shape == (prepared.dim,), name
             assert row.dtype == np.float32, name
-            assert abs(float(np.linalg.norm(row)) - 1) < 1e-4, name
+            assert not row.any() or abs(float(np.linalg.norm(row)) - 1) < 1e-4, name
+        assert any(row.any() for row in rows.values()), (
+            "it abstains from every image: override the fixture `images` with some that it answers"
+        )
+
+    def test_an_abstention_has_no_prompt_and_no_evidence(
+        self, prepared: Prepared, images: Images
+    ) -> None:
+        predictor = prepared.load(Runtime())
+        batches = list(predictor.predict(images))
+        predictor.close()
+        for batch in batches:
+            texts = zip(batch.prompts, batch.evidence, strict=True)
+            for name, row, said in zip(
+                batch.embeddings.ids, batch.embeddings.rows, texts, strict=True
+            ):
+                assert row.any() or said == (None, ()), f"a zero row abstains: {name}"
 
     def test_batch_size_does_not_matter(self, prepared: Prepared, images: Images) -> None:
         batches = rows_of(prepared.load(Runtime(batch_size=3)), images)

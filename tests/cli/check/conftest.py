@@ -86,7 +86,10 @@ class Light(Predictor):
         for name in images.ids[fault == "forgets":]:
             time.sleep(self.options.seconds)
             rows = unit(np.ones((1, 2))) * (np.nan if fault == "nan" else 1)
-            yield Batch(Embeddings((name,), rows.astype(np.float32)), (None,), ((),))
+            silent = fault in ("silent", "talks") or (fault == "abstains" and name != "noise-0")
+            rows = rows * (0 if silent else 1)
+            prompt = "a lamp" if fault == "talks" else None
+            yield Batch(Embeddings((name,), rows.astype(np.float32)), (prompt,), ((),))
 """
 
 NO_NETWORK = """

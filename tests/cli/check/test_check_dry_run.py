@@ -65,6 +65,7 @@ def test_a_dry_run_takes_the_users_images(
         ("bug", "FAILED: ended with exit code 1"),
         ("nan", "FAILED: "),
         ("forgets", "FAILED: did not predict each image once: missing 'noise-0'"),
+        ("talks", "FAILED: gave a zero row, which abstains, and still a prompt for 'noise-0', "),
     ],
 )
 def test_a_failing_member_is_a_line_and_exit_1_and_the_next_one_runs(
@@ -81,6 +82,17 @@ def test_a_failing_member_is_a_line_and_exit_1_and_the_next_one_runs(
     assert re.fullmatch(r"lamp-1 +[\d.]+ s +[\d.]+ s +[\d.]+ GiB", second)
     traceback = "KeyError: 'lamp'" in capfd.readouterr().err
     assert traceback == (fault == "bug")  # a bug keeps its traceback
+
+
+@pytest.mark.parametrize(("fault", "answered"), [("abstains", 1), ("silent", 0)])
+def test_a_member_may_abstain_and_the_line_says_so(
+    fault: str, answered: int, unprompt: Command, light: Callable[..., Path]
+) -> None:
+    done = unprompt("check", light({"fault": fault}, {}), "--dry-run")
+    assert done.returncode == 0, done.stdout
+    first, second = done.stdout.splitlines()[-2:]
+    assert re.fullmatch(rf"lamp-0 .* GiB  answered {answered} of 2", first)
+    assert second.endswith(" GiB")
 
 
 def test_a_dry_run_does_without_missing_files(

@@ -75,6 +75,7 @@ def test_json_and_table_agree(
     assert printed["runs"][1]["ensemble"] == {
         "name": "ensemble",
         "score": comparison.runs[1].ensemble.score,
+        "answered": 120,
         "minus_first": {
             "score": versus.score,
             "ci95": [versus.low, versus.high],

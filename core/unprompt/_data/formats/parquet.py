@@ -53,8 +53,10 @@ def _lists(rows: FloatArray) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(flat, rows.shape[1])
 
 
-def _column(values: Sequence[float | bool | None]) -> pa.Array:
-    """A column of yes and no, or of numbers; numbers also where every value is missing."""
+def _column(values: Sequence[float | bool | str | None]) -> pa.Array:
+    """A column of words, of yes and no, or of numbers; numbers where every value is missing."""
+    if any(isinstance(value, str) for value in values):
+        return pa.array(values, pa.string())
     truths = any(isinstance(value, bool) for value in values)
     return pa.array(values, pa.bool_() if truths else pa.float64())
 
