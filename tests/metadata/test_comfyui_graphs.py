@@ -95,10 +95,13 @@ def test_nodes_between_pass_the_text_on(nodes: Nodes) -> None:
             ),
             "a, b",
         ),
+        (node("CR Combine Prompt", part1="a", part2="b", separator=","), "a,b,,"),
+        (node("CR Text Concatenate", text2=["t", 0], separator=": "), ": a wall"),
         (
-            node("CR Combine Prompt", part1="a", part2="b", prefix="", suffix="", separator=","),
-            "a,b",
+            node("Text Concatenate", text_a=" a ", clean_whitespace="true", text_b="b", sep=" "),
+            "a b",
         ),
+        (node("ConcatStrings", text1="a", text2=""), "a"),
     ],
 )
 def test_texts_that_a_node_joins(joining: dict[str, Any], expected: str) -> None:
@@ -115,6 +118,11 @@ def test_texts_that_a_node_joins(joining: dict[str, Any], expected: str) -> None
         (node("DPRandomGenerator", text="a {red|blue} wall", seed=1), "makes its text"),
         (node("TextGenerate", prompt="describe a wall", clip=["4", 1]), "makes its text"),
         (node("WD14Tagger|pysssss", image=["x", 0]), "makes its text"),
+        (node("ConcatStrings", text1="a", text2="b"), "not known"),
+        (
+            node("Text Concatenate", text_a="a", text_b="b", delimiter="", newline_mode="true"),
+            "chan",
+        ),
         (node("SomebodysMixer", first=["6", 0], second=["7", 0]), "not known"),
         (node("Text", text=["gone", 0]), "missing"),
         (node("Text", text=["e", 0]), "back to itself"),

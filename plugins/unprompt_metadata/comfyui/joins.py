@@ -17,7 +17,15 @@ from unprompt_metadata.prompts import LONGEST, Refusal
 
 REWRITTEN = "what a program made of the prompt when it ran is not in the file"
 
-_KEEPS_BLANKS = ("StringConcatenate", "JoinString", "CR Text Concatenate")
+# Nodes that join all their texts, also blank and missing ones.
+_ALL = {
+    "StringConcatenate": ("string_a", "string_b"),
+    "JoinStrings": ("string1", "string2"),
+    "CR Text Concatenate": ("text1", "text2"),
+    "CR Combine Prompt": ("part1", "part2", "part3", "part4"),
+}
+_PLAIN_OPTIONS = frozenset({"action", "clean_whitespace", "result", "tidy_tags"})
+_OFF = ("", "false", "False", "no", "none", "never", "keep", "disabled", "append")
 
 
 def numbered_inputs(node: Node) -> list[str]:
@@ -33,26 +41,38 @@ def joins(node: Node) -> bool:
 
 def joined(graph: Graph, node: Node, side: Polarity) -> Steps:
     """One text from several, with what is between them."""
-    inputs = node.inputs
-    if inputs.get("action", "append") != "append" or inputs.get("prefix") or inputs.get("suffix"):
+    if _changes(node):
         return Refusal(f"node {node.id} ({node.kind}) changes its texts")
     parts, length = list[str](), 0
-    for name in numbered_inputs(node):
-        if isinstance(inputs[name], str) or is_link(inputs[name]):
-            part = yield from value_steps(graph, inputs[name], side)
-            if isinstance(part, Refusal):
-                return part
-            parts.append(", ".join(part))
-            length += len(parts[-1])
-            if length > LONGEST or len(parts) > MOST_TEXTS:
-                return Refusal(f"node {node.id} has more text than a prompt")
-    full = [part for part in parts if part.strip()]
-    if len(full) <= 1:
-        return tuple(full)
-    glue = _glue(node)
-    if glue is None:
+    for name in _ALL.get(node.kind) or numbered_inputs(node):
+        value = node.inputs.get(name, "")
+        if not isinstance(value, str) and not is_link(value):
+            continue
+        part = yield from value_steps(graph, value, side)
+        if isinstance(part, Refusal):
+            return part
+        parts.append(", ".join(part))
+        length += len(parts[-1])
+        if length > LONGEST or len(parts) > MOST_TEXTS:
+            return Refusal(f"node {node.id} has more text than a prompt")
+    if node.inputs.get("clean_whitespace") in ("true", True):
+        parts = [part.strip() for part in parts]
+    texts = parts if node.kind in _ALL else [part for part in parts if part]
+    if len(texts) < 2 or not any(texts):
+        return tuple(filter(None, texts))
+    if (glue := _glue(node)) is None:
         return Refusal(f"node {node.id} ({node.kind}) joins texts in a way that is not known")
-    return (glue.join(parts if node.kind.startswith(_KEEPS_BLANKS) else full),)
+    return (glue.join(texts),)
+
+
+def _changes(node: Node) -> bool:
+    """Whether a node may do more than to join: replace, wrap, or something of an unknown name."""
+    inputs = node.inputs
+    if inputs.get("action", "append") != "append":
+        return True
+    more = inputs.keys() - _PLAIN_OPTIONS - set(names.DELIMITERS) - set(numbered_inputs(node))
+    values = [inputs[name] for name in more]
+    return any(v is True or (isinstance(v, str) and v not in _OFF) or is_link(v) for v in values)
 
 
 def _glue(node: Node) -> str | None:
