@@ -15,7 +15,7 @@ from typing import Any
 
 from unprompt_metadata.containers.xmp import properties
 from unprompt_metadata.fields import Field, FileTexts
-from unprompt_metadata.strict_json import json_object
+from unprompt_metadata.strict_json import StrictJson
 
 PARAMETERS = "parameters"
 """The keyword of settings as text, and of every comment that has no keyword."""
@@ -52,12 +52,14 @@ class Entry:
         key: The keyword.
         value: The text, or the object that a wrapper had there.
         field: The name of the field that it came from.
+        json: What reads JSON in the file.
         sure: Whether nothing but settings of a generator is written there.
     """
 
     key: str
     value: str | dict[str, Any]
     field: str
+    json: StrictJson
     sure: bool = False
 
     @property
@@ -75,7 +77,7 @@ class Entry:
         if isinstance(self.value, dict):
             return self.value, None
         try:
-            return json_object(self.value), None
+            return self.json.object(self.value), None
         except ValueError as flaw:
             return None, str(flaw)
 
@@ -96,7 +98,10 @@ class Record:
     def __init__(self, texts: FileTexts) -> None:
         """Sort the fields by keyword."""
         self.size = texts.size
-        self.entries = tuple(entry for field in texts.fields for entry in _entries(field))
+        self.json = StrictJson()
+        self.entries = tuple(
+            entry for field in texts.fields for entry in _entries(field, self.json)
+        )
 
     def all(self, *keys: str) -> tuple[Entry, ...]:
         """The entries under the keywords, in the order of the file."""
@@ -114,22 +119,22 @@ class Record:
         return next(near, None)
 
 
-def _entries(field: Field) -> Iterator[Entry]:
+def _entries(field: Field, json: StrictJson) -> Iterator[Entry]:
     container, _, keyword = field.name.partition(":")
     if container == "xmp" or keyword == "XML:com.adobe.xmp":
-        yield from _packet(field.text)
+        yield from _packet(field.text, json)
     elif field.name in _COMMENTS or field.name in _SURE:
-        yield from _comment(field.text, field.name)
+        yield from _comment(field.text, field.name, json)
     elif container == "exif" and keyword in ("Make", "Model", "ImageDescription"):
         if prefix := _PREFIX.match(field.text):
-            yield Entry(prefix.group(1).lower(), field.text[prefix.end() :], field.name)
+            yield Entry(prefix.group(1).lower(), field.text[prefix.end() :], field.name, json)
         else:
-            yield from _comment(field.text, field.name)
+            yield from _comment(field.text, field.name, json)
     else:
-        yield Entry(keyword, field.text, field.name)
+        yield Entry(keyword, field.text, field.name, json)
 
 
-def _packet(text: str) -> Iterator[Entry]:
+def _packet(text: str, json: StrictJson) -> Iterator[Entry]:
     """The tool and the texts of an XMP packet; none of one that is damaged."""
     try:
         pairs = properties(text)
@@ -137,18 +142,18 @@ def _packet(text: str) -> Iterator[Entry]:
         return
     for name, value in pairs:
         if name == _CREATOR:
-            yield Entry("CreatorTool", value, "xmp")
+            yield Entry("CreatorTool", value, "xmp", json)
         elif name in _XMP_TEXTS:
-            yield from _comment(value, "xmp")
+            yield from _comment(value, "xmp", json)
 
 
-def _comment(text: str, field: str) -> Iterator[Entry]:
+def _comment(text: str, field: str, json: StrictJson) -> Iterator[Entry]:
     """A text without a keyword of its own: settings, or an object that wraps keywords."""
-    entry = Entry(PARAMETERS, text, field, sure=field in _SURE)
+    entry = Entry(PARAMETERS, text, field, json, sure=field in _SURE)
     yield entry
     inner = entry.object if text.lstrip("\ufeff \t\r\n").startswith("{") else None
     if inner is None or not (_WRAPPED & inner.keys() or isinstance(inner.get("prompt"), dict)):
         return
     for key, value in inner.items():
         if isinstance(value, str | dict):
-            yield Entry(key, value, field)
+            yield Entry(key, value, field, json)

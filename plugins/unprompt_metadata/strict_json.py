@@ -5,28 +5,45 @@ from __future__ import annotations
 import json
 from typing import Any
 
-CHARACTERS = 16 << 20
-CONTAINERS = 200_000
-VALUES = 1_000_000
 
+class StrictJson:
+    """Reads the JSON texts of one file, which have one budget together.
 
-def json_object(text: str) -> dict[str, Any]:
-    """The object that a text is.
+    A file may hold a text in many fields, each as large as a field may be. Generators write a few
+    thousand values; a workflow of ten thousand nodes has some hundred thousand.
 
-    A bare ``NaN``, as ComfyUI writes it, a byte order mark and trailing NULs are accepted.
-
-    Raises:
-        ValueError: It is none, or too large, or ambiguous; the message says which.
+    Attributes:
+        characters: That may still be read.
+        containers: Objects and lists that may still be read.
+        values: The same of values in them.
     """
-    body = text.strip("\0\ufeff \t\r\n")
-    if not body.startswith("{"):
-        raise ValueError("is no JSON object")
-    if (
-        len(body) > CHARACTERS
-        or body.count("{") + body.count("[") > CONTAINERS
-        or body.count(",") > VALUES
-    ):
-        raise ValueError("holds more JSON than a generator writes")
+
+    def __init__(self) -> None:
+        """Nothing is spent."""
+        self.characters, self.containers, self.values = 8 << 20, 150_000, 400_000
+
+    def object(self, text: str) -> dict[str, Any]:
+        """The object that a text is.
+
+        A bare ``NaN``, as ComfyUI writes it, a byte order mark and trailing NULs are accepted.
+
+        Raises:
+            ValueError: It is none, or too large, or ambiguous; the message says which.
+        """
+        body = text.strip("\0\ufeff \t\r\n")
+        if not body.startswith("{"):
+            raise ValueError("is no JSON object")
+        characters, values = len(body), body.count(",")
+        containers = body.count("{") + body.count("[")
+        if characters > self.characters or containers > self.containers or values > self.values:
+            raise ValueError("holds more JSON than generators write")
+        self.characters -= characters
+        self.containers -= containers
+        self.values -= values
+        return _parsed(body)
+
+
+def _parsed(body: str) -> dict[str, Any]:
     try:
         value = json.loads(body, object_pairs_hook=_unique)
     except RecursionError:

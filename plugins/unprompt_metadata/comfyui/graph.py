@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-MOST_NODES = 20_000
+MOST_NODES = 12_000
+"""Of a graph that is traced; large ones have some hundred."""
+
+
+_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,12 @@ class Node:
     kind: str
     inputs: Mapping[str, Any]
 
+    @property
+    def label(self) -> str:
+        """Key and class, for one line; strangers choose both."""
+        text = f"node {self.id[:_SHOWN]} ({self.kind[:_SHOWN]})"
+        return "".join(letter if letter.isprintable() else "?" for letter in text)
+
 
 class Graph:
     """All nodes, in the order of the JSON; what is not a node is left out."""
@@ -31,7 +41,7 @@ class Graph:
         """Read nodes, and from the workflow the order of wires and shown texts.
 
         Args:
-            nodes: The object under ``prompt``.
+            nodes: The object under ``prompt``, of at most `MOST_NODES` keys.
             workflow: The object under ``workflow``; it may be of any shape.
         """
         self.nodes: dict[str, Node] = {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unprompt_metadata.comfyui import names
-from unprompt_metadata.comfyui.graph import MOST_NODES, Graph, Node, is_link
+from unprompt_metadata.comfyui.graph import Graph, Node, is_link
 from unprompt_metadata.comfyui.sizes import Sizes
 from unprompt_metadata.comfyui.steps import Texts
 from unprompt_metadata.comfyui.tracing import Tracer
@@ -42,8 +42,6 @@ def graph_prompt(graph: Graph, size: tuple[int, int] | None) -> GraphPrompt | Re
         graph: Of any shape.
         size: Of the image that was saved, in pixels; it tells saved images apart.
     """
-    if len(graph.nodes) > MOST_NODES:
-        return Refusal(f"the graph has {len(graph.nodes):,} nodes")
     saved = _saved(graph)
     if len(saved) > MOST_SAVED:
         return Refusal(f"the graph saves {len(saved)} images")

@@ -42,7 +42,7 @@ def joins(node: Node) -> bool:
 def joined(graph: Graph, node: Node, side: Polarity) -> Steps:
     """One text from several, with what is between them."""
     if _changes(node):
-        return Refusal(f"node {node.id} ({node.kind}) changes its texts")
+        return Refusal(f"{node.label} changes its texts")
     parts, length = list[str](), 0
     for name in _ALL.get(node.kind) or numbered_inputs(node):
         value = node.inputs.get(name, "")
@@ -54,14 +54,14 @@ def joined(graph: Graph, node: Node, side: Polarity) -> Steps:
         parts.append(", ".join(part))
         length += len(parts[-1])
         if length > LONGEST or len(parts) > MOST_TEXTS:
-            return Refusal(f"node {node.id} has more text than a prompt")
+            return Refusal(f"{node.label} has more text than a prompt")
     if node.inputs.get("clean_whitespace") in ("true", True):
         parts = [part.strip() for part in parts]
     texts = parts if node.kind in _ALL else [part for part in parts if part]
     if len(texts) < 2 or not any(texts):
         return tuple(filter(None, texts))
     if (glue := _glue(node)) is None:
-        return Refusal(f"node {node.id} ({node.kind}) joins texts in a way that is not known")
+        return Refusal(f"{node.label} joins texts in a way that is not known")
     return (glue.join(texts),)
 
 
@@ -104,7 +104,7 @@ def switched(graph: Graph, node: Node, side: Polarity, remarks: dict[str, None])
     if index is not None:
         choices = [name for name in choices if number(name)[0] == index]
     if not choices:
-        return Refusal(f"node {node.id} ({node.kind}) chooses in a way that is not known")
+        return Refusal(f"{node.label} chooses in a way that is not known")
     return (yield from value_steps(graph, inputs[choices[0]], side))
 
 
@@ -133,7 +133,7 @@ def _branch(
         return texts
     if texts == other:
         return texts
-    return Refusal(f"node {node.id} ({node.kind}) chooses {AT_RUN_TIME}")
+    return Refusal(f"{node.label} chooses {AT_RUN_TIME}")
 
 
 def _condition(graph: Graph, node: Node) -> bool | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from typing import TypeAlias
 
-from unprompt_metadata.comfyui.graph import Graph
+from unprompt_metadata.comfyui.graph import Graph, Node
 from unprompt_metadata.comfyui.names import Polarity
 from unprompt_metadata.prompts import LONGEST, Refusal
 
@@ -51,12 +51,12 @@ def number(name: str) -> tuple[int, str]:
     return int(digits) if digits and len(digits) < 9 else 0, name
 
 
-def bounded(texts: Texts, node: str) -> Texts:
+def bounded(texts: Texts, node: Node) -> Texts:
     """Nodes that join one text with itself again and again would fill the memory."""
     if isinstance(texts, Refusal):
         return texts
     if len(texts) > MOST_TEXTS or sum(map(len, texts)) > LONGEST:
-        return Refusal(f"node {node} has more text than a prompt")
+        return Refusal(f"{node.label} has more text than a prompt")
     return texts
 
 

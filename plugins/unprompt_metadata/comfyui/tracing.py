@@ -59,12 +59,12 @@ class Tracer:
             except StopIteration as end:
                 stack.pop()
                 open_requests.discard(request)
-                reply = self._answers[request] = bounded(end.value, request[0])
+                reply = self._answers[request] = bounded(end.value, self._graph.nodes[request[0]])
                 continue
             if wanted in self._answers:
                 reply = self._answers[wanted]
             elif wanted in open_requests:
-                reply = Refusal(f"node {wanted[0]} leads back to itself")
+                reply = Refusal(f"{self._graph.nodes[wanted[0]].label} leads back to itself")
             else:
                 stack.append((wanted, self._steps(self._graph.nodes[wanted[0]], wanted[1])))
                 open_requests.add(wanted)
@@ -128,7 +128,7 @@ class Tracer:
                 if not isinstance(value, str) and not is_link(value):
                     continue
                 if name != "populated_text" and _makes_texts(node):
-                    return Refusal(f"node {node.id} ({node.kind}) makes its text {AT_RUN_TIME}")
+                    return Refusal(f"{node.label} makes its text {AT_RUN_TIME}")
                 part = yield from value_steps(self._graph, value, side)
                 if isinstance(part, Refusal):
                     return part
@@ -142,9 +142,9 @@ class Tracer:
         """A node of unknown names passes on its only input."""
         wires = [pair for pair in self._graph.links(node) if not names.NOT_TEXT.fullmatch(pair[0])]
         if _makes_texts(node):
-            return Refusal(f"node {node.id} ({node.kind}) makes its text {AT_RUN_TIME}")
+            return Refusal(f"{node.label} makes its text {AT_RUN_TIME}")
         if len(wires) != 1:
-            return Refusal(f"node {node.id} ({node.kind}) is not known")
+            return Refusal(f"{node.label} is not known")
         return (yield (wires[0][1].id, side))
 
     def _shown(self, node: Node) -> tuple[str, ...]:

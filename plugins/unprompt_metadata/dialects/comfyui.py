@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from unprompt_metadata.comfyui.graph import Graph
-from unprompt_metadata.comfyui.images import graph_prompt
+from unprompt_metadata.comfyui.graph import MOST_NODES, Graph
+from unprompt_metadata.comfyui.images import GraphPrompt, graph_prompt
 from unprompt_metadata.prompts import Answer, ReadPrompt, Refusal, answer
 from unprompt_metadata.record import PARAMETERS, Entry, Record
-from unprompt_metadata.strict_json import json_object
 
 NAME = "ComfyUI"
 _EXTRA = "extraMetadata"
@@ -42,7 +41,12 @@ def _read(record: Record, entry: Entry, nodes: dict[str, Any]) -> Answer:
     extra = _civitai(record, entry, nodes)
     name = NAME if extra is None else "Civitai"
     workflow = record.beside(entry, "workflow")
-    traced = graph_prompt(Graph(nodes, workflow.object if workflow else None), record.size)
+    traced: GraphPrompt | Refusal
+    if len(nodes) > MOST_NODES:
+        traced = Refusal(f"the graph has {len(nodes):,} nodes")
+    else:
+        graph = Graph(nodes, workflow.object if workflow else None)
+        traced = graph_prompt(graph, record.size)
     if isinstance(traced, Refusal):
         result: Answer = Refusal(f"{entry.field}: {traced.reason}")
     else:
@@ -59,7 +63,7 @@ def _civitai(record: Record, entry: Entry, nodes: dict[str, Any]) -> dict[str, A
         return inner
     if isinstance(inner, str):
         try:
-            return json_object(inner)
+            return record.json.object(inner)
         except ValueError:
             return None
     beside = record.beside(entry, _EXTRA)
