@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import typer.core
@@ -21,6 +21,7 @@ from unprompt._cli.options import (
     path_argument,
     path_option,
     storage_source,
+    yaml_argument,
 )
 
 
@@ -45,9 +46,24 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich would be imported for every --help
 )
 config_app = typer.Typer(
-    help="Check and show YAML files.", no_args_is_help=True, rich_markup_mode=None
+    help="Check, show and describe YAML files.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(config_app, name="config")
+
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, path_argument("Where to.")] = Path(),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are there and different.")
+    ] = False,
+) -> None:
+    """Write the ensembles and experiments that ship, with schemas for editors, to a folder."""
+    from unprompt._cli.init import init_command
+
+    init_command(folder, overwrite=overwrite)
+
 
 app.command()(commands.run)
 app.command()(commands.search)
@@ -125,7 +141,7 @@ def plugins(
 
 @config_app.command()
 def validate(
-    files: Annotated[list[Path], path_argument("Ensembles, experiments or recipes.")],
+    files: Annotated[list[Path], yaml_argument("Ensembles, experiments or recipes.")],
 ) -> None:
     """Report every mistake of YAML files at once."""
     from unprompt._cli.config import validate_command
@@ -135,13 +151,26 @@ def validate(
 
 @config_app.command()
 def show(
-    file: Annotated[Path, path_argument("An ensemble, experiment or recipe.")],
+    file: Annotated[Path, yaml_argument("An ensemble, experiment or recipe.")],
     overrides: Overrides = None,
 ) -> None:
     """Print a YAML file with everything included, overridden and spelled out."""
     from unprompt._cli.config import show_command
 
     show_command(file, overrides or [])
+
+
+@config_app.command()
+def schema(
+    kind: Annotated[
+        Literal["ensemble", "experiment", "recipe"] | None,
+        typer.Argument(help="Of the YAML file. Default: any, told apart as `validate` does."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of YAML files, with the options of every plugin installed here."""
+    from unprompt._cli.schema import schema_command
+
+    schema_command(kind)
 
 
 def version_option(value: bool) -> None:

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from pydantic import BeforeValidator, ValidationError, ValidationInfo
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic import BeforeValidator, GetJsonSchemaHandler, ValidationError, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from unprompt._config.base import Model
 from unprompt._config.check import did_you_mean
 from unprompt._config.options import UNREAD
 
 Pick = Callable[[Mapping[str, Any]], str]
+
+CHOICE = "x-unprompt-choice"
+"""Marks a choice in a model's JSON Schema: null is no mistake at a key that another choice has."""
+
+
+class _Choice(BeforeValidator):
+    """A validator before a union that takes what the union's models take."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema["schema"]), CHOICE: True}  # type: ignore[typeddict-item]  # of function-before
 
 
 def choice(
@@ -42,7 +55,7 @@ def choice(
             known = {**(elsewhere or {}), **_unread(kinds, label)}
             refuse_options([_worded(detail, kind, known) for detail in error.errors()])
 
-    return BeforeValidator(read)
+    return _Choice(read)
 
 
 def choice_by_name(key: str, default: str, kinds: Mapping[str, type[Model]]) -> BeforeValidator:

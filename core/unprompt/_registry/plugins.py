@@ -51,6 +51,14 @@ class Registry:
             raise PluginError(f"plugin name {name!r} is claimed by {owners}; uninstall one")
         return claims[0]
 
+    def offered(self, claim: Claim, kind: type[Spec]) -> Spec | None:
+        """The spec of one kind that a plugin offers, or None; loads the plugin.
+
+        Raises:
+            PluginError: It is broken.
+        """
+        return self._hooks.offer(claim, kind)
+
     def spec(self, name: str, kind: type[S]) -> S:
         """The spec that plugin ``name`` offers; loads the plugin if it is not loaded yet.
 

@@ -1,0 +1,197 @@
+"""JSON Schema of the places in YAML that name a plugin: its name decides what its options may be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unprompt._config.models import PartConfig
+from unprompt._config.schema import (
+    Schema,
+    described,
+    model_schemas,
+    or_else,
+    reference,
+    without_words,
+)
+from unprompt._config.schema_includes import ENV, NULL, PARTIAL, either, with_includes
+from unprompt._registry.boundary import loading
+from unprompt._registry.claims import Claim
+from unprompt._registry.hooks import KINDS, Kind, Spec
+from unprompt._registry.plugins import Registry
+from unprompt.errors import PluginError
+
+_ENV: Schema = {
+    "type": "object",
+    "description": "The value of an environment variable, read when the file is used.",
+    "properties": {"$env": {"type": "string", "minLength": 1, "description": "Its name."}},
+    "required": ["$env"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What a plugin offers, and the name of its options' definition."""
+
+    claim: Claim
+    summary: str
+    options: str
+    required: bool
+
+
+def part_schemas(registry: Registry, claims: Sequence[Claim], *, others: bool) -> dict[str, Schema]:
+    """A definition for each kind of part, under the kind's name, and those of all options.
+
+    Args:
+        registry: Loads the plugins.
+        claims: The plugins to describe.
+        others: Whether plugins that are not among them may be named, with any options.
+
+    Raises:
+        PluginError: With one line for each plugin that fails to load or to describe its options.
+    """
+    made: dict[str, Schema] = {ENV: _ENV}
+    offers: dict[Kind, list[_Offer]] = {kind: [] for kind in KINDS.values()}
+    problems: list[str] = []
+    for claim in claims:
+        try:
+            for model, kind in KINDS.items():
+                spec = registry.offered(claim, model)
+                if spec is not None:
+                    offer, options = _described(claim, spec, kind, clashes=_clashes(claim, claims))
+                    offers[kind].append(offer)
+                    made |= options
+        except PluginError as error:
+            problems += error.problems
+    if problems:
+        raise PluginError(problems)
+    unique = {claim.name for claim in claims if not _clashes(claim, claims)}
+    for kind, known in offers.items():
+        whole, part = (
+            _part(known, unique, others=others, form=form) for form in ("", PARTIAL)
+        )
+        made[kind] = either(reference(kind + PARTIAL), whole)
+        made[kind + PARTIAL] = part
+    return made
+
+
+def described_plugins(registry: Registry) -> tuple[list[Claim], list[str]]:
+    """The plugins that `part_schemas` can describe, and what is wrong with each other one."""
+    claims: list[Claim] = []
+    problems: list[str] = []
+    for claim in registry.claims:
+        try:
+            part_schemas(registry, [claim], others=True)
+            claims.append(claim)
+        except PluginError as error:
+            problems += error.problems
+    return claims, problems
+
+
+def _clashes(claim: Claim, claims: Sequence[Claim]) -> bool:
+    """Whether another plugin has the name, which then means neither."""
+    return sum(other.name == claim.name for other in claims) > 1
+
+
+def _described(
+    claim: Claim, spec: Spec, kind: Kind, *, clashes: bool
+) -> tuple[_Offer, dict[str, Schema]]:
+    """An offer, and the definitions of its options."""
+    owner = [claim.distribution] if clashes else []
+    prefix = ".".join([kind, *(_safe(word) for word in (*owner, claim.name)), ""])
+    with loading(claim, ": its options cannot be written as JSON Schema: "):
+        [name], definitions = model_schemas([spec.options], prefix)
+        plain = json.loads(json.dumps(definitions, allow_nan=False))
+        plain = {key: _or_env(schema) for key, schema in plain.items()}
+        required = bool(plain[name].get("required"))
+        return _Offer(claim, str(spec.summary), name, required), with_includes(plain)
+
+
+def _part(offers: Sequence[_Offer], unique: set[str], *, others: bool, form: str) -> Schema:
+    """What a map with the keys ``plugin`` and ``options`` may hold."""
+    plain = [offer for offer in offers if offer.claim.name in unique]
+    names: list[Schema] = [
+        {"const": offer.claim.name, "description": offer.summary} for offer in plain
+    ]
+    if offers:
+        names.append({"type": "string", "pattern": f"^(?:{'|'.join(map(_full_name, offers))})$"})
+    if others:
+        names.append({"type": "string"})
+    known: Schema = {
+        "description": PartConfig.model_fields["plugin"].description,
+        "anyOf": [*names, *([NULL] if form else [])],
+    }
+    cases = []
+    for offer in offers:
+        wanted: list[Schema] = [{"type": "string", "pattern": f"^{_full_name(offer)}$"}]
+        if offer in plain:
+            wanted.insert(0, {"const": offer.claim.name})
+        options: Schema = reference(offer.options + form)
+        then: Schema = {"properties": {"options": or_else(options, NULL) if form else options}}
+        if offer.required and not form:
+            then["required"] = ["options"]
+        named: Schema = {"properties": {"plugin": {"anyOf": wanted}}, "required": ["plugin"]}
+        cases.append({"if": named, "then": then})
+    return {"properties": {"plugin": known}} | ({"allOf": cases} if cases else {})
+
+
+def _full_name(offer: _Offer) -> str:
+    """A regular expression for ``distribution:name``, whatever the distribution's spelling."""
+    words = [
+        "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in w)
+        for w in re.split(r"[-_.]+", offer.claim.distribution)
+    ]
+    return f"{'[-_.]+'.join(words)}:{re.escape(offer.claim.name)}"
+
+
+def _or_env(schema: Any) -> Any:
+    """``schema``, where every value in it may come from the environment."""
+    if isinstance(schema, list):
+        return [_or_env(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("default", "const", "enum", "examples"):
+            made[key] = value
+        elif key in ("properties", "patternProperties"):
+            made[key] = {name: _value(inner) for name, inner in value.items()}
+        elif key in ("items", "additionalProperties"):
+            made[key] = _value(value)
+        elif key == "prefixItems":
+            made[key] = [_value(item) for item in value]
+        else:
+            made[key] = _or_env(value)
+    return made
+
+
+def _value(schema: Any) -> Any:
+    return schema if schema == NULL else or_else(_or_env(schema), reference(ENV))
+
+
+def _safe(name: str) -> str:
+    """Part of a definition's name: letters that mean something in a reference are numbers."""
+    return re.sub(r"[^A-Za-z0-9-]", lambda letter: f"_{ord(letter[0]):x}_", name)
+
+
+def placed(definitions: Mapping[str, Schema], kinds: Mapping[str, Kind]) -> dict[str, Schema]:
+    """Models' definitions whose keys in ``kinds`` hold a part of that kind, or a list of them."""
+    made = {name: dict(schema) for name, schema in definitions.items()}
+    for schema in made.values():
+        keys = dict(schema.get("properties", {}))
+        for key, kind in kinds.items():
+            if key in keys:
+                keys[key] = _of_kind(keys[key], kind)
+        if keys:
+            schema["properties"] = keys
+    return made
+
+
+def _of_kind(schema: Schema, kind: Kind) -> Schema:
+    if "items" in schema:
+        return schema | {"items": {"allOf": [schema["items"], reference(kind)]}}
+    return described(schema, {"allOf": [without_words(schema), reference(kind)]})
