@@ -51,7 +51,6 @@ config_app = typer.Typer(
 app.add_typer(config_app, name="config")
 
 
-
 @app.command()
 def init(
     folder: Annotated[Path, path_argument("Where to.")] = Path(),

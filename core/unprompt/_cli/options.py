@@ -28,7 +28,11 @@ def readable_path(text: str) -> Path:
 
 def readable_yaml(text: str) -> Path:
     """As `readable_path`, or ``package:NAME/...``, a file inside an installed package."""
-    from unprompt._config.location import is_packaged, on_disk, yaml_path  # pydantic: not for --help
+    from unprompt._config.location import (
+        is_packaged,
+        on_disk,
+        yaml_path,
+    )  # pydantic: not for --help
 
     path = yaml_path(text)
     if not is_packaged(path):

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from pydantic import BeforeValidator, GetJsonSchemaHandler, ValidationError, ValidationInfo
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic import BeforeValidator, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from unprompt._config.base import Model
 from unprompt._config.check import did_you_mean
 from unprompt._config.options import UNREAD
 
 Pick = Callable[[Mapping[str, Any]], str]
-
-CHOICE = "x-unprompt-choice"
-"""Marks a choice in a model's JSON Schema: null is no mistake at a key that another choice has."""
-
-
-class _Choice(BeforeValidator):
-    """A validator before a union that takes what the union's models take."""
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {**handler(schema["schema"]), CHOICE: True}  # type: ignore[typeddict-item]  # of function-before
 
 
 def choice(
@@ -41,21 +29,30 @@ def choice(
         pick: What is written -> the choice; may raise what `refuse_options` raises.
         elsewhere: Keys that no choice has, with what an error line says of them.
     """
+    return BeforeValidator(Choice(kinds, pick, elsewhere or {}))
 
-    def read(raw: object, info: ValidationInfo) -> object:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """What `choice` puts before a union: it takes what the model that is picked takes."""
+
+    kinds: Mapping[str, type[Model]]
+    pick: Pick
+    elsewhere: Mapping[str, str]
+
+    def __call__(self, raw: object, info: ValidationInfo) -> object:
+        """The model; raises what `refuse_options` raises."""
         if isinstance(raw, Model):
             return raw
-        label = pick(raw) if isinstance(raw, dict) else next(iter(kinds))
-        kind = kinds[label]
+        label = self.pick(raw) if isinstance(raw, dict) else next(iter(self.kinds))
+        kind = self.kinds[label]
         if isinstance(raw, dict):  # null takes back what an included file says
             raw = {k: v for k, v in raw.items() if v is not None or k in kind.model_fields}
         try:
             return kind.model_validate(raw, context=info.context)
         except ValidationError as error:
-            known = {**(elsewhere or {}), **_unread(kinds, label)}
+            known = {**self.elsewhere, **_unread(self.kinds, label)}
             refuse_options([_worded(detail, kind, known) for detail in error.errors()])
-
-    return _Choice(read)
 
 
 def choice_by_name(key: str, default: str, kinds: Mapping[str, type[Model]]) -> BeforeValidator:

@@ -15,16 +15,24 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema as core
 
-from unprompt._config.choice import CHOICE
+from unprompt._config.choice import Choice
+from unprompt._config.location import Location
 
 Schema: TypeAlias = dict[str, Any]
+
+VALUES = ("default", "const", "enum", "examples")
+"""What holds values, not schemas."""
 
 _SCALAR: list[str] = ["string", "number", "boolean"]
 """YAML's; what text or number a date, a duration or a decimal may be is left to its validator."""
 
 _WHOLE = r"^\s*[-+]?[0-9]"
 _NUMBER = r"[0-9]|[iI][nN][fF]|[nN][aA][nN]"
-_TRUTH = r"^(?:[01]|[tTfFyYnN]|[oO][nNfF]|[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[yY][eE][sS]|[nN][oO]|[oO][fF][fF])$"
+_TRUTH = "^[01tTfFyYnNoO]"
+CHOICE = "x-unprompt-choice"
+"""Marks a choice for `_chosen`: null is no mistake at a key that another choice has."""
+
+_BY_HAND = "__get_pydantic_json_schema__"
 _CHANGES_TEXT = ("strip_whitespace", "to_lower", "to_upper")
 
 
@@ -82,9 +90,7 @@ def or_else(schema: Any, other: Schema) -> Any:
     if not isinstance(schema, dict) or not (bare := without_words(schema)):
         return schema  # anything goes
     choices = bare["anyOf"] if set(bare) == {"anyOf"} else [bare]
-    return described(
-        schema, {"anyOf": [*choices, *([] if other in choices else [other])]}
-    )
+    return described(schema, {"anyOf": [*choices, *([] if other in choices else [other])]})
 
 
 def _renamed(schema: Any, prefix: str) -> Any:
@@ -93,12 +99,13 @@ def _renamed(schema: Any, prefix: str) -> Any:
         return [_renamed(item, prefix) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    return {
-        key: reference(prefix + value)["$ref"]
-        if key == "$ref" and isinstance(value, str)
-        else _renamed(value, prefix)
-        for key, value in schema.items()
-    }
+    made = {key: v if key in VALUES else _renamed(v, prefix) for key, v in schema.items()}
+    if isinstance(name := made.get("$ref"), str):
+        made |= reference(prefix + name)
+    if isinstance(form := made.get("format"), str) and isinstance(made.get("type"), str):
+        del made["format"]  # what an editor takes for a date, a path or an address is narrower
+        made["type"] = _SCALAR if form.startswith("ip") else made["type"]
+    return made
 
 
 def _chosen(schema: Any) -> Iterator[str]:
@@ -119,7 +126,7 @@ class _Accepted(GenerateJsonSchema):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """As pydantic's, beginning outside of any model."""
         super().__init__(*arguments, **options)
-        self._settings: list[Mapping[str, Any]] = [{}]
+        self._models: list[type[BaseModel]] = [BaseModel]
 
     # What editors need not see
 
@@ -139,13 +146,14 @@ class _Accepted(GenerateJsonSchema):
     def model_schema(self, schema: core.ModelSchema) -> JsonSchemaValue:
         """A model; one with aliases or a constructor of its own may take other keys."""
         cls = cast("type[BaseModel]", schema["cls"])
-        self._settings.append(cls.model_config)
+        self._models.append(cls)
         try:
             made = super().model_schema(schema)
+            anything = schema.get("custom_init") or not self._takes_fields(schema["schema"])
         finally:
-            self._settings.pop()
+            self._models.pop()
         made.pop("title", None)
-        if schema.get("custom_init"):
+        if anything:
             return described(made, {})
         if cls.model_config.get("alias_generator") or any(
             field.alias or field.validation_alias for field in cls.model_fields.values()
@@ -156,7 +164,21 @@ class _Accepted(GenerateJsonSchema):
 
     def dict_schema(self, schema: core.DictSchema) -> JsonSchemaValue:
         """A map; keys of YAML are text, whatever they become."""
-        made = super().dict_schema(schema)
+        return self._of_text_keys(super().dict_schema(schema))
+
+    def ordered_dict_schema(self, schema: Any) -> JsonSchemaValue:
+        """As `dict_schema`."""
+        return self._of_text_keys(super().ordered_dict_schema(schema))
+
+    def frozendict_schema(self, schema: Any) -> JsonSchemaValue:
+        """As `dict_schema`."""
+        return self._of_text_keys(super().frozendict_schema(schema))
+
+    def counter_schema(self, schema: Any) -> JsonSchemaValue:
+        """As `dict_schema`."""
+        return self._of_text_keys(super().counter_schema(schema))
+
+    def _of_text_keys(self, made: Schema) -> Schema:
         for values in made.pop("patternProperties", {}).values():
             made["additionalProperties"] = values  # the pattern may fit `include`
         names = made.get("propertyNames", {})
@@ -166,10 +188,10 @@ class _Accepted(GenerateJsonSchema):
 
     # Validators that come first
 
-    def function_before_schema(
-        self, schema: core.BeforeValidatorFunctionSchema
-    ) -> JsonSchemaValue:
-        """What it declares with ``json_schema_input_type``; else anything."""
+    def function_before_schema(self, schema: core.BeforeValidatorFunctionSchema) -> JsonSchemaValue:
+        """What it declares with ``json_schema_input_type``, or a `choice`; else anything."""
+        if isinstance(schema["function"]["function"], Choice):
+            return {**self.generate_inner(schema["schema"]), CHOICE: True}
         return super().function_before_schema(schema) if self._declared(schema) else {}
 
     def function_wrap_schema(self, schema: core.WrapValidatorFunctionSchema) -> JsonSchemaValue:
@@ -177,15 +199,22 @@ class _Accepted(GenerateJsonSchema):
         return super().function_wrap_schema(schema) if self._declared(schema) else {}
 
     def _declared(self, schema: Any) -> bool:
-        """Whether a validator or the model below it says what it takes."""
+        """Whether a validator says what it takes, or the model whose keys it reads does."""
         if schema.get("json_schema_input_schema"):
             return True
         inner = schema["schema"]
-        while inner["type"] != "model" and "schema" in inner:
+        while inner["type"].startswith("function-"):
             inner = inner["schema"]
-        own = getattr(inner.get("cls"), "__get_pydantic_json_schema__", None)
-        usual = BaseModel.__get_pydantic_json_schema__
-        return getattr(own, "__func__", usual) is not usual.__func__
+        bases = [base for base in self._models[-1].__mro__ if base is not BaseModel]
+        return inner["type"] == "model-fields" and any(_BY_HAND in vars(base) for base in bases)
+
+    def _takes_fields(self, schema: Any) -> bool:
+        """Whether a model takes a map of its fields, and says so."""
+        while schema["type"].startswith("function-"):
+            if schema["type"] != "function-after" and not self._declared(schema):
+                return False
+            schema = schema["schema"]
+        return True
 
     # Scalars
 
@@ -207,7 +236,7 @@ class _Accepted(GenerateJsonSchema):
     def str_schema(self, schema: core.StringSchema) -> JsonSchemaValue:
         """Text; limits hold for what is left after it was changed."""
         made = super().str_schema(schema)
-        settings = self._settings[-1]
+        settings = self._models[-1].model_config
         changed = any(schema.get(key) or settings.get(f"str_{key}") for key in _CHANGES_TEXT)
         if changed or not _is_portable(schema.get("pattern")):
             made.pop("pattern", None)
@@ -227,18 +256,29 @@ class _Accepted(GenerateJsonSchema):
             return described(made, {"anyOf": [without_words(made), {"type": _SCALAR}]})
         return made
 
-    def date_schema(self, schema: core.DateSchema) -> JsonSchemaValue:
+    def literal_schema(self, schema: core.LiteralSchema) -> JsonSchemaValue:
+        """The values; for Python ``True`` is 1."""
+        made = super().literal_schema(schema)
+        values = made.get("enum", [made.get("const")])
+        equal = [bool(v) if type(v) is int else int(v) for v in values if v in (0, 1)]
+        return {"enum": [*values, *equal]} if equal else made
+
+    def date_schema(self, schema: Any) -> JsonSchemaValue:
         """As `_SCALAR`."""
         return {"type": _SCALAR}
 
     time_schema = datetime_schema = timedelta_schema = date_schema
-    decimal_schema = complex_schema = bytes_schema = uuid_schema = date_schema
+    decimal_schema = fraction_schema = complex_schema = bytes_schema = uuid_schema = date_schema
 
-    def url_schema(self, schema: core.UrlSchema) -> JsonSchemaValue:
+    def url_schema(self, schema: Any) -> JsonSchemaValue:
         """Text; what a URL is there, is no URI everywhere."""
         return {"type": "string"}
 
     multi_host_url_schema = url_schema
+
+    def encode_default(self, dft: Any) -> Any:
+        """A default as YAML writes it."""
+        return dft.text if isinstance(dft, Location) else super().encode_default(dft)
 
     # Collections and choices
 
@@ -251,6 +291,12 @@ class _Accepted(GenerateJsonSchema):
         """As `set_schema`."""
         return self.set_schema(cast("core.SetSchema", schema))
 
+    def named_tuple_schema(self, schema: Any) -> JsonSchemaValue:
+        """Its values in their order, or by their names."""
+        return {"type": ["array", "object"]}
+
+    call_schema = named_tuple_schema
+
     def tagged_union_schema(self, schema: core.TaggedUnionSchema) -> JsonSchemaValue:
         """Any of its models: each has the tag among its keys."""
         made = super().tagged_union_schema(schema)
@@ -261,7 +307,7 @@ class _Accepted(GenerateJsonSchema):
         return self.generate_inner(schema["lax_schema"])
 
     def _strict(self, schema: Any) -> bool:
-        return bool(schema.get("strict", self._settings[-1].get("strict", False)))
+        return bool(schema.get("strict", self._models[-1].model_config.get("strict")))
 
 
 def _or_text(schema: Schema, number: str, pattern: str) -> Schema:

@@ -1,4 +1,4 @@
-"""The ensembles and experiments that ship: inside the package, or at the top level of a checkout."""
+"""Where the ensembles and experiments are that ship: in the package, or in a checkout."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from unprompt._data.predictions import write_predictions
 from unprompt._config.location import is_packaged
+from unprompt._data.predictions import write_predictions
 from unprompt._files.cache import copy_folder
 from unprompt._files.hashing import content_hash
 from unprompt._files.paths import absolute, working_folder

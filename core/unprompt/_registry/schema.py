@@ -1,4 +1,4 @@
-"""JSON Schema of the places in YAML that name a plugin: its name decides what its options may be."""
+"""JSON Schema where YAML names a plugin: the name decides what the options may be."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from unprompt._config.models import PartConfig
 from unprompt._config.schema import (
+    VALUES,
     Schema,
     described,
     model_schemas,
@@ -71,9 +72,7 @@ def part_schemas(registry: Registry, claims: Sequence[Claim], *, others: bool) -
         raise PluginError(problems)
     unique = {claim.name for claim in claims if not _clashes(claim, claims)}
     for kind, known in offers.items():
-        whole, part = (
-            _part(known, unique, others=others, form=form) for form in ("", PARTIAL)
-        )
+        whole, part = (_part(known, unique, others=others, form=form) for form in ("", PARTIAL))
         made[kind] = either(reference(kind + PARTIAL), whole)
         made[kind + PARTIAL] = part
     return made
@@ -142,7 +141,9 @@ def _part(offers: Sequence[_Offer], unique: set[str], *, others: bool, form: str
 def _full_name(offer: _Offer) -> str:
     """A regular expression for ``distribution:name``, whatever the distribution's spelling."""
     words = [
-        "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in w)
+        "".join(
+            f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in w
+        )
         for w in re.split(r"[-_.]+", offer.claim.distribution)
     ]
     return f"{'[-_.]+'.join(words)}:{re.escape(offer.claim.name)}"
@@ -156,7 +157,7 @@ def _or_env(schema: Any) -> Any:
         return schema
     made: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in ("default", "const", "enum", "examples"):
+        if key in VALUES:
             made[key] = value
         elif key in ("properties", "patternProperties"):
             made[key] = {name: _value(inner) for name, inner in value.items()}
