@@ -45,6 +45,7 @@ print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
         "plugins",
         "plugins --json",
         "config validate ensembles/embedded.yaml experiments/quickstart.yaml",
+        "config schema",
     ],
 )
 def test_light_commands_import_nothing_heavy(line: str, root: Path) -> None:
