@@ -180,5 +180,6 @@ class ExperimentConfig(Model):
     )
     observers: list[ObserverConfig] = Field(
         default=[],
-        description="Plugins that follow the run: each a name, or `{plugin: NAME, options: {...}}`.",
+        description="Plugins that follow the run: each its name, or `{plugin: NAME, options: "
+        "{...}}`.",
     )

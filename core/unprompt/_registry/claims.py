@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unprompt._config.reference import normalised
-from unprompt._registry.folders import FILE, plugin_files, private_module
+from unprompt._registry.folders import FILE, plugin_files, private_module, stem_of
 from unprompt.contracts import hookspecs
 
 
@@ -70,10 +70,7 @@ def installed_claims() -> tuple[Claim, ...]:
     # entry_points() sees what Python imports: of one distribution only the first on the path.
     points = importlib.metadata.entry_points(group=hookspecs.GROUP)
     claims = {_claim(point, point.dist) for point in points if point.dist}
-    claims |= {
-        Claim(name, module, FILE, "", str(path))
-        for name, module, path in map(_named, plugin_files())
-    }
+    claims |= set(map(_file_claim, plugin_files()))
     return tuple(sorted(claims, key=lambda claim: (claim.name, claim.distribution, claim.path)))
 
 
@@ -85,7 +82,6 @@ def _claim(point: importlib.metadata.EntryPoint, owner: importlib.metadata.Distr
     return Claim(point.name, point.value, name or "?", version or "?")
 
 
-def _named(path: Path) -> tuple[str, str, Path]:
-    """A file's plugin name, its module as specs write it, and the file."""
-    stem = path.parent.name if path.name == "__init__.py" else path.stem
-    return stem.replace("_", "-"), stem.replace("-", "_"), path
+def _file_claim(path: Path) -> Claim:
+    stem = stem_of(path)
+    return Claim(stem.replace("_", "-"), stem.replace("-", "_"), FILE, "", str(path))

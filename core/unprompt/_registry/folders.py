@@ -75,11 +75,15 @@ def plugins_from(folders: Sequence[Path]) -> Iterator[None]:
             os.environ[VARIABLE] = before
 
 
+def stem_of(path: Path) -> str:
+    """How a plugin's file is called: that of a package as its folder."""
+    return path.parent.name if path.name == _INIT else path.stem
+
+
 def private_module(path: Path) -> str:
     """The name under which a plugin's file is imported."""
-    stem = path.parent.name if path.name == _INIT else path.stem
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-    readable = re.sub(r"\W", "_", stem)  # of tracebacks
+    readable = re.sub(r"\W", "_", stem_of(path))  # of tracebacks
     return f"{_PREFIX}{digest}_{readable}"
 
 

@@ -1,8 +1,8 @@
 """The registry: find plugins by name, build what they offer, and call their lifecycle hooks.
 
-Names come from package metadata, and from the names of files, without importing anything. A plugin is imported when something
-names it. One plugin's failure does not keep others from working, and every error says which
-plugin and which distribution it belongs to.
+Names come from package metadata, and from the names of files, without importing anything. A plugin
+is imported when something names it. One plugin's failure does not keep others from working, and
+every error says which plugin and which distribution it belongs to.
 """
 
 from __future__ import annotations
