@@ -55,7 +55,9 @@ class PluginHooks:
         module = self._load(claim)
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
         caller = self._manager.subset_hook_caller(hook, remove_plugins=others)
-        with loading(claim, f": {hook} raised "):
+        if not caller.get_hookimpls():
+            return None
+        with loading(claim, f": {hook} raised ", call=hook):
             results = caller(**arguments)
         return results[0] if results else None
 
@@ -87,14 +89,14 @@ class PluginHooks:
         """
         module, _, name = spec.target.partition(":")
         hint = f"; pip install {spec.extra!r}" if spec.extra else ""
-        with loading(claim, f": {spec.target} failed to load: ", hint):
+        with loading(claim, f": {spec.target} failed to load: ", hint, call=f"import of {module}"):
             return getattr(importlib.import_module(claim.located(module)), name)
 
     def _load(self, claim: Claim) -> ModuleType:
         """The plugin's module, imported and registered."""
         if claim in self._modules:
             return self._modules[claim]
-        with loading(claim, " failed to load: "):
+        with loading(claim, " failed to load: ", call="import"):
             module = importlib.import_module(claim.importable)
         name = claim.importable  # two claims may be of one module, which is registered once
         if not self._manager.has_plugin(name):

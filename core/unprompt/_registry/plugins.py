@@ -86,8 +86,13 @@ class Registry:
         distribution, own = split_reference(name)
         return replace(spec, name=f"{distribution}:{own}") if distribution else spec
 
+    def reference(self, claim: Claim) -> str:
+        """What YAML writes for a claim: its distribution, too, where others have its name."""
+        others = any(other.name == claim.name for other in self.claims if other != claim)
+        return claim.reference if others else claim.name
+
     def own(self, name: str) -> str:
-        """What YAML writes for a plugin of ours, also where others have its name, too."""
+        """As `reference`, of a plugin of ours."""
         several = sum(claim.name == name for claim in self.claims) > 1
         return f"{_OURS}:{name}" if several else name
 
