@@ -43,4 +43,4 @@ def matches(reference: str, claim: Claim) -> bool:
 
 @cache  # a command may ask more than once
 def _warn(entry: str) -> None:
-    log.warning("%s names no plugin that is installed: %r", VARIABLE, entry)
+    log.warning("%s: there is no plugin %r", VARIABLE, entry)

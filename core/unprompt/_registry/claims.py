@@ -71,7 +71,7 @@ def installed_claims() -> tuple[Claim, ...]:
     points = importlib.metadata.entry_points(group=hookspecs.GROUP)
     claims = {_claim(point, point.dist) for point in points if point.dist}
     claims |= set(map(_file_claim, plugin_files()))
-    return tuple(sorted(claims, key=lambda claim: (claim.name, claim.distribution, claim.path)))
+    return tuple(sorted(claims, key=lambda claim: (claim.name, claim.reference, claim.path)))
 
 
 def _claim(point: importlib.metadata.EntryPoint, owner: importlib.metadata.Distribution) -> Claim:
