@@ -164,14 +164,14 @@ def test_an_ensemble_keeps_which_one_it_means(
         "members:\n- plugin: My_Dist:knn-vit-h\n- {plugin: unprompt:knn-vit-h, name: ours}\n"
     )
     ensemble = load_ensemble(path, Registry(), ["members.knn-vit-h.options.depth=5"])
-    mine, ours = ensemble.plain()["members"]  # type: ignore[union-attr, misc, str-unpack]  # Json
+    mine, ours = ensemble.plain()["members"]
     assert mine == {
         "name": "knn-vit-h",
         "plugin": "my-dist:knn-vit-h",
         "options": {"depth": 5},
         "weight": 1.0,
     }
-    assert ours["plugin"] == "unprompt:knn-vit-h"  # type: ignore[index, call-overload]  # as above
+    assert ours["plugin"] == "unprompt:knn-vit-h"
     again = tmp_path / "again.yaml"
     again.write_text(json.dumps(ensemble.plain()))
     assert load_ensemble(again, Registry()).plain() == ensemble.plain()

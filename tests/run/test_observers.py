@@ -248,6 +248,23 @@ def test_an_observer_that_fails_is_named_and_ends_the_run(
         assert f"the run itself is complete: {tmp_path / 'run'}" in text
 
 
+@pytest.mark.parametrize("event", ["finished", "failed"])
+def test_each_hears_of_the_end_whoever_fails(
+    watched: Callable[[str], Path], unprompt: Command, event: str, tmp_path: Path
+) -> None:
+    path = watched(
+        f"- {{plugin: tracker, options: {{path: one.db, fault: {event}}}}}\n"
+        f"- {{plugin: tracker, options: {{path: two.db, fault: {event}, table: others}}}}\n"
+        "- {plugin: tracker, options: {path: three.db}}"
+    )
+    fail = ("--set", f"ensemble.members.mean.options.fail={str(event == 'failed').lower()}")
+    text = _ending(unprompt, path, *fail)
+    assert text.count(f"cannot write {event}") >= 2
+    assert ("no prediction" in text) == (event == "failed")
+    assert _events(tmp_path / "one.db")[-1][0] != event
+    assert _events(tmp_path / "three.db")[-1][0] == event
+
+
 def test_plugins_lists_it_as_an_observer(
     watched: Callable[[str], Path], unprompt: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

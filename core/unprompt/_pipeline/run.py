@@ -15,11 +15,10 @@ from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.examples import write_examples
 from unprompt._pipeline.folder import reserved_run, shareable, write_outcome, write_yaml
-from unprompt._pipeline.observers import Observers
+from unprompt._pipeline.observers import Observers, in_words
 from unprompt._pipeline.pipeline import Outcome, execute
 from unprompt._pipeline.study_page import annotate_study
 from unprompt._pipeline.timings import Timings, hardware, versions
-from unprompt._registry.boundary import described
 from unprompt._registry.parts import Experiment
 from unprompt._report.build import write_report
 from unprompt._runs import files
@@ -27,7 +26,6 @@ from unprompt._runs.manifest import Manifest
 from unprompt._runs.run import Run, load_run
 from unprompt._search.storages import masked
 from unprompt.contracts import RunView
-from unprompt.errors import UnpromptError
 
 
 def run_experiment(
@@ -57,7 +55,7 @@ def run_experiment(
             _tell_failure(observers, view, error)
             raise
     try:
-        observers.tell(
+        observers.end(
             "run_finished",
             run=replace(view, folder=target),
             scores=outcome.scores.model_dump(mode="json"),
@@ -88,9 +86,10 @@ def _fill(
 def _tell_failure(observers: Observers, view: RunView, error: BaseException) -> None:
     """Tell observers; their own failure becomes a note, so that it cannot hide the first one."""
     try:
-        observers.tell("run_failed", run=view, error=error)
+        observers.end("run_failed", run=view, error=error)
     except Exception as second:  # noqa: BLE001  # whatever a plugin raises
-        error.add_note(str(second) if isinstance(second, UnpromptError) else described(second))
+        for note in (in_words(second), *getattr(second, "__notes__", ())):
+            error.add_note(note)
 
 
 def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
