@@ -24,6 +24,7 @@ _PARTS: dict[str, Kind] = {
     "members": "predictor",
     "data": "dataset",
     "text_encoder": "text_encoder",
+    "observers": "observer",
 }
 """Keys of our models whose value is a plugin with options, or a list of them."""
 

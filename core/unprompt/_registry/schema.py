@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from unprompt._config.schema import (
     without_words,
 )
 from unprompt._config.schema_includes import ENV, NULL, PARTIAL, either, with_includes
-from unprompt._registry.boundary import loading
+from unprompt._registry.boundary import loading, one_line
 from unprompt._registry.claims import Claim
 from unprompt._registry.hooks import KINDS, Kind, Spec
 from unprompt._registry.plugins import Registry
@@ -36,12 +36,21 @@ _ENV: Schema = {
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """What a plugin offers, and the name of its options' definition."""
+    """What a plugin offers under which names.
+
+    Attributes:
+        claim: The plugin.
+        alone: Whether its name alone means it, not only ``distribution:name``.
+        summary: For editors.
+        options: The name of its options' definition; None: it takes none.
+        required: Whether some option has to be given.
+    """
 
     claim: Claim
+    alone: bool
     summary: str
-    options: str
-    required: bool
+    options: str | None = None
+    required: bool = False
 
 
 def part_schemas(registry: Registry, claims: Sequence[Claim], *, others: bool) -> dict[str, Schema]:
@@ -58,21 +67,21 @@ def part_schemas(registry: Registry, claims: Sequence[Claim], *, others: bool) -
     made: dict[str, Schema] = {ENV: _ENV}
     offers: dict[Kind, list[_Offer]] = {kind: [] for kind in KINDS.values()}
     problems: list[str] = []
+    references = [claim.reference for claim in claims]
     for claim in claims:
+        alone = sum(other.name == claim.name for other in claims) == 1
+        if references.count(claim.reference) > 1:  # two files of one name: nothing means either
+            continue
         try:
-            for model, kind in KINDS.items():
-                spec = registry.offered(claim, model)
-                if spec is not None:
-                    offer, options = _described(claim, spec, kind, clashes=_clashes(claim, claims))
-                    offers[kind].append(offer)
-                    made |= options
+            for kind, offer, options in _offers(registry, claim, alone=alone):
+                offers[kind].append(offer)
+                made |= options
         except PluginError as error:
             problems += error.problems
     if problems:
         raise PluginError(problems)
-    unique = {claim.name for claim in claims if not _clashes(claim, claims)}
     for kind, known in offers.items():
-        whole, part = (_part(known, unique, others=others, form=form) for form in ("", PARTIAL))
+        whole, part = (_part(known, others=others, form=form) for form in ("", PARTIAL))
         made[kind] = either(reference(kind + PARTIAL), whole)
         made[kind + PARTIAL] = part
     return made
@@ -91,62 +100,80 @@ def described_plugins(registry: Registry) -> tuple[list[Claim], list[str]]:
     return claims, problems
 
 
-def _clashes(claim: Claim, claims: Sequence[Claim]) -> bool:
-    """Whether another plugin has the name, which then means neither."""
-    return sum(other.name == claim.name for other in claims) > 1
+def _offers(
+    registry: Registry, claim: Claim, *, alone: bool
+) -> Iterator[tuple[Kind, _Offer, dict[str, Schema]]]:
+    """Everything that a plugin offers, with the definitions of its options."""
+    name = registry.reference(claim)
+    for model, kind in KINDS.items():
+        spec = registry.offered(name, model)
+        if spec is not None:
+            made, options = _options(claim, spec, kind, alone=alone)
+            offer = _Offer(claim, alone, one_line(spec.summary, str), made, _needed(options[made]))
+            yield kind, offer, options
+        elif kind == "observer" and registry.follows_runs(name):
+            yield kind, _Offer(claim, alone, "lifecycle hooks"), {}
 
 
-def _described(
-    claim: Claim, spec: Spec, kind: Kind, *, clashes: bool
-) -> tuple[_Offer, dict[str, Schema]]:
-    """An offer, and the definitions of its options."""
-    owner = [claim.distribution] if clashes else []
+def _options(
+    claim: Claim, spec: Spec, kind: Kind, *, alone: bool
+) -> tuple[str, dict[str, Schema]]:
+    """The name of the definition of a spec's options, and all definitions that it needs."""
+    owner = [] if alone else [claim.distribution]
     prefix = ".".join([kind, *(_safe(word) for word in (*owner, claim.name)), ""])
     with loading(claim, ": its options cannot be written as JSON Schema: "):
         [name], definitions = model_schemas([spec.options], prefix)
         plain = json.loads(json.dumps(definitions, allow_nan=False))
-        plain = {key: _or_env(schema) for key, schema in plain.items()}
-        required = bool(plain[name].get("required"))
-        return _Offer(claim, str(spec.summary), name, required), with_includes(plain)
+        return name, with_includes({key: _or_env(schema) for key, schema in plain.items()})
 
 
-def _part(offers: Sequence[_Offer], unique: set[str], *, others: bool, form: str) -> Schema:
-    """What a map with the keys ``plugin`` and ``options`` may hold."""
-    plain = [offer for offer in offers if offer.claim.name in unique]
-    names: list[Schema] = [
-        {"const": offer.claim.name, "description": offer.summary} for offer in plain
+def _needed(options: Schema) -> bool:
+    """Whether some option has to be given."""
+    return bool(options.get("else", options).get("required"))
+
+
+def _part(offers: Sequence[_Offer], *, others: bool, form: str) -> Schema:
+    """What a map with the keys ``plugin`` and ``options``, or a name alone, may be."""
+    known: list[Schema] = [
+        {"const": offer.claim.name, "description": offer.summary} for offer in offers if offer.alone
     ]
     if offers:
-        names.append({"type": "string", "pattern": f"^(?:{'|'.join(map(_full_name, offers))})$"})
-    if others:
-        names.append({"type": "string"})
-    known: Schema = {
-        "description": PartConfig.model_fields["plugin"].description,
-        "anyOf": [*names, *([NULL] if form else [])],
-    }
-    cases = []
-    for offer in offers:
-        wanted: list[Schema] = [{"type": "string", "pattern": f"^{_full_name(offer)}$"}]
-        if offer in plain:
-            wanted.insert(0, {"const": offer.claim.name})
-        options: Schema = reference(offer.options + form)
-        then: Schema = {"properties": {"options": or_else(options, NULL) if form else options}}
-        if offer.required and not form:
-            then["required"] = ["options"]
-        named: Schema = {"properties": {"plugin": {"anyOf": wanted}}, "required": ["plugin"]}
-        cases.append({"if": named, "then": then})
-    return {"properties": {"plugin": known}} | ({"allOf": cases} if cases else {})
+        full = "|".join(_full_name(offer.claim) for offer in offers)
+        known.append({"type": "string", "pattern": f"^(?:{full})$"})
+    if others or not offers:
+        known.append({"type": "string"} if others else {"not": {}})
+    names: Schema = {"anyOf": known}
+    described_as = {"description": PartConfig.model_fields["plugin"].description}
+    plugin = described(described_as, or_else(names, NULL) if form else names)
+    cases = [_case(offer, form) for offer in offers]
+    alone = {"if": {"type": "string"}, "then": names}  # an observer may be its name
+    return {"properties": {"plugin": plugin}, "allOf": [*cases, alone]}
 
 
-def _full_name(offer: _Offer) -> str:
+def _case(offer: _Offer, form: str) -> Schema:
+    """Which options a plugin has, where it is the one that is named."""
+    wanted: list[Schema] = [{"type": "string", "pattern": f"^{_full_name(offer.claim)}$"}]
+    if offer.alone:
+        wanted.insert(0, {"const": offer.claim.name})
+    options: Schema = {"type": "object", "maxProperties": 0}
+    if offer.options:
+        options = reference(offer.options + form)
+    then: Schema = {"properties": {"options": or_else(options, NULL) if form else options}}
+    if offer.required and not form:
+        then["required"] = ["options"]
+    named = {"properties": {"plugin": {"anyOf": wanted}}, "required": ["plugin"]}
+    return {"if": named, "then": then}
+
+
+def _full_name(claim: Claim) -> str:
     """A regular expression for ``distribution:name``, whatever the distribution's spelling."""
     words = [
         "".join(
             f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in w
         )
-        for w in re.split(r"[-_.]+", offer.claim.distribution)
+        for w in re.split(r"[-_.]+", claim.distribution)
     ]
-    return f"{'[-_.]+'.join(words)}:{re.escape(offer.claim.name)}"
+    return f"{'[-_.]+'.join(words)}:{re.escape(claim.name)}"
 
 
 def _or_env(schema: Any) -> Any:
