@@ -84,6 +84,47 @@ def test_one_name_from_two_distributions(unprompt: Command, install_plugin: Inst
     assert not is_valid(ensemble(plugin="two-dist:twice", options=width))
 
 
+OBSERVERS = """
+from unprompt import Model, ObserverSpec, hookimpl
+
+class Options(Model):
+    table: str
+
+@hookimpl
+def unprompt_observer():
+    return ObserverSpec("diary", "keeps a table", Options, "nowhere:Diary")
+"""
+HOOKS = """
+from unprompt import hookimpl
+
+@hookimpl
+def unprompt_run_finished(run, scores):
+    pass
+"""
+
+
+def test_observers(unprompt: Command, install_plugin: InstallPlugin) -> None:
+    install_plugin("diary", OBSERVERS)
+    install_plugin("bell", HOOKS)
+    install_plugin("member", plugin("member", "width"))
+    is_valid = validator(unprompt("config", "schema", "experiment")).is_valid
+
+    def observed(*observers: Any) -> bool:
+        data = {"plugin": "painter"}
+        members = ensemble(plugin="knn-vit-h")
+        experiment = {"name": "x", "data": data, "ensemble": members, "observers": [*observers]}
+        return bool(is_valid(experiment))
+
+    assert observed()
+    assert observed("bell", {"plugin": "bell"}, {"plugin": "diary", "options": {"table": "x"}})
+    assert not observed({"plugin": "diary", "options": {"tabel": "x"}})
+    assert not observed({"plugin": "diary"})  # its table is needed
+    assert not observed({"plugin": "bell", "options": {"table": "x"}})
+    assert not observed("bel")
+    assert not observed("member")
+    assert not observed(3)
+
+
 @pytest.mark.parametrize("name", ["a b", "a/b", "a~1%20{model}", "ümlaut", "a.partial"])
 def test_any_name_of_a_plugin(name: str, unprompt: Command, install_plugin: InstallPlugin) -> None:
     install_plugin("odd", plugin(name, "width"), entry_points={name: "odd_plugin"})

@@ -105,7 +105,8 @@ def _offers(
 ) -> Iterator[tuple[Kind, _Offer, dict[str, Schema]]]:
     """Everything that a plugin offers, with the definitions of its options."""
     name = registry.reference(claim)
-    for model, kind in KINDS.items():
+    models: Mapping[type[Any], Kind] = KINDS
+    for model, kind in models.items():
         spec = registry.offered(name, model)
         if spec is not None:
             made, options = _options(claim, spec, kind, alone=alone)
@@ -115,9 +116,7 @@ def _offers(
             yield kind, _Offer(claim, alone, "lifecycle hooks"), {}
 
 
-def _options(
-    claim: Claim, spec: Spec, kind: Kind, *, alone: bool
-) -> tuple[str, dict[str, Schema]]:
+def _options(claim: Claim, spec: Spec, kind: Kind, *, alone: bool) -> tuple[str, dict[str, Schema]]:
     """The name of the definition of a spec's options, and all definitions that it needs."""
     owner = [] if alone else [claim.distribution]
     prefix = ".".join([kind, *(_safe(word) for word in (*owner, claim.name)), ""])
