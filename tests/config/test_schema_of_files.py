@@ -240,8 +240,8 @@ def test_what_is_accepted_is_valid_by_the_schema(stem: str, files: dict[str, Pat
             assert mistakes(None, data) == [], yaml.safe_dump(data)
         else:
             refused += 1
-    assert accepted > 5
-    assert refused > 5
+    assert accepted
+    assert refused
 
 
 @pytest.mark.parametrize("stem", ["embedded", "every-option", "every-key", "quickstart", "clip-a"])
@@ -299,6 +299,12 @@ def test_options_may_come_from_the_environment(files: dict[str, Path]) -> None:
     data["members"][0]["options"]["backbone"]["folder"] = {"$env": "TOWERS"}
     data["members"][4]["options"]["captioner"] = {"$env": "CAPTIONER"}
     assert mistakes(kind, data) == []
+    kind, path = named(files, "every-key")
+    data = read(path).data
+    data["search"]["storage"] = {"$env": "STORAGE"}
+    assert mistakes(kind, data) == []
+    data["search"]["study"] = {"$env": "STUDY"}
+    assert mistakes(kind, data)
 
 
 def test_editors_show_descriptions_and_defaults() -> None:

@@ -40,7 +40,8 @@ from pydantic import (
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from unprompt import Location, Model
-from unprompt._config.schema import model_schemas, reference
+from unprompt._config.schema import model_schemas
+from unprompt._config.schema_nodes import reference
 
 
 class Colour(enum.Enum):

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import typer
 
 from unprompt._config.models import EnsembleConfig, ExperimentConfig
-from unprompt._config.schema import Schema, model_schemas, reference
+from unprompt._config.schema import model_schemas
 from unprompt._config.schema_includes import PARTIAL, either, with_includes
+from unprompt._config.schema_nodes import Schema, reference
 from unprompt._registry.claims import Claim
 from unprompt._registry.hooks import Kind
 from unprompt._registry.plugins import Registry

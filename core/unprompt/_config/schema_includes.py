@@ -12,13 +12,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from unprompt._config.compose import INCLUDE
-from unprompt._config.schema import Schema, described, or_else, reference, without_words
+from unprompt._config.schema_nodes import (
+    NULL,
+    Schema,
+    described,
+    or_else,
+    reference,
+    without_words,
+)
 
 PARTIAL = ".partial"
 ENV = "env"
 """The definition of ``{$env: NAME}``; it has one form."""
-
-NULL: Schema = {"type": "null"}
 
 INCLUDED: Schema = {
     "description": "YAML files that this map continues: maps are merged key by key, lists are "

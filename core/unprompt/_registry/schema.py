@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from unprompt._config.models import PartConfig
-from unprompt._config.schema import (
+from unprompt._config.schema import model_schemas
+from unprompt._config.schema_includes import ENV, PARTIAL, either, with_includes
+from unprompt._config.schema_nodes import (
+    NULL,
     VALUES,
     Schema,
     described,
-    model_schemas,
     or_else,
     reference,
     without_words,
 )
-from unprompt._config.schema_includes import ENV, NULL, PARTIAL, either, with_includes
 from unprompt._registry.boundary import loading, one_line
 from unprompt._registry.claims import Claim
 from unprompt._registry.hooks import KINDS, Kind, Spec
@@ -28,7 +29,13 @@ from unprompt.errors import PluginError
 _ENV: Schema = {
     "type": "object",
     "description": "The value of an environment variable, read when the file is used.",
-    "properties": {"$env": {"type": "string", "minLength": 1, "description": "Its name."}},
+    "properties": {
+        "$env": {
+            "type": "string",
+            "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+            "description": "Its name.",
+        }
+    },
     "required": ["$env"],
     "additionalProperties": False,
 }
@@ -206,13 +213,20 @@ def _safe(name: str) -> str:
 
 
 def placed(definitions: Mapping[str, Schema], kinds: Mapping[str, Kind]) -> dict[str, Schema]:
-    """Models' definitions whose keys in ``kinds`` hold a part of that kind, or a list of them."""
+    """Models' definitions, whose keys name parts, and a study's storage, as YAML may write them.
+
+    Args:
+        definitions: Of our models.
+        kinds: Key -> the kind of part that it holds, or a list of which it holds.
+    """
     made = {name: dict(schema) for name, schema in definitions.items()}
     for schema in made.values():
         keys = dict(schema.get("properties", {}))
         for key, kind in kinds.items():
             if key in keys:
                 keys[key] = _of_kind(keys[key], kind)
+        if "storage" in keys:  # of a search; it may hold a password
+            keys["storage"] = _value(keys["storage"])
         if keys:
             schema["properties"] = keys
     return made
