@@ -12,6 +12,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+import yaml
 
 from unprompt import ConfigError, PluginError, PredictorSpec, Runtime
 from unprompt._registry.folders import VARIABLE, plugin_files
@@ -269,6 +270,12 @@ def test_a_run_with_a_member_from_a_file_and_its_rerun_without(
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["plugins"]["my-mean"] == f"file {folder / 'my_mean.py'}"
     assert (run / "artifacts" / "my-mean" / "mean.npy").is_file()
+    qualified = ["--set", "ensemble.members.my-mean.plugin=file:my-mean"]
+    done = unprompt("--plugins-dir", folder, "run", tmp_path / "filed.yaml", "--quiet", *qualified)
+    other = Path(done.stdout.splitlines()[-1])
+    assert json.loads((other / "manifest.json").read_text())["members"] == manifest["members"]
+    resolved = yaml.safe_load((other / "experiment.yaml").read_text())
+    assert resolved["ensemble"]["members"][0]["plugin"] == "file:my-mean"
     again = unprompt("run", run / "experiment.yaml")
     assert again.returncode == 2
     assert "members.0.plugin: unknown plugin 'my-mean'" in again.stderr

@@ -39,15 +39,13 @@ def unprompt_predictor():
 def install(install_plugin: InstallPlugin) -> Callable[[str, str], Path]:
     """``install(distribution, name)``: a family that says whose it is; each in its own module."""
 
-    def one(distribution: str, name: str) -> Path:
+    def write(distribution: str, name: str) -> Path:
         module = f"{distribution}_of_{name}".lower().replace("-", "_").replace(".", "_")
         source = FAMILY.replace("OWNER", distribution).replace("NAME", name)
-        folder = install_plugin(
-            module, source, distribution=distribution, entry_points={name: f"{module}_plugin"}
-        )
-        return folder
+        points = {name: f"{module}_plugin"}
+        return install_plugin(module, source, distribution=distribution, entry_points=points)
 
-    return one
+    return write
 
 
 def _built_by(reference: str, registry: Registry) -> str:
