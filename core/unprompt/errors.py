@@ -6,7 +6,7 @@
     ├── ConfigError          a YAML file or a --set override is wrong (lists all problems)
     ├── DataError            images, prompt tables, predictions
     ├── PluginError          a plugin is missing, broken, claimed twice or breaks its contract
-    │   └── PluginFailure    code of a plugin raised an exception: shown with its traceback, exit code 1
+    │   └── PluginFailure    its code raised an exception: with its traceback, exit code 1
     ├── MissingFileError     a checkpoint or another local file is needed and does not exist
     └── OutputError          a result cannot be written
 

@@ -8,8 +8,9 @@ from typing import Any, Literal, TypeAlias
 
 import pluggy
 
-from unprompt._registry.boundary import loading, one_line
+from unprompt._registry.boundary import loading
 from unprompt._registry.claims import Claim
+from unprompt._registry.wording import one_line
 from unprompt.contracts import hookspecs
 from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError

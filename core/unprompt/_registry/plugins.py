@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 from unprompt._config.check import did_you_mean
 from unprompt._files.hashing import content_hash, file_hash
-from unprompt._registry.boundary import Guarded, calling, one_line
+from unprompt._registry.boundary import Guarded, calling
 from unprompt._registry.claims import Claim, installed_claims
 from unprompt._registry.hooks import KINDS, PluginHooks, Spec
+from unprompt._registry.wording import one_line
 from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
 
