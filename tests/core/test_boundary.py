@@ -83,9 +83,12 @@ def test_ctrl_c_passes() -> None:
 def test_a_users_mistake_stays_what_it_is_and_is_named_once() -> None:
     error = ConfigError(["a mistake", "another\x1b[1m\nin two lines"])
     outer = Claim("outer", "outer_plugin", "unprompt-outer", "1.0")
-    with pytest.raises(ConfigError) as caught, calling(outer, "Outer.predict"):
-        with calling(CLAIM, "Plugin.predict"):
-            raise error
+    with (
+        pytest.raises(ConfigError) as caught,
+        calling(outer, "Outer.predict"),
+        calling(CLAIM, "Plugin.predict"),
+    ):
+        raise error
     assert caught.value is error
     lines = ("a mistake", r"another\x1b[1m in two lines")
     assert error.problems == tuple(f"{OWNER}: Plugin.predict: {line}" for line in lines)
@@ -110,11 +113,13 @@ def test_what_comes_with_unprompt_names_files_and_no_plugin() -> None:
     with pytest.raises(DataError) as caught, calling(own, "Kaggle.records"):
         raise DataError("prompts.csv: no such file")
     assert caught.value.problems == ("prompts.csv: no such file",)
-    with pytest.raises(
-        PluginError, match=r"^plugin 'kaggle' \(from unprompt 0\.5\): Kaggle\.images: x$"
+    with (
+        pytest.raises(
+            PluginError, match=r"^plugin 'kaggle' \(from unprompt 0\.5\): Kaggle\.images: x$"
+        ),
+        calling(own, "Kaggle.images"),
     ):
-        with calling(own, "Kaggle.images"):
-            raise PluginError("x")
+        raise PluginError("x")
 
 
 @pytest.mark.parametrize(

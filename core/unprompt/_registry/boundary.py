@@ -24,7 +24,7 @@ from unprompt._registry.claims import Claim
 from unprompt._registry.handed import handed
 from unprompt._registry.returned import checked, is_property, item_check, role_of
 from unprompt._registry.slow import named_when_slow
-from unprompt._registry.state import kept_state
+from unprompt._registry.state import KeptState
 from unprompt._registry.stdout import stdout_to_stderr
 from unprompt._registry.threads import noting_threads
 from unprompt._registry.wording import described, one_line
@@ -101,13 +101,18 @@ def calling(claim: Claim, what: str) -> Iterator[None]:
 @contextmanager
 def _inside(claim: Claim) -> Iterator[None]:
     """What holds for every call: stdout, threads, state."""
-    with stdout_to_stderr(), noting_threads(claim.label), kept_state(claim):
+    with stdout_to_stderr(), noting_threads(claim.label), KeptState(claim):
         yield
 
 
 def _named(error: PluginError) -> PluginError:
     error.named = True
     return error
+
+
+def broken(claim: Claim, what: str) -> PluginError:
+    """The error that a plugin does not keep its contract; ``what`` completes its label."""
+    return _named(PluginError(f"{claim.label}{what}"))
 
 
 def name_problems(error: UnpromptError, claim: Claim, what: str) -> None:

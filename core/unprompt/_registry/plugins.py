@@ -15,10 +15,9 @@ from typing import Any, TypeVar
 
 from unprompt._config.check import did_you_mean
 from unprompt._files.hashing import content_hash, file_hash
-from unprompt._registry.boundary import Guarded, calling
 from unprompt._registry.claims import Claim, installed_claims
-from unprompt._registry.hooks import KINDS, PluginHooks, Spec
-from unprompt._registry.wording import one_line
+from unprompt._registry.hooks import PluginHooks, Spec
+from unprompt._registry.verify import Verified, verified
 from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
 
@@ -58,9 +57,10 @@ class Registry:
         Raises:
             PluginError: The plugin is unknown, broken, or offers no spec of this kind.
         """
-        spec = self._hooks.offer(self.claim(name), kind)
+        claim = self.claim(name)
+        spec = self._hooks.offer(claim, kind)
         if not isinstance(spec, kind):
-            raise PluginError(f"plugin {name!r} offers no {KINDS[kind].replace('_', ' ')}")
+            raise self._hooks.lack(claim, kind)
         return spec
 
     def build(self, spec: Spec, *arguments: Any) -> Any:
@@ -72,11 +72,7 @@ class Registry:
         Raises:
             PluginError: The target cannot be imported or does not exist.
         """
-        claim = self.claim(spec.name)
-        target = self._hooks.target(claim, spec)
-        with calling(claim, spec.target):
-            built = target(*arguments)
-        return Guarded(built, claim)
+        return self._hooks.build(self.claim(spec.name), spec, *arguments)
 
     def notify(self, names: Sequence[str], hook: str, **arguments: Any) -> None:
         """Call a lifecycle hook of each named plugin, in that order, each plugin once.
@@ -91,28 +87,9 @@ class Registry:
         """A hash of the source of plugin and core, so that edited code reuses no old results."""
         return content_hash([_package_hash(self.claim(name).module), _package_hash(__name__)])
 
-    def offers(self, claim: Claim) -> tuple[tuple[str, ...], str]:
-        """Load a plugin and every target of it, heavy imports included.
-
-        Returns:
-            The kinds of specs that it offers, with ``observer`` for lifecycle hooks; and the first
-            spec's summary.
-
-        Raises:
-            PluginError: It, or a target, fails to load.
-        """
-        offers: list[str] = []
-        summary = ""
-        for kind, word in KINDS.items():
-            spec = self._hooks.offer(claim, kind)
-            if spec is not None:
-                self._hooks.target(claim, spec)
-                offers.append(word)
-                summary = summary or one_line(spec.summary, str)
-        lifecycle = ("unprompt_run_", "unprompt_member_")
-        if any(hook.startswith(lifecycle) for hook in self._hooks.names(claim)):
-            offers.append("observer")
-        return tuple(offers), summary
+    def verified(self, claim: Claim) -> Verified:
+        """Load a plugin and every target of it, heavy imports included; see `verify.verified`."""
+        return verified(self._hooks, claim)
 
 
 @cache

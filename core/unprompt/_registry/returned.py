@@ -11,6 +11,7 @@ from collections.abc import (
     AsyncGenerator,
     Callable,
     Coroutine,
+    Generator,
     Iterable,
     Iterator,
     Mapping,
@@ -58,8 +59,17 @@ _ROLES = {
 
 def role_of(built: object) -> str:
     """Which contract an object implements; ``images`` where it is none of the classes."""
-    roles = (role for base, role in _ROLES.items() if isinstance(built, base))
-    return next(roles, "images")
+    return role_of_class(type(built))
+
+
+def role_of_class(kind: type) -> str:
+    """The same of a class."""
+    return next((role for base, role in _ROLES.items() if issubclass(kind, base)), "images")
+
+
+def returns_nothing(role: str, name: str) -> bool:
+    """Whether a contract has a method that is called for what it does."""
+    return (role, name) in _ACTIONS
 
 
 def is_property(role: str, name: str) -> bool:
@@ -79,14 +89,26 @@ def checked(role: str, name: str, value: Any, arguments: tuple[Any, ...]) -> Any
     Raises:
         PluginError: It is something else; the line is without plugin and call.
     """
-    if isinstance(value, Coroutine | AsyncGenerator):
-        if isinstance(value, Coroutine):
-            value.close()  # Python would warn that it was never awaited
-        raise PluginError("is async, which the contract does not know")
     if (role, name) in _ITEMS:
         return _iterator(value)
+    if (role, name) in _ACTIONS or isinstance(value, Coroutine | AsyncGenerator):
+        check_ran(value)
     check = _RESULTS.get((role, name))
     return check(value, *arguments) if check else value
+
+
+def check_ran(value: object) -> None:
+    """Check that a function ran when it was called.
+
+    Raises:
+        PluginError: It is async, or a generator where none is expected.
+    """
+    if isinstance(value, Coroutine):
+        value.close()  # Python would warn that it was never awaited
+    if isinstance(value, Coroutine | AsyncGenerator):
+        raise PluginError("is async, so that its code has not run")
+    if isinstance(value, Generator):
+        raise PluginError("is a generator, so that its code has not run")
 
 
 def item_check(role: str, name: str, arguments: tuple[Any, ...]) -> Callable[[Any], Any]:
@@ -96,6 +118,8 @@ def item_check(role: str, name: str, arguments: tuple[Any, ...]) -> Callable[[An
 
 
 def _iterator(value: Any) -> Iterator[Any]:
+    if isinstance(value, Coroutine | AsyncGenerator):
+        check_ran(value)
     if not isinstance(value, Iterable):
         raise refusal(value, "something to iterate over")
     return iter(value)
@@ -213,6 +237,13 @@ _ITEMS: dict[tuple[str, str], Check] = {
     ("predictor", "read"): as_reading,
 }
 """Methods that return an iterator: the check of each item."""
+
+_ACTIONS = {
+    *(("predictor", name) for name in ("prepare", "load", "close", "check_variants")),
+    *(("observer", f"run_{name}") for name in ("started", "finished", "failed")),
+    ("observer", "member_predicted"),
+}
+"""Methods that return nothing."""
 
 _RESULTS: dict[tuple[str, str], Check] = {
     ("predictor", "identity"): _identity,

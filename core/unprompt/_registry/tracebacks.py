@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 import pluggy
+import pydantic
 
 from unprompt.errors import PluginFailure, UnpromptError
 
-_CALLERS = (str(Path(__file__).parent), str(Path(pluggy.__file__).parent), "<frozen importlib")
+_CORE = Path(__file__).parents[1]
+_LIBRARIES = [str(Path(str(module.__file__)).parent) for module in (pluggy, pydantic, importlib)]
+_CALLERS = (str(_CORE / "_registry"), *_LIBRARIES, str(contextlib.__file__), "<frozen importlib")
+"""Files of code that calls plugins."""
+_PLUGINS = str(_CORE / "_builtin")
+"""Plugins that come with the core."""
 
 
 def failures(error: BaseException | None) -> Iterator[PluginFailure]:
@@ -43,11 +51,15 @@ def traceback_of(failure: PluginFailure) -> str:
 
 
 def _own_frames(frames: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame that is neither ours, pluggy's nor the import system's."""
-    while frames is not None and _is_caller(frames.tb_frame.f_code.co_filename):
+    """The traceback from the plugin's first frame on; without one, from the core's."""
+    return _without(frames, (*_CALLERS, str(_CORE))) or _without(frames, _CALLERS)
+
+
+def _without(frames: TracebackType | None, callers: tuple[str, ...]) -> TracebackType | None:
+    """The traceback without its first frames, as long as these are in ``callers``."""
+    while frames is not None:
+        file = frames.tb_frame.f_code.co_filename
+        if file.startswith(_PLUGINS) or not file.startswith(callers):
+            break
         frames = frames.tb_next
     return frames
-
-
-def _is_caller(file: str) -> bool:
-    return file.startswith(_CALLERS) or file.endswith(("contextlib.py", "importlib/__init__.py"))
