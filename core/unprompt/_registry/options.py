@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
@@ -42,9 +42,8 @@ def _default_faults(model: type[BaseModel]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         if field.is_required() or field.default_factory is not None:
             continue
-        annotation = Annotated[(field.annotation, *field.metadata)]  # type: ignore[valid-type]  # known when it runs
         try:
-            _adapter(annotation, model).validate_python(field.default)
+            _adapter(field.rebuild_annotation(), model).validate_python(field.default)
         except ValidationError as error:
             yield f"the default of {name} is refused: {error.errors()[0]['msg']}"
     try:
