@@ -45,11 +45,12 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake: its position, its key, and what would be right."""
+    """One mistake: its position, its key, what would be right, and the error behind it."""
 
     position: Position
     key: Key
     what: str
+    cause: Exception | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """``file:line:col: path: what``."""
@@ -89,9 +90,9 @@ class Source:
                 return self.marks[key[:length]]
         return self.marks[()]
 
-    def problem(self, key: Key, what: str) -> None:
-        """Note a mistake at ``key``."""
-        self.problems.append(Problem(self.position(key), key, what))
+    def problem(self, key: Key, what: str, cause: Exception | None = None) -> None:
+        """Note a mistake at ``key``; ``cause`` is the error of a plugin behind it."""
+        self.problems.append(Problem(self.position(key), key, what, cause))
 
 
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from unprompt._registry.boundary import described
 from unprompt._registry.parts import Experiment, Part
 from unprompt._registry.plugins import Registry
+from unprompt._registry.wording import described
 from unprompt.contracts import Observer
 from unprompt.errors import UnpromptError
 

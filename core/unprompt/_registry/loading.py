@@ -11,6 +11,7 @@ from unprompt._config.compose import compose
 from unprompt._config.models import EnsembleConfig, ExperimentConfig, MemberConfig
 from unprompt._config.source import Key, Source
 from unprompt._registry.boundary import calling
+from unprompt._registry.options import check_written
 from unprompt._registry.parts import Ensemble, Experiment, Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt._registry.space import check_search
@@ -113,7 +114,7 @@ def part_at(
     try:
         spec = registry.spec(name, kind)
     except PluginError as error:
-        source.problem((*key, "plugin"), str(error))
+        source.problem((*key, "plugin"), str(error), error)
         return None
     options = raw.get("options", {})
     if not isinstance(options, dict):
@@ -121,8 +122,10 @@ def part_at(
     try:
         with calling(registry.claim(name), "options"):  # their validators are the plugin's code
             checked = validate(source, spec.options, (*key, "options"), options)
+            if checked is not None:
+                check_written(checked)
     except PluginError as error:
-        source.problem((*key, "options"), str(error))
+        source.problem((*key, "options"), str(error), error)
         return None
     return None if checked is None else Part(spec, checked)
 
@@ -143,9 +146,9 @@ def _observer_at(source: Source, key: Key, registry: Registry) -> Part | str | N
         if registry.offered(name, ObserverSpec):
             return part_at(source, key, registry, ObserverSpec)
         if not registry.follows_runs(name):
-            source.problem(named, f"plugin {name!r} offers no observer, and no lifecycle hook")
+            registry.spec(name, ObserverSpec)  # says what is missing
     except PluginError as error:
-        source.problem(named, str(error))
+        source.problem(named, str(error), error)
         return None
     if _at(raw, ("options",)):
         what = f"plugin {name!r} has lifecycle hooks only, which take no options"
