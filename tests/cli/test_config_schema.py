@@ -142,9 +142,9 @@ def test_every_broken_plugin_is_named(unprompt: Command, install_plugin: Install
     )
     install_plugin("bad-schema", code)
     done = unprompt("config", "schema")
-    assert done.returncode == 2
+    assert done.returncode == 1  # code of plugins failed
     assert done.stdout == ""
-    lines = done.stderr.splitlines()
+    lines = [line for line in done.stderr.splitlines() if line.startswith("plugin ")]
     assert [line.partition(")")[0] + ")" for line in lines] == [
         f"plugin {name!r} (from unprompt-{name} 1.0)"
         for name in ("bad-schema", "exits", "no-import")

@@ -20,10 +20,11 @@ from unprompt._config.schema_nodes import (
     reference,
     without_words,
 )
-from unprompt._registry.boundary import loading, one_line
+from unprompt._registry.boundary import loading
 from unprompt._registry.claims import Claim
 from unprompt._registry.hooks import KINDS, Kind, Spec
 from unprompt._registry.plugins import Registry
+from unprompt._registry.wording import one_line
 from unprompt.errors import PluginError
 
 _ENV: Schema = {
@@ -73,7 +74,7 @@ def part_schemas(registry: Registry, claims: Sequence[Claim], *, others: bool) -
     """
     made: dict[str, Schema] = {ENV: _ENV}
     offers: dict[Kind, list[_Offer]] = {kind: [] for kind in KINDS.values()}
-    problems: list[str] = []
+    errors: list[PluginError] = []
     references = [claim.reference for claim in claims]
     for claim in claims:
         alone = sum(other.name == claim.name for other in claims) == 1
@@ -84,9 +85,10 @@ def part_schemas(registry: Registry, claims: Sequence[Claim], *, others: bool) -
                 offers[kind].append(offer)
                 made |= options
         except PluginError as error:
-            problems += error.problems
-    if problems:
-        raise PluginError(problems)
+            errors.append(error)
+    if errors:
+        lines = [line for error in errors for line in error.problems]
+        raise PluginError(lines) from ExceptionGroup("plugins", errors)
     for kind, known in offers.items():
         whole, part = (_part(known, others=others, form=form) for form in ("", PARTIAL))
         made[kind] = either(reference(kind + PARTIAL), whole)
