@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from unprompt._config.location import yaml_path
 from unprompt._config.models import RuntimeConfig, SplitConfig
 from unprompt._data.near_duplicates import near_duplicate_groups
 from unprompt._data.predictions import read_predictions
@@ -61,7 +62,7 @@ def load_ensemble(
     """Read an ensemble's YAML file, or the ensemble in a run's folder.
 
     Args:
-        path: The file or the folder.
+        path: The file or the folder; ``package:NAME/...`` is in an installed package.
         overrides: As ``--set`` takes them, such as ``members.clip-l14.weight=2``.
         device: A torch device, such as ``cpu`` or ``cuda:0``.
         precision: ``float32``, ``bfloat16`` or ``auto``.
@@ -73,7 +74,7 @@ def load_ensemble(
         UnpromptError: The file has mistakes, the folder is no run, or the device cannot be used.
     """
     registry = Registry()
-    file = ensemble_file(user_path(path))
+    file = ensemble_file(yaml_path(path))
     ensemble = read_ensemble(file, registry, overrides)
     config = runtime_config(device, precision, batch_size)
     context = make_context(registry, config, offline=offline, progress=progress)
@@ -91,16 +92,17 @@ def run(
     """Run an experiment: members learn, weights are searched, everything is scored.
 
     Args:
-        experiment: Its YAML file.
+        experiment: Its YAML file; ``package:NAME/...`` is in an installed package.
         overrides: As ``--set`` takes them, such as ``search.trials=50``.
-        output: The run's folder; None: a new one below ``runs/`` beside the file.
+        output: The run's folder; None: a new one below ``runs/`` beside the file, or in the
+            working directory where the file is in a package.
         offline: Never touch the network.
         progress: Shows progress.
 
     Raises:
         UnpromptError: A user's mistake; no folder is left behind.
     """
-    path = user_path(experiment)
+    path = yaml_path(experiment)
     resolved, context = _opened(path, overrides, offline, progress)
     return run_experiment(resolved, path, None if output is None else user_path(output), context)
 
@@ -115,7 +117,7 @@ def search(
     """Fill an experiment's study; the same call elsewhere on the same storage joins in.
 
     Args:
-        experiment: Its YAML file.
+        experiment: Its YAML file; ``package:NAME/...`` is in an installed package.
         overrides: As ``--set`` takes them, such as ``search.workers=4``.
         offline: Never touch the network.
         progress: Shows progress.
@@ -123,7 +125,7 @@ def search(
     Raises:
         UnpromptError: A user's mistake.
     """
-    path = user_path(experiment)
+    path = yaml_path(experiment)
     resolved, context = _opened(path, overrides, offline, progress)
     return run_search(resolved, path, context)
 
@@ -155,7 +157,7 @@ def score(
     ids = join(embeddings, table)
     registry = Registry()
     context = make_context(registry, RuntimeConfig(), progress=progress)
-    spec = registry.spec(TEXT_ENCODER, TextEncoderSpec)
+    spec = registry.spec(registry.own(TEXT_ENCODER), TextEncoderSpec)
     encoder = context.text_encoder(Part(spec, spec.options()))
     if embeddings.dim != encoder.dim:
         owner = predictions if isinstance(predictions, str | Path) else "predictions"

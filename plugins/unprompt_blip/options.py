@@ -8,13 +8,15 @@ from typing import Any, Literal
 
 from pydantic import (
     Field,
+    GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from unprompt import Model, refuse_options, unread_option
 from unprompt.towers import NamedSource, OpenClipSource, Views
@@ -110,6 +112,19 @@ class InterrogatorOptions(Model):
         if not isinstance(raw, dict):
             return raw
         return {key: value for key, value in raw.items() if value is not None}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """As `_drop_nulls`: every key may be null."""
+        reference = handler(schema)
+        written = handler.resolve_ref_schema(reference)
+        null = {"type": "null"}
+        for name, option in written["properties"].items():
+            written["properties"][name] = {"anyOf": [option, null]}
+        written["additionalProperties"] = null
+        return reference
 
     @field_validator("exclude")
     @classmethod

@@ -108,13 +108,19 @@ def _captioner(raw: Mapping[str, Any]) -> str:
     return "`folder`"
 
 
-CaptionerChoice = Annotated[
+_Captioner = Annotated[
     HubCaptioner | NoCaptioner | FolderCaptioner,
     choice(
         {"`model`": HubCaptioner, "`model: none`": NoCaptioner, "`folder`": FolderCaptioner},
         _captioner,
     ),
-    BeforeValidator(lambda raw: {"model": raw} if isinstance(raw, str) else raw),
+]
+CaptionerChoice = Annotated[
+    _Captioner,
+    BeforeValidator(
+        lambda raw: {"model": raw} if isinstance(raw, str) else raw,
+        json_schema_input_type=str | _Captioner,
+    ),
 ]
 """A captioner; a name alone stands for its `model`."""
 
@@ -163,12 +169,14 @@ def _read_tables(raw: object) -> object:
     return {"source" if raw in get_args(Source) else "folder": raw}
 
 
-TablesChoice = Annotated[
+_Tables = Annotated[
     SourceTables | FolderTables,
     choice(
         {"`source`": SourceTables, "`folder`": FolderTables},
         lambda raw: "`source`" if raw.get("folder") is None else "`folder`",
     ),
-    BeforeValidator(_read_tables),
+]
+TablesChoice = Annotated[
+    _Tables, BeforeValidator(_read_tables, json_schema_input_type=str | _Tables)
 ]
 """Where phrases come from; a text alone stands for `source` or `folder`."""

@@ -1,7 +1,7 @@
-"""Write the generated parts of the guides: ``python tests/docs/generate.py``.
+"""Write the generated parts of the guides, and schemas: ``python tests/docs/generate.py``.
 
 A generated part stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``; test_docs.py
-fails when one is out of date.
+fails when one is out of date. The schemas beside our YAML files know our own plugins.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec
+from unprompt._cli.schema import File, as_text, schema
 from unprompt._config import models
 from unprompt._config.location import Location
 from unprompt._registry.plugins import Registry
@@ -91,7 +92,8 @@ def _type(annotation: Any) -> str:
         return NAMES[annotation]
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _type(inner[0])
+        before = [mark for mark in inner[1:] if isinstance(mark, BeforeValidator)]
+        return _type(before[0].json_schema_input_type if before else inner[0])
     if origin is Literal:
         return " or ".join(f"`{choice}`" for choice in inner)
     if origin in (Union, UnionType):
@@ -153,6 +155,20 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
 }
 
 
+SCHEMAS: dict[str, File] = {
+    "ensembles/schema.json": "ensemble",
+    "experiments/schema.json": "experiment",
+    "experiments/train/schema.json": "recipe",
+}
+
+
+def schema_file(path: str) -> str:
+    """A schema's text as it should be, whatever other plugins are installed here."""
+    registry = Registry()
+    own = [claim for claim in registry.claims if claim.distribution == "unprompt"]
+    return as_text(schema(SCHEMAS[path], registry, own, others=True))
+
+
 def filled(path: str) -> str:
     """A guide's text with its generated parts as they should be."""
     text = (ROOT / path).read_text(encoding="utf-8")
@@ -172,3 +188,5 @@ def _replace(text: str, name: str, part: str) -> tuple[str, int]:
 if __name__ == "__main__":
     for guide in PARTS:
         (ROOT / guide).write_text(filled(guide), encoding="utf-8")
+    for path in SCHEMAS:
+        (ROOT / path).write_text(schema_file(path), encoding="utf-8")

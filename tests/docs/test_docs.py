@@ -64,6 +64,13 @@ def test_generated_parts_are_up_to_date(guide: str) -> None:
     )
 
 
+@pytest.mark.parametrize("path", generator().SCHEMAS)
+def test_schemas_beside_our_yaml_files_are_up_to_date(path: str) -> None:
+    made: str = generator().schema_file(path)
+    fresh = (ROOT / path).read_text(encoding="utf-8") == made  # no diff of 5,000 lines
+    assert fresh, "run: python tests/docs/generate.py"
+
+
 def test_every_hook_is_in_the_guide() -> None:
     guide = (ROOT / "plugins/README.md").read_text(encoding="utf-8")
     hooks = [name for name in vars(hookspecs) if name.startswith("unprompt_")]

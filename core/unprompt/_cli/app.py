@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import typer.core
@@ -12,16 +12,19 @@ import typer.core
 from unprompt._cli import commands
 from unprompt._cli.console import guarded
 from unprompt._cli.options import (
-    AsJSON,
     BatchSize,
     Device,
     Ensemble,
     Overrides,
+    PluginsDir,
     Precision,
     path_argument,
     path_option,
     storage_source,
+    use_plugins_from,
+    yaml_argument,
 )
+from unprompt._cli.plugins_app import plugins_app
 
 
 class Commands(typer.core.TyperGroup):
@@ -45,9 +48,23 @@ app = typer.Typer(
     rich_markup_mode=None,  # rich would be imported for every --help
 )
 config_app = typer.Typer(
-    help="Check and show YAML files.", no_args_is_help=True, rich_markup_mode=None
+    help="Check, show and describe YAML files.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(config_app, name="config")
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, path_argument("Where to.")] = Path(),
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files that are there and different.")
+    ] = False,
+) -> None:
+    """Write the ensembles and experiments that ship, with schemas for editors, to a folder."""
+    from unprompt._cli.init import init_command
+
+    init_command(folder, overwrite=overwrite)
+
 
 app.command()(commands.run)
 app.command()(commands.search)
@@ -108,24 +125,12 @@ def check(
 
 
 app.command()(commands.score)
-
-
-@app.command()
-def plugins(
-    as_json: AsJSON = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Load every plugin and say what it offers (slow).")
-    ] = False,
-) -> None:
-    """List the plugins of this environment."""
-    from unprompt._cli.plugins import plugins_command
-
-    plugins_command(as_json=as_json, check=check)
+app.add_typer(plugins_app, name="plugins")
 
 
 @config_app.command()
 def validate(
-    files: Annotated[list[Path], path_argument("Ensembles, experiments or recipes.")],
+    files: Annotated[list[Path], yaml_argument("Ensembles, experiments or recipes.")],
 ) -> None:
     """Report every mistake of YAML files at once."""
     from unprompt._cli.config import validate_command
@@ -135,13 +140,26 @@ def validate(
 
 @config_app.command()
 def show(
-    file: Annotated[Path, path_argument("An ensemble, experiment or recipe.")],
+    file: Annotated[Path, yaml_argument("An ensemble, experiment or recipe.")],
     overrides: Overrides = None,
 ) -> None:
     """Print a YAML file with everything included, overridden and spelled out."""
     from unprompt._cli.config import show_command
 
     show_command(file, overrides or [])
+
+
+@config_app.command()
+def schema(
+    kind: Annotated[
+        Literal["ensemble", "experiment", "recipe"] | None,
+        typer.Argument(help="Of the YAML file. Default: any, told apart as `validate` does."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of YAML files, with the options of every plugin installed here."""
+    from unprompt._cli.schema import schema_command
+
+    schema_command(kind)
 
 
 def version_option(value: bool) -> None:
@@ -155,12 +173,16 @@ def version_option(value: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=version_option, is_eager=True, help="Show the version."),
     ] = False,
+    plugins_dir: PluginsDir = None,
 ) -> None:
     import unprompt._config  # noqa: F401  # first of all: it makes broken metadata harmless
+
+    use_plugins_from(context, plugins_dir)
 
 
 def main() -> None:

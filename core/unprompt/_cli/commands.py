@@ -39,7 +39,7 @@ def run(
         Path | None,
         path_option(
             "The run's folder: a new one, or one that is empty. Default: runs/NAME/RUN-ID beside "
-            "the YAML file."
+            "the YAML file; of one in a package, in the working directory."
         ),
     ] = None,
     drop_members: DropMembers = False,

@@ -18,6 +18,7 @@ from unprompt._files.paths import working_folder
 from unprompt._files.refusals import refused
 from unprompt._registry.stdout import keep_from_exit_handlers
 from unprompt._registry.threads import name_what_is_waited_for
+from unprompt._registry.tracebacks import failures, traceback_of
 from unprompt.contracts import Progress, silent
 from unprompt.errors import UnpromptError
 
@@ -30,6 +31,9 @@ CLOSED_PIPE = 128 + signal.SIGPIPE
 @contextmanager
 def guarded() -> Iterator[None]:
     """Turn a user's mistake into its lines on stderr and exit code 2; a bug keeps its traceback.
+
+    A bug of a plugin is the line that names plugin and call, below it the plugin's traceback, and
+    exit code 1.
 
     A full disk, a file without permission, a reader that went away and a working directory that
     was deleted are no bugs. SIGTERM and SIGHUP end the block as Ctrl-C does.
@@ -50,7 +54,9 @@ def _ended_by_mistakes() -> Iterator[None]:
             keep_from_exit_handlers()
             name_what_is_waited_for(say)
     except UnpromptError as error:
-        _stop([*error.problems, *getattr(error, "__notes__", ())])
+        lines = [*error.problems, *getattr(error, "__notes__", ())]
+        bugs = [*failures(error)]
+        _stop([*lines, *filter(None, map(traceback_of, bugs))], code=1 if bugs else 2)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except SystemExit as stop:
@@ -90,10 +96,10 @@ def _close_stdout() -> None:
         os.close(nowhere)
 
 
-def _stop(lines: Iterable[str]) -> NoReturn:
+def _stop(lines: Iterable[str], code: int = 2) -> NoReturn:
     for line in lines:
         say(line)
-    raise SystemExit(2) from None
+    raise SystemExit(code) from None
 
 
 def _stop_without_working_folder() -> None:

@@ -26,6 +26,21 @@ def readable_path(text: str) -> Path:
     return path
 
 
+def readable_yaml(text: str) -> Path:
+    """As `readable_path`, or ``package:NAME/...``, a file inside an installed package."""
+    from unprompt._config.location import (
+        is_packaged,
+        on_disk,
+        yaml_path,
+    )  # pydantic: not for --help
+
+    path = yaml_path(text)
+    if not is_packaged(path):
+        return readable_path(str(path))
+    on_disk(path)  # a package that is not installed is said before anything is read
+    return path
+
+
 def output_path(text: str) -> Path:
     """As `readable_path`; ``-`` is stdout.
 
@@ -42,9 +57,16 @@ def storage_source(text: str) -> str:
     return text if "://" in text else str(readable_path(text))
 
 
-def path_argument(help: str) -> Any:  # as typer's own
+def path_argument(
+    help: str, parser: Callable[[str], Path] = readable_path
+) -> Any:  # as typer's own
     """An argument that is a path."""
-    return typer.Argument(help=help, parser=readable_path)
+    return typer.Argument(help=help, parser=parser)
+
+
+def yaml_argument(help: str) -> Any:  # as above
+    """An argument that is a YAML file's path."""
+    return path_argument(f"{help} package:NAME/PATH is in an installed package.", readable_yaml)
 
 
 def path_option(
@@ -54,8 +76,8 @@ def path_option(
     return typer.Option(*names, help=help, parser=parser)
 
 
-Experiment = Annotated[Path, path_argument("An experiment's YAML file.")]
-Ensemble = Annotated[Path, path_argument("An ensemble's YAML file, or a run's folder.")]
+Experiment = Annotated[Path, yaml_argument("An experiment's YAML file.")]
+Ensemble = Annotated[Path, yaml_argument("An ensemble's YAML file, or a run's folder.")]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=C", help="Override a value of the YAML; repeatable."),
@@ -78,3 +100,19 @@ Edit = Annotated[
     ),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
+PluginsDir = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of single-file plugins; repeatable. Default: UNPROMPT_PLUGINS_DIR.",
+        parser=readable_path,
+    ),
+]
+
+
+def use_plugins_from(context: typer.Context, folders: list[Path] | None) -> None:
+    """Have the command, and the processes that it starts, find the plugins of some folders."""
+    if folders:
+        from unprompt._registry.folders import plugins_from
+
+        context.with_resource(plugins_from(folders))

@@ -74,10 +74,15 @@ def finish(source: Source) -> None:
     # A value that could not be read does not fit the model either: that is one mistake, not two.
     first = {(problem.position, problem.key): problem for problem in reversed(source.problems)}
     if first:
-        lines = [str(problem) for problem in sorted(first.values(), key=_order)[:_SHOWN]]
+        shown = sorted(first.values(), key=_order)[:_SHOWN]
+        lines = [str(problem) for problem in shown]
         more = len(first) - len(lines)
         mistakes = "mistake" if more == 1 else "mistakes"
-        raise ConfigError([*lines, *[f"{more} more {mistakes}"] * (more > 0)])
+        causes = [problem.cause for problem in shown if problem.cause]
+        cause = (
+            ExceptionGroup("of plugins", causes) if len(causes) > 1 else next(iter(causes), None)
+        )
+        raise ConfigError([*lines, *[f"{more} more {mistakes}"] * (more > 0)]) from cause
 
 
 def _placed(source: Source, key: Key, data: Any, folder: Path) -> Any:

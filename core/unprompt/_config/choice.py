@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pydantic import BeforeValidator, ValidationError, ValidationInfo
@@ -28,21 +29,30 @@ def choice(
         pick: What is written -> the choice; may raise what `refuse_options` raises.
         elsewhere: Keys that no choice has, with what an error line says of them.
     """
+    return BeforeValidator(Choice(kinds, pick, elsewhere or {}))
 
-    def read(raw: object, info: ValidationInfo) -> object:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """What `choice` puts before a union: it takes what the model that is picked takes."""
+
+    kinds: Mapping[str, type[Model]]
+    pick: Pick
+    elsewhere: Mapping[str, str]
+
+    def __call__(self, raw: object, info: ValidationInfo) -> object:
+        """The model; raises what `refuse_options` raises."""
         if isinstance(raw, Model):
             return raw
-        label = pick(raw) if isinstance(raw, dict) else next(iter(kinds))
-        kind = kinds[label]
+        label = self.pick(raw) if isinstance(raw, dict) else next(iter(self.kinds))
+        kind = self.kinds[label]
         if isinstance(raw, dict):  # null takes back what an included file says
             raw = {k: v for k, v in raw.items() if v is not None or k in kind.model_fields}
         try:
             return kind.model_validate(raw, context=info.context)
         except ValidationError as error:
-            known = {**(elsewhere or {}), **_unread(kinds, label)}
+            known = {**self.elsewhere, **_unread(self.kinds, label)}
             refuse_options([_worded(detail, kind, known) for detail in error.errors()])
-
-    return BeforeValidator(read)
 
 
 def choice_by_name(key: str, default: str, kinds: Mapping[str, type[Model]]) -> BeforeValidator:

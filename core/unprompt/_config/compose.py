@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unprompt._config.location import Location
+from unprompt._config.location import Location, is_packaged, on_disk
+from unprompt._config.reference import plugin_name
 from unprompt._config.source import Key, Position, Problem, Source, parse, read
 from unprompt._config.storage import storage_from_here
 from unprompt._files.paths import kind_of, shown
@@ -24,7 +25,7 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
     """Read ``path`` with everything that it includes, then apply the overrides in order.
 
     Args:
-        path: A YAML file.
+        path: A YAML file, which may be ``package:NAME/...``.
         overrides: ``a.b=c`` each; the value is YAML, a list item is named by its number or by
             the ``name`` or ``plugin`` that it carries: ``ensemble.members.knn-vit-h.weight=2``.
             A value that begins with ``./``, ``../`` or ``~/`` is a path from the working
@@ -49,7 +50,7 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
 def _expanded(path: Path, above: tuple[Path, ...]) -> Source:
     source = read(path)
     if source.data is not None:
-        source.data = _expand(source, (), source.data, (*above, path.resolve()))
+        source.data = _expand(source, (), source.data, (*above, on_disk(path).resolve()))
     return source
 
 
@@ -89,10 +90,11 @@ def _included(
         source.problem(at, f"should be a path or a list of paths, got {name!r}")
         return None
     try:
-        path = Location.of(name, source.folder(at)).path
+        location = Location.of(name, source.folder(at))
     except ValueError as error:
         source.problem(at, str(error))
         return None
+    path = location.path
     kind = kind_of(path)
     if kind != "file":
         what = "no such file" if kind == "missing" else f"a {kind}, not a file"
@@ -101,7 +103,7 @@ def _included(
     if path.resolve() in files:
         source.problem(at, f"{shown(name)} includes itself")
         return None
-    child = _expanded(path, files)
+    child = _expanded(Path(location.text) if is_packaged(location.text) else path, files)
     source.problems += [Problem(p.position, key + p.key, p.what) for p in child.problems]
     source.folders.update(child.folders)
     source.incomplete |= child.incomplete
@@ -197,6 +199,9 @@ def _item(items: list[Any], name: str) -> int | None:
     if name.isdecimal() and int(name) < len(items):
         return int(name)
     for i, item in enumerate(items):
-        if isinstance(item, dict) and name == item.get("name", item.get("plugin")):
-            return i
+        if isinstance(item, dict):
+            plugin = item.get("plugin")
+            own = plugin_name(plugin) if isinstance(plugin, str) else plugin
+            if name in (item.get("name", plugin), item.get("name", own)):
+                return i
     return None

@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import PydanticCustomError, core_schema
 
+from unprompt._config import shipped
 from unprompt._files.paths import absolute, check_name, kind_of, shown, user_path
 from unprompt.errors import DataError
 
@@ -61,9 +62,7 @@ class Location:
             text = name + text.removeprefix(earlier) if text.startswith(earlier) else text
         try:
             if text.startswith(PACKAGE):
-                package, _, rest = text.removeprefix(PACKAGE).partition("/")
-                check_name(rest)
-                path = _package_folder(package) / rest
+                path = _in_package(text.removeprefix(PACKAGE))
             else:
                 path = user_path(text)
                 path = absolute(path if folder is None else folder / path)
@@ -79,6 +78,7 @@ class Location:
         """Validate from a string (or a Location) and serialise to one."""
         return core_schema.with_info_plain_validator_function(
             cls._validate,
+            json_schema_input_schema=core_schema.str_schema(min_length=1),
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda location: location.text
             ),
@@ -96,6 +96,44 @@ class Location:
             return cls.of(value, own)
         except ValueError as error:
             raise PydanticCustomError("location", "{why}", {"why": str(error)}) from error
+
+
+def yaml_path(text: str | Path) -> Path:
+    """A YAML file's path as a user typed it: ``package:...`` is kept, for `on_disk`.
+
+    ``./package:x`` is a file of that name. Raises as `user_path`.
+    """
+    path = user_path(text)
+    return absolute(path) if is_packaged(path) and not is_packaged(text) else path
+
+
+def is_packaged(path: str | Path) -> bool:
+    """Whether a path names a file inside an installed package: ``package:NAME/...``."""
+    return str(path).startswith(PACKAGE)
+
+
+def on_disk(path: Path) -> Path:
+    """The path of what ``package:NAME/...`` names; any other path as it is.
+
+    Raises:
+        DataError: There is no such package, or no file can have this name.
+    """
+    if not is_packaged(path):
+        return path
+    try:
+        return Location.of(str(path)).path
+    except ValueError as error:
+        raise DataError(f"{shown(path)}: {error}") from error
+
+
+def _in_package(text: str) -> Path:
+    """The path that ``NAME/...`` means in an installed package."""
+    package, _, rest = text.partition("/")
+    check_name(rest)
+    top, _, inner = rest.partition("/")
+    if package == "unprompt" and top in shipped.FOLDERS:
+        return shipped.shipped_folder(top) / inner
+    return _package_folder(package) / rest
 
 
 def _package_folder(package: str) -> Path:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from unprompt._config.location import is_packaged, on_disk
 from unprompt._files.paths import absolute, check_name, opened, reason, shown, working_folder
 from unprompt.errors import DataError
 
@@ -44,11 +45,12 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake: its position, its key, and what would be right."""
+    """One mistake: its position, its key, what would be right, and the error behind it."""
 
     position: Position
     key: Key
     what: str
+    cause: Exception | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """``file:line:col: path: what``."""
@@ -88,9 +90,9 @@ class Source:
                 return self.marks[key[:length]]
         return self.marks[()]
 
-    def problem(self, key: Key, what: str) -> None:
-        """Note a mistake at ``key``."""
-        self.problems.append(Problem(self.position(key), key, what))
+    def problem(self, key: Key, what: str, cause: Exception | None = None) -> None:
+        """Note a mistake at ``key``; ``cause`` is the error of a plugin behind it."""
+        self.problems.append(Problem(self.position(key), key, what, cause))
 
 
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}
@@ -161,13 +163,14 @@ def read(path: Path) -> Source:
         The data with marks; syntax errors, wrong encoding and repeated keys as its problems.
 
     Raises:
-        DataError: No file can have this name, or the working directory was deleted.
+        DataError: No file can have this name, it is in a package that is not installed, or the
+            working directory was deleted.
     """
     check_name(path)
-    name = _display(path)
-    source = Source(None, {(): Position(name, 1, 1)}, folders={name: absolute(path).parent})
+    name, real = _display(path), on_disk(path)
+    source = Source(None, {(): Position(name, 1, 1)}, folders={name: absolute(real).parent})
     try:
-        with opened(path) as file:
+        with opened(real) as file:
             content = file.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise OSError(0, f"larger than {_MAX_BYTES:,} bytes")
@@ -248,6 +251,8 @@ def _at(node: yaml.Node, name: str) -> Position:
 
 def _display(path: Path) -> str:
     """The path as error lines show it: relative if it is below the working directory."""
+    if is_packaged(path):
+        return shown(path)
     with suppress(DataError):  # without a working directory nothing is below it
         here = working_folder()
         if absolute(path).is_relative_to(here):

@@ -16,7 +16,7 @@ from unprompt._files.hashing import content_hash, folder_hash
 from unprompt._files.tensors import read_tensors
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
 from unprompt._members.context import Context
-from unprompt._registry.boundary import overrides
+from unprompt._registry.boundary import naming, overrides
 from unprompt._registry.parts import Member, Part
 from unprompt.contracts import Batch, Images, Predictor, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
@@ -110,7 +110,8 @@ class LiveMember:
         def make(folder: Path) -> None:
             batches = self._ready(prepared).predict(images)
             reads = self._member.reads
-            batch = collect(batches, images.ids, self._text_encoder.dim, reads=reads)
+            with naming(self._predictor, "predict"):
+                batch = collect(batches, images.ids, self._text_encoder.dim, reads=reads)
             parquet.write(folder / PREDICTIONS, batch)
 
         folder = self._cached("predictions", [prepared.key, _image_key(images)], make)
@@ -139,7 +140,9 @@ class LiveMember:
 
         def make(folder: Path) -> None:
             batches = self._ready(prepared).predict_variants(images, options)
-            save_file({"rows": collect_variants(batches, images.ids)}, folder / VARIANTS)
+            with naming(self._predictor, "predict_variants"):
+                rows = collect_variants(batches, images.ids)
+            save_file({"rows": rows}, folder / VARIANTS)
 
         dumped = [choice.model_dump(mode="json") for choice in options]
         folder = self._cached("variants", [prepared.key, _image_key(images), dumped], make)
@@ -167,7 +170,8 @@ class LiveMember:
 
         def make(folder: Path) -> None:
             batches = self._ready(prepared).own_embeddings(images)
-            rows = collect_embeddings(batches, images.ids)
+            with naming(self._predictor, "own_embeddings"):
+                rows = collect_embeddings(batches, images.ids)
             save_file({} if rows is None else {"rows": rows}, folder / OWN)
 
         folder = self._cached("own", [prepared.key, _image_key(images)], make)
@@ -187,7 +191,7 @@ class LiveMember:
         part = self._member.part.plain()
         claim = self._context.registry.claim(part["plugin"])
         return {
-            "part": {"plugin": part["plugin"], "options": part["options"]},
+            "part": {"plugin": claim.name, "options": part["options"]},
             "plugin": [claim.distribution, claim.version],
             "source": self._context.registry.source_hash(part["plugin"]),
             "identity": dict(self._predictor.identity()),
@@ -248,5 +252,5 @@ def _owned(member: Member) -> Iterator[None]:
     try:
         yield
     except UnpromptError as error:
-        lines = [f"{owner}: {line}" for line in error.problems]
-        raise type(error)(lines) from error
+        error.prefix(f"member {member.name!r}: " if error.named else f"{owner}: ")
+        raise

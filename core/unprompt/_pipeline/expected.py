@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unprompt._config.location import on_disk
 from unprompt._data.expected import Expected
 from unprompt._data.predictions import Fields
 from unprompt._members.ensemble import Blended
@@ -231,7 +232,7 @@ def expectation_for(ensemble: Ensemble, path: Path, *, shown: Path) -> LearnedEx
     Raises:
         DataError: The run's file is damaged.
     """
-    learned = read_expectation(path.parent) if path.name == files.ENSEMBLE else None
+    learned = read_expectation(on_disk(path).parent) if path.name == files.ENSEMBLE else None
     if learned is None:
         return (
             f"{shown}: no {files.EXPECTED} beside it, so there are no expected scores: only runs "

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import yaml
 
+from unprompt._config.location import is_packaged
 from unprompt._data.predictions import write_predictions
 from unprompt._files.cache import copy_folder
 from unprompt._files.hashing import content_hash
-from unprompt._files.paths import absolute
+from unprompt._files.paths import absolute, working_folder
 from unprompt._files.reserving import Reservation, reserved_folder
 from unprompt._files.writing import write_json, write_text
 from unprompt._pipeline.expected import fields_of
@@ -37,7 +38,7 @@ def shareable(experiment: Experiment) -> dict[str, Json]:
 
 @contextmanager
 def reserved_run(experiment: Experiment, path: Path, output: Path | None) -> Iterator[Reservation]:
-    """Where a run goes: ``output``, or ``runs/<experiment>/<run-id>`` beside the experiment file.
+    """Where a run goes: ``output``, or ``<run-id>`` in the experiment's `runs_folder`.
 
     The run id is the time (UTC) and a hash of the resolved configuration, so that ids sort by time
     and equal experiments are seen at a glance; two that start in one second get numbers. What
@@ -59,8 +60,13 @@ def reserved_run(experiment: Experiment, path: Path, output: Path | None) -> Ite
 
 
 def runs_folder(experiment: Experiment, path: Path) -> Path:
-    """Where all runs of an experiment lie: ``runs/<experiment>`` beside its YAML file."""
-    return absolute(path).parent / "runs" / experiment.config.name
+    """Where all runs of an experiment lie: ``runs/<experiment>`` beside its YAML file.
+
+    Of a file in an installed package, which may be write-protected and goes with the package, they
+    lie in the working directory.
+    """
+    folder = working_folder() if is_packaged(path) else absolute(path).parent
+    return folder / "runs" / experiment.config.name
 
 
 HEADER = (

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from unprompt._config.compose import compose
-from unprompt._config.location import Location
+from unprompt._config.location import Location, on_disk
 from unprompt._data.images import find_images
 from unprompt._files import paths
 from unprompt._files.checksums import CHECKSUMS, read_checksums
@@ -44,7 +44,8 @@ def check_no_input(
             )
     if paths.kind_of(output) != "file":  # it is new, or nothing that is replaced
         return
-    sources = [file, *map(Path, compose(file).folders), *_files_of_run(file.parent), *named]
+    own = [file, *map(Path, compose(file).folders)]
+    sources = [*map(on_disk, own), *_files_of_run(on_disk(file).parent), *named]
     if _is_one_of(output, sources) or _is_one_of(output, find_images(images).paths.values()):
         raise OutputError(f"{paths.shown(output)}: this command reads it; choose another output")
 

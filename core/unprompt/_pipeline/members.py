@@ -46,16 +46,16 @@ def predict_members(
     for member in members:
         predictions[member.name] = predict_member(run, member, splits)
         for split in splits:
-            answered = predictions[member.name].batches[split].embeddings.answered
-            warn_of_silence(member, answered.tolist(), f"{split} images")
-            run.context.registry.notify(
-                run.experiment.plugins,
-                "unprompt_member_predicted",
-                run=run.view,
-                member=member.name,
-                split=split,
-                embeddings=predictions[member.name].batches[split].embeddings,
-            )
+            embeddings = predictions[member.name].batches[split].embeddings
+            warn_of_silence(member, embeddings.answered.tolist(), f"{split} images")
+            if run.observers:
+                run.observers.tell(
+                    "member_predicted",
+                    run=run.view,
+                    member=member.name,
+                    split=split,
+                    embeddings=embeddings,
+                )
     return predictions
 
 

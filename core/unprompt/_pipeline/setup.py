@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from unprompt._config.location import on_disk
 from unprompt._config.models import RuntimeConfig
 from unprompt._files import paths
 from unprompt._files.cache import Cache
@@ -66,11 +67,13 @@ def ensemble_file(path: Path) -> Path:
     """The YAML file that an ensemble's path or a run's folder means.
 
     Raises:
-        DataError: A folder without ``ensemble.yaml``, or a path that nobody can look at.
+        DataError: A folder without ``ensemble.yaml``, a path that nobody can look at, or a package
+            that is not installed.
     """
-    if not paths.is_folder(path):
+    real = on_disk(path)
+    if not paths.is_folder(real):
         return path
-    if not paths.is_file(path / files.ENSEMBLE):
+    if not paths.is_file(real / files.ENSEMBLE):
         raise DataError(
             f"{paths.shown(path)}: no {files.ENSEMBLE} in it, so it is neither an ensemble nor a "
             "finished run"

@@ -178,7 +178,7 @@ def _open_clip_kind(raw: Mapping[str, Any]) -> str:
     return "`model: hf-hub:...`" if str(raw.get("model")).startswith(HUB) else kind
 
 
-OpenClipSource = Annotated[
+_OpenClip = Annotated[
     NamedSource | OpenClipCheckpoint | OpenClipHub | FolderSource,
     choice(
         {
@@ -189,26 +189,30 @@ OpenClipSource = Annotated[
         },
         _open_clip_kind,
     ),
-    BeforeValidator(_read_local_dir),
+]
+OpenClipSource = Annotated[
+    _OpenClip, BeforeValidator(_read_local_dir, json_schema_input_type=_OpenClip)
 ]
 """An image and a text tower by open_clip."""
 
-TransformersSource = Annotated[
+_Transformers = Annotated[
     HubSource | CheckpointSource | FolderSource,
     choice(
         {"`model`": HubSource, "`checkpoint`": CheckpointSource, "`folder`": FolderSource},
         _kind,
         {"pretrained": "with a model of transformers: hub ids have no tags"},
     ),
-    BeforeValidator(_read_local_dir),
+]
+TransformersSource = Annotated[
+    _Transformers, BeforeValidator(_read_local_dir, json_schema_input_type=_Transformers)
 ]
 """A CLIP vision tower by transformers."""
 
-TimmSource = Annotated[
+_Timm = Annotated[
     NamedSource | TimmCheckpoint | FolderSource,
     choice(
         {"`model`": NamedSource, "`checkpoint`": TimmCheckpoint, "`folder`": FolderSource}, _kind
     ),
-    BeforeValidator(_read_local_dir),
 ]
+TimmSource = Annotated[_Timm, BeforeValidator(_read_local_dir, json_schema_input_type=_Timm)]
 """An image tower by timm."""

@@ -6,7 +6,7 @@ import argparse
 import logging
 
 from unprompt._cli.console import guarded, progress_on
-from unprompt._cli.options import readable_path
+from unprompt._cli.options import readable_yaml
 from unprompt._registry.plugins import Registry
 from unprompt.train.execute import CARD, execute
 from unprompt.train.recipe import load_recipe
@@ -22,7 +22,7 @@ def main() -> None:
     logging.getLogger("unprompt").setLevel(logging.INFO)
     with guarded():
         registry = Registry()
-        recipe = load_recipe(readable_path(arguments.recipe), registry, tuple(arguments.overrides))
+        recipe = load_recipe(readable_yaml(arguments.recipe), registry, tuple(arguments.overrides))
         execute(recipe, registry, progress_on())
         text = (recipe.config.tower.path / CARD).read_text(encoding="utf-8")
         print(text)  # noqa: T201  # the command's result
