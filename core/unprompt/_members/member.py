@@ -17,7 +17,7 @@ from unprompt._files.tensors import read_tensors
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
 from unprompt._members.context import Context
 from unprompt._registry.boundary import overrides
-from unprompt._registry.parts import Member, Part
+from unprompt._registry.parts import Member
 from unprompt.contracts import Batch, Images, Predictor, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError, UnpromptError
@@ -134,14 +134,15 @@ class LiveMember:
         """
         from safetensors.numpy import save_file
 
-        options = [changed_member(self._member, change).part.options for change in changes]
+        parts = [changed_member(self._member, change).part for change in changes]
+        options = [part.options for part in parts]
 
         def make(folder: Path) -> None:
             batches = self._ready(prepared).predict_variants(images, options)
             save_file({"rows": collect_variants(batches, images.ids)}, folder / VARIANTS)
 
-        dumped = [choice.model_dump(mode="json") for choice in options]
-        folder = self._cached("variants", [prepared.key, _image_key(images), dumped], make)
+        keys = [part.keyed()["options"] for part in parts]
+        folder = self._cached("variants", [prepared.key, _image_key(images), keys], make)
         shapes = {"rows": (len(changes), len(images.ids), "D")}
         rows: FloatArray = read_tensors(folder / VARIANTS, shapes)["rows"]
         return [Embeddings(images.ids, variant) for variant in rows]
@@ -183,7 +184,7 @@ class LiveMember:
     @cached_property
     def _key(self) -> PlainData:
         """Everything that predictions depend on, except the train split and the images."""
-        part = self._member.part.plain()
+        part = self._member.part.keyed()
         claim = self._context.registry.claim(part["plugin"])
         return {
             "part": {"plugin": part["plugin"], "options": part["options"]},
@@ -226,7 +227,7 @@ def changed_member(member: Member, changes: Mapping[str, object]) -> Member:
         return member
     part = member.part
     options = type(part.options).model_validate(with_changes(part.options, changes))
-    return replace(member, part=Part(part.spec, options))
+    return replace(member, part=replace(part, options=options))
 
 
 def _train_key(train: TrainSet) -> PlainData:

@@ -22,17 +22,7 @@ from unprompt._registry.parts import Experiment
 from unprompt._runs import files
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.scores import ENSEMBLE
-from unprompt._search.storages import masked
 from unprompt.types import Json
-
-
-def shareable(experiment: Experiment) -> dict[str, Json]:
-    """The experiment as a run keeps it and hooks see it: runs are mailed, passwords are not."""
-    plain = experiment.plain()
-    search = plain["search"]
-    if search["storage"]:
-        plain["search"] = search | {"storage": masked(search["storage"])}
-    return plain
 
 
 @contextmanager
@@ -49,7 +39,7 @@ def reserved_run(experiment: Experiment, path: Path, output: Path | None) -> Ite
     """
     if output is None:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-        digest = content_hash(shareable(experiment))[:8]
+        digest = content_hash(experiment.plain())[:8]
         target = runs_folder(experiment, path) / f"{now}-{digest}"
     else:
         target = absolute(output)

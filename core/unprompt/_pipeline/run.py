@@ -9,12 +9,13 @@ from pathlib import Path
 from unprompt._files.checksums import write_checksums
 from unprompt._files.hashing import content_hash
 from unprompt._files.refusals import room_needed
+from unprompt._masking import masked_command
 from unprompt._members.context import Context
 from unprompt._members.training import training_notes
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.examples import write_examples
-from unprompt._pipeline.folder import reserved_run, shareable, write_outcome, write_yaml
+from unprompt._pipeline.folder import reserved_run, write_outcome, write_yaml
 from unprompt._pipeline.pipeline import Outcome, execute
 from unprompt._pipeline.study_page import annotate_study
 from unprompt._pipeline.timings import Timings, hardware, versions
@@ -23,7 +24,6 @@ from unprompt._report.build import write_report
 from unprompt._runs import files
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.run import Run, load_run
-from unprompt._search.storages import masked
 from unprompt.contracts import RunView
 from unprompt.errors import PluginError
 
@@ -45,7 +45,7 @@ def run_experiment(
     """
     with reserved_run(experiment, path, output) as reservation:
         target, folder = reservation.target, reservation.folder
-        view = RunView(experiment.config.name, folder, shareable(experiment))
+        view = RunView(experiment.config.name, folder, experiment.plain())
         try:
             with room_needed(target):
                 outcome = _fill(folder, experiment, context, view)
@@ -69,7 +69,7 @@ def run_experiment(
 def _fill(folder: Path, experiment: Experiment, context: Context, view: RunView) -> Outcome:
     """Execute the experiment and write everything into ``folder``."""
     timings = Timings()
-    write_yaml(folder / files.EXPERIMENT, shareable(experiment))
+    write_yaml(folder / files.EXPERIMENT, experiment.plain())
     context.registry.notify(experiment.plugins, "unprompt_run_started", run=view)
     data = open_dataset(experiment, context, timings)
     outcome = execute(RunContext(experiment, data, context, timings, view))
@@ -103,8 +103,8 @@ def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
     prompts = [(record.image_id, record.prompt) for record in run.data.records]
     splits = {name: list(ids) for name, ids in run.data.splits.ids.items()}
     return Manifest(
-        command=tuple(masked(word) for word in sys.argv),
-        experiment_hash=content_hash(shareable(experiment)),
+        command=masked_command(sys.argv),
+        experiment_hash=content_hash(experiment.plain()),
         text_encoder=run.data.text_encoder.identity,
         data_hash=content_hash(prompts),
         splits_hash=content_hash(splits),

@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 
 from unprompt._config.check import finish, validate
 from unprompt._config.compose import compose
+from unprompt._config.environment import STORAGE, FromEnv, references, shown_reference
 from unprompt._config.models import EnsembleConfig, ExperimentConfig, MemberConfig
+from unprompt._config.secrets import remember_options
 from unprompt._config.source import Key, Source
+from unprompt._masking import remember
 from unprompt._registry.boundary import calling
 from unprompt._registry.parts import Ensemble, Experiment, Member, Part
 from unprompt._registry.plugins import Registry
@@ -39,7 +42,16 @@ def load_experiment(path: Path, registry: Registry, overrides: Sequence[str] = (
         _check_observer(source, ("observers", i), registry, name)
     finish(source)
     assert config and dataset and ensemble  # finish() raised otherwise
-    return Experiment(config, dataset, ensemble)
+    return Experiment(config, dataset, ensemble, _storage(source, config))
+
+
+def _storage(source: Source, config: ExperimentConfig) -> FromEnv | None:
+    """The variable that names the study's storage; its value is not shown from now on."""
+    name, storage = source.env.get(STORAGE), config.search.storage
+    if name is None or storage is None:
+        return None
+    remember(storage, shown_reference(name))
+    return FromEnv(STORAGE, name, storage, storage)
 
 
 def load_ensemble(path: Path, registry: Registry, overrides: Sequence[str] = ()) -> Ensemble:
@@ -114,7 +126,11 @@ def part_at(
     except PluginError as error:
         source.problem((*key, "options"), str(error))
         return None
-    return None if checked is None else Part(spec, checked)
+    if checked is None:
+        return None
+    given = references(source, (*key, "options"), checked)
+    remember_options(checked, given)
+    return Part(spec, checked, given)
 
 
 def _check_observer(source: Source, key: Key, registry: Registry, name: Any) -> None:
