@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from unprompt._config.choice import choice, choice_by_name, refuse_options, unread_option
     from unprompt._config.location import Location
     from unprompt._data.expected import Expected
+    from unprompt._data.images import folder_images
     from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
     from unprompt._pipeline.search import FilledStudy
     from unprompt._runs.compare import Comparison, compare
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
         Dataset,
         Evidence,
         Images,
+        ImageSource,
         Need,
+        Observer,
         Predictor,
+        Progress,
+        PromptReader,
+        Reading,
         Record,
         Runtime,
         RunView,
@@ -33,7 +39,12 @@ if TYPE_CHECKING:
         TrainSet,
     )
     from unprompt.contracts.hookspecs import hookimpl
-    from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
+    from unprompt.contracts.specs import (
+        DatasetSpec,
+        ObserverSpec,
+        PredictorSpec,
+        TextEncoderSpec,
+    )
     from unprompt.embeddings import Embeddings, cosine, unit
     from unprompt.errors import (
         ConfigError,
@@ -58,6 +69,7 @@ __all__ = [
     "Evidence",
     "Expected",
     "FilledStudy",
+    "ImageSource",
     "Images",
     "LoadedEnsemble",
     "Location",
@@ -65,12 +77,17 @@ __all__ = [
     "MissingFileError",
     "Model",
     "Need",
+    "Observer",
+    "ObserverSpec",
     "OutputError",
     "PluginError",
     "PredictionScore",
     "Predictions",
     "Predictor",
     "PredictorSpec",
+    "Progress",
+    "PromptReader",
+    "Reading",
     "Record",
     "Run",
     "RunView",
@@ -86,6 +103,7 @@ __all__ = [
     "choice_by_name",
     "compare",
     "cosine",
+    "folder_images",
     "hookimpl",
     "load_ensemble",
     "load_run",
@@ -109,6 +127,7 @@ _HOMES = {
     "_config.choice": ["choice", "choice_by_name", "refuse_options", "unread_option"],
     "_config.location": ["Location"],
     "_data.expected": ["Expected"],
+    "_data.images": ["folder_images"],
     "_pipeline.loaded_ensemble": ["LoadedEnsemble", "Predictions"],
     "_pipeline.search": ["FilledStudy"],
     "_runs.compare": ["Comparison", "compare"],
@@ -117,7 +136,7 @@ _HOMES = {
     "_runs.scores": ["Scores", "SplitScores"],
     "_scoring.estimate": ["Estimate", "Verdict"],
     "contracts.hookspecs": ["hookimpl"],
-    "contracts.specs": ["DatasetSpec", "PredictorSpec", "TextEncoderSpec"],
+    "contracts.specs": ["DatasetSpec", "ObserverSpec", "PredictorSpec", "TextEncoderSpec"],
     "embeddings": ["Embeddings", "cosine", "unit"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -64,6 +64,10 @@ class Mixed:
         """A hash of the file, or of the pixels."""
         return self._source(image_id).digest(image_id)
 
+    def path(self, image_id: str) -> Path | None:
+        """The file; None for an image in memory. Raises DataError for an unknown id."""
+        return None if image_id in self.memory.images else self.files.path(image_id)
+
     def _source(self, image_id: str) -> Files | MemoryImages:
         return self.memory if image_id in self.memory.images else self.files
 

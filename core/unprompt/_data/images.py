@@ -41,15 +41,15 @@ class Files:
 
     def open(self, image_id: str) -> Image.Image:
         """The image, see `open_image`. Raises DataError naming an unreadable or unknown one."""
-        return open_image(self._path(image_id))
+        return open_image(self.path(image_id))
 
     def check(self, image_id: str) -> str | None:
         """Open the image once: what is to be said of it. Raises as `open`."""
-        return checked_image(self._path(image_id))
+        return checked_image(self.path(image_id))
 
     def digest(self, image_id: str) -> str:
         """SHA-256 of the file. Raises DataError naming a missing or unknown one."""
-        path = self._path(image_id)
+        path = self.path(image_id)
         if problem := special_file(path):
             raise DataError(f"{shown(path)}: cannot be read: {problem}")
         try:
@@ -57,7 +57,8 @@ class Files:
         except OSError as error:
             raise DataError(f"{shown(path)}: cannot be read: {reason(error)}") from error
 
-    def _path(self, image_id: str) -> Path:
+    def path(self, image_id: str) -> Path:
+        """The file. Raises DataError for an unknown id."""
         if image_id not in self.paths:
             raise DataError(f"no image for {image_id!r}")
         return self.paths[image_id]

@@ -8,7 +8,9 @@ work -> `Predictor.prepare` at most once, its result kept as an artifact folder 
 from __future__ import annotations
 
 from unprompt.contracts.data import Dataset, Images, ImageSource, Record, TrainSet
-from unprompt.contracts.predictor import Batch, Evidence, Predictor, RunView
+from unprompt.contracts.observer import Observer, RunView
+from unprompt.contracts.predictor import Batch, Evidence, Predictor
+from unprompt.contracts.reader import PromptReader, Reading
 from unprompt.contracts.runtime import Need, Progress, Runtime, TextEncoder, silent
 
 __all__ = [
@@ -18,8 +20,11 @@ __all__ = [
     "ImageSource",
     "Images",
     "Need",
+    "Observer",
     "Predictor",
     "Progress",
+    "PromptReader",
+    "Reading",
     "Record",
     "RunView",
     "Runtime",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,11 +12,17 @@ from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PIL.Image import Image
 
 
 class ImageSource(Protocol):
-    """Opens images by id."""
+    """Opens images by id.
+
+    A source whose images are files may also have ``path(image_id) -> Path | None``: the file, for
+    families that read more of it than its pixels; see `Images.path`.
+    """
 
     def open(self, image_id: str) -> Image:
         """The image, mode RGB, upright. Raises DataError naming an image that cannot be read."""
@@ -50,6 +56,14 @@ class Images:
     def digest(self, image_id: str) -> str:
         """A hash of the image's content."""
         return self.source.digest(image_id)
+
+    def path(self, image_id: str) -> Path | None:
+        """The file that an image is; None where it is drawn, or in memory.
+
+        Read it as a file of anybody's. Raises DataError for an unknown id.
+        """
+        path: Callable[[str], Path | None] | None = getattr(self.source, "path", None)
+        return None if path is None else path(image_id)
 
     def select(self, ids: Sequence[str]) -> Images:
         """Only ``ids``, in that order. Raises DataError for an id that is not among its own."""

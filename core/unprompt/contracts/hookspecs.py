@@ -13,7 +13,12 @@ import pluggy
 
 if TYPE_CHECKING:
     from unprompt.contracts import RunView
-    from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
+    from unprompt.contracts.specs import (
+        DatasetSpec,
+        ObserverSpec,
+        PredictorSpec,
+        TextEncoderSpec,
+    )
     from unprompt.embeddings import Embeddings
     from unprompt.types import Json
 
@@ -58,6 +63,18 @@ def unprompt_text_encoder() -> TextEncoderSpec | None:
     Returns:
         The spec, with the entry point's name as its ``name``; None: this plugin has no text
         encoder.
+    """
+
+
+@hookspec
+def unprompt_observer() -> ObserverSpec | None:
+    """Offer an observer of runs, with options, under the plugin's own name.
+
+    When: once, when ``observers`` (or ``--check``) first names the plugin. Must not import heavy
+    modules.
+
+    Returns:
+        The spec, with the entry point's name as its ``name``; None: this plugin has no observer.
     """
 
 

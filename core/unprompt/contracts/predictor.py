@@ -1,10 +1,10 @@
-"""What a model family implements and returns, and what hooks are told about a run."""
+"""What a model family implements and returns."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from unprompt.contracts.data import Images, TrainSet
 from unprompt.contracts.runtime import Need, Runtime
 from unprompt.embeddings import Embeddings
 from unprompt.errors import ConfigError, DataError
-from unprompt.types import Json, PlainData
+from unprompt.types import PlainData
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,9 @@ class Evidence:
         text: A prompt or a phrase.
         score: How much it counts, in the unit of `kind`.
         kind: ``neighbour`` (share of the weighted sum, 0..1), ``nearest`` (cosine between the
-            text and the prediction, -1..1) or ``phrase`` (cosine between text and image, -1..1);
-            plugins may add kinds of their own.
+            text and the prediction, -1..1) or ``phrase`` (cosine between text and image, -1..1),
+            ``read (SOURCE)`` (always 1: the prompt is in the file); plugins may add kinds of their
+            own.
     """
 
     text: str
@@ -165,18 +166,3 @@ class Predictor(ABC):
     def close(self) -> None:
         """Free what `load` loaded. Called once, also after an error."""
         return
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """What lifecycle hooks are told about a run; read-only.
-
-    Attributes:
-        name: The experiment's name.
-        folder: The run's folder; it is complete from ``unprompt_run_finished`` on.
-        experiment: The resolved configuration, as plain data.
-    """
-
-    name: str
-    folder: Path
-    experiment: Mapping[str, Json] = field(default_factory=dict)

@@ -29,8 +29,16 @@ class _Spec:
     extra: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class PredictorSpec(_Spec):
-    """Offers a `Predictor`: the target is called with ``(options, runtime)``."""
+    """Offers a `Predictor`: the target is called with ``(options, runtime)``.
+
+    Attributes:
+        reads: Whether the family reads prompts that are in a file instead of predicting them from
+            the image; scores keep the two apart.
+    """
+
+    reads: bool = False
 
 
 class DatasetSpec(_Spec):
@@ -39,3 +47,7 @@ class DatasetSpec(_Spec):
 
 class TextEncoderSpec(_Spec):
     """Offers a `TextEncoder`: the target is called with ``(options, runtime)``."""
+
+
+class ObserverSpec(_Spec):
+    """Offers an `Observer`: the target is called with ``(options,)``."""
