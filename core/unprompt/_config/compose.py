@@ -13,6 +13,7 @@ from typing import Any
 
 from unprompt._config.environment import ENV, resolve
 from unprompt._config.location import Location
+from unprompt._config.reference import plugin_name
 from unprompt._config.secrets import refuse_masked
 from unprompt._config.source import Key, Position, Problem, Source, parse, read
 from unprompt._config.storage import storage_from_here
@@ -207,6 +208,9 @@ def _item(items: list[Any], name: str) -> int | None:
     if name.isdecimal() and int(name) < len(items):
         return int(name)
     for i, item in enumerate(items):
-        if isinstance(item, dict) and name == item.get("name", item.get("plugin")):
-            return i
+        if isinstance(item, dict):
+            plugin = item.get("plugin")
+            own = plugin_name(plugin) if isinstance(plugin, str) else plugin
+            if name in (item.get("name", plugin), item.get("name", own)):
+                return i
     return None

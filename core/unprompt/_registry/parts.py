@@ -47,7 +47,7 @@ class Part:
 
     @property
     def plugin(self) -> str:
-        """The plugin's name."""
+        """The plugin, as YAML writes it: ``name`` or ``distribution:name``."""
         return self.spec.name
 
     def plain(self) -> PlainPart:
@@ -114,12 +114,15 @@ class Experiment:
         config: What the YAML says, validated.
         dataset: The dataset's plugin and options.
         ensemble: The members.
+        observers: In their order; the name of a plugin that has lifecycle hooks only, which take
+            no options.
         storage: The environment variable that names the study's storage, if one does.
     """
 
     config: ExperimentConfig
     dataset: Part
     ensemble: Ensemble
+    observers: tuple[Part | str, ...] = ()
     storage: FromEnv | None = None
 
     @property
@@ -127,7 +130,8 @@ class Experiment:
         """Every plugin that the experiment names, in order: their lifecycle hooks are called."""
         members = [member.part.plugin for member in self.ensemble.members]
         named = [self.dataset.plugin, self.ensemble.text_encoder.plugin, *members]
-        return tuple(dict.fromkeys([*named, *self.config.observers]))
+        observers = [part if isinstance(part, str) else part.plugin for part in self.observers]
+        return tuple(dict.fromkeys([*named, *observers]))
 
     def plain(self) -> dict[str, Json]:
         """As YAML holds it, to repeat the run: every default and absolute path, no secret."""
@@ -136,4 +140,8 @@ class Experiment:
             storage = masked_url(self.config.search.storage)
             config["search"]["storage"] = self.storage.plain if self.storage else storage
         data = {**self.dataset.plain(), "split": config["data"]["split"]}
-        return {**config, "data": data, "ensemble": self.ensemble.plain()}
+        observers: list[Json] = [
+            part if isinstance(part, str) else dict(part.plain()) for part in self.observers
+        ]
+        own: dict[str, Json] = {"data": data, "ensemble": self.ensemble.plain()}
+        return {**config, **own, "observers": observers}
