@@ -14,9 +14,11 @@ from unprompt._files import paths
 from unprompt._files.checksums import check_part
 from unprompt._files.hashing import content_hash, folder_hash
 from unprompt._files.tensors import read_tensors
+from unprompt._members.artifact import ArtifactFile, check_artifact, made_now, seal
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
 from unprompt._members.context import Context
 from unprompt._registry.boundary import overrides
+from unprompt._registry.claims import Claim
 from unprompt._registry.parts import Member
 from unprompt.contracts import Batch, Images, Predictor, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
@@ -73,7 +75,7 @@ class LiveMember:
             UnpromptError: A file or the member's artifact does not exist.
         """
         with _owned(self._member):
-            self._given_artifact()
+            self._given_artifact  # noqa: B018  # reading it checks it
             self._key  # noqa: B018  # computing it opens every file that it depends on
 
     def prepare(self, train: TrainSet) -> Prepared:
@@ -86,10 +88,10 @@ class LiveMember:
             UnpromptError: Raised by the family.
         """
         with _owned(self._member):
-            artifact = self._given_artifact() or self._context.cache.folder(
+            artifact = self._given_artifact or self._context.cache.folder(
                 "artifacts",
                 [self._key, _train_key(train)],
-                lambda folder: self._predictor.prepare(train, folder),
+                lambda folder: self._make(train, folder),
             )
             key = [self._key, folder_hash(artifact), self._text_encoder.identity]
         return Prepared(self._member, artifact, key)
@@ -184,21 +186,38 @@ class LiveMember:
     @cached_property
     def _key(self) -> PlainData:
         """Everything that predictions depend on, except the train split and the images."""
-        part = self._member.part.keyed()
-        claim = self._context.registry.claim(part["plugin"])
+        made = self._made
         return {
-            "part": {"plugin": claim.name, "options": part["options"]},
-            "plugin": [claim.distribution, claim.version],
-            "source": self._context.registry.source_hash(part["plugin"]),
-            "identity": dict(self._predictor.identity()),
+            "part": {"plugin": made.plugin, "options": made.options},
+            "plugin": [made.distribution, made.version],
+            "source": made.source,
+            "identity": made.identity,
             "precision": self._context.runtime.precision,
         }
 
+    @cached_property
+    def _claim(self) -> Claim:
+        return self._context.registry.claim(self._member.part.plugin)
+
+    @cached_property
+    def _made(self) -> ArtifactFile:
+        """What an artifact of this member says of itself."""
+        part, registry = self._member.part, self._context.registry
+        source = registry.source_hash(part.plugin)
+        identity, encoder = self._predictor.identity(), self._text_encoder.identity
+        return made_now(part, self._claim, identity, encoder, source)
+
+    def _make(self, train: TrainSet, folder: Path) -> None:
+        self._predictor.prepare(train, folder)
+        seal(folder, self._made)
+
+    @cached_property
     def _given_artifact(self) -> Path | None:
         """The artifact in the ensemble's YAML, if there is one.
 
         Raises:
-            DataError: It does not exist, or a file of it is not as its run wrote it.
+            DataError: It does not exist, is of another plugin, tower or text encoder, was prepared
+                with options that need another, or a file of it is not as its run wrote it.
         """
         artifact = self._member.artifact
         if artifact is None:
@@ -207,6 +226,7 @@ class LiveMember:
             raise DataError(f"no artifact folder {paths.shown(artifact)}")
         if artifact.parent.name == ARTIFACTS:  # of a run, which knows what it wrote
             check_part(artifact.parent.parent, f"{ARTIFACTS}/{artifact.name}")
+        check_artifact(artifact, self._made, self._member.part, self._claim, self._predictor)
         return artifact
 
     def _ready(self, prepared: Prepared) -> Predictor:
