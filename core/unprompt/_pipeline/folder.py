@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from unprompt._data.predictions import write_predictions
+from unprompt._data.space import TextSpace
 from unprompt._files.cache import copy_folder
 from unprompt._files.hashing import content_hash
 from unprompt._files.paths import absolute
@@ -61,17 +62,20 @@ HEADER = (
 
 def write_outcome(folder: Path, outcome: Outcome, manifest: Manifest) -> None:
     """Write everything but the study, which is there already."""
+    encoder = outcome.run.experiment.ensemble.text_encoder
+    space = TextSpace(**encoder.plain(), identity=outcome.run.data.text_encoder.identity)
     for name, member in outcome.predictions.items():
         copy_folder(member.prepared.artifact, folder / files.ARTIFACTS / name)
         for split, batch in member.batches.items():
             predicted = replace(batch, features=None)  # large, and no result
-            write_predictions(folder / files.predictions(name, split), "parquet", predicted)
+            path = folder / files.predictions(name, split)
+            write_predictions(path, "parquet", predicted, space=space)
     for split, blended in outcome.blended.items():
         path = folder / files.predictions(ENSEMBLE, split)
         fields = dict(blended.fields)
         if outcome.expectation and split == "test":
             fields |= fields_of(outcome.expectation.test, blended.batch.embeddings.ids)
-        write_predictions(path, "parquet", blended.batch, fields)
+        write_predictions(path, "parquet", blended.batch, fields, space)
     if outcome.expectation:
         outcome.expectation.learned.write(folder)
     write_yaml(folder / files.ENSEMBLE, ensemble_yaml(outcome), HEADER)
