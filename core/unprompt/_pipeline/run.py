@@ -21,6 +21,7 @@ from unprompt._pipeline.pipeline import Outcome, execute
 from unprompt._pipeline.study_page import annotate_study
 from unprompt._pipeline.timings import Timings, hardware, versions
 from unprompt._registry.boundary import described
+from unprompt._registry.installs import installed
 from unprompt._registry.parts import Experiment
 from unprompt._report.build import write_report
 from unprompt._runs import files
@@ -113,7 +114,7 @@ def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
         members={
             name: content_hash(member.prepared.key) for name, member in outcome.predictions.items()
         },
-        plugins={name: registry.claim(name).owner for name in experiment.plugins},
+        plugins={name: installed(registry.claim(name)) for name in experiment.plugins},
         versions=versions(),
         hardware=hardware(),
         seconds={stage: round(seconds, 3) for stage, seconds in run.timings.seconds.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 from unprompt._config.check import finish, validate
@@ -13,7 +14,9 @@ from unprompt._config.models import EnsembleConfig, ExperimentConfig, MemberConf
 from unprompt._config.secrets import remember_options
 from unprompt._config.source import Key, Source
 from unprompt._masking import remember
+from unprompt._registry.allowed import matches
 from unprompt._registry.boundary import calling
+from unprompt._registry.installs import recorded
 from unprompt._registry.parts import Ensemble, Experiment, Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt._registry.space import check_search
@@ -126,7 +129,8 @@ def part_at(
     try:
         spec = registry.spec(name, kind)
     except PluginError as error:
-        source.problem((*key, "plugin"), str(error))
+        at = (*key, "plugin")
+        source.problem(at, f"{error}{_install_hint(name, source.folder(at), registry)}")
         return None
     options = raw.get("options", {})
     if not isinstance(options, dict):
@@ -142,6 +146,16 @@ def part_at(
     given = references(source, (*key, "options"), checked)
     remember_options(checked, given)
     return Part(spec, checked, given)
+
+
+def _install_hint(name: str, folder: Path, registry: Registry) -> str:
+    """For a plugin that is not installed: which one the run had whose file names it."""
+    install = recorded(folder).get(name)
+    if install is None or any(matches(name, c) for c in (*registry.claims, *registry.excluded)):
+        return ""
+    if install.requirement is None:
+        return f"; the run had it from {install.shown}"
+    return f"; the run had it from {install.shown}: pip install {quote(install.requirement)}"
 
 
 def _observer_at(source: Source, key: Key, registry: Registry) -> Part | str | None:
@@ -162,7 +176,8 @@ def _observer_at(source: Source, key: Key, registry: Registry) -> Part | str | N
         if not registry.follows_runs(name):
             source.problem(named, f"plugin {name!r} offers no observer, and no lifecycle hook")
     except PluginError as error:
-        source.problem(named, str(error))
+        hint = _install_hint(name, source.folder(named), registry)
+        source.problem(named, f"{error}{hint}")
         return None
     if _at(raw, ("options",)):
         what = f"plugin {name!r} has lifecycle hooks only, which take no options"
