@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from unprompt._masking import masked
+
 
 class UnpromptError(Exception):
     """A user's mistake.
@@ -29,10 +31,9 @@ class UnpromptError(Exception):
     named = False
 
     def __init__(self, problems: str | Sequence[str]) -> None:
-        """Keep the problems; a single string is one problem."""
-        self.problems: tuple[str, ...] = (
-            (problems,) if isinstance(problems, str) else tuple(problems)
-        )
+        """Keep the problems, secrets masked; a single string is one problem."""
+        lines = (problems,) if isinstance(problems, str) else tuple(problems)
+        self.problems: tuple[str, ...] = tuple(map(masked, lines))
         super().__init__("\n".join(self.problems))
 
     def prefix(self, words: str) -> None:

@@ -276,7 +276,8 @@ def test_a_run_with_a_member_from_a_file_and_its_rerun_without(
     assert done.returncode == 0, done.stderr
     run = Path(done.stdout.splitlines()[-1])
     manifest = json.loads((run / "manifest.json").read_text())
-    assert manifest["plugins"]["my-mean"] == f"file {folder / 'my_mean.py'}"
+    recorded = manifest["plugins"]["my-mean"]
+    assert (recorded["how"], recorded["url"]) == ("file", str(folder / "my_mean.py"))
     assert (run / "artifacts" / "my-mean" / "mean.npy").is_file()
     qualified = ["--set", "ensemble.members.my-mean.plugin=file:my-mean"]
     done = unprompt("--plugins-dir", folder, "run", tmp_path / "filed.yaml", "--quiet", *qualified)
@@ -287,4 +288,5 @@ def test_a_run_with_a_member_from_a_file_and_its_rerun_without(
     again = unprompt("run", run / "experiment.yaml")
     assert again.returncode == 2
     assert "members.0.plugin: unknown plugin 'my-mean'" in again.stderr
+    assert str(folder / "my_mean.py") in again.stderr  # the run had it from there
     assert unprompt("--plugins-dir", folder, "config", "validate", run / "experiment.yaml").stdout

@@ -165,7 +165,11 @@ def test_an_observer_hears_of_a_run_in_order(
     for line in ("- hooks", "plugin: tracker", "plugin: unprompt-tracker:tracker", "table: others"):
         assert line in resolved
     owners = json.loads((run / "manifest.json").read_text())["plugins"]
-    assert {owners["tracker"], owners["unprompt-tracker:tracker"]} == {"unprompt-tracker 1.0"}
+    for name in ("tracker", "unprompt-tracker:tracker"):
+        assert (owners[name]["distribution"], owners[name]["version"]) == (
+            "unprompt-tracker",
+            "1.0",
+        )
     # What the run wrote repeats it, observers and their options included.
     again = unprompt("run", run / "experiment.yaml", "--output", tmp_path / "again", "--quiet")
     assert again.returncode == 0, again.stderr

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from types import TracebackType
 from typing import NoReturn, TypeVar
 
 import typer
@@ -16,6 +19,7 @@ import typer
 from unprompt._cli.ending import orderly_end
 from unprompt._files.paths import working_folder
 from unprompt._files.refusals import refused
+from unprompt._masking import masked
 from unprompt._registry.stdout import keep_from_exit_handlers
 from unprompt._registry.threads import name_what_is_waited_for
 from unprompt._registry.tracebacks import failures, traceback_of
@@ -71,8 +75,35 @@ def _ended_by_mistakes() -> Iterator[None]:
             _close_stdout()
             raise SystemExit(CLOSED_PIPE) from None
         if (line := refused(error)) is None:
+            sys.excepthook = _show_traceback  # typer has set its own by now
             raise
         _stop([line, *getattr(error, "__notes__", ())])
+
+
+def _show_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Python's own traceback of a bug; secrets in its messages are masked."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    if (safe := masked(text)) == text:
+        sys.__excepthook__(kind, error, trace)
+    elif sys.stderr is not None:
+        sys.stderr.write(safe)
+
+
+class MaskingFormatter(logging.Formatter):
+    """Log lines without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As logging does it, masked."""
+        return masked(super().format(record))
+
+
+def log_to_stderr() -> None:
+    """Show warnings as plain lines, before a library sets up a format of its own."""
+    logging.basicConfig()
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(MaskingFormatter("%(message)s"))
 
 
 def _flush() -> None:
@@ -120,7 +151,7 @@ def _print_any_name() -> None:
 def say(line: str) -> None:
     """Print a line about the work on stderr; nowhere, where that is closed."""
     with suppress(OSError):
-        typer.echo(line, err=True)
+        typer.echo(masked(line), err=True)
 
 
 def progress_on(*, quiet: bool = False) -> Progress:

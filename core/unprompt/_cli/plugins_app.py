@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from unprompt._cli.options import AsJSON, PluginsDir, use_plugins_from
+from unprompt._cli.options import AsJSON, PluginsDir, path_argument, use_plugins_from
 
 plugins_app = typer.Typer(
     help="List, check and write plugins.", invoke_without_command=True, rich_markup_mode=None
@@ -28,3 +29,15 @@ def plugins(
         from unprompt._cli.plugins import plugins_command
 
         plugins_command(as_json=as_json, check=check)
+
+
+@plugins_app.command()
+def export(
+    run: Annotated[
+        Path | None, path_argument("A run's folder: the plugins that it had. Default: all.")
+    ] = None,
+) -> None:
+    """Print the lines of a requirements file that install the same plugins elsewhere."""
+    from unprompt._cli.export import export_command
+
+    export_command(run)

@@ -70,6 +70,7 @@ class Source:
             there.
         incomplete: Whether a file that it includes could not be read: what is missing may be in
             there.
+        env: The environment variable that gave the value at each of these keys.
     """
 
     data: Any
@@ -77,6 +78,7 @@ class Source:
     problems: list[Problem] = field(default_factory=list)
     folders: dict[str, Path] = field(default_factory=dict)
     incomplete: bool = False
+    env: dict[Key, str] = field(default_factory=dict)
 
     def folder(self, key: Key) -> Path:
         """The folder that relative paths at ``key`` start from."""

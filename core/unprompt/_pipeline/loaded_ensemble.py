@@ -14,6 +14,7 @@ from unprompt._data.found import Report
 from unprompt._data.image_input import ImageInput, as_images
 from unprompt._data.origin import Origin, origins
 from unprompt._data.predictions import Fields, format_of, write_predictions
+from unprompt._data.space import TextSpace
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._members.ensemble import Blended, combine, empty_train_set, predict_members
@@ -45,6 +46,7 @@ class Predictions:
         origin: Image id -> ``predicted``, ``read`` where a member read the prompt from the file,
             or ``none`` where no member has an answer.
         answered: Member -> how many of the N images it has an answer for.
+        space: The text encoder that they were predicted for.
     """
 
     embeddings: Embeddings
@@ -57,6 +59,7 @@ class Predictions:
     expected: Mapping[str, Expected | None] = field(default_factory=dict)
     origin: Mapping[str, Origin] = field(default_factory=dict)
     answered: Mapping[str, int] = field(default_factory=dict)
+    space: TextSpace | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ class Predictions:
             "composed": [self.composed.get(name, False) for name in self.ids],
             **fields_of(self.expected, self.ids),
         }
-        write_predictions(target, format_of(target, format), batch, fields)
+        write_predictions(target, format_of(target, format), batch, fields, self.space)
 
 
 class LoadedEnsemble:
@@ -161,7 +164,8 @@ class LoadedEnsemble:
         """
         workers = self._context.runtime.workers
         checked = readable(as_images(images), workers, skip=skip_unreadable)
-        train = empty_train_set(self._context.text_encoder(self._ensemble.text_encoder))
+        part = self._ensemble.text_encoder
+        train = empty_train_set(self._context.text_encoder(part))
         members = predict_members(self._ensemble, checked.images, train, self._context)
         weights = {name: self.weights[name] for name in members}
         encoder = train.text_encoder if prompts else None
@@ -187,6 +191,7 @@ class LoadedEnsemble:
             answered={
                 name: int(member.embeddings.answered.sum()) for name, member in members.items()
             },
+            space=TextSpace(**part.plain(), identity=train.text_encoder.identity),
         )
 
     def _expected(

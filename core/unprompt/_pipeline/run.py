@@ -9,22 +9,23 @@ from pathlib import Path
 from unprompt._files.checksums import write_checksums
 from unprompt._files.hashing import content_hash
 from unprompt._files.refusals import room_needed
+from unprompt._masking import masked_command
 from unprompt._members.context import Context
 from unprompt._members.training import training_notes
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.examples import write_examples
-from unprompt._pipeline.folder import reserved_run, shareable, write_outcome, write_yaml
+from unprompt._pipeline.folder import reserved_run, write_outcome, write_yaml
 from unprompt._pipeline.observers import Observers, in_words
 from unprompt._pipeline.pipeline import Outcome, execute
 from unprompt._pipeline.study_page import annotate_study
 from unprompt._pipeline.timings import Timings, hardware, versions
+from unprompt._registry.installs import installed
 from unprompt._registry.parts import Experiment
 from unprompt._report.build import write_report
 from unprompt._runs import files
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.run import Run, load_run
-from unprompt._search.storages import masked
 from unprompt.contracts import RunView
 
 
@@ -46,7 +47,7 @@ def run_experiment(
     observers = Observers(experiment, context.registry)
     with reserved_run(experiment, path, output) as reservation:
         target, folder = reservation.target, reservation.folder
-        view = RunView(experiment.config.name, folder, shareable(experiment))
+        view = RunView(experiment.config.name, folder, experiment.plain())
         try:
             with room_needed(target):
                 outcome = _fill(folder, experiment, context, view, observers)
@@ -71,7 +72,7 @@ def _fill(
 ) -> Outcome:
     """Execute the experiment and write everything into ``folder``."""
     timings = Timings()
-    write_yaml(folder / files.EXPERIMENT, shareable(experiment))
+    write_yaml(folder / files.EXPERIMENT, experiment.plain())
     observers.start(run=view)
     data = open_dataset(experiment, context, timings)
     outcome = execute(RunContext(experiment, data, context, timings, view, observers))
@@ -104,8 +105,8 @@ def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
     prompts = [(record.image_id, record.prompt) for record in run.data.records]
     splits = {name: list(ids) for name, ids in run.data.splits.ids.items()}
     return Manifest(
-        command=tuple(masked(word) for word in sys.argv),
-        experiment_hash=content_hash(shareable(experiment)),
+        command=masked_command(sys.argv),
+        experiment_hash=content_hash(experiment.plain()),
         text_encoder=run.data.text_encoder.identity,
         data_hash=content_hash(prompts),
         splits_hash=content_hash(splits),
@@ -113,7 +114,7 @@ def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
             name: content_hash(member.prepared.key)
             for name, member in (outcome.predictions | outcome.reading).items()
         },
-        plugins={name: registry.claim(name).owner for name in experiment.plugins},
+        plugins={name: installed(registry.claim(name)) for name in experiment.plugins},
         versions=versions(),
         hardware=hardware(),
         seconds={stage: round(seconds, 3) for stage, seconds in run.timings.seconds.items()},

@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, cached_property
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,9 @@ from unprompt._registry.verify import Verified, verified
 from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
 
 S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec, ObserverSpec)
+
+_CODE = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES)
+"""How the names of files end that Python imports."""
 
 _LIFECYCLE = ("unprompt_run_", "unprompt_member_")
 
@@ -144,14 +148,16 @@ class Registry:
 
 @cache
 def _package_hash(module: str) -> str:
-    """SHA-256 over the Python files of the package (or of the one module) that holds ``module``."""
+    """SHA-256 over the code of the package (or of the one module) that holds ``module``.
+
+    Compiled modules are code, too; an editable install is found where its source is.
+    """
     spec = importlib.util.find_spec(module.partition(".")[0])
     if spec is None:
         return ""
-    folders = spec.submodule_search_locations
-    files = (
-        [path for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
-        if folders
-        else [Path(str(spec.origin))]
-    )
+    if not spec.submodule_search_locations:
+        files = [Path(spec.origin)] if spec.has_location and spec.origin else []
+    else:
+        below = (Path(folder).rglob("*") for folder in spec.submodule_search_locations)
+        files = [path for entries in below for path in sorted(entries) if path.name.endswith(_CODE)]
     return content_hash([(path.name, file_hash(path)) for path in files])
