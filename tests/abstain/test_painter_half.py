@@ -33,11 +33,13 @@ DATA: dict[str, Any] = {
 def test_half_is_covered_and_the_other_half_is_as_without(
     runs: Runs, rows_of: Rows, table_of: Table
 ) -> None:
-    with_it = runs([], data=DATA, ensemble={"members": [*PAIR, CARRIER]})
+    plain: dict[str, Any] = {"data": DATA, "edit_prompts": False}
+    with_it = runs([], ensemble={"members": [*PAIR, CARRIER]}, **plain)
     scores = load_run(with_it).scores
     weights = {name: scores.weights[name] for name in ("knn-vit-h", "clip-l14")}
     same = {name: [weight / max(weights.values())] * 2 for name, weight in weights.items()}
-    without = runs([], data=DATA, ensemble={"members": PAIR}, search={"trials": 1, "bounds": same})
+    search = {"trials": 1, "bounds": same}
+    without = runs([], ensemble={"members": [*PAIR]}, search=search, **plain)
 
     covered = scores.test.members["carrier"].answered
     assert covered and covered.score
