@@ -13,10 +13,10 @@ from pydantic import Field
 from unprompt._scoring.estimate import Result
 from unprompt._scoring.expected import enough
 from unprompt._scoring.features import Features, evidence_features, used_members
+from unprompt._scoring.seen import seeing_members, side_by_side
 from unprompt.contracts import Batch
-from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError, named
-from unprompt.types import BoolArray, DoubleArray, FloatArray
+from unprompt.types import DoubleArray, FloatArray
 
 INSIDE = 0.98
 """The share of holdout images that may not be flagged, each as far as axes of the others say.
@@ -115,7 +115,7 @@ class Domain:
         seeing = used if self.model.members is None else self.model.members
         if missing := [name for name in seeing if name not in members]:
             raise DataError(f"features of {named(missing)} were learned, which is not in use")
-        rows, known = _side_by_side(members, seeing)
+        rows, known = side_by_side(members, seeing)
         if rows.shape[1] != len(self.centre):
             raise DataError(
                 f"{len(self.centre)} features per image were learned, members give {rows.shape[1]}"
@@ -150,19 +150,17 @@ def fit_domain(
     """
     used = used_members(members, weights)
     looking = [name for name in used if name not in reading] or used
-    seeing = _seeing({name: members[name] for name in looking})
-    rows, known = _side_by_side(members, seeing)  # all known, but where every member abstains
+    seeing = seeing_members({name: members[name] for name in looking})
+    rows, known = side_by_side(members, seeing)  # all known, but where every member abstains
     groups = [group for group, is_known in zip(groups, known, strict=True) if is_known]
     if not enough(groups):
         return None
-    rows = rows[known]
+    step = ceil(len(groups) / _MOST_IMAGES)
+    rows, groups = rows[known][::step], groups[::step]
     scores = {
-        name: values[known]
+        name: values[known][::step]
         for name, values in evidence_features(members, weights, "highest").items()
     }
-    step = ceil(len(rows) / _MOST_IMAGES)
-    rows, groups = rows[::step], groups[::step]
-    scores = {name: values[::step] for name, values in scores.items()}
     distances = _outside_fold(rows, groups)
     evidence = {
         name: Usual.of(values) for name, values in scores.items() if np.isfinite(values).any()
@@ -170,42 +168,14 @@ def fit_domain(
     usual = Usual.of(distances)
     strange = np.sort(_strangeness(usual, evidence, distances, scores))
     rank = min(ceil(INSIDE * (len(strange) + 1)), len(strange))
-    left_out = len(seeing) < len(used)
     model = DomainModel(
         distance=usual,
         evidence=evidence,
         threshold=float(strange[rank - 1]),
-        members=tuple(seeing) if left_out else None,
+        members=tuple(seeing) if len(seeing) < len(used) else None,
         complete=bool(known.all()),
     )
     return Domain(model, *_axes(rows, _count(rows)))
-
-
-def _seen(batch: Batch) -> Embeddings:
-    """What is known of how a member sees images."""
-    return batch.embeddings if batch.features is None else batch.features
-
-
-def _seeing(members: Mapping[str, Batch]) -> list[str]:
-    """The members that say of every image what they see, else the one that does of most."""
-    images = {name: int(_seen(batch).answered.sum()) for name, batch in members.items()}
-    most = max(images.values())
-    seeing = [name for name, count in images.items() if count == most]
-    return seeing if most == len(members[seeing[0]].embeddings) else seeing[:1]
-
-
-def _side_by_side(
-    members: Mapping[str, Batch], names: Sequence[str]
-) -> tuple[FloatArray, BoolArray]:
-    """Some members' features of an image as one; images as in the first member.
-
-    Returns:
-        Rows of shape (N, F), and which of them are of all these members, of shape (N,).
-    """
-    ids = members[names[0]].embeddings.ids
-    seen = [_seen(members[name]).align(ids) for name in names]
-    rows: FloatArray = np.concatenate([features.rows for features in seen], axis=1)
-    return rows, np.all([features.answered for features in seen], axis=0)
 
 
 def _count(rows: FloatArray) -> int:
