@@ -12,7 +12,6 @@ import typer.core
 from unprompt._cli import commands
 from unprompt._cli.console import guarded
 from unprompt._cli.options import (
-    AsJSON,
     BatchSize,
     Device,
     Ensemble,
@@ -22,6 +21,7 @@ from unprompt._cli.options import (
     path_option,
     storage_source,
 )
+from unprompt._cli.plugins_app import plugins_app
 
 
 class Commands(typer.core.TyperGroup):
@@ -108,19 +108,7 @@ def check(
 
 
 app.command()(commands.score)
-
-
-@app.command()
-def plugins(
-    as_json: AsJSON = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Load every plugin and say what it offers (slow).")
-    ] = False,
-) -> None:
-    """List the plugins of this environment."""
-    from unprompt._cli.plugins import plugins_command
-
-    plugins_command(as_json=as_json, check=check)
+app.add_typer(plugins_app, name="plugins")
 
 
 @config_app.command()
