@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import unprompt
@@ -81,7 +81,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
 
-def _below(folder: Traversable, path: PurePosixPath = PurePosixPath()) -> dict[str, str]:
+def _below(folder: Traversable, path: str = "") -> dict[str, str]:
     """The text of every template below a folder, by its path from there.
 
     Paths have ``[key]`` for ``<<key>>``, as some file systems refuse ``<``; ``dot-`` begins what
@@ -91,7 +91,7 @@ def _below(folder: Traversable, path: PurePosixPath = PurePosixPath()) -> dict[s
     for entry in folder.iterdir():
         name = re.sub(r"\[(\w+)\]", r"<<\1>>", re.sub("^dot-", ".", entry.name))
         if entry.is_dir():
-            texts |= _below(entry, path / name)
+            texts |= _below(entry, f"{path}{name}/")
         elif name.endswith(_SUFFIX):
-            texts[str(path / name)] = entry.read_text(encoding="utf-8")
+            texts[f"{path}{name}"] = entry.read_text(encoding="utf-8")
     return texts
