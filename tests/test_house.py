@@ -57,6 +57,8 @@ PUBLIC = [
     "Predictor",
     "PredictorSpec",
     "Progress",
+    "PromptReader",
+    "Reading",
     "Record",
     "Run",
     "RunView",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from unprompt.contracts.data import Dataset, Images, ImageSource, Record, TrainSet
 from unprompt.contracts.observer import Observer, RunView
 from unprompt.contracts.predictor import Batch, Evidence, Predictor
+from unprompt.contracts.reader import PromptReader, Reading
 from unprompt.contracts.runtime import Need, Progress, Runtime, TextEncoder, silent
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "Observer",
     "Predictor",
     "Progress",
+    "PromptReader",
+    "Reading",
     "Record",
     "RunView",
     "Runtime",

@@ -23,8 +23,9 @@ class Evidence:
         text: A prompt or a phrase.
         score: How much it counts, in the unit of `kind`.
         kind: ``neighbour`` (share of the weighted sum, 0..1), ``nearest`` (cosine between the
-            text and the prediction, -1..1) or ``phrase`` (cosine between text and image, -1..1);
-            plugins may add kinds of their own.
+            text and the prediction, -1..1) or ``phrase`` (cosine between text and image, -1..1),
+            ``read (SOURCE)`` (always 1: the prompt is in the file); plugins may add kinds of their
+            own.
     """
 
     text: str
