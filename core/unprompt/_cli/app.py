@@ -16,10 +16,12 @@ from unprompt._cli.options import (
     Device,
     Ensemble,
     Overrides,
+    PluginsDir,
     Precision,
     path_argument,
     path_option,
     storage_source,
+    use_plugins_from,
 )
 from unprompt._cli.plugins_app import plugins_app
 
@@ -143,12 +145,16 @@ def version_option(value: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=version_option, is_eager=True, help="Show the version."),
     ] = False,
+    plugins_dir: PluginsDir = None,
 ) -> None:
     import unprompt._config  # noqa: F401  # first of all: it makes broken metadata harmless
+
+    use_plugins_from(context, plugins_dir)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from unprompt._cli.options import AsJSON, path_option
+from unprompt._cli.options import AsJSON, PluginsDir, use_plugins_from
 
 plugins_app = typer.Typer(
     help="List, check and write plugins.", invoke_without_command=True, rich_markup_mode=None
@@ -21,12 +21,10 @@ def plugins(
     check: Annotated[
         bool, typer.Option("--check", help="Load every plugin and say what it offers (slow).")
     ] = False,
-    plugins_dir: Annotated[
-        list[Path] | None,
-        path_option("Folder of single-file plugins; repeatable. Default: UNPROMPT_PLUGINS_DIR."),
-    ] = None,
+    plugins_dir: PluginsDir = None,
 ) -> None:
     """List the plugins of this environment."""
+    use_plugins_from(context, plugins_dir)
     if context.invoked_subcommand is None:
         from unprompt._cli.plugins import plugins_command
 

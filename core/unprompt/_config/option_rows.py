@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from unprompt._config.location import Location
 
@@ -148,7 +149,9 @@ def word_for(annotation: Any, quote: str = "") -> str:
         return _WORDS[annotation]
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return word_for(inner[0], quote)
+        before = [mark for mark in inner[1:] if isinstance(mark, BeforeValidator)]
+        written = before[0].json_schema_input_type if before else inner[0]
+        return word_for(inner[0] if written is PydanticUndefined else written, quote)
     if origin is Literal:
         return " or ".join(f"{quote}{choice}{quote}" for choice in inner)
     if origin in (Union, UnionType):

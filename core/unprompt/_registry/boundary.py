@@ -15,24 +15,26 @@ from typing import Any
 from unprompt._registry.claims import Claim
 from unprompt._registry.stdout import stdout_to_stderr
 from unprompt._registry.threads import noting_threads
+from unprompt._registry.trace import traced
 from unprompt.contracts.data import Images
 from unprompt.errors import PluginError, UnpromptError
 
 
 @contextmanager
-def loading(claim: Claim, what: str, hint: str = "") -> Iterator[None]:
+def loading(claim: Claim, what: str, hint: str = "", *, call: str = "") -> Iterator[None]:
     """Import a plugin or call a hook: every failure is one line.
 
     Args:
         claim: The plugin.
         what: Completes the label: ``failed to load``.
         hint: The end of the line.
+        call: As `traced` prints it.
 
     Raises:
         PluginError: The block raised anything; the cause is kept.
     """
     try:
-        with stdout_to_stderr(), noting_threads(claim.label):
+        with stdout_to_stderr(), noting_threads(claim.label), traced(claim.label, call):
             yield
     except KeyboardInterrupt:
         raise
@@ -41,19 +43,24 @@ def loading(claim: Claim, what: str, hint: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def calling(claim: Claim, what: str) -> Iterator[None]:
+def calling(claim: Claim, what: str, *, trace: bool = True) -> Iterator[None]:
     """Call what a plugin offers: its exceptions keep their traceback and get a note.
 
     Args:
         claim: The plugin.
         what: The call, such as ``Predictor.predict``.
+        trace: Whether `traced` prints it.
 
     Raises:
         UnpromptError: As the plugin raised it.
         PluginError: The plugin tried to end the program.
     """
     try:
-        with stdout_to_stderr(), noting_threads(claim.label):
+        with (
+            stdout_to_stderr(),
+            noting_threads(claim.label),
+            traced(claim.label, what if trace else ""),
+        ):
             yield
     except (UnpromptError, KeyboardInterrupt):
         raise
@@ -86,7 +93,7 @@ class Guarded:
     def __getattr__(self, name: str) -> Any:  # whatever the plugin has
         """An attribute of what the plugin built; a method is wrapped."""
         what = f"{type(self._value).__name__}.{name}"
-        with calling(self._claim, what):
+        with calling(self._claim, what, trace=False):  # its call is what takes time
             attribute = getattr(self._value, name)
         return self._method(attribute, what) if callable(attribute) else attribute
 

@@ -64,11 +64,6 @@ def check_plugins(registry: Registry) -> list[Status]:
     apart: dict[str, list[Claim]] = {}
     statuses: dict[Claim, Status] = {}
     for claim in registry.claims:
-        try:
-            registry.claim(claim.name)  # refuses a name that is claimed twice
-        except PluginError as error:
-            statuses[claim] = Status(claim, error=str(error))
-            continue
         if claim.distribution == _OWN:
             statuses[claim] = _status(registry, claim)
         else:

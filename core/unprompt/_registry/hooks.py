@@ -11,16 +11,17 @@ import pluggy
 from unprompt._registry.boundary import loading, one_line
 from unprompt._registry.claims import Claim
 from unprompt.contracts import hookspecs
-from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
+from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
 
-Kind: TypeAlias = Literal["predictor", "dataset", "text_encoder"]
-Spec: TypeAlias = PredictorSpec | DatasetSpec | TextEncoderSpec
+Kind: TypeAlias = Literal["predictor", "dataset", "text_encoder", "observer"]
+Spec: TypeAlias = PredictorSpec | DatasetSpec | TextEncoderSpec | ObserverSpec
 
 KINDS: dict[type[Spec], Kind] = {
     PredictorSpec: "predictor",
     DatasetSpec: "dataset",
     TextEncoderSpec: "text_encoder",
+    ObserverSpec: "observer",
 }
 """Each type of spec with its kind; the hook that offers one is ``unprompt_<kind>``."""
 
@@ -32,6 +33,7 @@ class PluginHooks:
         """Register the hook specifications; imports no plugin."""
         self._manager = pluggy.PluginManager(hookspecs.GROUP)
         self._manager.add_hookspecs(hookspecs)
+        self._modules: dict[Claim, ModuleType] = {}
 
     def names(self, claim: Claim) -> set[str]:
         """The names of the hooks that a plugin implements.
@@ -53,7 +55,9 @@ class PluginHooks:
         module = self._load(claim)
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
         caller = self._manager.subset_hook_caller(hook, remove_plugins=others)
-        with loading(claim, f": {hook} raised "):
+        if not caller.get_hookimpls():
+            return None
+        with loading(claim, f": {hook} raised ", call=hook):
             results = caller(**arguments)
         return results[0] if results else None
 
@@ -73,7 +77,7 @@ class PluginHooks:
         if spec.name != claim.name:
             raise PluginError(
                 f"{claim.label}: its spec is named {one_line(spec.name)}, "
-                f"but its entry point is named {claim.name!r}"
+                f"but its {'file' if claim.path else 'entry point'} is named {claim.name!r}"
             )
         return spec
 
@@ -85,22 +89,24 @@ class PluginHooks:
         """
         module, _, name = spec.target.partition(":")
         hint = f"; pip install {spec.extra!r}" if spec.extra else ""
-        with loading(claim, f": {spec.target} failed to load: ", hint):
-            return getattr(importlib.import_module(module), name)
+        with loading(claim, f": {spec.target} failed to load: ", hint, call=f"import of {module}"):
+            return getattr(importlib.import_module(claim.located(module)), name)
 
     def _load(self, claim: Claim) -> ModuleType:
         """The plugin's module, imported and registered."""
-        loaded: ModuleType | None = self._manager.get_plugin(claim.name)
-        if loaded is not None:
-            return loaded
-        with loading(claim, " failed to load: "):
-            module = importlib.import_module(claim.module)
-        try:
-            with loading(claim, ": "):
-                self._manager.register(module, name=claim.name)
-                self._manager.check_pending()
-        except PluginError:
-            if self._manager.has_plugin(claim.name):
-                self._manager.unregister(name=claim.name)
-            raise
+        if claim in self._modules:
+            return self._modules[claim]
+        with loading(claim, " failed to load: ", call="import"):
+            module = importlib.import_module(claim.importable)
+        name = claim.importable  # two claims may be of one module, which is registered once
+        if not self._manager.has_plugin(name):
+            try:
+                with loading(claim, ": "):
+                    self._manager.register(module, name=name)
+                    self._manager.check_pending()
+            except PluginError:
+                if self._manager.has_plugin(name):
+                    self._manager.unregister(name=name)
+                raise
+        self._modules[claim] = module
         return module
