@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from unprompt._cli.options import AsJSON, PluginsDir, use_plugins_from
+from unprompt._cli.options import AsJSON, PluginsDir, path_option, use_plugins_from
 
 plugins_app = typer.Typer(
     help="List, check and write plugins.", invoke_without_command=True, rich_markup_mode=None

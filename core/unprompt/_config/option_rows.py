@@ -37,8 +37,8 @@ class OptionRow:
 
     @property
     def required(self) -> bool:
-        """Whether YAML has to give it."""
-        return not self.default
+        """Whether YAML has to give it; a key inside of another only where that one is given."""
+        return not self.default and "." not in self.key
 
 
 def option_rows(

@@ -23,7 +23,7 @@ def write_sample(folder: Path, registry: Registry) -> None:
     Raises:
         PluginError: The dataset is not there, as where UNPROMPT_PLUGINS leaves it out.
     """
-    spec = registry.spec(_PLUGIN, DatasetSpec)
+    spec = registry.spec(registry.own(_PLUGIN), DatasetSpec)
     dataset: Dataset = registry.build(spec, spec.options(seed=7, images=_COUNT, size=64))
     images = dataset.images()
     folder.mkdir(parents=True)

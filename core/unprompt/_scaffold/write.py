@@ -43,7 +43,7 @@ def new_package(name: str, kind: Kind, parent: Path, registry: Registry) -> tupl
         DataError: The name cannot be used, or is taken.
         OutputError: The folder exists and is not empty, or cannot be written.
     """
-    names = names_of(name, registry.claims)
+    names = names_of(name, (*registry.claims, *registry.excluded))
     with reserved_folder(parent / names.folder, last=["pyproject.toml"]) as reservation:
         for path, text in rendered(kind, names).items():
             file = reservation.folder / path
