@@ -94,7 +94,7 @@ def _rows(
             meaning=field.description or "",
         )
         for inner in _models(field.annotation):
-            if inner not in above:  # a model may hold others of its own kind
+            if inner not in (*above, model):  # a model may hold others of its own kind
                 yield from _rows(inner, f"{prefix}{name}.", (), (*above, model), quote)
 
 
