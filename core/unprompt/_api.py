@@ -7,8 +7,9 @@ from pathlib import Path
 
 from unprompt._config.models import RuntimeConfig, SplitConfig
 from unprompt._data.near_duplicates import near_duplicate_groups
-from unprompt._data.predictions import read_predictions
+from unprompt._data.predictions import read_prediction_file
 from unprompt._data.prompts import join, read_prompts
+from unprompt._data.space import TextSpace
 from unprompt._data.texts import bare, checked, what_is
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
@@ -17,16 +18,15 @@ from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
 from unprompt._pipeline.run import run_experiment
 from unprompt._pipeline.search import FilledStudy, run_search
 from unprompt._pipeline.setup import ensemble_file, make_context, runtime_config
-from unprompt._registry.loading import TEXT_ENCODER
+from unprompt._pipeline.target import target_of
 from unprompt._registry.loading import load_ensemble as read_ensemble
 from unprompt._registry.loading import load_experiment as read_experiment
-from unprompt._registry.parts import Experiment, Part
+from unprompt._registry.parts import Experiment
 from unprompt._registry.plugins import Registry
 from unprompt._runs.run import Run
 from unprompt._scoring.estimate import Estimate
 from unprompt._scoring.intervals import Intervals
 from unprompt.contracts import Progress, silent
-from unprompt.contracts.specs import TextEncoderSpec
 from unprompt.embeddings import Embeddings, cosine
 from unprompt.errors import DataError, named
 
@@ -41,11 +41,15 @@ class PredictionScore(Estimate):
         images: How many there are.
         groups: Groups of near-duplicate prompts among them.
         zeros: Predictions of which every number is 0: there is none, and their cosine is 0.
+        text_encoder: The identity of the text encoder that prompts were embedded with.
+        assumed: Its plugin, where nothing says that the predictions were made for it.
     """
 
     images: int
     groups: int
     zeros: int = 0
+    text_encoder: str
+    assumed: str | None = None
 
 
 def load_ensemble(
@@ -132,14 +136,19 @@ def score(
     predictions: Path | str | Embeddings | Predictions,
     prompts: Path | str | Mapping[str, str],
     *,
+    ensemble: Path | str | None = None,
     progress: Progress = silent,
 ) -> PredictionScore:
     """The mean cosine of predictions with the true prompts, joined by image id.
+
+    Prompts are embedded with the text encoder that the predictions were made for.
 
     Args:
         predictions: A file (Kaggle's csv, jsonl, parquet or npy), embeddings, or what an
             ensemble predicted.
         prompts: A table of image ids and prompts, or a map.
+        ensemble: The ensemble that predicted them, a YAML file or a run's folder, for predictions
+            that do not say which text encoder they were made for.
         progress: Shows progress.
 
     Returns:
@@ -148,21 +157,17 @@ def score(
 
     Raises:
         DataError: A file is broken, a prompt or an id is no text, ids do not match, or rows are
-            not as wide as the target space.
+            of another text encoder's space, or not as wide.
+        UnpromptError: That text encoder is not installed, or the ensemble has mistakes.
     """
-    embeddings = _embeddings(predictions)
+    embeddings, space = _embeddings(predictions)
     table = _prompts(prompts)
     ids = join(embeddings, table)
-    registry = Registry()
-    context = make_context(registry, RuntimeConfig(), progress=progress)
-    spec = registry.spec(registry.own(TEXT_ENCODER), TextEncoderSpec)
-    encoder = context.text_encoder(Part(spec, spec.options()))
-    if embeddings.dim != encoder.dim:
-        owner = predictions if isinstance(predictions, str | Path) else "predictions"
-        raise DataError(
-            f"{owner}: {embeddings.dim} numbers per image, {TEXT_ENCODER} has {encoder.dim}"
-        )
-    targets = encoder.encode([table[name] for name in ids])
+    context = make_context(Registry(), RuntimeConfig(), progress=progress)
+    owner = str(predictions) if isinstance(predictions, str | Path) else "predictions"
+    named_by = None if ensemble is None else user_path(ensemble)
+    target = target_of(space, named_by, embeddings.dim, owner, context)
+    targets = target.encoder.encode([table[name] for name in ids])
     groups = near_duplicate_groups(targets, SplitConfig().group_cosine).astype(str).tolist()
     rows = embeddings.align(ids).rows
     values = cosine(rows, targets)
@@ -174,6 +179,8 @@ def score(
         images=len(ids),
         groups=intervals.group_count,
         zeros=int((~rows.any(axis=1)).sum()),
+        text_encoder=target.encoder.identity,
+        assumed=target.plugin if target.assumed else None,
     )
 
 
@@ -187,13 +194,17 @@ def _opened(
     return experiment, make_context(registry, config, offline=offline, progress=progress)
 
 
-def _embeddings(predictions: Path | str | Embeddings | Predictions) -> Embeddings:
+def _embeddings(
+    predictions: Path | str | Embeddings | Predictions,
+) -> tuple[Embeddings, TextSpace | None]:
+    """Predictions, and the text encoder that they were made for where that is known."""
     if isinstance(predictions, Predictions):
-        return predictions.embeddings
+        return predictions.embeddings, predictions.space
     if isinstance(predictions, Embeddings):
-        return predictions
+        return predictions, None
     if isinstance(predictions, str | Path):
-        return read_predictions(user_path(predictions))
+        file = read_prediction_file(user_path(predictions))
+        return file.embeddings, file.space
     raise DataError(f"predictions are a file or embeddings, not {type(predictions).__name__}")
 
 

@@ -6,15 +6,18 @@
     ├── ConfigError          a YAML file or a --set override is wrong (lists all problems)
     ├── DataError            images, prompt tables, predictions
     ├── PluginError          a plugin is missing, broken, claimed twice or breaks its contract
+    │   └── PluginFailure    its code raised an exception: with its traceback, exit code 1
     ├── MissingFileError     a checkpoint or another local file is needed and does not exist
     └── OutputError          a result cannot be written
 
-Any other exception is a bug, in unprompt or in a plugin, and is shown with its traceback.
+Any other exception is a bug of unprompt and is shown with its traceback.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+from unprompt._masking import masked
 
 
 class UnpromptError(Exception):
@@ -22,14 +25,23 @@ class UnpromptError(Exception):
 
     Attributes:
         problems: One line of text per problem, in reading order; never empty.
+        named: Whether the problems say whose plugin they come from.
     """
 
+    named = False
+
     def __init__(self, problems: str | Sequence[str]) -> None:
-        """Keep the problems; a single string is one problem."""
-        self.problems: tuple[str, ...] = (
-            (problems,) if isinstance(problems, str) else tuple(problems)
-        )
+        """Keep the problems, secrets masked; a single string is one problem."""
+        lines = (problems,) if isinstance(problems, str) else tuple(problems)
+        self.problems: tuple[str, ...] = tuple(map(masked, lines))
         super().__init__("\n".join(self.problems))
+
+    def prefix(self, words: str) -> None:
+        """Put ``words`` in front of each problem, in place: type and traceback stay."""
+        # A subclass of a plugin may have left out __init__, and fail to say what it is.
+        problems = getattr(self, "problems", None) or (type(self).__name__,)
+        self.problems = tuple(f"{words}{problem}" for problem in problems)
+        self.args = ("\n".join(self.problems),)
 
 
 class ConfigError(UnpromptError):
@@ -42,6 +54,13 @@ class DataError(UnpromptError):
 
 class PluginError(UnpromptError):
     """A plugin is unknown, broken, claimed twice, or does not keep its contract."""
+
+
+class PluginFailure(PluginError):
+    """Code of a plugin raised an exception that is no `UnpromptError`, or ended the program.
+
+    The line names plugin, distribution, version and call; ``__cause__`` is what was raised.
+    """
 
 
 class MissingFileError(UnpromptError):

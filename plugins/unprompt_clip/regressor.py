@@ -82,6 +82,15 @@ class Regressor(Predictor):
         head.check(artifact, features=self.tower.dim, target_dim=dim)
         self._head, self._bank = head, bank
 
+    def check_prepared(self, prepared: Any) -> None:
+        """Refuse other options, which the head depends on, but for the number of prompts shown.
+
+        Raises:
+            ConfigError: Another option differs.
+        """
+        shown = {"evidence": self.options.evidence}
+        super().check_prepared(prepared.model_copy(update=shown))
+
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows with the nearest train prompts, where there are any.
 

@@ -105,6 +105,17 @@ class Knn(Predictor):
             best = tuple(near[0].text for near in bank.nearest(embeddings, 1))
             yield Batch(Embeddings(ids, embeddings), best, evidence, Embeddings(ids, queries))
 
+    def check_prepared(self, prepared: KnnOptions) -> None:
+        """Refuse what `check_variants` does, but for the views, which a fitted kernel depends on.
+
+        Raises:
+            ConfigError: Another option differs, or a kernel would have to be fitted again.
+        """
+        free: dict[str, object] = {"evidence": self.options.evidence}
+        if self._kernel_to_fit() is None:
+            free["views"] = self.options.views
+        super().check_prepared(prepared.model_copy(update=free))
+
     def check_variants(self, variants: Sequence[KnnOptions]) -> None:
         """Refuse what `predict_variants` cannot change.
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from unprompt import ConfigError, PluginError
+from unprompt import ConfigError, DataError, PluginError
 from unprompt._registry.boundary import Guarded, calling, loading
 from unprompt._registry.claims import Claim
+from unprompt.errors import PluginFailure
 
 CLAIM = Claim("grey", "grey_plugin", "unprompt-grey", "2.5")
 OWNER = "plugin 'grey' (from unprompt-grey 2.5)"
@@ -64,18 +65,61 @@ def test_ending_the_program_is_an_error_that_names_plugin_and_call(error: BaseEx
     assert caught.value.__cause__ is error
 
 
-def test_an_exception_keeps_its_type_and_gets_a_note() -> None:
-    with pytest.raises(ZeroDivisionError) as caught, calling(CLAIM, "Plugin.predict"):
+def test_an_exception_is_a_failure_that_names_plugin_and_call() -> None:
+    with pytest.raises(PluginFailure) as caught, calling(CLAIM, "Plugin.predict"):
         _ = 1 // 0
-    assert caught.value.__notes__ == [f"raised in Plugin.predict of {OWNER}"]
+    what = "ZeroDivisionError: integer division or modulo by zero"
+    assert caught.value.problems == (f"{OWNER}: Plugin.predict raised {what}",)
+    assert type(caught.value.__cause__) is ZeroDivisionError
 
 
-@pytest.mark.parametrize("error", [ConfigError("a mistake"), KeyboardInterrupt()])
-def test_mistakes_and_ctrl_c_pass(error: BaseException) -> None:
-    with pytest.raises(type(error)) as caught, calling(CLAIM, "Plugin.predict"):
+def test_ctrl_c_passes() -> None:
+    error = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt) as caught, calling(CLAIM, "Plugin.predict"):
         raise error
     assert caught.value is error
-    assert not getattr(error, "__notes__", [])
+
+
+def test_a_users_mistake_stays_what_it_is_and_is_named_once() -> None:
+    error = ConfigError(["a mistake", "another\x1b[1m\nin two lines"])
+    outer = Claim("outer", "outer_plugin", "unprompt-outer", "1.0")
+    with (
+        pytest.raises(ConfigError) as caught,
+        calling(outer, "Outer.predict"),
+        calling(CLAIM, "Plugin.predict"),
+    ):
+        raise error
+    assert caught.value is error
+    lines = ("a mistake", r"another\x1b[1m in two lines")
+    assert error.problems == tuple(f"{OWNER}: Plugin.predict: {line}" for line in lines)
+
+
+class Unfinished(DataError):
+    """Says nothing of what it is."""
+
+    def __init__(self, image: str) -> None:
+        self.image = image
+
+
+def test_a_users_mistake_of_a_class_without_problems_is_named() -> None:
+    with pytest.raises(Unfinished) as caught, calling(CLAIM, "Plugin.predict"):
+        raise Unfinished("a.png")
+    assert caught.value.problems == (f"{OWNER}: Plugin.predict: Unfinished",)
+    assert str(caught.value) == caught.value.problems[0]
+
+
+def test_what_comes_with_unprompt_names_files_and_no_plugin() -> None:
+    own = Claim("kaggle", "unprompt._builtin.kaggle", "unprompt", "0.5")
+    with pytest.raises(DataError) as caught, calling(own, "Kaggle.records"):
+        raise DataError("prompts.csv: no such file")
+    assert caught.value.problems == ("prompts.csv: no such file",)
+    with (
+        pytest.raises(
+            PluginError, match=r"^plugin 'kaggle' \(from unprompt 0\.5\): Kaggle\.images: x$"
+        ),
+        calling(own, "Kaggle.images"),
+    ):
+        raise PluginError("x")
 
 
 @pytest.mark.parametrize(

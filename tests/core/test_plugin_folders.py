@@ -12,6 +12,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+import yaml
 
 from unprompt import ConfigError, PluginError, PredictorSpec, Runtime
 from unprompt._registry.folders import VARIABLE, plugin_files
@@ -20,18 +21,24 @@ from unprompt._registry.plugins import Registry
 Command = Callable[..., CompletedProcess[str]]
 
 FAMILY = '''
-from unprompt import Model, PredictorSpec, hookimpl
+from unprompt import Model, Predictor, PredictorSpec, hookimpl
 
 
 class Options(Model):
     """There is nothing to choose."""
 
 
-class Family:
+class Family(Predictor):
     """Says where it is from."""
 
     def __init__(self, options, runtime):
         self.says = SAYS
+
+    def prepare(self, train, artifact): ...
+
+    def load(self, artifact): ...
+
+    def predict(self, images): ...
 
 
 @hookimpl
@@ -136,8 +143,10 @@ def test_a_package_imports_its_own_modules_relatively(folder: Path) -> None:
     package.mkdir()
     (package / "__init__.py").write_text(_family("wide-one", "wide_one.family:Wide"))
     (package / "family.py").write_text(
-        "from . import helper\nclass Wide:\n"
+        "from unprompt import Predictor\nfrom . import helper\nclass Wide(Predictor):\n"
         "    def __init__(self, options, runtime): self.says = helper.SAYS\n"
+        "    def prepare(self, train, artifact): ...\n    def load(self, artifact): ...\n"
+        "    def predict(self, images): ...\n"
     )
     (package / "helper.py").write_text("SAYS = 'relatively'\n")
     assert _says("wide-one") == "relatively"
@@ -168,7 +177,7 @@ def test_a_spec_of_another_name_speaks_of_the_file(folder: Path) -> None:
     with pytest.raises(PluginError) as caught:
         Registry().spec("mine", PredictorSpec)
     assert str(caught.value) == (
-        f"plugin 'mine' (from {folder / 'mine.py'}): its spec is named 'other', "
+        f"plugin 'mine' (from {folder / 'mine.py'}): unprompt_predictor gave a spec named 'other', "
         "but its file is named 'mine'"
     )
 
@@ -267,9 +276,17 @@ def test_a_run_with_a_member_from_a_file_and_its_rerun_without(
     assert done.returncode == 0, done.stderr
     run = Path(done.stdout.splitlines()[-1])
     manifest = json.loads((run / "manifest.json").read_text())
-    assert manifest["plugins"]["my-mean"] == f"file {folder / 'my_mean.py'}"
+    recorded = manifest["plugins"]["my-mean"]
+    assert (recorded["how"], recorded["url"]) == ("file", str(folder / "my_mean.py"))
     assert (run / "artifacts" / "my-mean" / "mean.npy").is_file()
+    qualified = ["--set", "ensemble.members.my-mean.plugin=file:my-mean"]
+    done = unprompt("--plugins-dir", folder, "run", tmp_path / "filed.yaml", "--quiet", *qualified)
+    other = Path(done.stdout.splitlines()[-1])
+    assert json.loads((other / "manifest.json").read_text())["members"] == manifest["members"]
+    resolved = yaml.safe_load((other / "experiment.yaml").read_text())
+    assert resolved["ensemble"]["members"][0]["plugin"] == "file:my-mean"
     again = unprompt("run", run / "experiment.yaml")
     assert again.returncode == 2
     assert "members.0.plugin: unknown plugin 'my-mean'" in again.stderr
+    assert str(folder / "my_mean.py") in again.stderr  # the run had it from there
     assert unprompt("--plugins-dir", folder, "config", "validate", run / "experiment.yaml").stdout

@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from unprompt import ConfigError, PluginError, PredictorSpec, Runtime
+from unprompt import ConfigError, PluginError, PredictorSpec, Runtime, RunView
 from unprompt._registry.loading import load_ensemble
 from unprompt._registry.plugins import Registry
 
@@ -17,16 +17,22 @@ InstallPlugin = Callable[..., Path]
 Command = Callable[..., CompletedProcess[str]]
 
 FAMILY = """
-from unprompt import Model, PredictorSpec, hookimpl
+from unprompt import Model, Predictor, PredictorSpec, hookimpl
 
 
 class Options(Model):
     depth: int = 3
 
 
-class Family:
+class Family(Predictor):
     def __init__(self, options, runtime):
         self.owner = "OWNER"
+
+    def prepare(self, train, artifact): ...
+
+    def load(self, artifact): ...
+
+    def predict(self, images): ...
 
 
 @hookimpl
@@ -39,15 +45,13 @@ def unprompt_predictor():
 def install(install_plugin: InstallPlugin) -> Callable[[str, str], Path]:
     """``install(distribution, name)``: a family that says whose it is; each in its own module."""
 
-    def one(distribution: str, name: str) -> Path:
+    def write(distribution: str, name: str) -> Path:
         module = f"{distribution}_of_{name}".lower().replace("-", "_").replace(".", "_")
         source = FAMILY.replace("OWNER", distribution).replace("NAME", name)
-        folder = install_plugin(
-            module, source, distribution=distribution, entry_points={name: f"{module}_plugin"}
-        )
-        return folder
+        points = {name: f"{module}_plugin"}
+        return install_plugin(module, source, distribution=distribution, entry_points=points)
 
-    return one
+    return write
 
 
 def _built_by(reference: str, registry: Registry) -> str:
@@ -164,14 +168,14 @@ def test_an_ensemble_keeps_which_one_it_means(
         "members:\n- plugin: My_Dist:knn-vit-h\n- {plugin: unprompt:knn-vit-h, name: ours}\n"
     )
     ensemble = load_ensemble(path, Registry(), ["members.knn-vit-h.options.depth=5"])
-    mine, ours = ensemble.plain()["members"]  # type: ignore[union-attr, misc, str-unpack]  # Json
+    mine, ours = ensemble.plain()["members"]
     assert mine == {
         "name": "knn-vit-h",
         "plugin": "my-dist:knn-vit-h",
         "options": {"depth": 5},
         "weight": 1.0,
     }
-    assert ours["plugin"] == "unprompt:knn-vit-h"  # type: ignore[index, call-overload]  # as above
+    assert ours["plugin"] == "unprompt:knn-vit-h"
     again = tmp_path / "again.yaml"
     again.write_text(json.dumps(ensemble.plain()))
     assert load_ensemble(again, Registry()).plain() == ensemble.plain()
@@ -224,12 +228,12 @@ def test_the_default_text_encoder_is_ours_whoever_else_claims_its_name(
 def test_one_plugin_under_both_its_names_hears_of_a_run_once(
     install_plugin: InstallPlugin, tmp_path: Path
 ) -> None:
+    log = tmp_path / "log.txt"
     source = "from unprompt import hookimpl\n@hookimpl\ndef unprompt_run_finished(run, scores):\n"
-    install_plugin("watcher", source + "    scores.append(run)\n")
-    calls: list[object] = []
+    install_plugin("watcher", f"{source}    with open({str(log)!r}, 'a') as f: f.write('once')\n")
     names = ["watcher", "unprompt-watcher:watcher"]
-    Registry().notify(names, "unprompt_run_finished", run=tmp_path, scores=calls)
-    assert calls == [tmp_path]
+    Registry().notify(names, "unprompt_run_finished", run=RunView("x", tmp_path), scores={})
+    assert log.read_text() == "once"
 
 
 def test_the_source_hash_covers_the_package_of_the_target(install_plugin: InstallPlugin) -> None:

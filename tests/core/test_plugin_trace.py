@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from unprompt import PredictorSpec, Runtime
+from unprompt import PluginError, PredictorSpec, Runtime, RunView
 from unprompt._registry.boundary import calling
 from unprompt._registry.plugins import Registry
 from unprompt._registry.trace import VARIABLE
@@ -16,19 +16,25 @@ from unprompt._registry.trace import VARIABLE
 InstallPlugin = Callable[..., Path]
 
 ECHO = """
-from unprompt import Model, PredictorSpec, hookimpl
+from unprompt import Model, Predictor, PredictorSpec, hookimpl
 
 
 class Options(Model):
     pass
 
 
-class Echo:
+class Echo(Predictor):
     def __init__(self, options, runtime):
         pass
 
-    def predict(self, images):
-        yield from images
+    def prepare(self, train, artifact): ...
+
+    def load(self, artifact): ...
+
+    def predict(self, images): ...
+
+    def count(self, numbers):
+        yield from numbers
 
     def fail(self):
         1 / 0
@@ -50,11 +56,11 @@ def _use() -> None:
     registry = Registry()
     spec = registry.spec("echo", PredictorSpec)
     built = registry.build(spec, spec.options(), Runtime())
-    assert list(built.predict([1, 2])) == [1, 2]
-    with pytest.raises(ZeroDivisionError):
+    assert list(built.count([1, 2])) == [1, 2]
+    with pytest.raises(PluginError):
         built.fail()
-    registry.notify(["echo"], "unprompt_run_started", run=None)
-    registry.notify(["echo"], "unprompt_run_finished", run=None, scores={})
+    registry.notify(["echo"], "unprompt_run_started", run=RunView("x", Path()))
+    registry.notify(["echo"], "unprompt_run_finished", run=RunView("x", Path()), scores={})
 
 
 def test_each_call_is_a_line(
@@ -72,15 +78,16 @@ def test_each_call_is_a_line(
     assert all(lines)
     assert {line[1] for line in lines if line} == {OWNER}
     assert [(line[2], line[4]) for line in lines if line] == [
-        ("import", ""),
+        ("importing", ""),
+        ("registering", ""),
         ("unprompt_predictor", ""),
-        ("import of echo_plugin", ""),
+        ("importing echo_plugin:Echo", ""),
         ("echo_plugin:Echo", ""),
-        ("Echo.predict", ""),  # makes the iterator
-        ("Echo.predict", ""),
-        ("Echo.predict", ""),
-        ("Echo.predict", ""),  # its end
-        ("Echo.predict", ""),  # and its close
+        ("Echo.count", ""),  # makes the iterator
+        ("Echo.count", ""),
+        ("Echo.count", ""),
+        ("Echo.count", ""),  # its end
+        ("Echo.count", ""),  # and its close
         ("Echo.fail", ", raised ZeroDivisionError"),
         ("unprompt_run_finished", ""),  # the other hook is not its own
     ]

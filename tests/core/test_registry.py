@@ -13,20 +13,24 @@ from unprompt import DatasetSpec, PluginError, PredictorSpec, Runtime, RunView
 from unprompt._registry.check import check_plugins
 from unprompt._registry.claims import Claim
 from unprompt._registry.plugins import Registry
+from unprompt.types import Json
 
 InstallPlugin = Callable[..., Path]
 
 ECHO = """
-from unprompt import Model, PredictorSpec, hookimpl
+from unprompt import Model, Predictor, PredictorSpec, hookimpl
 
 
 class Options(Model):
     depth: int = 3
 
 
-class Echo:
+class Echo(Predictor):
     def __init__(self, options, runtime):
         self.arguments = (options.depth, runtime.device)
+    def prepare(self, train, artifact): ...
+    def load(self, artifact): ...
+    def predict(self, images): ...
 
 
 @hookimpl
@@ -44,6 +48,8 @@ CALLS = []
 def unprompt_run_finished(run, scores):
     CALLS.append((run.name, scores))
     scores["order"].append({name!r})
+    with open(run.folder / "order", "a") as file:
+        file.write({name!r} + " ")
 """
 
 
@@ -125,14 +131,17 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
 
 
 def test_a_plugin_without_a_predictor_is_refused_as_a_member() -> None:
-    assert _error("kaggle") == "plugin 'kaggle' offers no predictor"
+    assert (
+        _error("kaggle")
+        == f"plugin 'kaggle' (from {Registry().claim('kaggle').owner}) offers no predictor"
+    )
 
 
 @pytest.mark.parametrize(
     ("hook", "expected"),
     [
         ("def unprompt_run_started(run, colour): ...", "colour"),
-        ("def unprompt_predictr(): ...", "unprompt_predictr"),
+        ("def unprompt_predictr(): ...", "did you mean 'unprompt_predictor'?"),
     ],
     ids=["wrong signature", "misspelt"],
 )
@@ -143,7 +152,7 @@ def test_a_hook_that_does_not_fit_is_named_and_others_still_work(
     install_plugin("echo", ECHO)
     registry = Registry()
     line = _error("odd", registry)
-    assert line.startswith("plugin 'odd' (from unprompt-odd 1.0): PluginValidationError: ")
+    assert line.startswith("plugin 'odd' (from unprompt-odd 1.0): ")
     assert expected in line
     assert registry.spec("echo", PredictorSpec).name == "echo"
     assert _error("odd", registry) == line
@@ -152,14 +161,14 @@ def test_a_hook_that_does_not_fit_is_named_and_others_still_work(
 @pytest.mark.parametrize(
     ("result", "expected"),
     [
-        ("'echo'", "unprompt_predictor gave 'echo', not a PredictorSpec"),
+        ("'echo'", "unprompt_predictor gave the text 'echo', not a PredictorSpec"),
         (
             "DatasetSpec('odd', 's', Model, 'm:C')",
-            "unprompt_predictor gave DatasetSpec(",
+            "unprompt_predictor gave a DatasetSpec, not",
         ),
         (
             "PredictorSpec('other', 's', Model, 'm:C')",
-            "its spec is named 'other', but its entry point is named 'odd'",
+            "gave a spec named 'other', but its entry point is named 'odd'",
         ),
         ("1 / 0", "unprompt_predictor raised ZeroDivisionError: division by zero"),
     ],
@@ -179,7 +188,7 @@ def test_a_wrong_result_is_named_by_plugin_and_hook(
 def test_a_hook_that_returns_none_offers_nothing(install_plugin: InstallPlugin) -> None:
     source = "from unprompt import hookimpl\n\n\n@hookimpl\ndef unprompt_predictor(): ...\n"
     install_plugin("shy", source)
-    assert _error("shy") == "plugin 'shy' offers no predictor"
+    assert _error("shy") == "plugin 'shy' (from unprompt-shy 1.0) offers no predictor"
 
 
 @pytest.mark.parametrize(
@@ -251,8 +260,8 @@ def test_check_gives_each_claim_a_row_even_if_others_fail(
     assert "ZeroDivisionError" in errors[0]
     assert "gone:Echo failed to load" in errors[1]
     assert len(errors) == 4  # a clash is none, but both are named echo in their specs
-    assert "(from a 1.0): its spec is named 'echo'" in errors[2]
-    assert "(from b 1.0): its spec is named 'echo'" in errors[3]
+    assert "(from a 1.0): unprompt_predictor gave a spec named 'echo'" in errors[2]
+    assert "(from b 1.0): unprompt_predictor gave a spec named 'echo'" in errors[3]
 
 
 def test_lifecycle_hooks_reach_only_the_named_plugins_each_once_in_order(
@@ -263,13 +272,14 @@ def test_lifecycle_hooks_reach_only_the_named_plugins_each_once_in_order(
     install_plugin("echo", ECHO)
     registry = Registry()
     registry.claim("first")
-    order: list[str] = []
+    scores: dict[str, Json] = {"order": []}
     run = RunView("demo", tmp_path)
     names = ["third", "echo", "first", "third"]
-    registry.notify(names, "unprompt_run_finished", run=run, scores={"order": order})
-    assert order == ["third", "first"]
+    registry.notify(names, "unprompt_run_finished", run=run, scores=scores)
+    assert (tmp_path / "order").read_text().split() == ["third", "first"]
+    assert scores == {"order": []}, "an observer has a copy"
     assert "second_plugin" not in sys.modules
-    assert sys.modules["third_plugin"].CALLS == [("demo", {"order": order})]
+    assert sys.modules["third_plugin"].CALLS == [("demo", {"order": ["third"]})]
 
 
 def test_a_lifecycle_hook_that_raises_is_named(

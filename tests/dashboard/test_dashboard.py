@@ -211,7 +211,7 @@ def test_sources_that_are_none(
 def test_a_run_keeps_no_passwords(
     make_run: MakeRun, edit_json: Command, mistake: Callable[..., str]
 ) -> None:
-    folder, storage = make_run(), "postgresql://me:***@host/db"
+    folder, storage = make_run(), "postgresql://me:**********@host/db"
     edit_json(folder / "scores.json", lambda scores: scores["search"].update(storage=storage))
     assert mistake(folder) == (
         f"{folder}: its study is in {storage}, and a run keeps no passwords: "

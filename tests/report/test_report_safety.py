@@ -84,7 +84,7 @@ def test_names_are_text_too(make_run: MakeRun, read_page: ReadPage, edit_json: E
 
 def test_passwords_are_not_shown(make_run: MakeRun) -> None:
     page = build_report(make_run())
-    assert "search.storage=postgresql://me:***@host/studies" in page
+    assert "search.storage=postgresql://me:**********@host/studies" in page
     assert "secret" not in page
 
 

@@ -165,7 +165,11 @@ def test_an_observer_hears_of_a_run_in_order(
     for line in ("- hooks", "plugin: tracker", "plugin: unprompt-tracker:tracker", "table: others"):
         assert line in resolved
     owners = json.loads((run / "manifest.json").read_text())["plugins"]
-    assert {owners["tracker"], owners["unprompt-tracker:tracker"]} == {"unprompt-tracker 1.0"}
+    for name in ("tracker", "unprompt-tracker:tracker"):
+        assert (owners[name]["distribution"], owners[name]["version"]) == (
+            "unprompt-tracker",
+            "1.0",
+        )
     # What the run wrote repeats it, observers and their options included.
     again = unprompt("run", run / "experiment.yaml", "--output", tmp_path / "again", "--quiet")
     assert again.returncode == 0, again.stderr
@@ -218,7 +222,7 @@ def test_an_observer_hears_of_a_failure(
             "8:19: observers.0.options: plugin 'hooks' has lifecycle hooks only, which take no "
             + "options",
         ),
-        ("- mean", "8:3: observers.0: plugin 'mean' offers no observer, and no lifecycle hook"),
+        ("- mean", "8:3: observers.0: plugin 'mean' (from unprompt-mean 1.0) offers no observer"),
         (
             "- 5",
             "8:3: observers.0: should be a plugin's name, or a map with `plugin` and `options`, "
@@ -246,6 +250,23 @@ def test_an_observer_that_fails_is_named_and_ends_the_run(
     assert (tmp_path / "run").exists() == (fault == "finished")
     if fault == "finished":
         assert f"the run itself is complete: {tmp_path / 'run'}" in text
+
+
+@pytest.mark.parametrize("event", ["finished", "failed"])
+def test_each_hears_of_the_end_whoever_fails(
+    watched: Callable[[str], Path], unprompt: Command, event: str, tmp_path: Path
+) -> None:
+    path = watched(
+        f"- {{plugin: tracker, options: {{path: one.db, fault: {event}}}}}\n"
+        f"- {{plugin: tracker, options: {{path: two.db, fault: {event}, table: others}}}}\n"
+        "- {plugin: tracker, options: {path: three.db}}"
+    )
+    fail = ("--set", f"ensemble.members.mean.options.fail={str(event == 'failed').lower()}")
+    text = _ending(unprompt, path, *fail)
+    assert text.count(f"cannot write {event}") >= 2
+    assert ("no prediction" in text) == (event == "failed")
+    assert _events(tmp_path / "one.db")[-1][0] != event
+    assert _events(tmp_path / "three.db")[-1][0] == event
 
 
 def test_plugins_lists_it_as_an_observer(

@@ -256,7 +256,7 @@ def test_what_databases_say_in_mid_search(said: str, line: str) -> None:
     with pytest.raises(OutputError) as caught, in_use("postgresql://me:secret@host/db"):
         fail()
     (problem,) = caught.value.problems
-    assert problem.startswith(f"postgresql://me:***@host/db: {line}")
+    assert problem.startswith(f"postgresql://me:**********@host/db: {line}")
     assert "run the same command again" in problem
 
 

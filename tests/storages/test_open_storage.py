@@ -111,18 +111,18 @@ def test_a_grpc_proxy_keeps_a_study(folder: Path, proxy: str) -> None:
 @pytest.mark.parametrize(
     ("storage", "shown"),
     [
-        ("postgresql://me:secret@host:5432/db", "postgresql://me:***@host:5432/db"),
-        ("postgresql+psycopg://me:se:cr/e@t@host/db", "postgresql+psycopg://me:***@host/db"),
-        ("mysql://:secret@host/db", "mysql://:***@host/db"),
+        ("postgresql://me:secret@host:5432/db", "postgresql://me:**********@host:5432/db"),
+        ("postgresql+psycopg://me:se:cr/e@t@host/db", "postgresql+psycopg://me:**********@host/db"),
+        ("mysql://:secret@host/db", "mysql://:**********@host/db"),
         ("postgresql://me@host/db", "postgresql://me@host/db"),
         ("postgresql://host/db?user=me&password=secret&x=1", None),
-        ("mysql://host/db?passwd=secret", "mysql://host/db?passwd=***"),
+        ("mysql://host/db?passwd=secret", "mysql://host/db?passwd=**********"),
         ("grpc://host:13000", "grpc://host:13000"),
         ("sqlite:////a/b.db", "sqlite:////a/b.db"),
         ("/a:b/c@d", "/a:b/c@d"),
     ],
 )
 def test_passwords_are_masked(storage: str, shown: str | None) -> None:
-    wanted = shown or "postgresql://host/db?user=me&password=***&x=1"
+    wanted = shown or "postgresql://host/db?user=me&password=**********&x=1"
     assert masked(storage) == masked(wanted) == wanted
     assert masked(Path("runs/study.journal")) == "runs/study.journal"

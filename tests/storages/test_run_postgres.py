@@ -35,7 +35,7 @@ def test_a_run_keeps_no_password_in_any_file(
     done = unprompt("run", path, "--quiet", "--set", f"search.storage={postgres_url}")
     assert done.returncode == 0, done.stderr
     folder = Path(done.stdout.splitlines()[-1])
-    masked = postgres_url.replace(PASSWORD, "***").partition("://")[2]
+    masked = postgres_url.replace(PASSWORD, "**********").partition("://")[2]
     for name in ("experiment.yaml", "manifest.json", "scores.json"):
         assert masked in (folder / name).read_text(), name
     files = [file for file in folder.rglob("*") if file.is_file()]

@@ -37,7 +37,9 @@ def mistake(folder: Path) -> Callable[..., str]:
 
 def test_unknown_kinds_list_the_known_ones(mistake: Callable[..., str]) -> None:
     line = mistake("postgres://me:secret@host/db")
-    assert line.startswith("postgres://me:***@host/db: unknown kind of storage 'postgres'; known")
+    assert line.startswith(
+        "postgres://me:**********@host/db: unknown kind of storage 'postgres'; known"
+    )
     for kind in ("a path", "journal://PATH", "sqlite:///FILE", "postgresql://", "grpc://HOST:PORT"):
         assert kind in line
     assert "unknown kind of storage 'redis'" in mistake("redis://host")

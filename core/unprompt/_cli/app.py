@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 import typer.core
 
 from unprompt._cli import commands
-from unprompt._cli.console import guarded
+from unprompt._cli.console import guarded, log_to_stderr
 from unprompt._cli.options import (
     BatchSize,
     Device,
@@ -159,6 +158,6 @@ def _root(
 
 def main() -> None:
     """Entry point: a user's mistake is one clear line per problem and exit code 2."""
-    logging.basicConfig(format="%(message)s")  # before a library sets one with its own names
+    log_to_stderr()
     with guarded():
         app()

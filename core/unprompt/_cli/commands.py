@@ -182,13 +182,21 @@ def predict(
 def score(
     predictions: Annotated[Path, path_argument("csv (Kaggle), jsonl, parquet or npy.")],
     prompts: Annotated[Path, path_argument("A table of image ids and true prompts.")],
+    ensemble: Annotated[
+        Path | None,
+        path_option(
+            "The ensemble that predicted them, or its run, for files that do not say which text "
+            "encoder they are for (csv, npy)."
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Mean cosine of predictions with the true prompts, joined by image id."""
     from unprompt import _api
     from unprompt._runs.baselines import few_groups
 
-    result = _api.score(predictions, prompts, progress=progress_on(quiet=quiet))
+    progress = progress_on(quiet=quiet)
+    result = _api.score(predictions, prompts, ensemble=ensemble, progress=progress)
     interval = "no interval"
     if result.ci95 is not None:
         interval = f"95 % interval {result.low:.6f} to {result.high:.6f}"
@@ -197,6 +205,11 @@ def score(
         for count, what in ((result.images, "image"), (result.groups, "group"))
     ]
     typer.echo(f"{result.score:.6f} ({interval}; {' in '.join(sizes)})")
+    if result.assumed:
+        say(
+            f"note: {predictions} does not say which text encoder it was predicted for: "
+            f"{result.assumed} is assumed; --ensemble names another"
+        )
     if caution := few_groups(result.groups):
         say(f"caution: {caution}")
     if result.zeros:

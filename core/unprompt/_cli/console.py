@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from types import TracebackType
 from typing import NoReturn, TypeVar
 
 import typer
@@ -16,8 +19,10 @@ import typer
 from unprompt._cli.ending import orderly_end
 from unprompt._files.paths import working_folder
 from unprompt._files.refusals import refused
+from unprompt._masking import masked
 from unprompt._registry.stdout import keep_from_exit_handlers
 from unprompt._registry.threads import name_what_is_waited_for
+from unprompt._registry.tracebacks import failures, traceback_of
 from unprompt.contracts import Progress, silent
 from unprompt.errors import UnpromptError
 
@@ -30,6 +35,9 @@ CLOSED_PIPE = 128 + signal.SIGPIPE
 @contextmanager
 def guarded() -> Iterator[None]:
     """Turn a user's mistake into its lines on stderr and exit code 2; a bug keeps its traceback.
+
+    A bug of a plugin is the line that names plugin and call, below it the plugin's traceback, and
+    exit code 1.
 
     A full disk, a file without permission, a reader that went away and a working directory that
     was deleted are no bugs. SIGTERM and SIGHUP end the block as Ctrl-C does.
@@ -50,7 +58,9 @@ def _ended_by_mistakes() -> Iterator[None]:
             keep_from_exit_handlers()
             name_what_is_waited_for(say)
     except UnpromptError as error:
-        _stop([*error.problems, *getattr(error, "__notes__", ())])
+        lines = [*error.problems, *getattr(error, "__notes__", ())]
+        bugs = [*failures(error)]
+        _stop([*lines, *filter(None, map(traceback_of, bugs))], code=1 if bugs else 2)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except SystemExit as stop:
@@ -65,8 +75,35 @@ def _ended_by_mistakes() -> Iterator[None]:
             _close_stdout()
             raise SystemExit(CLOSED_PIPE) from None
         if (line := refused(error)) is None:
+            sys.excepthook = _show_traceback  # typer has set its own by now
             raise
         _stop([line, *getattr(error, "__notes__", ())])
+
+
+def _show_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Python's own traceback of a bug; secrets in its messages are masked."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    if (safe := masked(text)) == text:
+        sys.__excepthook__(kind, error, trace)
+    elif sys.stderr is not None:
+        sys.stderr.write(safe)
+
+
+class MaskingFormatter(logging.Formatter):
+    """Log lines without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As logging does it, masked."""
+        return masked(super().format(record))
+
+
+def log_to_stderr() -> None:
+    """Show warnings as plain lines, before a library sets up a format of its own."""
+    logging.basicConfig()
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(MaskingFormatter("%(message)s"))
 
 
 def _flush() -> None:
@@ -90,10 +127,10 @@ def _close_stdout() -> None:
         os.close(nowhere)
 
 
-def _stop(lines: Iterable[str]) -> NoReturn:
+def _stop(lines: Iterable[str], code: int = 2) -> NoReturn:
     for line in lines:
         say(line)
-    raise SystemExit(2) from None
+    raise SystemExit(code) from None
 
 
 def _stop_without_working_folder() -> None:
@@ -114,7 +151,7 @@ def _print_any_name() -> None:
 def say(line: str) -> None:
     """Print a line about the work on stderr; nowhere, where that is closed."""
     with suppress(OSError):
-        typer.echo(line, err=True)
+        typer.echo(masked(line), err=True)
 
 
 def progress_on(*, quiet: bool = False) -> Progress:

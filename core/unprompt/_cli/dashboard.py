@@ -17,8 +17,10 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import typer
 
+from unprompt._config.environment import from_environment
 from unprompt._config.storage import JOURNAL
 from unprompt._files.paths import is_file, is_folder, user_path
+from unprompt._masking import is_masked
 from unprompt._runs import files
 from unprompt._runs.run import load_run
 from unprompt._search.storages import in_use, label, open_storage
@@ -75,7 +77,13 @@ def find_studies(source: str) -> tuple[str, Path | None]:
         if not is_file(journal):
             raise ConfigError(f"{source}: not a run's folder: there is no {files.STUDY} in it")
         return str(journal), _artifacts_in(path)
-    if "***" in storage:
+    try:
+        storage = from_environment(storage)
+    except LookupError as error:
+        raise ConfigError(
+            f"{source}: its study is in {storage}, and the variable is not set"
+        ) from error
+    if is_masked(storage):
         raise ConfigError(
             f"{source}: its study is in {storage}, and a run keeps no passwords: "
             f"give the whole URL, and --artifacts {path / files.STUDY_FILES}"

@@ -80,7 +80,11 @@ Edit = Annotated[
 AsJSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
 PluginsDir = Annotated[
     list[Path] | None,
-    path_option("Folder of single-file plugins; repeatable. Default: UNPROMPT_PLUGINS_DIR."),
+    typer.Option(
+        metavar="DIR",
+        help="Folder of single-file plugins; repeatable. Default: UNPROMPT_PLUGINS_DIR.",
+        parser=readable_path,
+    ),
 ]
 
 

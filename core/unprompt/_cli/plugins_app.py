@@ -7,7 +7,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from unprompt._cli.options import AsJSON, PluginsDir, path_option, use_plugins_from
+from unprompt._cli.options import (
+    AsJSON,
+    PluginsDir,
+    path_argument,
+    path_option,
+    use_plugins_from,
+)
 
 plugins_app = typer.Typer(
     help="List, check and write plugins.", invoke_without_command=True, rich_markup_mode=None
@@ -57,3 +63,15 @@ def show(
     from unprompt._cli.plugins_show import show_command
 
     show_command(name, as_json=as_json)
+
+
+@plugins_app.command()
+def export(
+    run: Annotated[
+        Path | None, path_argument("A run's folder: the plugins that it had. Default: all.")
+    ] = None,
+) -> None:
+    """Print the lines of a requirements file that install the same plugins elsewhere."""
+    from unprompt._cli.export import export_command
+
+    export_command(run)

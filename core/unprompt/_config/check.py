@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -11,8 +12,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from unprompt._config.base import NAME_PATTERN
+from unprompt._config.environment import put, reference_at, shown_reference, value_at
 from unprompt._config.location import PlacedText
-from unprompt._config.source import Key, Position, Problem, Source
+from unprompt._config.secrets import secret_keys
+from unprompt._config.source import Key, Position, Problem, Source, parse
+from unprompt._masking import MASK
 from unprompt.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,6 +33,9 @@ _EXPECTED = {
     "model_type": "a map",
     "model_attributes_type": "a map",
 }
+_TYPED = {"int_type", "float_type", "bool_type"}
+"""Mistakes of a text that may be a number: what a variable gives is a text."""
+
 _LIMITS: dict[str, tuple[str, str]] = {
     "greater_than": ("more than", "gt"),
     "greater_than_equal": ("at least", "ge"),
@@ -55,14 +62,41 @@ def validate(source: Source, model: type[M], key: Key = (), data: Any = None) ->
     value = source.data if data is None and not key else data
     if value is None:
         value = {}
+    hidden = {*secret_keys(model, value, key)}
     folder = source.folder(key)
+    placed, context = _placed(source, key, value, folder), {"folder": folder}
     try:
-        return model.model_validate(_placed(source, key, value, folder), context={"folder": folder})
+        try:
+            return model.model_validate(placed, context=context)
+        except ValidationError as error:
+            again = _typed(source, key, placed, error)
+            if again is None:
+                raise
+            return model.model_validate(again, context=context)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             location = key + detail["loc"]
-            source.problem(location, _wording(detail, model))
+            name = reference_at(source, location)
+            shown = shown_reference(name) if name else MASK if location in hidden else None
+            source.problem(location, _wording(detail, model, shown))
         return None
+
+
+def _typed(source: Source, key: Key, data: Any, error: ValidationError) -> Any:
+    """``data`` with numbers, true and false where a variable's text should be one; None: nowhere.
+
+    Raises nothing: what is no number stays a text, and is refused again.
+    """
+    wanted = [key + detail["loc"] for detail in error.errors() if detail["type"] in _TYPED]
+    variables = [at for at in source.env if any(at == loc[: len(at)] for loc in wanted)]
+    if not variables:
+        return None
+    copy = deepcopy(data)
+    for at in variables:
+        value = parse(str(value_at(data, at[len(key) :])), "").data
+        if isinstance(value, int | float):
+            put(copy, at[len(key) :], value)
+    return copy
 
 
 def finish(source: Source) -> None:
@@ -74,10 +108,15 @@ def finish(source: Source) -> None:
     # A value that could not be read does not fit the model either: that is one mistake, not two.
     first = {(problem.position, problem.key): problem for problem in reversed(source.problems)}
     if first:
-        lines = [str(problem) for problem in sorted(first.values(), key=_order)[:_SHOWN]]
+        shown = sorted(first.values(), key=_order)[:_SHOWN]
+        lines = [str(problem) for problem in shown]
         more = len(first) - len(lines)
         mistakes = "mistake" if more == 1 else "mistakes"
-        raise ConfigError([*lines, *[f"{more} more {mistakes}"] * (more > 0)])
+        causes = [problem.cause for problem in shown if problem.cause]
+        cause = (
+            ExceptionGroup("of plugins", causes) if len(causes) > 1 else next(iter(causes), None)
+        )
+        raise ConfigError([*lines, *[f"{more} more {mistakes}"] * (more > 0)]) from cause
 
 
 def _placed(source: Source, key: Key, data: Any, folder: Path) -> Any:
@@ -100,9 +139,15 @@ def _order(problem: Problem) -> tuple[Position, list[str], str]:
     return (problem.position, [str(part) for part in problem.key], problem.what)
 
 
-def _wording(detail: ErrorDetails, model: type[BaseModel]) -> str:
-    """What is wrong, and what would be right."""
-    kind, shown = detail["type"], _shown(detail["input"])
+def _wording(detail: ErrorDetails, model: type[BaseModel], hidden: str | None = None) -> str:
+    """What is wrong, and what would be right.
+
+    Args:
+        detail: Of pydantic.
+        model: What was validated.
+        hidden: What to show in the place of the value, where that is not to be seen.
+    """
+    kind, shown = detail["type"], hidden or _shown(detail["input"])
     if kind == "extra_forbidden":
         name = str(detail["loc"][-1])
         return f"unknown key{did_you_mean(name, _fields_at(model, detail['loc'][:-1]))}"
@@ -124,6 +169,8 @@ def _wording(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "finite_number":
         return f"should be a finite number, got {shown}"
     text = detail["msg"].removeprefix("Value error, ")
+    if hidden:
+        text = text.replace(repr(detail["input"]), hidden).replace(str(detail["input"]), hidden)
     return text[:1].lower() + text[1:]
 
 

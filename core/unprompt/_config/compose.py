@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from unprompt._config.environment import ENV, resolve
 from unprompt._config.location import Location
 from unprompt._config.reference import plugin_name
+from unprompt._config.secrets import refuse_masked
 from unprompt._config.source import Key, Position, Problem, Source, parse, read
 from unprompt._config.storage import storage_from_here
 from unprompt._files.paths import kind_of, shown
@@ -33,7 +35,8 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
             replace (a study's storage: at the working directory).
 
     Returns:
-        The source; its problems hold what is wrong.
+        The source, with the values of environment variables in the place of their references;
+        its problems hold what is wrong.
     """
     source = _expanded(path, ())
     if source.data is None and source.problems:
@@ -44,6 +47,8 @@ def compose(path: Path, overrides: Sequence[str] = ()) -> Source:
         raise ConfigError(f"overrides are texts such as 'a.b=c', got {wrong[0]!r}")
     for override in overrides:
         _override(source, override)
+    refuse_masked(source)
+    resolve(source)
     return source
 
 
@@ -133,7 +138,7 @@ def _merge(
     """Merge ``over`` into ``base`` in place, values and marks; ``over`` wins."""
     for name, value in over.items():
         entry = (*key, name)
-        if isinstance(value, dict) and isinstance(base.get(name), dict):
+        if _is_map(value) and _is_map(base.get(name)):
             _merge(base[name], value, base_marks, over_marks, entry)
         elif value is None and name in base:
             del base[name]
@@ -144,6 +149,11 @@ def _merge(
             base[name] = value
             below = {k: mark for k, mark in over_marks.items() if k[: len(entry)] == entry}
             base_marks.update(below)
+
+
+def _is_map(value: Any) -> bool:
+    """Whether a value is merged key by key; ``{$env: NAME}`` is one value."""
+    return isinstance(value, dict) and ENV not in value
 
 
 def _override(source: Source, override: str) -> None:

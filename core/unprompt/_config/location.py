@@ -79,6 +79,7 @@ class Location:
         """Validate from a string (or a Location) and serialise to one."""
         return core_schema.with_info_plain_validator_function(
             cls._validate,
+            json_schema_input_schema=core_schema.str_schema(min_length=1),
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda location: location.text
             ),

@@ -11,19 +11,21 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from unprompt._config.secrets import revealed
+
 UNREAD = "unread_option"
 """The type of pydantic's error for an option that the choice beside it does not read."""
 
 
 def with_changes(options: BaseModel, changes: Mapping[str, object]) -> dict[str, object]:
-    """Options as plain data with other values.
+    """Options as plain data with other values, secrets included: not to be written.
 
     Args:
         options: A member's options.
         changes: Path, such as ``kernel.temperature``, -> value. What is not read beside another
             change of the same map is left out: it belongs to other variants.
     """
-    plain = options.model_dump(mode="json")
+    plain = revealed(options)
     for path, value in changes.items():
         around, key = _at(plain, path)
         around[key] = value

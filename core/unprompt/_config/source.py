@@ -44,11 +44,12 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One mistake: its position, its key, and what would be right."""
+    """One mistake: its position, its key, what would be right, and the error behind it."""
 
     position: Position
     key: Key
     what: str
+    cause: Exception | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """``file:line:col: path: what``."""
@@ -68,6 +69,7 @@ class Source:
             there.
         incomplete: Whether a file that it includes could not be read: what is missing may be in
             there.
+        env: The environment variable that gave the value at each of these keys.
     """
 
     data: Any
@@ -75,6 +77,7 @@ class Source:
     problems: list[Problem] = field(default_factory=list)
     folders: dict[str, Path] = field(default_factory=dict)
     incomplete: bool = False
+    env: dict[Key, str] = field(default_factory=dict)
 
     def folder(self, key: Key) -> Path:
         """The folder that relative paths at ``key`` start from."""
@@ -88,9 +91,9 @@ class Source:
                 return self.marks[key[:length]]
         return self.marks[()]
 
-    def problem(self, key: Key, what: str) -> None:
-        """Note a mistake at ``key``."""
-        self.problems.append(Problem(self.position(key), key, what))
+    def problem(self, key: Key, what: str, cause: Exception | None = None) -> None:
+        """Note a mistake at ``key``; ``cause`` is the error of a plugin behind it."""
+        self.problems.append(Problem(self.position(key), key, what, cause))
 
 
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str")}

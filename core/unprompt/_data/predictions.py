@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 import numpy as np
 
@@ -17,11 +18,15 @@ from unprompt.errors import DataError, named
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from unprompt._data.space import TextSpace
     from unprompt.contracts import Batch
     from unprompt.types import FloatArray
 
 FORMATS = {"kaggle": ".csv", "jsonl": ".jsonl", "parquet": ".parquet", "npy": ".npy"}
 """Each format with its suffix. Prompts and evidence are in ``jsonl`` and ``parquet`` only."""
+
+Rows: TypeAlias = "tuple[tuple[str, ...], FloatArray, TextSpace | None]"
+"""What each format reads: ids, rows, and the text encoder where the file names it."""
 
 Fields = Mapping[str, Sequence[float | bool | None]]
 """Name -> a number or a yes or no for each of N images; None where an image has none."""
@@ -33,13 +38,26 @@ _ROUNDING = 1e-6
 class _Format(Protocol):
     """The functions of each module of `unprompt._data.formats`."""
 
-    def write(self, path: Path, batch: Batch, fields: Fields) -> None:
+    def write(self, path: Path, batch: Batch, fields: Fields, space: TextSpace | None) -> None:
         """Write all N predictions to ``path``, which is a temporary name."""
         ...
 
-    def read(self, path: Path) -> tuple[tuple[str, ...], FloatArray]:
-        """N ids, and float32 of shape (N, D), not normalised. Raises DataError."""
+    def read(self, path: Path) -> Rows:
+        """N ids, float32 of shape (N, D), not normalised, and their space. Raises DataError."""
         ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictionFile:
+    """What a file of predictions holds.
+
+    Attributes:
+        embeddings: Unit rows of shape (N, D).
+        space: The text encoder that they were predicted for; None where the file does not say.
+    """
+
+    embeddings: Embeddings
+    space: TextSpace | None
 
 
 def format_of(path: Path, given: str | None = None) -> str:
@@ -61,7 +79,11 @@ def format_of(path: Path, given: str | None = None) -> str:
 
 
 def write_predictions(
-    path: Path, format: str, batch: Batch, fields: Fields = MappingProxyType({})
+    path: Path,
+    format: str,
+    batch: Batch,
+    fields: Fields = MappingProxyType({}),
+    space: TextSpace | None = None,
 ) -> None:
     """Write predictions atomically.
 
@@ -70,6 +92,7 @@ def write_predictions(
         format: One of `FORMATS`.
         batch: All N images: embeddings of shape (N, D), prompts and evidence.
         fields: What is said of each image beside its prompt; in ``jsonl`` and ``parquet`` only.
+        space: The text encoder that they were predicted for; there likewise.
 
     Raises:
         DataError: Unknown format, or a field has not N values.
@@ -80,10 +103,15 @@ def write_predictions(
     if wrong:
         raise DataError(f"not one value per image: {named(wrong)}")
     with replacing(path) as part:
-        module.write(part, batch, fields)
+        module.write(part, batch, fields, space)
 
 
 def read_predictions(path: Path) -> Embeddings:
+    """The embeddings of `read_prediction_file`."""
+    return read_prediction_file(path).embeddings
+
+
+def read_prediction_file(path: Path) -> PredictionFile:
     """Read predictions in the format of the file's suffix; see `FORMATS`.
 
     Returns:
@@ -92,10 +120,10 @@ def read_predictions(path: Path) -> Embeddings:
 
     Raises:
         DataError: The file is missing, broken or empty, or an id repeats, is empty, or has a row
-            that is not finite or not of the others' D.
+            that is not finite or not of the others' D, or rows are of several text encoders.
     """
     check_file(path)
-    ids, rows = _module(format_of(path)).read(path)
+    ids, rows, space = _module(format_of(path)).read(path)
     if not all(ids):
         raise DataError(f"{path}: {ids.count('')} predictions have no image id")
     try:
@@ -104,7 +132,8 @@ def read_predictions(path: Path) -> Embeddings:
     except DataError as error:
         raise DataError([f"{path}: {problem}" for problem in error.problems]) from error
     length = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)  # (N, 1)
-    return Embeddings(ids, np.where(np.abs(length - 1) <= _ROUNDING, rows, unit(rows)))
+    embeddings = Embeddings(ids, np.where(np.abs(length - 1) <= _ROUNDING, rows, unit(rows)))
+    return PredictionFile(embeddings, space)
 
 
 def _module(format: str) -> _Format:

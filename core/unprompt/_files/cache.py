@@ -19,7 +19,7 @@ from unprompt._files.writing import replacing_folder
 from unprompt.errors import DataError, OutputError
 from unprompt.types import PlainData
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of what cached folders contain; raise it when that changes, and old ones are ignored."""
 
 log = logging.getLogger(__name__)

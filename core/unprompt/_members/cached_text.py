@@ -9,6 +9,7 @@ import numpy as np
 
 from unprompt._files.cache import Cache
 from unprompt._files.tensors import read_array
+from unprompt._registry.boundary import naming
 from unprompt.contracts import TextEncoder
 from unprompt.embeddings import NORM_TOLERANCE
 from unprompt.errors import PluginError
@@ -66,7 +67,8 @@ class CachedTextEncoder(TextEncoder):
         def make(folder: Path) -> None:
             new = [text for text in texts if text not in self._known]
             encoded = self._encoder.encode(new)
-            self._check(encoded, len(new))
+            with naming(self._encoder, "encode"):
+                self._check(encoded, len(new))
             fresh = dict(zip(new, encoded, strict=True))
             rows = np.stack([fresh[t] if t in fresh else self._known[t] for t in texts])
             np.save(folder / "rows.npy", rows, allow_pickle=False)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unprompt._config.secrets import remember_options
 from unprompt._members.batches import collect
 from unprompt._registry.parts import Member, Part
 from unprompt._registry.plugins import Registry
@@ -138,6 +139,8 @@ def _child(
 
     logging.disable(logging.WARNING)  # libraries warn about random parameters
     registry = Registry()
+    for part in (member.part, text_encoder):
+        remember_options(part.options, part.given)
     try:
         encoder: TextEncoder = registry.build(text_encoder.spec, text_encoder.options, runtime)
         result = _run(member, images, replace(runtime, text_encoder=encoder), registry)

@@ -14,10 +14,12 @@ from unprompt._files import paths
 from unprompt._files.checksums import check_part
 from unprompt._files.hashing import content_hash, folder_hash
 from unprompt._files.tensors import read_tensors
+from unprompt._members.artifact import ArtifactFile, check_artifact, made_now, seal
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
 from unprompt._members.context import Context
-from unprompt._registry.boundary import overrides
-from unprompt._registry.parts import Member, Part
+from unprompt._registry.boundary import naming, overrides
+from unprompt._registry.claims import Claim
+from unprompt._registry.parts import Member
 from unprompt.contracts import Batch, Images, Predictor, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError, UnpromptError
@@ -73,7 +75,7 @@ class LiveMember:
             UnpromptError: A file or the member's artifact does not exist.
         """
         with _owned(self._member):
-            self._given_artifact()
+            self._given_artifact  # noqa: B018  # reading it checks it
             self._key  # noqa: B018  # computing it opens every file that it depends on
 
     def prepare(self, train: TrainSet) -> Prepared:
@@ -86,10 +88,10 @@ class LiveMember:
             UnpromptError: Raised by the family.
         """
         with _owned(self._member):
-            artifact = self._given_artifact() or self._context.cache.folder(
+            artifact = self._given_artifact or self._context.cache.folder(
                 "artifacts",
                 [self._key, _train_key(train)],
-                lambda folder: self._predictor.prepare(train, folder),
+                lambda folder: self._make(train, folder),
             )
             key = [self._key, folder_hash(artifact), self._text_encoder.identity]
         return Prepared(self._member, artifact, key)
@@ -109,7 +111,8 @@ class LiveMember:
 
         def make(folder: Path) -> None:
             batches = self._ready(prepared).predict(images)
-            batch = collect(batches, images.ids, self._text_encoder.dim)
+            with naming(self._predictor, "predict"):
+                batch = collect(batches, images.ids, self._text_encoder.dim)
             parquet.write(folder / PREDICTIONS, batch)
 
         folder = self._cached("predictions", [prepared.key, _image_key(images)], make)
@@ -134,14 +137,17 @@ class LiveMember:
         """
         from safetensors.numpy import save_file
 
-        options = [changed_member(self._member, change).part.options for change in changes]
+        parts = [changed_member(self._member, change).part for change in changes]
+        options = [part.options for part in parts]
 
         def make(folder: Path) -> None:
             batches = self._ready(prepared).predict_variants(images, options)
-            save_file({"rows": collect_variants(batches, images.ids)}, folder / VARIANTS)
+            with naming(self._predictor, "predict_variants"):
+                rows = collect_variants(batches, images.ids)
+            save_file({"rows": rows}, folder / VARIANTS)
 
-        dumped = [choice.model_dump(mode="json") for choice in options]
-        folder = self._cached("variants", [prepared.key, _image_key(images), dumped], make)
+        keys = [part.keyed()["options"] for part in parts]
+        folder = self._cached("variants", [prepared.key, _image_key(images), keys], make)
         shapes = {"rows": (len(changes), len(images.ids), "D")}
         rows: FloatArray = read_tensors(folder / VARIANTS, shapes)["rows"]
         return [Embeddings(images.ids, variant) for variant in rows]
@@ -166,7 +172,8 @@ class LiveMember:
 
         def make(folder: Path) -> None:
             batches = self._ready(prepared).own_embeddings(images)
-            rows = collect_embeddings(batches, images.ids)
+            with naming(self._predictor, "own_embeddings"):
+                rows = collect_embeddings(batches, images.ids)
             save_file({} if rows is None else {"rows": rows}, folder / OWN)
 
         folder = self._cached("own", [prepared.key, _image_key(images)], make)
@@ -183,21 +190,38 @@ class LiveMember:
     @cached_property
     def _key(self) -> PlainData:
         """Everything that predictions depend on, except the train split and the images."""
-        part = self._member.part.plain()
-        claim = self._context.registry.claim(part["plugin"])
+        made = self._made
         return {
-            "part": {"plugin": claim.name, "options": part["options"]},
-            "plugin": [claim.distribution, claim.version],
-            "source": self._context.registry.source_hash(part["plugin"]),
-            "identity": dict(self._predictor.identity()),
+            "part": {"plugin": made.plugin, "options": made.options},
+            "plugin": [made.distribution, made.version],
+            "source": made.source,
+            "identity": made.identity,
             "precision": self._context.runtime.precision,
         }
 
+    @cached_property
+    def _claim(self) -> Claim:
+        return self._context.registry.claim(self._member.part.plugin)
+
+    @cached_property
+    def _made(self) -> ArtifactFile:
+        """What an artifact of this member says of itself."""
+        part, registry = self._member.part, self._context.registry
+        source = registry.source_hash(part.plugin)
+        identity, encoder = self._predictor.identity(), self._text_encoder.identity
+        return made_now(part, self._claim, identity, encoder, source)
+
+    def _make(self, train: TrainSet, folder: Path) -> None:
+        self._predictor.prepare(train, folder)
+        seal(folder, self._made)
+
+    @cached_property
     def _given_artifact(self) -> Path | None:
         """The artifact in the ensemble's YAML, if there is one.
 
         Raises:
-            DataError: It does not exist, or a file of it is not as its run wrote it.
+            DataError: It does not exist, is of another plugin, tower or text encoder, was prepared
+                with options that need another, or a file of it is not as its run wrote it.
         """
         artifact = self._member.artifact
         if artifact is None:
@@ -206,6 +230,7 @@ class LiveMember:
             raise DataError(f"no artifact folder {paths.shown(artifact)}")
         if artifact.parent.name == ARTIFACTS:  # of a run, which knows what it wrote
             check_part(artifact.parent.parent, f"{ARTIFACTS}/{artifact.name}")
+        check_artifact(artifact, self._made, self._member.part, self._claim, self._predictor)
         return artifact
 
     def _ready(self, prepared: Prepared) -> Predictor:
@@ -226,7 +251,7 @@ def changed_member(member: Member, changes: Mapping[str, object]) -> Member:
         return member
     part = member.part
     options = type(part.options).model_validate(with_changes(part.options, changes))
-    return replace(member, part=Part(part.spec, options))
+    return replace(member, part=replace(part, options=options))
 
 
 def _train_key(train: TrainSet) -> PlainData:
@@ -247,5 +272,5 @@ def _owned(member: Member) -> Iterator[None]:
     try:
         yield
     except UnpromptError as error:
-        lines = [f"{owner}: {line}" for line in error.problems]
-        raise type(error)(lines) from error
+        error.prefix(f"member {member.name!r}: " if error.named else f"{owner}: ")
+        raise

@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from unprompt._data.predictions import write_predictions
+from unprompt._data.space import TextSpace
 from unprompt._files.cache import copy_folder
 from unprompt._files.hashing import content_hash
 from unprompt._files.paths import absolute
@@ -22,17 +23,7 @@ from unprompt._registry.parts import Experiment
 from unprompt._runs import files
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.scores import ENSEMBLE
-from unprompt._search.storages import masked
 from unprompt.types import Json
-
-
-def shareable(experiment: Experiment) -> dict[str, Json]:
-    """The experiment as a run keeps it and hooks see it: runs are mailed, passwords are not."""
-    plain = experiment.plain()
-    search = plain["search"]
-    if search["storage"]:
-        plain["search"] = search | {"storage": masked(search["storage"])}
-    return plain
 
 
 @contextmanager
@@ -49,7 +40,7 @@ def reserved_run(experiment: Experiment, path: Path, output: Path | None) -> Ite
     """
     if output is None:
         now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-        digest = content_hash(shareable(experiment))[:8]
+        digest = content_hash(experiment.plain())[:8]
         target = runs_folder(experiment, path) / f"{now}-{digest}"
     else:
         target = absolute(output)
@@ -71,17 +62,20 @@ HEADER = (
 
 def write_outcome(folder: Path, outcome: Outcome, manifest: Manifest) -> None:
     """Write everything but the study, which is there already."""
+    encoder = outcome.run.experiment.ensemble.text_encoder
+    space = TextSpace(**encoder.plain(), identity=outcome.run.data.text_encoder.identity)
     for name, member in outcome.predictions.items():
         copy_folder(member.prepared.artifact, folder / files.ARTIFACTS / name)
         for split, batch in member.batches.items():
             predicted = replace(batch, features=None)  # large, and no result
-            write_predictions(folder / files.predictions(name, split), "parquet", predicted)
+            path = folder / files.predictions(name, split)
+            write_predictions(path, "parquet", predicted, space=space)
     for split, blended in outcome.blended.items():
         path = folder / files.predictions(ENSEMBLE, split)
         fields = dict(blended.fields)
         if outcome.expectation and split == "test":
             fields |= fields_of(outcome.expectation.test, blended.batch.embeddings.ids)
-        write_predictions(path, "parquet", blended.batch, fields)
+        write_predictions(path, "parquet", blended.batch, fields, space)
     if outcome.expectation:
         outcome.expectation.learned.write(folder)
     write_yaml(folder / files.ENSEMBLE, ensemble_yaml(outcome), HEADER)

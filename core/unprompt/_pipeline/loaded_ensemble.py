@@ -11,6 +11,7 @@ from unprompt._data.expected import Expected
 from unprompt._data.found import Report
 from unprompt._data.image_input import ImageInput, as_images
 from unprompt._data.predictions import Fields, format_of, write_predictions
+from unprompt._data.space import TextSpace
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._members.ensemble import Blended, combine, empty_train_set, predict_members
@@ -37,6 +38,7 @@ class Predictions:
         composed: Image id -> whether the guess is put together from parts of several texts.
         expected: Image id -> the score to expect and whether the image is out of domain; None
             where nothing is known, see `LoadedEnsemble.expects_nothing`.
+        space: The text encoder that they were predicted for.
     """
 
     embeddings: Embeddings
@@ -47,6 +49,7 @@ class Predictions:
     readback: Mapping[str, float | None] = field(default_factory=dict)
     composed: Mapping[str, bool] = field(default_factory=dict)
     expected: Mapping[str, Expected | None] = field(default_factory=dict)
+    space: TextSpace | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -75,7 +78,7 @@ class Predictions:
             "composed": [self.composed.get(name, False) for name in self.ids],
             **fields_of(self.expected, self.ids),
         }
-        write_predictions(target, format_of(target, format), batch, fields)
+        write_predictions(target, format_of(target, format), batch, fields, self.space)
 
 
 class LoadedEnsemble:
@@ -143,7 +146,8 @@ class LoadedEnsemble:
         """
         workers = self._context.runtime.workers
         checked = readable(as_images(images), workers, skip=skip_unreadable)
-        train = empty_train_set(self._context.text_encoder(self._ensemble.text_encoder))
+        part = self._ensemble.text_encoder
+        train = empty_train_set(self._context.text_encoder(part))
         members = predict_members(self._ensemble, checked.images, train, self._context)
         weights = {name: self.weights[name] for name in members}
         encoder = train.text_encoder if prompts else None
@@ -159,6 +163,7 @@ class LoadedEnsemble:
             readback=blended.readback,
             composed=blended.composed,
             expected=self._expected(members, weights, blended, edit),
+            space=TextSpace(**part.plain(), identity=train.text_encoder.identity),
         )
 
     def _expected(

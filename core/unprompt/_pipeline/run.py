@@ -9,25 +9,24 @@ from pathlib import Path
 from unprompt._files.checksums import write_checksums
 from unprompt._files.hashing import content_hash
 from unprompt._files.refusals import room_needed
+from unprompt._masking import masked_command
 from unprompt._members.context import Context
 from unprompt._members.training import training_notes
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.examples import write_examples
-from unprompt._pipeline.folder import reserved_run, shareable, write_outcome, write_yaml
-from unprompt._pipeline.observers import Observers
+from unprompt._pipeline.folder import reserved_run, write_outcome, write_yaml
+from unprompt._pipeline.observers import Observers, in_words
 from unprompt._pipeline.pipeline import Outcome, execute
 from unprompt._pipeline.study_page import annotate_study
 from unprompt._pipeline.timings import Timings, hardware, versions
-from unprompt._registry.boundary import described
+from unprompt._registry.installs import installed
 from unprompt._registry.parts import Experiment
 from unprompt._report.build import write_report
 from unprompt._runs import files
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.run import Run, load_run
-from unprompt._search.storages import masked
 from unprompt.contracts import RunView
-from unprompt.errors import UnpromptError
 
 
 def run_experiment(
@@ -48,7 +47,7 @@ def run_experiment(
     observers = Observers(experiment, context.registry)
     with reserved_run(experiment, path, output) as reservation:
         target, folder = reservation.target, reservation.folder
-        view = RunView(experiment.config.name, folder, shareable(experiment))
+        view = RunView(experiment.config.name, folder, experiment.plain())
         try:
             with room_needed(target):
                 outcome = _fill(folder, experiment, context, view, observers)
@@ -57,7 +56,7 @@ def run_experiment(
             _tell_failure(observers, view, error)
             raise
     try:
-        observers.tell(
+        observers.end(
             "run_finished",
             run=replace(view, folder=target),
             scores=outcome.scores.model_dump(mode="json"),
@@ -73,7 +72,7 @@ def _fill(
 ) -> Outcome:
     """Execute the experiment and write everything into ``folder``."""
     timings = Timings()
-    write_yaml(folder / files.EXPERIMENT, shareable(experiment))
+    write_yaml(folder / files.EXPERIMENT, experiment.plain())
     observers.start(run=view)
     data = open_dataset(experiment, context, timings)
     outcome = execute(RunContext(experiment, data, context, timings, view, observers))
@@ -88,9 +87,10 @@ def _fill(
 def _tell_failure(observers: Observers, view: RunView, error: BaseException) -> None:
     """Tell observers; their own failure becomes a note, so that it cannot hide the first one."""
     try:
-        observers.tell("run_failed", run=view, error=error)
+        observers.end("run_failed", run=view, error=error)
     except Exception as second:  # noqa: BLE001  # whatever a plugin raises
-        error.add_note(str(second) if isinstance(second, UnpromptError) else described(second))
+        for note in (in_words(second), *getattr(second, "__notes__", ())):
+            error.add_note(note)
 
 
 def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
@@ -105,15 +105,15 @@ def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
     prompts = [(record.image_id, record.prompt) for record in run.data.records]
     splits = {name: list(ids) for name, ids in run.data.splits.ids.items()}
     return Manifest(
-        command=tuple(masked(word) for word in sys.argv),
-        experiment_hash=content_hash(shareable(experiment)),
+        command=masked_command(sys.argv),
+        experiment_hash=content_hash(experiment.plain()),
         text_encoder=run.data.text_encoder.identity,
         data_hash=content_hash(prompts),
         splits_hash=content_hash(splits),
         members={
             name: content_hash(member.prepared.key) for name, member in outcome.predictions.items()
         },
-        plugins={name: registry.claim(name).owner for name in experiment.plugins},
+        plugins={name: installed(registry.claim(name)) for name in experiment.plugins},
         versions=versions(),
         hardware=hardware(),
         seconds={stage: round(seconds, 3) for stage, seconds in run.timings.seconds.items()},

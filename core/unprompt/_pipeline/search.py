@@ -11,7 +11,7 @@ from unprompt._members.context import Context
 from unprompt._pipeline.blend_search import check_search, search_blend
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
-from unprompt._pipeline.folder import runs_folder, shareable
+from unprompt._pipeline.folder import runs_folder
 from unprompt._pipeline.members import predict_members
 from unprompt._pipeline.study_page import annotate_search
 from unprompt._pipeline.timings import Timings
@@ -57,7 +57,7 @@ def run_search(experiment: Experiment, path: Path, context: Context) -> FilledSt
     if storage is None:
         check_writable(journal)
         folder.mkdir(parents=True, exist_ok=True)
-    timings, view = Timings(), RunView(experiment.config.name, folder, shareable(experiment))
+    timings, view = Timings(), RunView(experiment.config.name, folder, experiment.plain())
     data = open_dataset(experiment, context, timings)
     run = RunContext(experiment, data, context, timings, view)
     check_search(run, journal)

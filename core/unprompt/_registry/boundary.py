@@ -1,8 +1,14 @@
 """The one place where code of plugins is called, so that what goes wrong there has an owner.
 
-What a plugin prints goes to stderr: stdout is for results. A plugin that ends the program, as
-``sys.exit`` does, ends the command with one line instead, and never with exit code 0. What cannot
-be caught here is ``os._exit``: `unprompt._registry.check` loads plugins in processes of their own.
+Whatever a plugin raises becomes an error whose line names plugin, distribution, version and call:
+exceptions and ``sys.exit`` are a `PluginFailure`, which is shown with the plugin's traceback and
+exit code 1; a mistake of the user that the plugin reports, an `UnpromptError`, stays one line and
+exit code 2. What a plugin prints goes to stderr: stdout is for results. What it changes in the
+process is undone (`state`), what it is handed it cannot change for others (`handed`), and what it
+returns is checked (`returned`).
+
+What cannot be caught here is ``os._exit``: `unprompt._registry.check` loads plugins in processes of
+their own.
 """
 
 from __future__ import annotations
@@ -10,41 +16,56 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
+from unprompt._files.refusals import no_room, refused
 from unprompt._registry.claims import Claim
+from unprompt._registry.handed import handed
+from unprompt._registry.returned import checked, is_property, item_check, role_of
+from unprompt._registry.slow import named_when_slow
+from unprompt._registry.state import KeptState
 from unprompt._registry.stdout import stdout_to_stderr
 from unprompt._registry.threads import noting_threads
 from unprompt._registry.trace import traced
+from unprompt._registry.wording import described, one_line
 from unprompt.contracts.data import Images
-from unprompt.errors import PluginError, UnpromptError
+from unprompt.errors import PluginError, PluginFailure, UnpromptError
+
+OWN = "unprompt"
+"""The distribution that this package belongs to."""
 
 
 @contextmanager
-def loading(claim: Claim, what: str, hint: str = "", *, call: str = "") -> Iterator[None]:
-    """Import a plugin or call a hook: every failure is one line.
+def loading(claim: Claim, what: str, hint: str = "", *, doing: str = "importing") -> Iterator[None]:
+    """Import a plugin or call a hook: every error is a `PluginError`.
 
     Args:
         claim: The plugin.
         what: Completes the label: ``failed to load``.
-        hint: The end of the line.
-        call: As `traced` prints it.
+        hint: The end of the line; says what to install where a module is missing.
+        doing: Completes ``has been``, for the line about a block that takes long.
 
     Raises:
-        PluginError: The block raised anything; the cause is kept.
+        PluginFailure: The block raised anything else than below; the cause is kept.
+        PluginError: It raised an `UnpromptError`, or lacks a module and there is a hint.
     """
     try:
-        with stdout_to_stderr(), noting_threads(claim.label), traced(claim.label, call):
+        with named_when_slow(claim.label, doing), _inside(claim, doing.removeprefix("in ")):
             yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may raise anything, SystemExit included
-        raise PluginError(f"{claim.label}{what}{described(error)}{hint}") from error
+        if isinstance(error, PluginError) and error.named:  # of a plugin that this one calls
+            raise
+        line = f"{claim.label}{what}{described(error)}{hint}"
+        mistake = isinstance(error, UnpromptError) or (hint and isinstance(error, ImportError))
+        raise _named(PluginError(line) if mistake else PluginFailure(line)) from error
 
 
 @contextmanager
 def calling(claim: Claim, what: str, *, trace: bool = True) -> Iterator[None]:
-    """Call what a plugin offers: its exceptions keep their traceback and get a note.
+    """Call what a plugin offers.
 
     Args:
         claim: The plugin.
@@ -52,24 +73,61 @@ def calling(claim: Claim, what: str, *, trace: bool = True) -> Iterator[None]:
         trace: Whether `traced` prints it.
 
     Raises:
-        UnpromptError: As the plugin raised it.
-        PluginError: The plugin tried to end the program.
+        PluginFailure: The block raised an exception, or tried to end the program; the cause is
+            kept.
+        UnpromptError: As the plugin raised it, each line with the plugin and the call in front.
     """
     try:
-        with (
-            stdout_to_stderr(),
-            noting_threads(claim.label),
-            traced(claim.label, what if trace else ""),
-        ):
+        with _inside(claim, what if trace else ""):
             yield
-    except (UnpromptError, KeyboardInterrupt):
+    except KeyboardInterrupt:
+        raise
+    except UnpromptError as error:
+        own_words = claim.distribution == OWN and not isinstance(error, PluginError)
+        if not (error.named or own_words):
+            name_problems(error, claim, what)
         raise
     except Exception as error:
-        error.add_note(f"raised in {what} of {claim.label}")
-        raise
+        if no_room(error):  # nobody's bug, and whoever wrote says where
+            error.add_note(f"raised in {what} of {claim.label}")
+            raise
+        start = f"{claim.label}: {what}"
+        if line := refused(error):
+            raise _named(PluginError(f"{start}: {line}")) from error
+        raise _named(PluginFailure(f"{start} raised {described(error)}")) from error
     except BaseException as error:
         line = f"{claim.label}: {what} ended the program: {described(error)}"
-        raise PluginError(line) from error
+        raise _named(PluginFailure(line)) from error
+
+
+@contextmanager
+def _inside(claim: Claim, call: str) -> Iterator[None]:
+    """What holds for every call: stdout, threads, state, and the trace, where one is asked for."""
+    with (
+        stdout_to_stderr(),
+        noting_threads(claim.label),
+        KeptState(claim),
+        traced(claim.label, call),
+    ):
+        yield
+
+
+def _named(error: PluginError) -> PluginError:
+    error.named = True
+    return error
+
+
+def broken(claim: Claim, what: str) -> PluginError:
+    """The error that a plugin does not keep its contract; ``what`` completes its label."""
+    return _named(PluginError(f"{claim.label}{what}"))
+
+
+def name_problems(error: UnpromptError, claim: Claim, what: str) -> None:
+    """Put a plugin and its call in front of each line of an error, once."""
+    if not error.named:
+        error.prefix(f"{claim.label}: {what}: ")
+        error.problems = tuple(one_line(problem, str, 4000) for problem in error.problems)
+        error.named = True
 
 
 class Guarded:
@@ -80,7 +138,7 @@ class Guarded:
 
     def __init__(self, value: object, claim: Claim) -> None:
         """Store both."""
-        self._value, self._claim = value, claim
+        self._value, self._claim, self._role = value, claim, role_of(value)
 
     @property  # type: ignore[misc]  # a stand-in has the class of what it stands for
     def __class__(self) -> type:  # as every object's
@@ -93,21 +151,42 @@ class Guarded:
     def __getattr__(self, name: str) -> Any:  # whatever the plugin has
         """An attribute of what the plugin built; a method is wrapped."""
         what = f"{type(self._value).__name__}.{name}"
-        with calling(self._claim, what, trace=False):  # its call is what takes time
+        if is_property(self._role, name) or not _is_plain_method(self._value, name):
+            attribute = self._attribute(name, what)
+        else:  # looking it up runs no code of the plugin
             attribute = getattr(self._value, name)
-        return self._method(attribute, what) if callable(attribute) else attribute
+        return self._method(attribute, name, what) if callable(attribute) else attribute
 
-    def _method(self, method: Callable[..., Any], what: str) -> Callable[..., Any]:
+    def _attribute(self, name: str, what: str) -> Any:
+        with calling(self._claim, what):
+            try:
+                attribute = getattr(self._value, name)
+            except AttributeError:
+                if hasattr(type(self._value), name):  # raised by a property
+                    raise
+            else:
+                known = is_property(self._role, name)
+                return checked(self._role, name, attribute, ()) if known else attribute
+        raise AttributeError(f"{type(self._value).__name__!r} object has no attribute {name!r}")
+
+    def _method(self, method: Callable[..., Any], name: str, what: str) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:  # as above
+            given = tuple(map(handed, arguments))
+            named = {key: handed(value) for key, value in options.items()}
             with calling(self._claim, what):
-                result = method(*arguments, **options)
+                result = method(*given, **named)
+                result = checked(self._role, name, result, (*arguments, *options.values()))
             if isinstance(result, Images):
                 return replace(result, source=Guarded(result.source, self._claim))
-            return self._items(result, what) if isinstance(result, Iterator) else result
+            if not isinstance(result, Iterator):
+                return result
+            return self._items(result, what, item_check(self._role, name, arguments))
 
         return call
 
-    def _items(self, iterator: Iterator[Any], what: str) -> Iterator[Any]:
+    def _items(
+        self, iterator: Iterator[Any], what: str, check: Callable[[Any], Any]
+    ) -> Iterator[Any]:
         try:
             while True:
                 with calling(self._claim, what):
@@ -115,6 +194,7 @@ class Guarded:
                         item = next(iterator)
                     except StopIteration:
                         return
+                    item = check(item)
                 yield item
         finally:  # the caller may want no more: what the plugin then does is its call, too
             if isinstance(iterator, Generator):
@@ -122,38 +202,37 @@ class Guarded:
                     iterator.close()
 
 
+def _is_plain_method(value: object, name: str) -> bool:
+    """Whether an attribute is a function of the value's class, found as Python always does."""
+    kind = type(value)
+    if kind.__getattribute__ is not object.__getattribute__:
+        return False
+    if name in getattr(value, "__dict__", ()):
+        return False
+    own = next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
+    return isinstance(own, FunctionType)
+
+
+@contextmanager
+def naming(built: object, name: str) -> Iterator[None]:
+    """Name plugin and call where what a call gave breaks the contract, as its caller finds.
+
+    Args:
+        built: What a plugin built.
+        name: The method that gave it.
+
+    Raises:
+        PluginError: The block raised one; its lines name plugin and call.
+    """
+    try:
+        yield
+    except PluginError as error:
+        if isinstance(built, Guarded):
+            name_problems(error, built._claim, f"{type(built._value).__name__}.{name}")
+        raise
+
+
 def overrides(built: object, base: type, name: str) -> bool:
     """Whether what a plugin built has a method of its own where ``base`` has a default."""
     value = built._value if isinstance(built, Guarded) else built
     return getattr(type(value), name) is not getattr(base, name)
-
-
-_LONGEST = 300
-"""Letters of an exception's text that are shown."""
-
-
-def described(error: BaseException) -> str:
-    """An error on one printable line of bounded length, with its type."""
-    return f"{type(error).__name__}: {one_line(error, str)}"
-
-
-def one_line(value: object, words: Callable[[object], str] = repr) -> str:
-    """What a plugin made as one printable line of at most `_LONGEST` letters.
-
-    Args:
-        value: Anything; it may fail to say what it is.
-        words: ``repr`` or ``str``.
-    """
-    try:
-        text = words(value)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001  # a plugin may raise anything in its __str__
-        return f"(its text cannot be shown: {type(error).__name__})"
-    short = " ".join(text[: 10 * _LONGEST].split())
-    cut = len(short) > _LONGEST or len(text) > 10 * _LONGEST
-    printable = (
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in short[:_LONGEST]
-    )
-    return "".join(printable) + (" ..." if cut else "")

@@ -69,17 +69,22 @@ def installed_claims() -> tuple[Claim, ...]:
     """
     # entry_points() sees what Python imports: of one distribution only the first on the path.
     points = importlib.metadata.entry_points(group=hookspecs.GROUP)
-    claims = {_claim(point, point.dist) for point in points if point.dist}
+    owners = {id(point.dist): point.dist for point in points if point.dist}
+    known = {key: _name_and_version(owner) for key, owner in owners.items()}
+    claims = {
+        Claim(point.name, point.value, *known[id(point.dist)]) for point in points if point.dist
+    }
     claims |= set(map(_file_claim, plugin_files()))
     return tuple(sorted(claims, key=lambda claim: (claim.name, claim.reference, claim.path)))
 
 
-def _claim(point: importlib.metadata.EntryPoint, owner: importlib.metadata.Distribution) -> Claim:
+def _name_and_version(owner: importlib.metadata.Distribution) -> tuple[str, str]:
     try:
-        name, version = owner.name, owner.version
+        metadata = owner.metadata  # parsed whenever it is asked for
+        name, version = metadata["Name"], metadata["Version"]
     except Exception:  # noqa: BLE001  # no METADATA, or not text: parsed without checks
         name, version = str(owner.locate_file("")), "?"
-    return Claim(point.name, point.value, name or "?", version or "?")
+    return name or "?", version or "?"
 
 
 def _file_claim(path: Path) -> Claim:

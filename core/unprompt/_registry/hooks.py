@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from types import ModuleType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import pluggy
+from pydantic import BaseModel
 
-from unprompt._registry.boundary import loading, one_line
+from unprompt._config.check import did_you_mean
+from unprompt._registry.boundary import Guarded, broken, calling, loading
 from unprompt._registry.claims import Claim
-from unprompt.contracts import hookspecs
+from unprompt._registry.handed import handed
+from unprompt._registry.returned import check_ran
+from unprompt._registry.wording import one_line, what_is
+from unprompt.contracts import Dataset, Observer, Predictor, TextEncoder, hookspecs
 from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
 
@@ -24,6 +30,26 @@ KINDS: dict[type[Spec], Kind] = {
     ObserverSpec: "observer",
 }
 """Each type of spec with its kind; the hook that offers one is ``unprompt_<kind>``."""
+
+
+class Contract(NamedTuple):
+    """What the target of a spec is.
+
+    Attributes:
+        base: The class that it derives from.
+        arguments: What it is called with.
+    """
+
+    base: type
+    arguments: tuple[str, ...]
+
+
+CONTRACTS: dict[type[Spec], Contract] = {
+    PredictorSpec: Contract(Predictor, ("options", "runtime")),
+    DatasetSpec: Contract(Dataset, ("options",)),
+    TextEncoderSpec: Contract(TextEncoder, ("options", "runtime")),
+    ObserverSpec: Contract(Observer, ("options",)),
+}
 
 
 class PluginHooks:
@@ -57,8 +83,13 @@ class PluginHooks:
         caller = self._manager.subset_hook_caller(hook, remove_plugins=others)
         if not caller.get_hookimpls():
             return None
-        with loading(claim, f": {hook} raised ", call=hook):
-            results = caller(**arguments)
+        given = {name: handed(value) for name, value in arguments.items()}
+        with loading(claim, f": {hook} raised ", doing=f"in {hook}"):
+            results = caller(**given)
+        try:
+            check_ran(results[0] if results else None)
+        except PluginError as error:
+            raise broken(claim, f": {hook} {error}") from error
         return results[0] if results else None
 
     def offer(self, claim: Claim, kind: type[Spec]) -> Spec | None:
@@ -72,14 +103,45 @@ class PluginHooks:
         spec = self.call(claim, hook)
         if spec is None:
             return None
-        if not isinstance(spec, kind):
-            raise PluginError(f"{claim.label}: {hook} gave {one_line(spec)}, not a {kind.__name__}")
-        if spec.name != claim.name:
-            raise PluginError(
-                f"{claim.label}: its spec is named {one_line(spec.name)}, "
-                f"but its {'file' if claim.path else 'entry point'} is named {claim.name!r}"
-            )
+        if why := _fault(spec, kind, claim):
+            raise broken(claim, f": {hook} {why}")
+        assert isinstance(spec, kind)  # there would be a fault
         return spec
+
+    def lack(self, claim: Claim, kind: type[Spec]) -> PluginError:
+        """The error that a plugin offers no spec of one kind."""
+        line = f" offers no {KINDS[kind].replace('_', ' ')}"
+        if not self.names(claim) or self.unmarked(claim):
+            line += f": {self.unmarked(claim) or 'it implements no hook'}"
+        return broken(claim, line)
+
+    def unmarked(self, claim: Claim) -> str:
+        """Names the functions of a plugin that have a hook's name, and are not marked as one."""
+        names = {name for name in vars(self._load(claim)) if hasattr(hookspecs, name)}
+        known = {name for name in names if name.startswith("unprompt_")} - self.names(claim)
+        first = min(known, default=None)
+        return f"{first} is not marked with unprompt.hookimpl" if first else ""
+
+    def is_loaded(self, claim: Claim) -> bool:
+        """Whether the plugin's module has been imported, and its hooks fit."""
+        return claim in self._modules
+
+    def build(self, claim: Claim, spec: Spec, *arguments: Any) -> Any:
+        """Import the spec's target and call it with ``arguments``.
+
+        Returns:
+            What the plugin built; each call of its methods is inside `boundary.calling`.
+
+        Raises:
+            PluginError: The target cannot be imported, does not exist, or builds something else
+                than its contract says.
+        """
+        target, base = self.target(claim, spec), CONTRACTS[type(spec)].base
+        with calling(claim, spec.target):
+            built = target(*arguments)
+            if not isinstance(built, base):
+                raise PluginError(f"gave {what_is(built)}, not a {base.__name__}")
+        return Guarded(built, claim)
 
     def target(self, claim: Claim, spec: Spec) -> Any:
         """Import the class that a spec names.
@@ -89,24 +151,57 @@ class PluginHooks:
         """
         module, _, name = spec.target.partition(":")
         hint = f"; pip install {spec.extra!r}" if spec.extra else ""
-        with loading(claim, f": {spec.target} failed to load: ", hint, call=f"import of {module}"):
+        doing = f"importing {spec.target}"
+        with loading(claim, f": {spec.target} failed to load: ", hint, doing=doing):
             return getattr(importlib.import_module(claim.located(module)), name)
 
     def _load(self, claim: Claim) -> ModuleType:
         """The plugin's module, imported and registered."""
         if claim in self._modules:
             return self._modules[claim]
-        with loading(claim, " failed to load: ", call="import"):
+        with loading(claim, " failed to load: "):
             module = importlib.import_module(claim.importable)
+        for unknown in self._unknown(module):
+            suggestion = did_you_mean(unknown, self._hooks())
+            raise broken(claim, f": there is no hook {unknown!r}{suggestion}")
         name = claim.importable  # two claims may be of one module, which is registered once
         if not self._manager.has_plugin(name):
             try:
-                with loading(claim, ": "):
+                with loading(claim, ": ", doing="registering"):
                     self._manager.register(module, name=name)
-                    self._manager.check_pending()
             except PluginError:
                 if self._manager.has_plugin(name):
                     self._manager.unregister(name=name)
                 raise
         self._modules[claim] = module
         return module
+
+    def _unknown(self, module: ModuleType) -> Iterator[str]:
+        """The functions that a module marks as implementations of hooks that do not exist."""
+        known = self._hooks()
+        for name in vars(module):
+            marked = self._manager.parse_hookimpl_opts(module, name)
+            if marked and (hook := marked.get("specname") or name) not in known:
+                yield hook
+
+    @staticmethod
+    def _hooks() -> list[str]:
+        return [name for name in vars(hookspecs) if name.startswith("unprompt_")]
+
+
+def _fault(spec: object, kind: type[Spec], claim: Claim) -> str | None:
+    """What is wrong with a spec, behind the name of the hook that gave it; None: nothing."""
+    if not isinstance(spec, kind):
+        return f"gave {what_is(spec)}, not a {kind.__name__}"
+    if spec.name != claim.name:
+        what = "file" if claim.path else "entry point"
+        return f"gave a spec named {one_line(spec.name)}, but its {what} is named {claim.name!r}"
+    if not isinstance(spec.options, type) or not issubclass(spec.options, BaseModel):
+        return f"gave {what_is(spec.options)} as options, not a model of pydantic"
+    if not isinstance(spec.target, str):
+        return f"gave {what_is(spec.target)} as target, not text"
+    if not isinstance(spec.summary, str):
+        return f"gave {what_is(spec.summary)} as summary, not text"
+    if not isinstance(spec.extra, str | None):
+        return f"gave {what_is(spec.extra)} as extra, not text"
+    return None

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 from unprompt._config.check import finish, validate
 from unprompt._config.compose import compose
+from unprompt._config.environment import STORAGE, FromEnv, references, shown_reference
 from unprompt._config.models import EnsembleConfig, ExperimentConfig, MemberConfig
+from unprompt._config.secrets import remember_options
 from unprompt._config.source import Key, Source
+from unprompt._masking import remember
+from unprompt._registry.allowed import matches
 from unprompt._registry.boundary import calling
+from unprompt._registry.installs import recorded
+from unprompt._registry.options import check_written
 from unprompt._registry.parts import Ensemble, Experiment, Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt._registry.space import check_search
@@ -40,7 +47,17 @@ def load_experiment(path: Path, registry: Registry, overrides: Sequence[str] = (
     observers = [_observer_at(source, ("observers", i), registry) for i in range(count)]
     finish(source)
     assert config and dataset and ensemble  # finish() raised otherwise
-    return Experiment(config, dataset, ensemble, tuple(filter(None, observers)))
+    storage = _storage(source, config)
+    return Experiment(config, dataset, ensemble, tuple(filter(None, observers)), storage)
+
+
+def _storage(source: Source, config: ExperimentConfig) -> FromEnv | None:
+    """The variable that names the study's storage; its value is not shown from now on."""
+    name, storage = source.env.get(STORAGE), config.search.storage
+    if name is None or storage is None:
+        return None
+    remember(storage, shown_reference(name))
+    return FromEnv(STORAGE, name, storage, storage)
 
 
 def load_ensemble(path: Path, registry: Registry, overrides: Sequence[str] = ()) -> Ensemble:
@@ -113,7 +130,9 @@ def part_at(
     try:
         spec = registry.spec(name, kind)
     except PluginError as error:
-        source.problem((*key, "plugin"), str(error))
+        at = (*key, "plugin")
+        hint = _install_hint(name, source.folder(at), registry)
+        source.problem(at, f"{error}{hint}", error)
         return None
     options = raw.get("options", {})
     if not isinstance(options, dict):
@@ -121,10 +140,26 @@ def part_at(
     try:
         with calling(registry.claim(name), "options"):  # their validators are the plugin's code
             checked = validate(source, spec.options, (*key, "options"), options)
+            if checked is not None:
+                check_written(checked)
     except PluginError as error:
-        source.problem((*key, "options"), str(error))
+        source.problem((*key, "options"), str(error), error)
         return None
-    return None if checked is None else Part(spec, checked)
+    if checked is None:
+        return None
+    given = references(source, (*key, "options"), checked)
+    remember_options(checked, given)
+    return Part(spec, checked, given)
+
+
+def _install_hint(name: str, folder: Path, registry: Registry) -> str:
+    """For a plugin that is not installed: which one the run had whose file names it."""
+    install = recorded(folder).get(name)
+    if install is None or any(matches(name, c) for c in (*registry.claims, *registry.excluded)):
+        return ""
+    if install.requirement is None:
+        return f"; the run had it from {install.shown}"
+    return f"; the run had it from {install.shown}: pip install {quote(install.requirement)}"
 
 
 def _observer_at(source: Source, key: Key, registry: Registry) -> Part | str | None:
@@ -143,9 +178,10 @@ def _observer_at(source: Source, key: Key, registry: Registry) -> Part | str | N
         if registry.offered(name, ObserverSpec):
             return part_at(source, key, registry, ObserverSpec)
         if not registry.follows_runs(name):
-            source.problem(named, f"plugin {name!r} offers no observer, and no lifecycle hook")
+            registry.spec(name, ObserverSpec)  # says what is missing
     except PluginError as error:
-        source.problem(named, str(error))
+        hint = _install_hint(name, source.folder(named), registry)
+        source.problem(named, f"{error}{hint}", error)
         return None
     if _at(raw, ("options",)):
         what = f"plugin {name!r} has lifecycle hooks only, which take no options"

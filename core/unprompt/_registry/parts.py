@@ -8,7 +8,10 @@ from typing import Any, NotRequired, TypedDict
 
 from pydantic import BaseModel
 
+from unprompt._config.environment import FromEnv, References
 from unprompt._config.models import ExperimentConfig
+from unprompt._config.secrets import keyed, shareable
+from unprompt._masking import masked_url
 from unprompt._registry.hooks import Spec
 from unprompt.types import Json
 
@@ -30,10 +33,17 @@ class PlainMember(PlainPart):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A plugin's spec and validated options: everything needed to build it."""
+    """A plugin's spec and validated options: everything needed to build it.
+
+    Attributes:
+        spec: The plugin's.
+        options: With the values of secrets and environment variables; written as `plain` only.
+        given: What environment variables gave to them.
+    """
 
     spec: Spec
     options: BaseModel
+    given: References = ()
 
     @property
     def plugin(self) -> str:
@@ -41,8 +51,12 @@ class Part:
         return self.spec.name
 
     def plain(self) -> PlainPart:
-        """As YAML holds it, with every default written out."""
-        return {"plugin": self.plugin, "options": self.options.model_dump(mode="json")}
+        """As YAML holds it, with every default written out, secrets masked."""
+        return {"plugin": self.plugin, "options": shareable(self.options, self.given)}
+
+    def keyed(self) -> PlainPart:
+        """As the key of a cache has it: without secrets, with hashes of variables' values."""
+        return {"plugin": self.plugin, "options": keyed(self.options, self.given)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +116,14 @@ class Experiment:
         ensemble: The members.
         observers: In their order; the name of a plugin that has lifecycle hooks only, which take
             no options.
+        storage: The environment variable that names the study's storage, if one does.
     """
 
     config: ExperimentConfig
     dataset: Part
     ensemble: Ensemble
     observers: tuple[Part | str, ...] = ()
+    storage: FromEnv | None = None
 
     @property
     def plugins(self) -> tuple[str, ...]:
@@ -118,8 +134,11 @@ class Experiment:
         return tuple(dict.fromkeys([*named, *observers]))
 
     def plain(self) -> dict[str, Json]:
-        """As YAML holds it, every default and absolute path written out, to repeat the run."""
+        """As YAML holds it, to repeat the run: every default and absolute path, no secret."""
         config = self.config.model_dump(mode="json")
+        if self.config.search.storage:
+            storage = masked_url(self.config.search.storage)
+            config["search"]["storage"] = self.storage.plain if self.storage else storage
         data = {**self.dataset.plain(), "split": config["data"]["split"]}
         observers: list[Json] = [
             part if isinstance(part, str) else dict(part.plain()) for part in self.observers

@@ -11,23 +11,24 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, cached_property
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from pathlib import Path
 from typing import Any, TypeVar
 
 from unprompt._config.reference import split_reference
 from unprompt._files.hashing import content_hash, file_hash
 from unprompt._registry.allowed import divided
-from unprompt._registry.boundary import Guarded, calling, one_line
+from unprompt._registry.boundary import OWN
 from unprompt._registry.claims import Claim, installed_claims
-from unprompt._registry.hooks import KINDS, PluginHooks, Spec
+from unprompt._registry.hooks import PluginHooks, Spec
 from unprompt._registry.lookup import find
+from unprompt._registry.verify import Verified, verified
 from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
-from unprompt.errors import PluginError
 
 S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec, ObserverSpec)
 
-_OURS = "unprompt"
-"""Our own distribution."""
+_CODE = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES)
+"""How the names of files end that Python imports."""
 
 _LIFECYCLE = ("unprompt_run_", "unprompt_member_")
 
@@ -70,7 +71,7 @@ class Registry:
         """
         spec = self.offered(name, kind)
         if spec is None:
-            raise PluginError(f"plugin {name!r} offers no {KINDS[kind].replace('_', ' ')}")
+            raise self._hooks.lack(self.claim(name), kind)
         return spec
 
     def offered(self, name: str, kind: type[S]) -> S | None:
@@ -94,7 +95,7 @@ class Registry:
     def own(self, name: str) -> str:
         """As `reference`, of a plugin of ours."""
         several = sum(claim.name == name for claim in self.claims) > 1
-        return f"{_OURS}:{name}" if several else name
+        return f"{OWN}:{name}" if several else name
 
     def build(self, spec: Spec, *arguments: Any) -> Any:
         """Import the spec's target and call it with ``arguments``.
@@ -105,11 +106,7 @@ class Registry:
         Raises:
             PluginError: The target cannot be imported or does not exist.
         """
-        claim = self.claim(spec.name)
-        target = self._hooks.target(claim, spec)
-        with calling(claim, spec.target):
-            built = target(*arguments)
-        return Guarded(built, claim)
+        return self._hooks.build(self.claim(spec.name), spec, *arguments)
 
     def notify(self, names: Sequence[str], hook: str, **arguments: Any) -> None:
         """Call a lifecycle hook of each named plugin, in that order, each plugin once.
@@ -126,7 +123,8 @@ class Registry:
         Raises:
             PluginError: It is unknown, or fails to load.
         """
-        return self._has_lifecycle(self.claim(name))
+        hooks = self._hooks.names(self.claim(name))
+        return any(hook.startswith(_LIFECYCLE) for hook in hooks)
 
     def source_hash(self, name: str, kind: type[Spec] = PredictorSpec) -> str:
         """A hash of the source of plugin and core, so that edited code reuses no old results.
@@ -143,42 +141,23 @@ class Registry:
             [*(_package_hash(module) for module in sorted(modules)), _package_hash(__name__)]
         )
 
-    def offers(self, claim: Claim) -> tuple[tuple[str, ...], str]:
-        """Load a plugin and every target of it, heavy imports included.
-
-        Returns:
-            The kinds of specs that it offers, ``observer`` also for lifecycle hooks; and the first
-            spec's summary.
-
-        Raises:
-            PluginError: It, or a target, fails to load.
-        """
-        offers: list[str] = []
-        summary = ""
-        for kind, word in KINDS.items():
-            spec = self._hooks.offer(claim, kind)
-            if spec is not None:
-                self._hooks.target(claim, spec)
-                offers.append(word)
-                summary = summary or one_line(spec.summary, str)
-        if self._has_lifecycle(claim):
-            offers.append("observer")
-        return tuple(dict.fromkeys(offers)), summary
-
-    def _has_lifecycle(self, claim: Claim) -> bool:
-        return any(hook.startswith(_LIFECYCLE) for hook in self._hooks.names(claim))
+    def verified(self, claim: Claim) -> Verified:
+        """Load a plugin and every target of it, heavy imports included; see `verify.verified`."""
+        return verified(self._hooks, claim)
 
 
 @cache
 def _package_hash(module: str) -> str:
-    """SHA-256 over the Python files of the package (or of the one module) that holds ``module``."""
+    """SHA-256 over the code of the package (or of the one module) that holds ``module``.
+
+    Compiled modules are code, too; an editable install is found where its source is.
+    """
     spec = importlib.util.find_spec(module.partition(".")[0])
     if spec is None:
         return ""
-    folders = spec.submodule_search_locations
-    files = (
-        [path for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
-        if folders
-        else [Path(str(spec.origin))]
-    )
+    if not spec.submodule_search_locations:
+        files = [Path(spec.origin)] if spec.has_location and spec.origin else []
+    else:
+        below = (Path(folder).rglob("*") for folder in spec.submodule_search_locations)
+        files = [path for entries in below for path in sorted(entries) if path.name.endswith(_CODE)]
     return content_hash([(path.name, file_hash(path)) for path in files])

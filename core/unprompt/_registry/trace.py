@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 VARIABLE = "UNPROMPT_TRACE_PLUGINS"
 
-_here = threading.local()
+_nesting = threading.local()
 
 
 @contextmanager
@@ -27,8 +27,8 @@ def traced(owner: str, call: str) -> Iterator[None]:
     if not call or os.environ.get(VARIABLE, "0") in ("", "0"):
         yield
         return
-    depth = getattr(_here, "depth", 0)
-    _here.depth = depth + 1
+    depth = getattr(_nesting, "depth", 0)
+    _nesting.depth = depth + 1
     ending = ""
     start = time.perf_counter()
     try:
@@ -38,7 +38,7 @@ def traced(owner: str, call: str) -> Iterator[None]:
         raise
     finally:
         spent = 1000 * (time.perf_counter() - start)
-        _here.depth = depth
+        _nesting.depth = depth
         _print(f"{'  ' * depth}trace: {owner}: {call}: {spent:.2f} ms{ending}")
 
 

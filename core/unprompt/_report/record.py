@@ -41,7 +41,7 @@ def record(manifest: Manifest) -> Record:
         notes=manifest.notes,
         tables={
             "Versions": ("Package", manifest.versions),
-            "Plugins": ("Name", manifest.plugins),
+            "Plugins": ("Name", {name: own.shown for name, own in manifest.plugins.items()}),
             "Machine": ("What", _machine(manifest.hardware)),
             "Hashes": ("Of", hashes),
         },

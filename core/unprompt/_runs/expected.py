@@ -146,9 +146,9 @@ def fingerprint(ensemble: Ensemble, weights: Mapping[str, float]) -> str:
         weights: Member -> weight.
     """
     used = [member for member in ensemble.members if weights[member.name] > 0]
-    encoder = ensemble.text_encoder.plain()
+    encoder = ensemble.text_encoder.keyed()
     content: Json = {
         "encoder": dict(encoder),
-        "members": [[m.name, weights[m.name], dict(m.part.plain())] for m in used],
+        "members": [[m.name, weights[m.name], dict(m.part.keyed())] for m in used],
     }
     return content_hash(content)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from unprompt._files import checksums
+from unprompt._registry import installs
 
 EXPERIMENT = "experiment.yaml"
 """The resolved configuration: it repeats the run anywhere."""
 SCORES = "scores.json"
-MANIFEST = "manifest.json"
+MANIFEST = installs.MANIFEST
 EXPECTED = "expected.json"
 """Which score to expect of a single image; only in runs with enough holdout images."""
 DOMAIN = "domain.safetensors"

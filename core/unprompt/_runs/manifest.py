@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from unprompt._registry.installs import RecordedInstall
 from unprompt._scoring.estimate import Result
 
 
@@ -26,7 +27,8 @@ class Manifest(Result):
         data_hash: SHA-256 of image ids and prompts.
         splits_hash: SHA-256 of who is in which split.
         members: Member -> SHA-256 of all that its predictions depend on but the images.
-        plugins: Plugin -> the distribution and version that it came from.
+        plugins: Plugin -> the distribution and version that it came from, and how that was
+            installed.
         versions: Package -> version.
         hardware: The machine.
         seconds: Stage -> wall-clock seconds, in the order of their first use.
@@ -39,7 +41,7 @@ class Manifest(Result):
     data_hash: str
     splits_hash: str
     members: Mapping[str, str]
-    plugins: Mapping[str, str]
+    plugins: Mapping[str, RecordedInstall]
     versions: Mapping[str, str]
     hardware: Hardware
     seconds: Mapping[str, float]

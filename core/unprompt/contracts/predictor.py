@@ -128,6 +128,26 @@ class Predictor(ABC):
         if type(self).predict_variants is Predictor.predict_variants:
             raise ConfigError("this family has no options that a search could change")
 
+    def check_prepared(self, prepared: Any) -> None:
+        """Refuse an artifact that was prepared with other options; loads nothing.
+
+        Called before `load` where an artifact comes from elsewhere, such as a run's folder, and
+        was prepared with the same `identity`. Options that name files do not differ here. The
+        default takes what `predict_variants` could change; families whose `load` and `predict`
+        can have other options of their own with the same artifact override it.
+
+        Args:
+            prepared: The options that it was prepared with, an instance of the family's model.
+
+        Raises:
+            ConfigError: These options need another artifact.
+        """
+        if prepared == self.options:
+            return
+        if type(self).predict_variants is Predictor.predict_variants:
+            raise ConfigError("other options need an artifact of their own")
+        type(self)(prepared, self.runtime).check_variants([self.options])
+
     def predict_variants(
         self, images: Images, variants: Sequence[Any]
     ) -> Iterator[Sequence[Embeddings]]:

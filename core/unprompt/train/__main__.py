@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 
-from unprompt._cli.console import guarded, progress_on
+from unprompt._cli.console import guarded, log_to_stderr, progress_on
 from unprompt._cli.options import readable_path
 from unprompt._registry.plugins import Registry
 from unprompt.train.execute import CARD, execute
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("recipe", help="a recipe, such as experiments/train/clip-a.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="overrides")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    log_to_stderr()
     logging.getLogger("unprompt").setLevel(logging.INFO)
     with guarded():
         registry = Registry()

@@ -76,4 +76,7 @@ def test_score_of_another_space(
 ) -> None:
     write_predictions(submission, "kaggle", rows_for("a", "b", "c", dim=12))
     (line,) = mistake("score", submission, prompts)
-    assert line == f"{submission}: 12 numbers per image, minilm has 384"
+    assert line == (
+        f"{submission}: 12 numbers per image, minilm has 384: name the ensemble that predicted "
+        "them (--ensemble)"
+    )

@@ -138,16 +138,20 @@ def run_hostile(
 @pytest.mark.parametrize("call", [*CALLS, *HOOKS, TARGET])
 def test_a_call_that_exits_is_named(call: str, run_hostile: RunHostile) -> None:
     done = run_hostile(call, "exits")
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (1, "")
     how = {TARGET: "failed to load:"} | dict.fromkeys(HOOKS, "raised")
     what = how.get(call, "ended the program:")
     assert f"{OWNER}: {call} {what} SystemExit: 0" in done.stderr
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_call_that_raises_is_named_below_the_traceback(
+def test_a_call_that_raises_is_named_above_its_traceback(
     call: str, run_hostile: RunHostile
 ) -> None:
-    with pytest.raises(ZeroDivisionError) as caught:
-        run_hostile(call, "raises")
-    assert f"raised in {call} of {OWNER}" in caught.value.__notes__
+    done = run_hostile(call, "raises")
+    assert (done.returncode, done.stdout) == (1, "")
+    line, _, below = done.stderr.partition("\n")
+    assert f"{OWNER}: {call} raised ZeroDivisionError: integer division or modulo by zero" in line
+    assert below.startswith("Traceback (most recent call last):\n")
+    assert "site-0" in below.splitlines()[1], "the first frame is the plugin's"
+    assert below.endswith("ZeroDivisionError: integer division or modulo by zero\n\n")

@@ -73,7 +73,8 @@ def test_a_member_beside_a_built_in_one_and_its_hooks(
     scores = json.loads((folder / "scores.json").read_text())
     assert set(scores["weights"]) == {"knn-vit-h", "grey"}
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["plugins"]["grey"] == "unprompt-grey 2.5"
+    recorded = manifest["plugins"]["grey"]
+    assert (recorded["distribution"], recorded["version"]) == ("unprompt-grey", "2.5")
     assert (folder / "artifacts" / "grey" / "mean.npy").is_file()
     assert read_predictions(folder / "predictions" / "grey.test.parquet").dim == 384
     size = {split: scores[split]["images"] for split in ("holdout", "test")}

@@ -1,4 +1,4 @@
-"""Predictions as JSON lines: ``image_id``, ``prompt``, fields, ``evidence``, ``embedding``."""
+"""Predictions as JSON lines: id, prompt, fields, text encoder, evidence, embedding."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt._data.prompts import ID_COLUMNS
+from unprompt._data.space import COLUMN, read_space
 from unprompt._data.tables import read_table
 from unprompt._data.texts import what_is
 from unprompt._files.reading import reading
@@ -17,13 +18,14 @@ from unprompt.errors import DataError, named
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unprompt._data.predictions import Fields
+    from unprompt._data.predictions import Fields, Rows
+    from unprompt._data.space import TextSpace
     from unprompt.contracts import Batch
-    from unprompt.types import FloatArray
 
 
-def write(path: Path, batch: Batch, fields: Fields) -> None:
+def write(path: Path, batch: Batch, fields: Fields, space: TextSpace | None) -> None:
     """Write one object per image; evidence is a list of ``{text, score, kind}``."""
+    named_by = {} if space is None else {COLUMN: space.model_dump(mode="json")}
     images = zip(batch.embeddings.ids, batch.prompts, batch.evidence, strict=True)
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for i, (name, prompt, reasons) in enumerate(images):
@@ -32,6 +34,7 @@ def write(path: Path, batch: Batch, fields: Fields) -> None:
                 "image_id": name,
                 "prompt": prompt,
                 **{field: values[i] for field, values in fields.items()},
+                **named_by,
                 "evidence": [asdict(reason) for reason in reasons],
                 # Through text: the fewest digits that give the same float32 when read.
                 "embedding": row.astype(str).astype(np.float64).tolist(),
@@ -39,13 +42,14 @@ def write(path: Path, batch: Batch, fields: Fields) -> None:
             file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
-    """Read ids and rows of shape (N, D).
+def read(path: Path) -> Rows:
+    """Read ids, rows of shape (N, D), and the text encoder where lines name it.
 
     Raises:
-        DataError: Broken file, or an embedding that is not a list of D numbers.
+        DataError: Broken file, several text encoders, or an embedding that is not a list of D
+            numbers.
     """
-    table = read_table(path, (*ID_COLUMNS, "embedding"))
+    table = read_table(path, (*ID_COLUMNS, "embedding", COLUMN))
     ids = table.texts(table.pick(ID_COLUMNS))
     column = table.pick(("embedding",))
     rows = [row[column] for row in table.rows]
@@ -60,8 +64,9 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
             f"{path}: their embeddings are not as long as the first one: {named(other)}"
         )
     # Numbers beyond float32 become infinite, which the reader refuses; beyond float64 they raise.
+    space = read_space((row.get(COLUMN) for row in table.rows), path)
     with np.errstate(over="ignore"), reading(path):
-        return tuple(ids), np.array(rows, np.float64).astype(np.float32)
+        return tuple(ids), np.array(rows, np.float64).astype(np.float32), space
 
 
 def _no_row(row: object) -> str | None:

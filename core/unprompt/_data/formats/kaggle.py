@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from unprompt._data.predictions import Fields
+    from unprompt._data.predictions import Fields, Rows
+    from unprompt._data.space import TextSpace
     from unprompt.contracts import Batch
     from unprompt.types import FloatArray
 
@@ -27,10 +28,10 @@ _KEY, _VALUE = "imgId_eId", "val"
 _Numbers: TypeAlias = npt.NDArray[np.int64]
 
 
-def write(path: Path, batch: Batch, fields: Fields) -> None:
+def write(path: Path, batch: Batch, fields: Fields, space: TextSpace | None) -> None:
     """Write N * D rows, image by image in order, with the digits that round-trip float32.
 
-    The format holds no prompts, no fields and no evidence.
+    The format holds no prompts, no fields, no evidence and no text encoder.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
         # pyarrow.csv would quote every key; the sample submission quotes none.
@@ -41,12 +42,12 @@ def write(path: Path, batch: Batch, fields: Fields) -> None:
             writer.writerows((f"{name}_{i}", value) for i, value in enumerate(digits))
 
 
-def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
+def read(path: Path) -> Rows:
     """Read a submission whose rows and columns may be in any order.
 
     Returns:
-        N ids in order of their first row, and float32 of shape (N, D), as written. D is what
-        most images have.
+        N ids in order of their first row, float32 of shape (N, D), as written, and no text
+        encoder. D is what most images have.
 
     Raises:
         DataError: Broken table, a key that is not ``<imgId>_<eId>``, a repeated or missing eId,
@@ -57,7 +58,7 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     rows, problems = _arrange(ids, image, dimension, values)
     if problems:
         raise DataError([f"{path}: {problem}" for problem in problems])
-    return ids, rows
+    return ids, rows, None
 
 
 def _columns(path: Path) -> tuple[pa.ChunkedArray, FloatArray]:

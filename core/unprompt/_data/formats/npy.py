@@ -13,15 +13,15 @@ from unprompt.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unprompt._data.predictions import Fields
+    from unprompt._data.predictions import Fields, Rows
+    from unprompt._data.space import TextSpace
     from unprompt.contracts import Batch
-    from unprompt.types import FloatArray
 
 
-def write(path: Path, batch: Batch, fields: Fields) -> None:
+def write(path: Path, batch: Batch, fields: Fields, space: TextSpace | None) -> None:
     """Write N records of an id (unicode) and a float32 row of shape (D,); needs no pickle.
 
-    The format holds no prompts, no fields and no evidence.
+    The format holds no prompts, no fields, no evidence and no text encoder.
     """
     ids, rows = batch.embeddings.ids, batch.embeddings.rows
     longest = max((len(name) for name in ids), default=1)
@@ -32,7 +32,7 @@ def write(path: Path, batch: Batch, fields: Fields) -> None:
         np.save(file, table, allow_pickle=False)
 
 
-def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
+def read(path: Path) -> Rows:
     """Read ids and rows of shape (N, D). Raises DataError for a file of another kind."""
     table = read_array(path)
     try:
@@ -46,4 +46,4 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
     if not len(ids):
         raise DataError(f"{path}: the table has no rows")
     with np.errstate(over="ignore"), reading(path):  # an id may hold what is no letter
-        return tuple(ids.tolist()), rows.astype(np.float32)
+        return tuple(ids.tolist()), rows.astype(np.float32), None

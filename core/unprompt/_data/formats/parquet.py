@@ -1,4 +1,4 @@
-"""Predictions as Parquet: ``image_id``, ``prompt``, fields, ``evidence``, ``embedding``."""
+"""Predictions as Parquet: id, prompt, fields, text encoder, evidence, embedding."""
 
 from __future__ import annotations
 
@@ -14,37 +14,51 @@ import pyarrow.parquet as pq
 
 from unprompt._data.parquet_columns import batches, parquet_file
 from unprompt._data.prompts import ID_COLUMNS
+from unprompt._data.space import COLUMN, read_space
 from unprompt._data.tables import pick_column
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unprompt._data.predictions import Fields
+    from unprompt._data.predictions import Fields, Rows
+    from unprompt._data.space import TextSpace
     from unprompt.contracts import Batch
     from unprompt.types import FloatArray
 
 _REASON = pa.struct({"text": pa.string(), "score": pa.float64(), "kind": pa.string()})
 
 
-def write(path: Path, batch: Batch, fields: Fields = MappingProxyType({})) -> None:
+def write(
+    path: Path,
+    batch: Batch,
+    fields: Fields = MappingProxyType({}),
+    space: TextSpace | None = None,
+) -> None:
     """Write one row per image; evidence is a list of ``{text, score, kind}``.
 
     Features, which are of use to a run only, are a column where the batch has them.
     """
     evidence = [[asdict(reason) for reason in reasons] for reasons in batch.evidence]
+    named_by = {} if space is None else {COLUMN: _repeated(space.text, len(batch.embeddings))}
     features = {} if batch.features is None else {"features": _lists(batch.features.rows)}
     table = pa.table(
         {
             "image_id": pa.array(batch.embeddings.ids, pa.string()),
             "prompt": pa.array(batch.prompts, pa.string()),
             **{field: _column(values) for field, values in fields.items()},
+            **named_by,
             "evidence": pa.array(evidence, pa.list_(_REASON)),
             "embedding": _lists(batch.embeddings.rows),
             **features,
         }
     )
     pq.write_table(table, path)
+
+
+def _repeated(text: str, count: int) -> pa.DictionaryArray:
+    """A column of one text, which takes no room."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array([text]))
 
 
 def _lists(rows: FloatArray) -> pa.FixedSizeListArray:
@@ -59,18 +73,24 @@ def _column(values: Sequence[float | bool | None]) -> pa.Array:
     return pa.array(values, pa.bool_() if truths else pa.float64())
 
 
-def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
-    """Read ids and rows of shape (N, D); other columns are ignored.
+def read(path: Path) -> Rows:
+    """Read ids, rows of shape (N, D), and the text encoder where rows name it.
 
     Raises:
-        DataError: Broken file, or embeddings that are not all lists of D numbers.
+        DataError: Broken file, several text encoders, or embeddings that are not all lists of D
+            numbers.
     """
     with parquet_file(path) as file:
         names = file.schema_arrow.names
         key = pick_column(names, ID_COLUMNS, path)
         value = pick_column(names, ("embedding",), path)
         _check_numbers(file.schema_arrow.field(value).type, path)
-        parts = [_columns(batch, key, value) for batch in batches(file, path, [key, value])]
+        named_by = [COLUMN] if COLUMN in names else []
+        texts: set[object] = set()
+        parts = []
+        for batch in batches(file, path, [key, value, *named_by]):
+            parts.append(_columns(batch, key, value))
+            texts |= set(pc.unique(batch[COLUMN].cast(pa.string())).to_pylist() if named_by else ())
     ids = [name or "" for part, _ in parts for name in part.to_pylist()]
     if not ids:
         raise DataError(f"{path}: the table has no rows")
@@ -85,7 +105,8 @@ def read(path: Path) -> tuple[tuple[str, ...], FloatArray]:
             f"{path}: their embeddings are not as long as the first one: {named(wrong)}"
         )
     flat = lists.flatten().to_numpy(zero_copy_only=False)  # a missing number becomes a NaN
-    return tuple(ids), flat.astype(np.float32).reshape(len(ids), -1)
+    space = read_space(texts, path)
+    return tuple(ids), flat.astype(np.float32).reshape(len(ids), -1), space
 
 
 def _check_numbers(kind: pa.DataType, path: Path) -> None:

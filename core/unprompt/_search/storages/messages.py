@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from unprompt import _masking
 from unprompt._files.paths import shown
 from unprompt.errors import ConfigError, OutputError, UnpromptError, first_line
 
@@ -32,10 +33,8 @@ _REFUSALS = {"DataError", "IntegrityError", "ProgrammingError"}
 
 
 def masked(storage: str | Path) -> str:
-    """A storage's path or URL for people: its password is ``***``."""
-    # A password may hold an unescaped @ or /, so what is hidden reaches to the last @.
-    text = re.sub(r"(?s)(://[^:/@]*):.*@", r"\1:***@", str(storage))
-    return re.sub(r"([?&](?:ssl)?(?:password|passwd|pwd)=)[^&]*", r"\1***", text)
+    """A storage's path or URL for people, without its password."""
+    return _masking.masked_url(str(storage))
 
 
 def reason_of(error: BaseException) -> str:
@@ -104,4 +103,4 @@ def _storage_errors() -> tuple[type[Exception], ...]:
 
 def notice(line: str) -> None:
     """Say something on stderr that no result depends on, but that somebody is waiting to know."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201  # of a study, from any process
+    print(_masking.masked(line), file=sys.stderr, flush=True)  # noqa: T201  # of a study, from any process
