@@ -154,7 +154,7 @@ def test_a_broken_plugin_is_one_line_with_its_owner(
     done = unprompt("plugins", "show", "broken")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("plugin 'broken' (from unprompt-broken 1.0)")
-    assert "not a pydantic model" in done.stderr
+    assert "not a model of pydantic" in done.stderr
 
 
 def test_torch_is_not_imported() -> None:

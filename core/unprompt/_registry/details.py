@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from pydantic import BaseModel
-
 from unprompt._config.option_example import example_options
 from unprompt._config.option_rows import OptionRow, option_rows
 from unprompt._registry.boundary import calling, one_line
 from unprompt._registry.claims import Claim
 from unprompt._registry.hooks import KINDS, PluginHooks, Spec
 from unprompt.contracts.specs import PredictorSpec
-from unprompt.errors import PluginError
 from unprompt.types import Json
 
 
@@ -72,13 +67,10 @@ def details(claim: Claim, reference: str) -> Details:
 
 
 def _offer(claim: Claim, spec: Spec, reference: str) -> Offer:
-    model: Any = spec.options
-    if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise PluginError(f"{claim.label}: its options are {one_line(model)}, not a pydantic model")
     kind = KINDS[type(spec)]
     with calling(claim, "options"):  # defaults and validators are the plugin's code
-        options, problem = example_options(model)
-        rows = tuple(option_rows(model))
+        options, problem = example_options(spec.options)
+        rows = tuple(option_rows(spec.options))
     part = {"plugin": reference, **({"options": options} if options else {})}
     example: dict[str, Json] = {
         "predictor": {"members": [part]},
