@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from unprompt._config.option_example import example_options
 from unprompt._config.option_rows import OptionRow, option_rows
-from unprompt._registry.boundary import calling, one_line
+from unprompt._registry.boundary import calling
 from unprompt._registry.claims import Claim
 from unprompt._registry.hooks import KINDS, PluginHooks, Spec
+from unprompt._registry.wording import one_line
 from unprompt.contracts.specs import PredictorSpec
 from unprompt.types import Json
 
