@@ -7,14 +7,22 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from unprompt.testing import DatasetContract, PredictorContract, TextEncoderContract
+from unprompt.testing import (
+    DatasetContract,
+    ObserverContract,
+    PredictorContract,
+    TextEncoderContract,
+)
 
 SUBCLASSES = """
-from unprompt.testing import DatasetContract, PredictorContract, TextEncoderContract
+from unprompt.testing import (
+    DatasetContract, ObserverContract, PredictorContract, TextEncoderContract
+)
 
 class TestPredictor(PredictorContract): ...
 class TestDataset(DatasetContract): ...
 class TestTextEncoder(TextEncoderContract): ...
+class TestObserver(ObserverContract): ...
 """
 
 
@@ -27,6 +35,6 @@ def test_every_check_is_skipped(tmp_path: Path, checks: Callable[[type], set[str
         text=True,
         check=False,
     )
-    contracts = (PredictorContract, DatasetContract, TextEncoderContract)
+    contracts = (PredictorContract, DatasetContract, TextEncoderContract, ObserverContract)
     count = sum(len(checks(contract)) for contract in contracts)
     assert done.stdout.splitlines()[-1].startswith(f"{count} skipped in "), done.stdout

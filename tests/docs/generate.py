@@ -7,21 +7,18 @@ fails when one is out of date. The schemas beside our YAML files know our own pl
 from __future__ import annotations
 
 import inspect
-import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel
 
 from unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt._cli.schema import File, as_text, schema
 from unprompt._config import models
-from unprompt._config.location import Location
+from unprompt._config.option_rows import option_rows
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import hookspecs
 from unprompt.errors import PluginError
@@ -31,22 +28,17 @@ ROOT = Path(__file__).parents[2]
 
 
 def key_table(model: type[BaseModel], without: Collection[str] = ()) -> str:
-    """Every key that a model takes, nested ones with their path, but for those in ``without``.
-
-    A key that several models of a union have is one row: their types and what they say of it,
-    with the default of the first, which is the default model.
-    """
-    merged: dict[str, list[list[str]]] = {}
-    for key, *cells in _rows(model, "", without):
-        merged.setdefault(key, []).append(cells)
+    """Every key that a model takes, nested ones with their path, but for those in ``without``."""
     rows = ["| key | type | default | meaning |", "|---|---|---|---|"]
-    for key, variants in merged.items():
-        types, defaults, meanings = (
-            list(dict.fromkeys(column)) for column in zip(*variants, strict=True)
-        )
-        cells = [key, " or ".join(types), defaults[0], " ".join(meanings)]
+    for row in option_rows(model, without, quote="`"):
+        default = row.default if row.default in WORDS else f"`{row.default}`"
+        cells = [f"`{row.key}`", row.type, default, row.meaning]
         rows.append(" | ".join(["", *cells, ""]).strip())
     return "\n".join(rows)
+
+
+WORDS = ("", "none", "as below")
+"""Defaults that are no values."""
 
 
 def recipe_tables() -> str:
@@ -56,64 +48,6 @@ def recipe_tables() -> str:
         own = key_table(model, without=RecipeConfig.model_fields.keys())
         parts.append(f"With `objective: {objective}` also:\n\n{own}")
     return "\n\n".join(parts)
-
-
-def _rows(
-    model: type[BaseModel], prefix: str, without: Collection[str] = ()
-) -> Iterator[list[str]]:
-    for name, field in model.model_fields.items():
-        if name in without:
-            continue
-        default = _default(field)
-        yield [f"`{prefix}{name}`", _type(field.annotation), default, str(field.description)]
-        for inner in _models(field.annotation):
-            yield from _rows(inner, f"{prefix}{name}.")
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return ""
-    value: Any = field.get_default(call_default_factory=True, validated_data={})
-    if isinstance(value, BaseModel):
-        given = value.model_dump(mode="json", exclude_defaults=True)
-        return f"`{json.dumps(given)}`" if given else "as below"
-    if isinstance(value, tuple):
-        return f"`[{', '.join(map(str, value))}]`" if value else "none"
-    text = str(getattr(value, "text", value))
-    return f"`{text}`" if value not in (None, [], {}, "") else "none"
-
-
-NAMES = {float: "number", int: "whole number", str: "text", bool: "true or false", Location: "path"}
-
-
-def _type(annotation: Any) -> str:
-    """As a reader of YAML would say it."""
-    if annotation in NAMES:
-        return NAMES[annotation]
-    origin, inner = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        before = [mark for mark in inner[1:] if isinstance(mark, BeforeValidator)]
-        return _type(before[0].json_schema_input_type if before else inner[0])
-    if origin is Literal:
-        return " or ".join(f"`{choice}`" for choice in inner)
-    if origin in (Union, UnionType):
-        return " or ".join(dict.fromkeys(_type(kind) for kind in inner if kind is not NoneType))
-    if annotation is Any:
-        return "anything"
-    if origin in (tuple, list):
-        kinds = dict.fromkeys(_type(one) for one in inner if one is not Ellipsis)
-        return f"list of {' or '.join(kinds)}"
-    known = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-    if known or origin in (dict, Mapping):
-        return "map"
-    raise TypeError(f"no word for {annotation}")
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
 
 
 def plugin_options() -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from unprompt._cli.options import AsJSON, PluginsDir, path_argument, use_plugins_from
+from unprompt._cli.options import (
+    AsJSON,
+    PluginsDir,
+    path_argument,
+    path_option,
+    use_plugins_from,
+)
 
 plugins_app = typer.Typer(
     help="List, check and write plugins.", invoke_without_command=True, rich_markup_mode=None
@@ -29,6 +35,34 @@ def plugins(
         from unprompt._cli.plugins import plugins_command
 
         plugins_command(as_json=as_json, check=check)
+
+
+@plugins_app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="What YAML will call the plugin, such as demo.")],
+    kind: Annotated[
+        Literal["predictor", "dataset", "text-encoder", "observer"],
+        typer.Option(help="What the plugin offers."),
+    ] = "predictor",
+    output: Annotated[
+        Path, path_option("Folder in which the package's folder is made.", "--output", "-o")
+    ] = Path(),
+) -> None:
+    """Write a complete package of a new plugin, with tests and an example."""
+    from unprompt._cli.plugins_new import new_command
+
+    new_command(name, kind=kind, output=output)
+
+
+@plugins_app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A plugin, as `unprompt plugins` lists it.")],
+    as_json: AsJSON = False,
+) -> None:
+    """Say what a plugin offers: kinds, hooks, every option, and an example for YAML."""
+    from unprompt._cli.plugins_show import show_command
+
+    show_command(name, as_json=as_json)
 
 
 @plugins_app.command()

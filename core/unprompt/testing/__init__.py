@@ -1,4 +1,4 @@
-"""The contracts of predictors, datasets and text encoders as tests for a plugin's test suite.
+"""The contracts of what plugins offer, as tests for a plugin's test suite.
 
 Subclass a contract and give the fixture that it names; pytest then runs its checks::
 
@@ -22,6 +22,12 @@ Subclass a contract and give the fixture that it names; pytest then runs its che
         def make_encoder(cls):
             return lambda runtime: BagOfWords(BagOptions(), runtime)
 
+
+    class TestScoresFile(ObserverContract):
+        @pytest.fixture
+        def make_observer(self, tmp_path):
+            return lambda: ScoresFile(ScoresOptions(file=Location.of(str(tmp_path / "scores"))))
+
 Needs pytest; nothing else of unprompt imports this package.
 """
 
@@ -30,8 +36,15 @@ from __future__ import annotations
 from unprompt._data.memory import MemoryImages
 from unprompt.testing.dataset import DatasetContract
 from unprompt.testing.examples import HashedWords, example_images, example_train_set
+from unprompt.testing.observer import (
+    MakeObserver,
+    ObserverContract,
+    example_scores,
+    fail_example_run,
+    finish_example_run,
+)
 from unprompt.testing.predictor import MODES, PredictorContract, Prepared, make_prepared, rows_of
-from unprompt.testing.text_encoder import TextEncoderContract
+from unprompt.testing.text_encoder import MakeEncoder, TextEncoderContract
 from unprompt.testing.tolerance import TOLERANCE
 
 __all__ = [
@@ -39,12 +52,18 @@ __all__ = [
     "TOLERANCE",
     "DatasetContract",
     "HashedWords",
+    "MakeEncoder",
+    "MakeObserver",
     "MemoryImages",
+    "ObserverContract",
     "PredictorContract",
     "Prepared",
     "TextEncoderContract",
     "example_images",
+    "example_scores",
     "example_train_set",
+    "fail_example_run",
+    "finish_example_run",
     "make_prepared",
     "rows_of",
 ]

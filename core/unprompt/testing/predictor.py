@@ -48,7 +48,7 @@ def make_prepared(
         artifact: An empty folder for the artifact.
         train: Another train split.
     """
-    train = train or example_train_set()
+    train = example_train_set() if train is None else train
     encoder = train.text_encoder
     learner = family(options, Runtime(text_encoder=encoder))
     learner.prepare(train, artifact)

@@ -1,0 +1,84 @@
+"""``unprompt plugins show``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import typer
+import yaml
+
+from unprompt._cli.tables import text_table
+from unprompt._config.option_rows import OptionRow
+from unprompt._registry.details import Details, Offer, details
+from unprompt._registry.plugins import Registry
+
+
+def show_command(name: str, *, as_json: bool) -> None:
+    """Print what a plugin offers; loads its light module only."""
+    registry = Registry()
+    claim = registry.claim(name)
+    shown = details(claim, registry.reference(claim))
+    typer.echo(json.dumps(_plain(shown), indent=2) if as_json else "\n".join(_lines(shown)))
+
+
+def _plain(shown: Details) -> dict[str, Any]:
+    """As JSON; the example as YAML text, too."""
+    plain = asdict(shown)
+    for offer, entry in zip(shown.offers, plain["offers"], strict=True):
+        entry["yaml"] = example_block(offer)
+    return plain
+
+
+def _lines(shown: Details) -> Iterator[str]:
+    claim = shown.claim
+    yield f"{claim.name}: from {claim.owner}, module {claim.module}"
+    yield f"hooks: {', '.join(shown.hooks) or 'none'}"
+    for offer in shown.offers:
+        reads = ", reads prompts that are in the file" if offer.reads else ""
+        yield ""
+        yield f"{offer.kind}: {offer.summary} ({offer.target}{reads})"
+        yield ""
+        yield _table(offer.options) if offer.options else "It has no options."
+        yield ""
+        if offer.problem:
+            yield f"Begin with this; the plugin asks for more: {offer.problem}"
+        yield example_block(offer).rstrip("\n")
+
+
+def _table(rows: tuple[OptionRow, ...]) -> str:
+    """The options; columns that say nothing are left out."""
+    columns = {
+        "option": [row.key for row in rows],
+        "type": [", ".join(filter(None, (row.type, row.limits))) for row in rows],
+        "default": [row.default or ("required" if row.required else "") for row in rows],
+        "unit": [row.unit for row in rows],
+        "meaning": [row.meaning for row in rows],
+    }
+    filled = {head: cells for head, cells in columns.items() if any(cells)}
+    return text_table(list(filled), [list(line) for line in zip(*filled.values(), strict=True)])
+
+
+def example_block(offer: Offer) -> str:
+    """The example as YAML, an option a line; those without a default are marked."""
+    required = {row.key for row in offer.options if row.required}
+    ((key, content),) = offer.example.items()
+    part: Mapping[str, Any] = content[0] if isinstance(content, list) else content
+    first, rest = ("  - ", "    ") if isinstance(content, list) else ("  ", "  ")
+    lines = [f"{key}:", f"{first}plugin: {part['plugin']}"]
+    if options := part.get("options"):
+        lines.append(f"{rest}options:")
+        for name, value in options.items():
+            mark = "  # required" if name in required else ""
+            lines.append(f"{rest}  {_flow(name, value)}{mark}")
+    return "\n".join(lines) + "\n"
+
+
+def _flow(name: str, value: Any) -> str:
+    """``name: value`` on one line."""
+    text = yaml.safe_dump(
+        {name: value}, default_flow_style=True, width=float("inf"), allow_unicode=True
+    )
+    return text.strip()[1:-1]

@@ -1,0 +1,1 @@
+"""Complete packages of plugins, written from templates: ``unprompt plugins new``."""

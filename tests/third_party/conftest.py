@@ -1,0 +1,88 @@
+"""A fresh environment without downloads: what others publish comes from the one around it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OFFLINE = ["--no-index", "--no-build-isolation"] if importlib.util.find_spec("hatchling") else []
+"""Where the build backend is here, nothing is asked of the network."""
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """An environment whose own packages come before those of the environment around it.
+
+    Attributes:
+        folder: The virtual environment.
+        home: A folder to work in, outside of the repository.
+    """
+
+    folder: Path
+    home: Path
+
+    def run(self, *command: str | Path, cwd: Path | None = None) -> str:
+        """Run a command of this environment; gives its stdout, and fails where it fails."""
+        tool, *arguments = map(str, command)
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        environment["UNPROMPT_CACHE_DIR"] = str(self.folder / "cache")
+        done = subprocess.run(
+            [self.folder / "bin" / tool, *arguments],
+            cwd=cwd or self.home,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def pip_install(self, *arguments: str | Path, cwd: Path | None = None) -> None:
+        """``pip install``."""
+        self.run("python", "-m", "pip", "-q", "install", *OFFLINE, *arguments, cwd=cwd)
+
+
+def build_wheel(project: Path, folder: Path) -> Path:
+    """A project's wheel, built into ``folder``."""
+    command = [sys.executable, "-m", "pip", "-q", "wheel", "--no-deps", *OFFLINE]
+    subprocess.run([*command, "--wheel-dir", str(folder), str(project)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def our_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this repository."""
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, our_wheel: Path) -> Fresh:
+    """A fresh environment with our wheel in it."""
+    folder, home = tmp_path / "environment", tmp_path / "home"
+    home.mkdir()
+    venv.create(folder)
+    around = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "around.pth").write_text("\n".join(around) + "\n")  # read after its own packages
+    made = Fresh(folder, home)
+    made.pip_install("--no-deps", "--force-reinstall", our_wheel)
+    return made
+
+
+Build = Callable[[Path], Path]
+
+
+@pytest.fixture
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """``build(project)``: a project's wheel."""
+    return lambda project: build_wheel(project, tmp_path_factory.mktemp("built"))
