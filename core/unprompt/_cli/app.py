@@ -22,6 +22,7 @@ from unprompt._cli.options import (
     path_option,
     storage_source,
 )
+from unprompt._cli.prompt import prompt
 
 
 class Commands(typer.core.TyperGroup):
@@ -73,6 +74,7 @@ def dashboard(
 
 
 app.command()(commands.predict)
+app.command()(prompt)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from unprompt._data.checking import readable
+from unprompt._data.checking import Readable, readable
 from unprompt._data.expected import Expected
 from unprompt._data.found import Report
 from unprompt._data.image_input import ImageInput, as_images
@@ -143,6 +143,12 @@ class LoadedEnsemble:
         """
         workers = self._context.runtime.workers
         checked = readable(as_images(images), workers, skip=skip_unreadable)
+        return self.predict_readable(checked, prompts=prompts, edit=edit)
+
+    def predict_readable(
+        self, checked: Readable, *, prompts: bool = True, edit: bool = True
+    ) -> Predictions:
+        """As `predict`, for images that have been opened once."""
         train = empty_train_set(self._context.text_encoder(self._ensemble.text_encoder))
         members = predict_members(self._ensemble, checked.images, train, self._context)
         weights = {name: self.weights[name] for name in members}
