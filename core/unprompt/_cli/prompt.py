@@ -97,7 +97,7 @@ def _show(given: ImagePrompts, *, as_json: bool, sidecar: bool, overwrite: bool)
     origins = Counter(item.origin or "without a prompt" for item in given.prompts)
     say(", ".join(f"{times} {what}" for what, times in sorted(origins.items())) or "no image")
     if files:
-        say(f"{len(files)} side files written")
+        say(f"{len(files)} side {'file' if len(files) == 1 else 'files'} written")
 
 
 def _lines(item: ImagePrompt) -> str:
