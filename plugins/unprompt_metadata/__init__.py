@@ -1,0 +1,1 @@
+"""Prompts that a generator left in the file: read, not predicted."""
