@@ -159,13 +159,13 @@ def test_images_that_cannot_be_read(unprompt: Command, folder: Path, run_folder:
     assert as_json(unprompt("prompt", folder / "fox.png", "--json"))["fox.png"]["prompt"] == PROMPT
 
 
-def test_controls_of_a_prompt_do_not_reach_the_terminal(unprompt: Command, tmp_path: Path) -> None:
-    with_prompt(tmp_path / "a.png", "red \x1b[31m fox")
+def test_a_prompt_cannot_turn_the_terminals_text(unprompt: Command, tmp_path: Path) -> None:
+    with_prompt(tmp_path / "a.png", "red \x1b[31m \u202e fox")
     done = unprompt("prompt", tmp_path / "a.png")
     assert "\x1b" not in done.stdout
-    assert "red ␛[31m fox" in done.stdout
+    assert "\u202e" not in done.stdout
     items = as_json(unprompt("prompt", tmp_path / "a.png", "--json"))
-    assert items["a.png"]["prompt"] == "red \x1b[31m fox", "data stays as it is"
+    assert "\u202e" in items["a.png"]["prompt"], "data stays as it is"
 
 
 def test_a_path_that_is_not_there(unprompt: Command, tmp_path: Path) -> None:
