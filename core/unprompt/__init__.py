@@ -7,12 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unprompt._api import PredictionScore, load_ensemble, run, score, search
+    from unprompt._api import PredictionScore, find_prompts, load_ensemble, run, score, search
     from unprompt._config.base import Model
     from unprompt._config.choice import choice, choice_by_name, refuse_options, unread_option
     from unprompt._config.location import Location
     from unprompt._data.expected import Expected
     from unprompt._data.images import folder_images
+    from unprompt._pipeline.image_prompts import ImagePrompt, ImagePrompts
     from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
     from unprompt._pipeline.search import FilledStudy
     from unprompt._runs.compare import Comparison, compare
@@ -69,6 +70,8 @@ __all__ = [
     "Evidence",
     "Expected",
     "FilledStudy",
+    "ImagePrompt",
+    "ImagePrompts",
     "ImageSource",
     "Images",
     "LoadedEnsemble",
@@ -103,6 +106,7 @@ __all__ = [
     "choice_by_name",
     "compare",
     "cosine",
+    "find_prompts",
     "folder_images",
     "hookimpl",
     "load_ensemble",
@@ -118,6 +122,7 @@ __all__ = [
 _HOMES = {
     "_api": [
         "PredictionScore",
+        "find_prompts",
         "load_ensemble",
         "run",
         "score",
@@ -128,6 +133,7 @@ _HOMES = {
     "_config.location": ["Location"],
     "_data.expected": ["Expected"],
     "_data.images": ["folder_images"],
+    "_pipeline.image_prompts": ["ImagePrompt", "ImagePrompts"],
     "_pipeline.loaded_ensemble": ["LoadedEnsemble", "Predictions"],
     "_pipeline.search": ["FilledStudy"],
     "_runs.compare": ["Comparison", "compare"],

@@ -15,6 +15,7 @@ from unprompt._data.texts import bare, checked, what_is
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._pipeline.expected import expectation_for
+from unprompt._pipeline.image_prompts import ImagePrompts, image_prompts
 from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
 from unprompt._pipeline.run import run_experiment
 from unprompt._pipeline.search import FilledStudy, run_search
@@ -83,6 +84,28 @@ def load_ensemble(
     config = runtime_config(device, precision, batch_size)
     context = make_context(registry, config, offline=offline, progress=progress)
     return LoadedEnsemble(ensemble, context, expectation_for(ensemble, file, shown=Path(path)))
+
+
+def find_prompts(
+    images: Path | str | Sequence[Path | str],
+    *,
+    ensemble: LoadedEnsemble | None = None,
+    skip_unreadable: bool = False,
+    edit: bool = True,
+) -> ImagePrompts:
+    """The prompt behind each image: what its file says, else what an ensemble predicts.
+
+    Args:
+        images: Files, folders and globs.
+        ensemble: Predicts the prompts that are in no file; None: nothing does.
+        skip_unreadable: Leave out images that cannot be read, instead of stopping.
+        edit: Whether to edit predicted prompts until they read like the predictions.
+
+    Raises:
+        UnpromptError: A path or an image is not there or broken.
+    """
+    several = [images] if isinstance(images, str | Path) else list(images)
+    return image_prompts(several, Registry(), ensemble, skip_unreadable=skip_unreadable, edit=edit)
 
 
 def run(

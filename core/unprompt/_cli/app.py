@@ -24,6 +24,7 @@ from unprompt._cli.options import (
     yaml_argument,
 )
 from unprompt._cli.plugins_app import plugins_app
+from unprompt._cli.prompt import prompt
 
 
 class Commands(typer.core.TyperGroup):
@@ -89,6 +90,7 @@ def dashboard(
 
 
 app.command()(commands.predict)
+app.command()(prompt)
 
 
 @app.command()

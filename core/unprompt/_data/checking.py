@@ -30,7 +30,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """The images that can be read, at least one, and why the others cannot.
+    """The images that can be read, and why the others cannot.
 
     Attributes:
         images: These images.
@@ -67,13 +67,14 @@ def check_images(images: Images, workers: int) -> Checked:
     return Checked(problems, tuple(note for _, (_, note) in lines if note))
 
 
-def readable(given: Given, workers: int, *, skip: bool) -> Readable:
+def readable(given: Given, workers: int, *, skip: bool, required: bool = True) -> Readable:
     """The images that can be read.
 
     Args:
         given: What was found.
         workers: Threads that open images.
         skip: Leave out what looks like an image and cannot be read, instead of stopping.
+        required: Whether at least one image has to be left.
 
     Raises:
         DataError: Something cannot be read and is not skipped, or nothing is left; lists the first
@@ -90,7 +91,7 @@ def readable(given: Given, workers: int, *, skip: bool) -> Readable:
         hint = "skip_unreadable (--skip-unreadable) leaves these out"
         raise DataError([*bounded(errors), hint])
     ids = [image_id for image_id in images.ids if image_id not in checked.problems]
-    if not ids:
+    if required and not ids:
         skipped = [f"skipped: {line}" for line in bounded(errors)]
         raise DataError([*skipped, "no image that can be read is left"])
     report = Report(tuple(left_out), checked.notes)

@@ -77,12 +77,16 @@ def folder_images(arguments: Sequence[str | Path]) -> Images:
     return Images(tuple(found.paths), Files(found.paths))
 
 
-def find_images(arguments: Sequence[str | Path]) -> Found:
+def find_images(arguments: Sequence[str | Path], *, ids_are_paths: bool = False) -> Found:
     """Find the images that files, folders (with subfolders) and globs name.
 
     In folders and globs, files with a suffix of `SUFFIXES` (in any case) and files that start as
     these formats do are images; a file that is an argument itself always is. Hidden names are
     left out. Linked folders are followed, each folder once.
+
+    Args:
+        arguments: Files, folders and globs.
+        ids_are_paths: Take the file's path as its id, which no two files share.
 
     Returns:
         Each ``image_id`` with its file, sorted within each argument, and every file that is left
@@ -95,7 +99,7 @@ def find_images(arguments: Sequence[str | Path]) -> Found:
     """
     if not arguments:
         raise DataError("no image, folder or glob was named")
-    finder = _Finder()
+    finder = _Finder(ids_are_paths)
     for argument in arguments:
         finder.add(argument)
     return finder.found()
@@ -104,7 +108,8 @@ def find_images(arguments: Sequence[str | Path]) -> Found:
 class _Finder:
     """Collects what arguments name, each file once."""
 
-    def __init__(self) -> None:
+    def __init__(self, ids_are_paths: bool) -> None:
+        self._ids_are_paths = ids_are_paths
         self._paths: dict[str, Path] = {}
         self._left_out: list[LeftOut] = []
         self._absolute: set[str] = set()
@@ -129,7 +134,7 @@ class _Finder:
             if isinstance(outcome, LeftOut):
                 self._left_out.append(outcome)
             else:
-                self._take(outcome, path)
+                self._take(str(path) if self._ids_are_paths else outcome, path)
 
     def _take(self, image_id: str, path: Path) -> None:
         first = self._paths.setdefault(image_id, path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unprompt._data.checking import readable
+from unprompt._data.checking import Readable, readable
 from unprompt._data.expected import Expected
 from unprompt._data.found import Report
 from unprompt._data.image_input import ImageInput, as_images
@@ -164,6 +164,12 @@ class LoadedEnsemble:
         """
         workers = self._context.runtime.workers
         checked = readable(as_images(images), workers, skip=skip_unreadable)
+        return self.predict_readable(checked, prompts=prompts, edit=edit)
+
+    def predict_readable(
+        self, checked: Readable, *, prompts: bool = True, edit: bool = True
+    ) -> Predictions:
+        """As `predict`, for images that have been opened once."""
         part = self._ensemble.text_encoder
         train = empty_train_set(self._context.text_encoder(part))
         members = predict_members(self._ensemble, checked.images, train, self._context)
