@@ -9,9 +9,8 @@ from unprompt._config.location import yaml_path
 from unprompt._config.models import RuntimeConfig, SplitConfig
 from unprompt._data.near_duplicates import near_duplicate_groups
 from unprompt._data.predictions import read_prediction_file
-from unprompt._data.prompts import join, read_prompts
+from unprompt._data.prompts import join, prompt_table
 from unprompt._data.space import TextSpace
-from unprompt._data.texts import bare, checked, what_is
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._pipeline.expected import expectation_for
@@ -30,10 +29,7 @@ from unprompt._scoring.estimate import Estimate
 from unprompt._scoring.intervals import Intervals
 from unprompt.contracts import Progress, silent
 from unprompt.embeddings import Embeddings, cosine
-from unprompt.errors import DataError, named
-
-_PROBLEMS = 20
-"""Prompts and ids that are no text that are named; the others are counted."""
+from unprompt.errors import DataError
 
 
 class PredictionScore(Estimate):
@@ -186,11 +182,11 @@ def score(
         UnpromptError: That text encoder is not installed, or the ensemble has mistakes.
     """
     embeddings, space = _embeddings(predictions)
-    table = _prompts(prompts)
+    table = prompt_table(prompts)
     ids = join(embeddings, table)
     context = make_context(Registry(), RuntimeConfig(), progress=progress)
     owner = str(predictions) if isinstance(predictions, str | Path) else "predictions"
-    named_by = None if ensemble is None else user_path(ensemble)
+    named_by = None if ensemble is None else yaml_path(ensemble)
     target = target_of(space, named_by, embeddings.dim, owner, context)
     targets = target.encoder.encode([table[name] for name in ids])
     groups = near_duplicate_groups(targets, SplitConfig().group_cosine).astype(str).tolist()
@@ -231,33 +227,3 @@ def _embeddings(
         file = read_prediction_file(user_path(predictions))
         return file.embeddings, file.space
     raise DataError(f"predictions are a file or embeddings, not {type(predictions).__name__}")
-
-
-def _prompts(prompts: Path | str | Mapping[str, str]) -> Mapping[str, str]:
-    if not isinstance(prompts, Mapping):
-        return read_prompts(user_path(prompts))
-    problems: list[str] = []
-    for name, prompt in prompts.items():
-        try:
-            _check_prompt(name, prompt)
-        except DataError as error:
-            problems += error.problems
-    if problems:
-        more = len(problems) - _PROBLEMS
-        raise DataError([*problems[:_PROBLEMS], *[f"{more} more are no text"] * (more > 0)])
-    empty = [name for name, prompt in prompts.items() if not bare(prompt)]
-    if empty:
-        raise DataError(f"empty prompt for {named(empty)}")
-    return prompts
-
-
-def _check_prompt(name: object, prompt: object) -> None:
-    """Check that both are text."""
-    if not isinstance(name, str):
-        raise DataError(f"image ids are text, got {what_is(name)}")
-    checked(name, f"the image id {name[:80]!r}")
-    if prompt is None:
-        raise DataError(f"empty prompt for {name!r}")
-    if not isinstance(prompt, str):
-        raise DataError(f"the prompt for {name!r} is {what_is(prompt)}, not text")
-    checked(prompt, f"the prompt for {name!r}")

@@ -22,6 +22,7 @@ from unprompt._cli.options import (
     Precision,
     Quiet,
     path_option,
+    readable_yaml,
 )
 from unprompt._files import paths
 from unprompt._files.writing import check_writable, write_text
@@ -40,6 +41,7 @@ def prompt(
             "An ensemble's YAML file, or a run's folder: predicts the prompts that are in no file.",
             "--ensemble",
             "-e",
+            parser=readable_yaml,
         ),
     ] = None,
     as_json: AsJSON = False,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from unprompt._data.tables import Table, read_table
-from unprompt._data.texts import bare
+from unprompt._data.texts import bare, checked, what_is
+from unprompt._files.paths import user_path
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from unprompt.embeddings import Embeddings
 
@@ -127,3 +129,42 @@ def _same_letters(missing: Sequence[str], extra: Sequence[str]) -> list[str]:
     """Those of ``missing`` that are in ``extra`` in another Unicode form."""
     forms = {unicodedata.normalize("NFC", name) for name in extra if not name.isascii()}
     return [name for name in missing if unicodedata.normalize("NFC", name) in forms]
+
+
+_PROBLEMS = 20
+"""Prompts and ids that are no text that are named; the others are counted."""
+
+
+def prompt_table(prompts: Path | str | Mapping[str, str]) -> Mapping[str, str]:
+    """Prompts by image id, from a table's file or a map.
+
+    Raises:
+        DataError: The file is broken, or ids or prompts are no text.
+    """
+    if not isinstance(prompts, Mapping):
+        return read_prompts(user_path(prompts))
+    problems: list[str] = []
+    for name, prompt in prompts.items():
+        try:
+            _check_prompt(name, prompt)
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        more = len(problems) - _PROBLEMS
+        raise DataError([*problems[:_PROBLEMS], *[f"{more} more are no text"] * (more > 0)])
+    empty = [name for name, prompt in prompts.items() if not bare(prompt)]
+    if empty:
+        raise DataError(f"empty prompt for {named(empty)}")
+    return prompts
+
+
+def _check_prompt(name: object, prompt: object) -> None:
+    """Check that both are text."""
+    if not isinstance(name, str):
+        raise DataError(f"image ids are text, got {what_is(name)}")
+    checked(name, f"the image id {name[:80]!r}")
+    if prompt is None:
+        raise DataError(f"empty prompt for {name!r}")
+    if not isinstance(prompt, str):
+        raise DataError(f"the prompt for {name!r} is {what_is(prompt)}, not text")
+    checked(prompt, f"the prompt for {name!r}")
