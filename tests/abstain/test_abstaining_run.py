@@ -306,5 +306,6 @@ def test_an_abstention_with_a_text_is_refused(
     broken: dict[str, Any] = {**CARRIER, "name": "odd", "options": {"fault": fault}}
     done = unprompt("run", runs.write([broken]), "--quiet")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"member 'odd' (plugin 'carrier'): {what}")
+    assert done.stderr.startswith("member 'odd': plugin 'carrier' (from unprompt-carrier 1.0): ")
+    assert what in done.stderr
     assert len(done.stderr.splitlines()) == 1
