@@ -155,7 +155,7 @@ def score(
     ids = join(embeddings, table)
     registry = Registry()
     context = make_context(registry, RuntimeConfig(), progress=progress)
-    spec = registry.spec(TEXT_ENCODER, TextEncoderSpec)
+    spec = registry.spec(registry.own(TEXT_ENCODER), TextEncoderSpec)
     encoder = context.text_encoder(Part(spec, spec.options()))
     if embeddings.dim != encoder.dim:
         owner = predictions if isinstance(predictions, str | Path) else "predictions"

@@ -88,7 +88,8 @@ def test_plugins_as_json(unprompt: Callable[..., CompletedProcess[str]]) -> None
     done = unprompt("plugins", "--json")
     assert done.returncode == 0
     rows = json.loads(done.stdout)
-    assert all(set(row) == {"name", "module", "distribution", "version"} for row in rows)
+    keys = {"name", "module", "distribution", "version", "path", "write", "usable"}
+    assert all(set(row) == keys for row in rows)
     ours = {row["name"]: row for row in rows if row["distribution"] == "unprompt"}
     assert {"painter", "minilm", "knn-vit-h", "clip-l14", "pairs", "kaggle"} <= set(ours)
     assert ours["painter"]["module"] == "unprompt_painter.painter"

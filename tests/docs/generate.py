@@ -15,7 +15,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec
@@ -91,7 +91,8 @@ def _type(annotation: Any) -> str:
         return NAMES[annotation]
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _type(inner[0])
+        before = [mark for mark in inner[1:] if isinstance(mark, BeforeValidator)]
+        return _type(before[0].json_schema_input_type if before else inner[0])
     if origin is Literal:
         return " or ".join(f"`{choice}`" for choice in inner)
     if origin in (Union, UnionType):

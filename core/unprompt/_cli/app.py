@@ -12,16 +12,18 @@ import typer.core
 from unprompt._cli import commands
 from unprompt._cli.console import guarded
 from unprompt._cli.options import (
-    AsJSON,
     BatchSize,
     Device,
     Ensemble,
     Overrides,
+    PluginsDir,
     Precision,
     path_argument,
     path_option,
     storage_source,
+    use_plugins_from,
 )
+from unprompt._cli.plugins_app import plugins_app
 
 
 class Commands(typer.core.TyperGroup):
@@ -108,19 +110,7 @@ def check(
 
 
 app.command()(commands.score)
-
-
-@app.command()
-def plugins(
-    as_json: AsJSON = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Load every plugin and say what it offers (slow).")
-    ] = False,
-) -> None:
-    """List the plugins of this environment."""
-    from unprompt._cli.plugins import plugins_command
-
-    plugins_command(as_json=as_json, check=check)
+app.add_typer(plugins_app, name="plugins")
 
 
 @config_app.command()
@@ -155,12 +145,16 @@ def version_option(value: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=version_option, is_eager=True, help="Show the version."),
     ] = False,
+    plugins_dir: PluginsDir = None,
 ) -> None:
     import unprompt._config  # noqa: F401  # first of all: it makes broken metadata harmless
+
+    use_plugins_from(context, plugins_dir)
 
 
 def main() -> None:

@@ -78,3 +78,19 @@ Edit = Annotated[
     ),
 ]
 AsJSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
+PluginsDir = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of single-file plugins; repeatable. Default: UNPROMPT_PLUGINS_DIR.",
+        parser=readable_path,
+    ),
+]
+
+
+def use_plugins_from(context: typer.Context, folders: list[Path] | None) -> None:
+    """Have the command, and the processes that it starts, find the plugins of some folders."""
+    if folders:
+        from unprompt._registry.folders import plugins_from
+
+        context.with_resource(plugins_from(folders))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt._config.location import Location
+from unprompt._config.reference import plugin_name
 from unprompt._config.source import Key, Position, Problem, Source, parse, read
 from unprompt._config.storage import storage_from_here
 from unprompt._files.paths import kind_of, shown
@@ -197,6 +198,9 @@ def _item(items: list[Any], name: str) -> int | None:
     if name.isdecimal() and int(name) < len(items):
         return int(name)
     for i, item in enumerate(items):
-        if isinstance(item, dict) and name == item.get("name", item.get("plugin")):
-            return i
+        if isinstance(item, dict):
+            plugin = item.get("plugin")
+            own = plugin_name(plugin) if isinstance(plugin, str) else plugin
+            if name in (item.get("name", plugin), item.get("name", own)):
+                return i
     return None

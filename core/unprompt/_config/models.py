@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from unprompt._config.base import Model, Name
+from unprompt._config.base import NAME_PATTERN, Model, Name
 from unprompt._config.location import Location
+from unprompt._config.reference import plugin_name
 from unprompt._config.search import SearchConfig
 
 RESERVED = {
@@ -20,7 +22,10 @@ RESERVED = {
 class PartConfig(Model):
     """A plugin and its options."""
 
-    plugin: str = Field(description="The plugin's name, as `unprompt plugins` lists it.")
+    plugin: str = Field(
+        description="The plugin's name, as `unprompt plugins` lists it; `distribution:name` where "
+        "several packages have it."
+    )
     options: dict[str, Any] = Field(
         default={}, description="The plugin's own options; see its options model."
     )
@@ -42,8 +47,8 @@ class MemberConfig(PartConfig):
 
     @property
     def label(self) -> str:
-        """The member's name: its own, or its plugin's."""
-        return self.name or self.plugin
+        """The member's name: its own, or its plugin's, without the distribution."""
+        return self.name or plugin_name(self.plugin)
 
 
 class EnsembleConfig(Model):
@@ -64,6 +69,9 @@ class EnsembleConfig(Model):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             what = f"two members are named {repeated[0]!r}: give one of them another `name`"
+            raise PydanticCustomError("members", "{what}", {"what": what})
+        if unfit := [name for name in names if not re.match(NAME_PATTERN, name)]:
+            what = f"a member cannot be named {unfit[0]!r}, as its plugin: give it a `name`"
             raise PydanticCustomError("members", "{what}", {"what": what})
         for name in sorted(RESERVED & set(names)):
             what = f"a member cannot be named {name!r}: tables use that name themselves"
@@ -139,6 +147,21 @@ class RuntimeConfig(Model):
     workers: int = Field(default=2, ge=1, description="Threads that open images.")
 
 
+def _named(value: Any) -> Any:  # whatever YAML has there
+    """A plugin's name alone is the plugin without options."""
+    if isinstance(value, str):
+        return {"plugin": value}
+    if isinstance(value, dict | PartConfig):
+        return value
+    what = f"should be a plugin's name, or a map with `plugin` and `options`, got {value!r:.60}"
+    raise PydanticCustomError("observer", "{what}", {"what": what})
+
+
+ObserverConfig = Annotated[
+    PartConfig, BeforeValidator(_named, json_schema_input_type=str | PartConfig)
+]
+
+
 class ExperimentConfig(Model):
     """Data, an ensemble, a search and scoring: the configuration of one run."""
 
@@ -155,6 +178,8 @@ class ExperimentConfig(Model):
         description="Edit the prompts that are shown until they read like the predicted "
         "embeddings; scores of embeddings do not depend on it.",
     )
-    observers: list[str] = Field(
-        default=[], description="Further plugins whose lifecycle hooks are called."
+    observers: list[ObserverConfig] = Field(
+        default=[],
+        description="Plugins that follow the run: each its name, or `{plugin: NAME, options: "
+        "{...}}`.",
     )

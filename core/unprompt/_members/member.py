@@ -190,7 +190,7 @@ class LiveMember:
         part = self._member.part.plain()
         claim = self._context.registry.claim(part["plugin"])
         return {
-            "part": {"plugin": part["plugin"], "options": part["options"]},
+            "part": {"plugin": claim.name, "options": part["options"]},
             "plugin": [claim.distribution, claim.version],
             "source": self._context.registry.source_hash(part["plugin"]),
             "identity": dict(self._predictor.identity()),

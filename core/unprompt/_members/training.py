@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from unprompt._config.location import Location
+from unprompt._config.reference import plugin_name
 from unprompt._files.reading import read_bytes
 from unprompt._files.writing import write_text
 from unprompt._registry.parts import Experiment
@@ -69,13 +70,13 @@ def training_notes(experiment: Experiment) -> tuple[str, ...]:
     Raises:
         DataError: See `read_training`.
     """
-    plugin = experiment.dataset.plugin
+    plugin = plugin_name(experiment.dataset.plugin)
     seen: dict[str, TrainingPart] = {}
     members = []
     for member in experiment.ensemble.members:
         folders = dict.fromkeys(_folders(member.part.options))
         known = [part for folder in folders for part in read_training(folder)]
-        own = {part.key: part for part in known if part.plugin == plugin}
+        own = {part.key: part for part in known if plugin_name(part.plugin) == plugin}
         seen |= own
         members += [member.name] if own else []
     if not seen:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from unprompt._members.context import Context
 from unprompt._pipeline.dataset import DatasetSplits
+from unprompt._pipeline.observers import Observers
 from unprompt._pipeline.timings import Timings
 from unprompt._registry.parts import Experiment
 from unprompt._scoring.intervals import Intervals
@@ -22,7 +23,8 @@ class RunContext:
         data: The dataset and its splits.
         context: Registry, runtime and cache.
         timings: Seconds by stage.
-        view: What lifecycle hooks see.
+        view: What observers see.
+        observers: Whom the run tells; None: nobody, as in a search alone.
     """
 
     experiment: Experiment
@@ -30,6 +32,7 @@ class RunContext:
     context: Context
     timings: Timings
     view: RunView
+    observers: Observers | None = None
 
     @property
     def members(self) -> list[str]:

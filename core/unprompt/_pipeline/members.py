@@ -45,14 +45,14 @@ def predict_members(
     for member in run.experiment.ensemble.members:
         predictions[member.name] = predict_member(run, member, splits)
         for split in splits:
-            run.context.registry.notify(
-                run.experiment.plugins,
-                "unprompt_member_predicted",
-                run=run.view,
-                member=member.name,
-                split=split,
-                embeddings=predictions[member.name].batches[split].embeddings,
-            )
+            if run.observers:
+                run.observers.tell(
+                    "member_predicted",
+                    run=run.view,
+                    member=member.name,
+                    split=split,
+                    embeddings=predictions[member.name].batches[split].embeddings,
+                )
     return predictions
 
 

@@ -15,6 +15,7 @@ from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.examples import write_examples
 from unprompt._pipeline.folder import reserved_run, shareable, write_outcome, write_yaml
+from unprompt._pipeline.observers import Observers, in_words
 from unprompt._pipeline.pipeline import Outcome, execute
 from unprompt._pipeline.study_page import annotate_study
 from unprompt._pipeline.timings import Timings, hardware, versions
@@ -25,7 +26,6 @@ from unprompt._runs.manifest import Manifest
 from unprompt._runs.run import Run, load_run
 from unprompt._search.storages import masked
 from unprompt.contracts import RunView
-from unprompt.errors import PluginError
 
 
 def run_experiment(
@@ -43,36 +43,38 @@ def run_experiment(
         UnpromptError: A user's mistake; no folder is left behind. Where a finished run cannot
             get its name, the line says where it is.
     """
+    observers = Observers(experiment, context.registry)
     with reserved_run(experiment, path, output) as reservation:
         target, folder = reservation.target, reservation.folder
         view = RunView(experiment.config.name, folder, shareable(experiment))
         try:
             with room_needed(target):
-                outcome = _fill(folder, experiment, context, view)
+                outcome = _fill(folder, experiment, context, view, observers)
             reservation.finish()
         except BaseException as error:
-            _notify_failure(experiment, view, context, error)
+            _tell_failure(observers, view, error)
             raise
     try:
-        context.registry.notify(
-            experiment.plugins,
-            "unprompt_run_finished",
+        observers.end(
+            "run_finished",
             run=replace(view, folder=target),
             scores=outcome.scores.model_dump(mode="json"),
         )
-    except PluginError as error:
+    except Exception as error:  # whatever a plugin raises
         error.add_note(f"the run itself is complete: {target}")
         raise
     return load_run(target)
 
 
-def _fill(folder: Path, experiment: Experiment, context: Context, view: RunView) -> Outcome:
+def _fill(
+    folder: Path, experiment: Experiment, context: Context, view: RunView, observers: Observers
+) -> Outcome:
     """Execute the experiment and write everything into ``folder``."""
     timings = Timings()
     write_yaml(folder / files.EXPERIMENT, shareable(experiment))
-    context.registry.notify(experiment.plugins, "unprompt_run_started", run=view)
+    observers.start(run=view)
     data = open_dataset(experiment, context, timings)
-    outcome = execute(RunContext(experiment, data, context, timings, view))
+    outcome = execute(RunContext(experiment, data, context, timings, view, observers))
     write_outcome(folder, outcome, _manifest(experiment, outcome))
     write_examples(folder, outcome)
     annotate_study(outcome.study, load_run(folder))
@@ -81,14 +83,13 @@ def _fill(folder: Path, experiment: Experiment, context: Context, view: RunView)
     return outcome
 
 
-def _notify_failure(
-    experiment: Experiment, view: RunView, context: Context, error: BaseException
-) -> None:
-    """Call the hook; its own failure becomes a note, so that it cannot hide the first one."""
+def _tell_failure(observers: Observers, view: RunView, error: BaseException) -> None:
+    """Tell observers; their own failure becomes a note, so that it cannot hide the first one."""
     try:
-        context.registry.notify(experiment.plugins, "unprompt_run_failed", run=view, error=error)
-    except PluginError as second:
-        error.add_note(str(second))
+        observers.end("run_failed", run=view, error=error)
+    except Exception as second:  # noqa: BLE001  # whatever a plugin raises
+        for note in (in_words(second), *getattr(second, "__notes__", ())):
+            error.add_note(note)
 
 
 def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
@@ -99,7 +100,7 @@ def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
         outcome: What the run came to.
     """
     run = outcome.run
-    claims = [run.context.registry.claim(name) for name in experiment.plugins]
+    registry = run.context.registry
     prompts = [(record.image_id, record.prompt) for record in run.data.records]
     splits = {name: list(ids) for name, ids in run.data.splits.ids.items()}
     return Manifest(
@@ -111,7 +112,7 @@ def _manifest(experiment: Experiment, outcome: Outcome) -> Manifest:
         members={
             name: content_hash(member.prepared.key) for name, member in outcome.predictions.items()
         },
-        plugins={claim.name: claim.owner for claim in claims},
+        plugins={name: registry.claim(name).owner for name in experiment.plugins},
         versions=versions(),
         hardware=hardware(),
         seconds={stage: round(seconds, 3) for stage, seconds in run.timings.seconds.items()},

@@ -27,6 +27,7 @@ from unprompt._registry.slow import named_when_slow
 from unprompt._registry.state import KeptState
 from unprompt._registry.stdout import stdout_to_stderr
 from unprompt._registry.threads import noting_threads
+from unprompt._registry.trace import traced
 from unprompt._registry.wording import described, one_line
 from unprompt.contracts.data import Images
 from unprompt.errors import PluginError, PluginFailure, UnpromptError
@@ -36,21 +37,21 @@ OWN = "unprompt"
 
 
 @contextmanager
-def loading(claim: Claim, what: str, hint: str = "", *, doing: str = "importing") -> Iterator[None]:
+def loading(claim: Claim, what: str, hint: str = "", *, call: str = "") -> Iterator[None]:
     """Import a plugin or call a hook: every error is a `PluginError`.
 
     Args:
         claim: The plugin.
         what: Completes the label: ``failed to load``.
         hint: The end of the line; says what to install where a module is missing.
-        doing: Completes ``has been``, for the line about a block that takes long.
+        call: As `traced` prints it, and the line about a block that takes long.
 
     Raises:
         PluginFailure: The block raised anything else than below; the cause is kept.
         PluginError: It raised an `UnpromptError`, or lacks a module and there is a hint.
     """
     try:
-        with named_when_slow(claim.label, doing), _inside(claim):
+        with named_when_slow(claim.label, call), _inside(claim, call):
             yield
     except KeyboardInterrupt:
         raise
@@ -63,12 +64,13 @@ def loading(claim: Claim, what: str, hint: str = "", *, doing: str = "importing"
 
 
 @contextmanager
-def calling(claim: Claim, what: str) -> Iterator[None]:
+def calling(claim: Claim, what: str, *, trace: bool = True) -> Iterator[None]:
     """Call what a plugin offers.
 
     Args:
         claim: The plugin.
         what: The call, such as ``Predictor.predict``.
+        trace: Whether `traced` prints it.
 
     Raises:
         PluginFailure: The block raised an exception, or tried to end the program; the cause is
@@ -76,7 +78,7 @@ def calling(claim: Claim, what: str) -> Iterator[None]:
         UnpromptError: As the plugin raised it, each line with the plugin and the call in front.
     """
     try:
-        with _inside(claim):
+        with _inside(claim, what if trace else ""):
             yield
     except KeyboardInterrupt:
         raise
@@ -99,9 +101,10 @@ def calling(claim: Claim, what: str) -> Iterator[None]:
 
 
 @contextmanager
-def _inside(claim: Claim) -> Iterator[None]:
-    """What holds for every call: stdout, threads, state."""
-    with stdout_to_stderr(), noting_threads(claim.label), KeptState(claim):
+def _inside(claim: Claim, call: str) -> Iterator[None]:
+    """What holds for every call: stdout, threads, state, the trace."""
+    owner = claim.label
+    with stdout_to_stderr(), noting_threads(owner), KeptState(claim), traced(owner, call):
         yield
 
 
@@ -151,7 +154,7 @@ class Guarded:
         return self._method(attribute, name, what) if callable(attribute) else attribute
 
     def _attribute(self, name: str, what: str) -> Any:
-        with calling(self._claim, what):
+        with calling(self._claim, what, trace=False):  # its call is what takes time
             try:
                 attribute = getattr(self._value, name)
             except AttributeError:

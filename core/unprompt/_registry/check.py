@@ -28,7 +28,6 @@ from unprompt._registry.boundary import OWN
 from unprompt._registry.claims import Claim
 from unprompt._registry.plugins import Registry
 from unprompt._registry.tracebacks import failures, traceback_of
-from unprompt.errors import PluginError
 
 PATIENCE = 120.0
 """Seconds that loading one plugin may take."""
@@ -97,17 +96,7 @@ def check_plugins(registry: Registry, patience: float = PATIENCE) -> list[Status
         except BaseException:  # such as Ctrl-C, which the children do not get
             stop.set()
             raise
-    return [_clash(registry, statuses[claim]) for claim in registry.claims]
-
-
-def _clash(registry: Registry, status: Status) -> Status:
-    """The status with what keeps its name from being used, if something does."""
-    try:
-        registry.claim(status.claim.name)  # refuses a name that is claimed twice
-    except PluginError as error:
-        lines = [str(error), *([status.error] if status.error else [])]
-        return Status(status.claim, status.offers, status.summary, "; ".join(lines))
-    return status
+    return [statuses[claim] for claim in registry.claims]
 
 
 def _status(registry: Registry, claim: Claim) -> Status:

@@ -59,6 +59,7 @@ class PluginHooks:
         """Register the hook specifications; imports no plugin."""
         self._manager = pluggy.PluginManager(hookspecs.GROUP)
         self._manager.add_hookspecs(hookspecs)
+        self._modules: dict[Claim, ModuleType] = {}
 
     def names(self, claim: Claim) -> set[str]:
         """The names of the hooks that a plugin implements.
@@ -80,8 +81,10 @@ class PluginHooks:
         module = self._load(claim)
         others = [plugin for plugin in self._manager.get_plugins() if plugin is not module]
         caller = self._manager.subset_hook_caller(hook, remove_plugins=others)
+        if not caller.get_hookimpls():
+            return None
         given = {name: handed(value) for name, value in arguments.items()}
-        with loading(claim, f": {hook} raised ", doing=f"in {hook}"):
+        with loading(claim, f": {hook} raised ", call=hook):
             results = caller(**given)
         try:
             check_ran(results[0] if results else None)
@@ -100,7 +103,7 @@ class PluginHooks:
         spec = self.call(claim, hook)
         if spec is None:
             return None
-        if why := _fault(spec, kind, claim.name):
+        if why := _fault(spec, kind, claim):
             raise broken(claim, f": {hook} {why}")
         assert isinstance(spec, kind)  # there would be a fault
         return spec
@@ -121,7 +124,7 @@ class PluginHooks:
 
     def is_loaded(self, claim: Claim) -> bool:
         """Whether the plugin's module has been imported, and its hooks fit."""
-        return self._manager.has_plugin(claim.name)
+        return claim in self._modules
 
     def build(self, claim: Claim, spec: Spec, *arguments: Any) -> Any:
         """Import the spec's target and call it with ``arguments``.
@@ -148,27 +151,28 @@ class PluginHooks:
         """
         module, _, name = spec.target.partition(":")
         hint = f"; pip install {spec.extra!r}" if spec.extra else ""
-        doing = f"importing {spec.target}"
-        with loading(claim, f": {spec.target} failed to load: ", hint, doing=doing):
-            return getattr(importlib.import_module(module), name)
+        with loading(claim, f": {spec.target} failed to load: ", hint, call=f"import of {module}"):
+            return getattr(importlib.import_module(claim.located(module)), name)
 
     def _load(self, claim: Claim) -> ModuleType:
         """The plugin's module, imported and registered."""
-        loaded: ModuleType | None = self._manager.get_plugin(claim.name)
-        if loaded is not None:
-            return loaded
-        with loading(claim, " failed to load: "):
-            module = importlib.import_module(claim.module)
-        for name in self._unknown(module):
-            suggestion = did_you_mean(name, self._hooks())
-            raise broken(claim, f": there is no hook {name!r}{suggestion}")
-        try:
-            with loading(claim, ": "):
-                self._manager.register(module, name=claim.name)
-        except PluginError:
-            if self._manager.has_plugin(claim.name):
-                self._manager.unregister(name=claim.name)
-            raise
+        if claim in self._modules:
+            return self._modules[claim]
+        with loading(claim, " failed to load: ", call="import"):
+            module = importlib.import_module(claim.importable)
+        for hook in self._unknown(module):
+            suggestion = did_you_mean(hook, self._hooks())
+            raise broken(claim, f": there is no hook {hook!r}{suggestion}")
+        name = claim.importable  # two claims may be of one module, which is registered once
+        if not self._manager.has_plugin(name):
+            try:
+                with loading(claim, ": "):
+                    self._manager.register(module, name=name)
+            except PluginError:
+                if self._manager.has_plugin(name):
+                    self._manager.unregister(name=name)
+                raise
+        self._modules[claim] = module
         return module
 
     def _unknown(self, module: ModuleType) -> Iterator[str]:
@@ -184,12 +188,13 @@ class PluginHooks:
         return [name for name in vars(hookspecs) if name.startswith("unprompt_")]
 
 
-def _fault(spec: object, kind: type[Spec], name: str) -> str | None:
+def _fault(spec: object, kind: type[Spec], claim: Claim) -> str | None:
     """What is wrong with a spec, behind the name of the hook that gave it; None: nothing."""
     if not isinstance(spec, kind):
         return f"gave {what_is(spec)}, not a {kind.__name__}"
-    if spec.name != name:
-        return f"gave a spec named {one_line(spec.name)}, but its entry point is named {name!r}"
+    if spec.name != claim.name:
+        source = "file" if claim.path else "entry point"
+        return f"gave a spec named {one_line(spec.name)}, but its {source} is named {claim.name!r}"
     if not isinstance(spec.options, type) or not issubclass(spec.options, BaseModel):
         return f"gave {what_is(spec.options)} as options, not a model of pydantic"
     if not isinstance(spec.target, str):

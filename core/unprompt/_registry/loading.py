@@ -15,10 +15,10 @@ from unprompt._registry.options import check_written
 from unprompt._registry.parts import Ensemble, Experiment, Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt._registry.space import check_search
-from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
+from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
 from unprompt.errors import PluginError
 
-S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec)
+S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec, ObserverSpec)
 
 TEXT_ENCODER: str = EnsembleConfig.model_fields["text_encoder"].default.plugin
 """The plugin of the text encoder where an ensemble names none."""
@@ -36,11 +36,12 @@ def load_experiment(path: Path, registry: Registry, overrides: Sequence[str] = (
     ensemble = _ensemble(source, ("ensemble",), registry, config.ensemble if config else None)
     if config and ensemble:
         check_search(source, config.search, ensemble, registry)
-    for i, name in enumerate(_at(source.data, ("observers",)) or []):
-        _check_observer(source, ("observers", i), registry, name)
+    raw = _at(source.data, ("observers",))
+    count = len(raw) if isinstance(raw, list) else 0
+    observers = [_observer_at(source, ("observers", i), registry) for i in range(count)]
     finish(source)
     assert config and dataset and ensemble  # finish() raised otherwise
-    return Experiment(config, dataset, ensemble)
+    return Experiment(config, dataset, ensemble, tuple(filter(None, observers)))
 
 
 def load_ensemble(path: Path, registry: Registry, overrides: Sequence[str] = ()) -> Ensemble:
@@ -92,12 +93,21 @@ def part_at(
 ) -> Part | None:
     """The plugin named at ``key`` with its options; ``default`` where the key is missing.
 
+    Args:
+        source: Where the part is written; mistakes are added to its problems.
+        key: Of a map with ``plugin`` and ``options``; an observer may be its plugin's name alone.
+        registry: The plugins.
+        kind: What the plugin has to offer.
+        default: A plugin of ours.
+
     Returns:
         The part; None where something is wrong, with the reason in the source's problems.
     """
     raw = _at(source.data, key)
     if raw is None and default:
-        raw = {"plugin": default}
+        raw = {"plugin": registry.own(default)}
+    if isinstance(raw, str) and kind is ObserverSpec:
+        raw = {"plugin": raw}
     name = raw.get("plugin") if isinstance(raw, Mapping) else None
     if not isinstance(name, str):
         return None  # the model of the configuration reports it
@@ -120,13 +130,30 @@ def part_at(
     return None if checked is None else Part(spec, checked)
 
 
-def _check_observer(source: Source, key: Key, registry: Registry, name: Any) -> None:
-    """Note a name among the observers that is no plugin."""
-    if isinstance(name, str):
-        try:
-            registry.claim(name)
-        except PluginError as error:
-            source.problem(key, str(error))
+def _observer_at(source: Source, key: Key, registry: Registry) -> Part | str | None:
+    """An observer with its options, or the name of a plugin that has lifecycle hooks only.
+
+    Returns:
+        None where something is wrong, with the reason in the source's problems.
+    """
+    raw = _at(source.data, key)
+    alone = isinstance(raw, str)
+    name = raw if alone else _at(raw, ("plugin",))
+    if not isinstance(name, str):
+        return None  # the model of the configuration reports it
+    named = key if alone else (*key, "plugin")
+    try:
+        if registry.offered(name, ObserverSpec):
+            return part_at(source, key, registry, ObserverSpec)
+        if not registry.follows_runs(name):
+            source.problem(named, f"plugin {name!r} offers no observer, and no lifecycle hook")
+    except PluginError as error:
+        source.problem(named, str(error))
+        return None
+    if _at(raw, ("options",)):
+        what = f"plugin {name!r} has lifecycle hooks only, which take no options"
+        source.problem((*key, "options"), what)
+    return name
 
 
 def _at(data: Any, key: Key) -> Any:

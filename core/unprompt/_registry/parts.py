@@ -37,7 +37,7 @@ class Part:
 
     @property
     def plugin(self) -> str:
-        """The plugin's name."""
+        """The plugin, as YAML writes it: ``name`` or ``distribution:name``."""
         return self.spec.name
 
     def plain(self) -> PlainPart:
@@ -100,21 +100,29 @@ class Experiment:
         config: What the YAML says, validated.
         dataset: The dataset's plugin and options.
         ensemble: The members.
+        observers: In their order; the name of a plugin that has lifecycle hooks only, which take
+            no options.
     """
 
     config: ExperimentConfig
     dataset: Part
     ensemble: Ensemble
+    observers: tuple[Part | str, ...] = ()
 
     @property
     def plugins(self) -> tuple[str, ...]:
         """Every plugin that the experiment names, in order: their lifecycle hooks are called."""
         members = [member.part.plugin for member in self.ensemble.members]
         named = [self.dataset.plugin, self.ensemble.text_encoder.plugin, *members]
-        return tuple(dict.fromkeys([*named, *self.config.observers]))
+        observers = [part if isinstance(part, str) else part.plugin for part in self.observers]
+        return tuple(dict.fromkeys([*named, *observers]))
 
     def plain(self) -> dict[str, Json]:
         """As YAML holds it, every default and absolute path written out, to repeat the run."""
         config = self.config.model_dump(mode="json")
         data = {**self.dataset.plain(), "split": config["data"]["split"]}
-        return {**config, "data": data, "ensemble": self.ensemble.plain()}
+        observers: list[Json] = [
+            part if isinstance(part, str) else dict(part.plain()) for part in self.observers
+        ]
+        own: dict[str, Json] = {"data": data, "ensemble": self.ensemble.plain()}
+        return {**config, **own, "observers": observers}

@@ -1,27 +1,34 @@
 """The registry: find plugins by name, build what they offer, and call their lifecycle hooks.
 
-Names come from package metadata, without importing anything. A plugin is imported when something
-names it. One plugin's failure does not keep others from working, and every error says which
-plugin and which distribution it belongs to.
+Names come from package metadata, and from the names of files, without importing anything. A plugin
+is imported when something names it. One plugin's failure does not keep others from working, and
+every error says which plugin and which distribution it belongs to.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from unprompt._config.check import did_you_mean
+from unprompt._config.reference import split_reference
 from unprompt._files.hashing import content_hash, file_hash
+from unprompt._registry.allowed import divided
 from unprompt._registry.claims import Claim, installed_claims
 from unprompt._registry.hooks import PluginHooks, Spec
+from unprompt._registry.lookup import find
 from unprompt._registry.verify import Verified, verified
-from unprompt.contracts.specs import DatasetSpec, PredictorSpec, TextEncoderSpec
-from unprompt.errors import PluginError
+from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
 
-S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec)
+S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec, ObserverSpec)
+
+_OURS = "unprompt"
+"""Our own distribution."""
+
+_LIFECYCLE = ("unprompt_run_", "unprompt_member_")
 
 
 class Registry:
@@ -33,23 +40,26 @@ class Registry:
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
-        """Every entry point of the group, sorted by name; see `installed_claims`."""
-        return installed_claims()
+        """The plugins that may be used, sorted by name; see `installed_claims`."""
+        return self._divided[0]
+
+    @cached_property
+    def excluded(self) -> tuple[Claim, ...]:
+        """The plugins that ``UNPROMPT_PLUGINS`` does not list, sorted by name."""
+        return self._divided[1]
+
+    @cached_property
+    def _divided(self) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
+        return divided(installed_claims())
 
     def claim(self, name: str) -> Claim:
-        """The entry point called ``name``.
+        """The plugin that YAML calls ``name``, or ``distribution:name``.
 
         Raises:
-            PluginError: There is none (with suggestions), or two distributions have one.
+            PluginError: There is none (with suggestions), it is excluded, or several have the
+                name (with what to write).
         """
-        claims = [claim for claim in self.claims if claim.name == name]
-        if not claims:
-            suggestion = did_you_mean(name, {claim.name for claim in self.claims})
-            raise PluginError(f"unknown plugin {name!r}{suggestion or '; see `unprompt plugins`'}")
-        if len(claims) > 1:
-            owners = " and ".join(claim.owner for claim in claims)
-            raise PluginError(f"plugin name {name!r} is claimed by {owners}; uninstall one")
-        return claims[0]
+        return find(name, self.claims, self.excluded)
 
     def spec(self, name: str, kind: type[S]) -> S:
         """The spec that plugin ``name`` offers; loads the plugin if it is not loaded yet.
@@ -57,11 +67,33 @@ class Registry:
         Raises:
             PluginError: The plugin is unknown, broken, or offers no spec of this kind.
         """
-        claim = self.claim(name)
-        spec = self._hooks.offer(claim, kind)
-        if not isinstance(spec, kind):
-            raise self._hooks.lack(claim, kind)
+        spec = self.offered(name, kind)
+        if spec is None:
+            raise self._hooks.lack(self.claim(name), kind)
         return spec
+
+    def offered(self, name: str, kind: type[S]) -> S | None:
+        """As `spec`; None where the plugin offers none of this kind.
+
+        Returns:
+            The spec, named as YAML writes it: with its distribution where ``name`` has one, so
+            that whoever builds it, repeats the run or loads what it learned means the same plugin.
+        """
+        spec = self._hooks.offer(self.claim(name), kind)
+        if not isinstance(spec, kind):
+            return None
+        distribution, own = split_reference(name)
+        return replace(spec, name=f"{distribution}:{own}") if distribution else spec
+
+    def reference(self, claim: Claim) -> str:
+        """What YAML writes for a claim: its distribution, too, where others have its name."""
+        others = any(other.name == claim.name for other in self.claims if other != claim)
+        return claim.reference if others else claim.name
+
+    def own(self, name: str) -> str:
+        """As `reference`, of a plugin of ours."""
+        several = sum(claim.name == name for claim in self.claims) > 1
+        return f"{_OURS}:{name}" if several else name
 
     def build(self, spec: Spec, *arguments: Any) -> Any:
         """Import the spec's target and call it with ``arguments``.
@@ -80,16 +112,38 @@ class Registry:
         Raises:
             PluginError: A plugin's hook raised; the cause is kept.
         """
-        for name in dict.fromkeys(names):
-            self._hooks.call(self.claim(name), hook, **arguments)
+        for claim in dict.fromkeys(map(self.claim, names)):
+            self._hooks.call(claim, hook, **arguments)
 
-    def source_hash(self, name: str) -> str:
-        """A hash of the source of plugin and core, so that edited code reuses no old results."""
-        return content_hash([_package_hash(self.claim(name).module), _package_hash(__name__)])
+    def follows_runs(self, name: str) -> bool:
+        """Whether a plugin has lifecycle hooks.
+
+        Raises:
+            PluginError: It is unknown, or fails to load.
+        """
+        return self._has_lifecycle(self.claim(name))
+
+    def source_hash(self, name: str, kind: type[Spec] = PredictorSpec) -> str:
+        """A hash of the source of plugin and core, so that edited code reuses no old results.
+
+        Args:
+            name: The plugin.
+            kind: Of the spec whose target's package is part of it: it may be another one.
+        """
+        claim = self.claim(name)
+        spec = self._hooks.offer(claim, kind)
+        target = claim.located(spec.target.partition(":")[0]) if spec else claim.importable
+        modules = {module.partition(".")[0] for module in (claim.importable, target)}
+        return content_hash(
+            [*(_package_hash(module) for module in sorted(modules)), _package_hash(__name__)]
+        )
 
     def verified(self, claim: Claim) -> Verified:
         """Load a plugin and every target of it, heavy imports included; see `verify.verified`."""
         return verified(self._hooks, claim)
+
+    def _has_lifecycle(self, claim: Claim) -> bool:
+        return any(hook.startswith(_LIFECYCLE) for hook in self._hooks.names(claim))
 
 
 @cache

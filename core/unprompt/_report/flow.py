@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+from unprompt._config.reference import plugin_name
 from unprompt._report.numbers import fixed, plural
 from unprompt._runs.leak import Leak
 from unprompt._runs.run import Run
@@ -163,7 +164,7 @@ def _texts(run: Run) -> _Texts:
     if scores.leak.folds:
         holdout = "the same"
     return _Texts(
-        dataset=(_short(run.experiment.data.plugin, 15), plural(total, "image")),
+        dataset=(_short(plugin_name(run.experiment.data.plugin), 15), plural(total, "image")),
         train=train,
         holdout=holdout,
         test=test,

@@ -37,6 +37,9 @@ def test_it_is_listed(installed: Path, unprompt: Command) -> None:
         "module": "grey_plugin",
         "distribution": "unprompt-grey",
         "version": "2.5",
+        "path": None,
+        "write": "grey",
+        "usable": True,
     }
 
 

@@ -1,0 +1,30 @@
+"""``unprompt plugins``: a group whose bare call lists; each command imports what it needs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from unprompt._cli.options import AsJSON, PluginsDir, use_plugins_from
+
+plugins_app = typer.Typer(
+    help="List, check and write plugins.", invoke_without_command=True, rich_markup_mode=None
+)
+
+
+@plugins_app.callback()
+def plugins(
+    context: typer.Context,
+    as_json: AsJSON = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Load every plugin and say what it offers (slow).")
+    ] = False,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """List the plugins of this environment."""
+    use_plugins_from(context, plugins_dir)
+    if context.invoked_subcommand is None:
+        from unprompt._cli.plugins import plugins_command
+
+        plugins_command(as_json=as_json, check=check)
