@@ -7,8 +7,8 @@ exit code 2. What a plugin prints goes to stderr: stdout is for results. What it
 process is undone (`state`), what it is handed it cannot change for others (`handed`), and what it
 returns is checked (`returned`).
 
-What cannot be caught here is ``os._exit``: `unprompt._registry.check` loads plugins in processes of
-their own.
+What cannot be caught here is a crash, and an import that never ends: `unprompt._registry.check`
+loads plugins in processes of their own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 from unprompt._files.refusals import no_room, refused
 from unprompt._registry.claims import Claim
+from unprompt._registry.exits import exits_raised
 from unprompt._registry.handed import handed
 from unprompt._registry.returned import checked, is_property, item_check, role_of
 from unprompt._registry.slow import named_when_slow
@@ -102,9 +103,15 @@ def calling(claim: Claim, what: str, *, trace: bool = True) -> Iterator[None]:
 
 @contextmanager
 def _inside(claim: Claim, call: str) -> Iterator[None]:
-    """What holds for every call: stdout, threads, state, the trace."""
+    """What holds for every call: stdout, threads, state, exits, the trace."""
     owner = claim.label
-    with stdout_to_stderr(), noting_threads(owner), KeptState(claim), traced(owner, call):
+    with (
+        stdout_to_stderr(),
+        noting_threads(owner),
+        KeptState(claim),
+        exits_raised(),
+        traced(owner, call),
+    ):
         yield
 
 

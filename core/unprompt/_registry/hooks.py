@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -18,7 +19,7 @@ from unprompt._registry.returned import check_ran
 from unprompt._registry.wording import one_line, what_is
 from unprompt.contracts import Dataset, Observer, Predictor, TextEncoder, hookspecs
 from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
-from unprompt.errors import PluginError
+from unprompt.errors import PluginError, named
 
 Kind: TypeAlias = Literal["predictor", "dataset", "text_encoder", "observer"]
 Spec: TypeAlias = PredictorSpec | DatasetSpec | TextEncoderSpec | ObserverSpec
@@ -111,6 +112,7 @@ class PluginHooks:
     def lack(self, claim: Claim, kind: type[Spec]) -> PluginError:
         """The error that a plugin offers no spec of one kind."""
         line = f" offers no {KINDS[kind].replace('_', ' ')}"
+        line += ", and no lifecycle hook" * (kind is ObserverSpec)
         if not self.names(claim) or self.unmarked(claim):
             line += f": {self.unmarked(claim) or 'it implements no hook'}"
         return broken(claim, line)
@@ -160,9 +162,10 @@ class PluginHooks:
             return self._modules[claim]
         with loading(claim, " failed to load: ", call="import"):
             module = importlib.import_module(claim.importable)
-        for hook in self._unknown(module):
-            suggestion = did_you_mean(hook, self._hooks())
-            raise broken(claim, f": there is no hook {hook!r}{suggestion}")
+        with loading(claim, ": "):
+            fault = next(self._faults(module), None)
+        if fault:
+            raise broken(claim, f": {fault}")
         name = claim.importable  # two claims may be of one module, which is registered once
         if not self._manager.has_plugin(name):
             try:
@@ -175,17 +178,29 @@ class PluginHooks:
         self._modules[claim] = module
         return module
 
-    def _unknown(self, module: ModuleType) -> Iterator[str]:
-        """The functions that a module marks as implementations of hooks that do not exist."""
-        known = self._hooks()
-        for name in vars(module):
+    def _faults(self, module: ModuleType) -> Iterator[str]:
+        """What is wrong with the implementations of hooks in a module."""
+        known = [name for name in vars(hookspecs) if name.startswith("unprompt_")]
+        for name, function in vars(module).items():
             marked = self._manager.parse_hookimpl_opts(module, name)
-            if marked and (hook := marked.get("specname") or name) not in known:
-                yield hook
+            if not marked:
+                continue
+            hook = marked.get("specname") or name
+            if hook not in known:
+                yield f"there is no hook {hook!r}{did_you_mean(hook, known)}"
+                continue
+            has = inspect.signature(getattr(hookspecs, hook)).parameters
+            takes = inspect.signature(function).parameters.values()
+            other = [p.name for p in takes if p.name not in has and _is_needed(p)]
+            if other:
+                yield f"{hook} takes {named(other)}, which that hook does not have"
 
-    @staticmethod
-    def _hooks() -> list[str]:
-        return [name for name in vars(hookspecs) if name.startswith("unprompt_")]
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    """Whether a function cannot be called without it."""
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        return False
+    return parameter.default is parameter.empty
 
 
 def _fault(spec: object, kind: type[Spec], claim: Claim) -> str | None:

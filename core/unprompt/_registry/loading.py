@@ -146,12 +146,12 @@ def _observer_at(source: Source, key: Key, registry: Registry) -> Part | str | N
         if registry.offered(name, ObserverSpec):
             return part_at(source, key, registry, ObserverSpec)
         if not registry.follows_runs(name):
-            source.problem(named, f"plugin {name!r} offers no observer, and no lifecycle hook")
+            source.problem(named, str(registry.lack(name, ObserverSpec)))
     except PluginError as error:
-        source.problem(named, str(error))
+        source.problem(named, str(error), error)
         return None
     if _at(raw, ("options",)):
-        what = f"plugin {name!r} has lifecycle hooks only, which take no options"
+        what = f"{registry.claim(name).label} has lifecycle hooks only, which take no options"
         source.problem((*key, "options"), what)
     return name
 
