@@ -1,6 +1,6 @@
 """Load every plugin and say what it offers, plugins of others in processes of their own.
 
-Code that ends its process with ``os._exit``, crashes it, or never comes back cannot be caught in
+Code that crashes its process, ends it without Python, or never comes back cannot be caught in
 that process. So each distribution is loaded in a child; where that ends too early, or makes no
 progress, the plugin is named and another child goes on with the next one. In all other commands,
 which need the plugins themselves, such code ends the command, with whichever exit code it gives.
