@@ -21,18 +21,22 @@ from unprompt._registry.plugins import Registry
 Command = Callable[..., CompletedProcess[str]]
 
 FAMILY = '''
-from unprompt import Model, PredictorSpec, hookimpl
+from unprompt import Model, Predictor, PredictorSpec, hookimpl
 
 
 class Options(Model):
     """There is nothing to choose."""
 
 
-class Family:
+class Family(Predictor):
     """Says where it is from."""
 
     def __init__(self, options, runtime):
         self.says = SAYS
+
+    def prepare(self, train, artifact): ...
+    def load(self, artifact): ...
+    def predict(self, images): ...
 
 
 @hookimpl
@@ -137,8 +141,11 @@ def test_a_package_imports_its_own_modules_relatively(folder: Path) -> None:
     package.mkdir()
     (package / "__init__.py").write_text(_family("wide-one", "wide_one.family:Wide"))
     (package / "family.py").write_text(
-        "from . import helper\nclass Wide:\n"
+        "from unprompt import Predictor\nfrom . import helper\nclass Wide(Predictor):\n"
         "    def __init__(self, options, runtime): self.says = helper.SAYS\n"
+        "    def prepare(self, train, artifact): ...\n"
+        "    def load(self, artifact): ...\n"
+        "    def predict(self, images): ...\n"
     )
     (package / "helper.py").write_text("SAYS = 'relatively'\n")
     assert _says("wide-one") == "relatively"
@@ -169,7 +176,7 @@ def test_a_spec_of_another_name_speaks_of_the_file(folder: Path) -> None:
     with pytest.raises(PluginError) as caught:
         Registry().spec("mine", PredictorSpec)
     assert str(caught.value) == (
-        f"plugin 'mine' (from {folder / 'mine.py'}): its spec is named 'other', "
+        f"plugin 'mine' (from {folder / 'mine.py'}): unprompt_predictor gave a spec named 'other', "
         "but its file is named 'mine'"
     )
 

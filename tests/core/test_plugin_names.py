@@ -17,16 +17,20 @@ InstallPlugin = Callable[..., Path]
 Command = Callable[..., CompletedProcess[str]]
 
 FAMILY = """
-from unprompt import Model, PredictorSpec, hookimpl
+from unprompt import Model, Predictor, PredictorSpec, hookimpl
 
 
 class Options(Model):
     depth: int = 3
 
 
-class Family:
+class Family(Predictor):
     def __init__(self, options, runtime):
         self.owner = "OWNER"
+
+    def prepare(self, train, artifact): ...
+    def load(self, artifact): ...
+    def predict(self, images): ...
 
 
 @hookimpl
@@ -223,11 +227,11 @@ def test_one_plugin_under_both_its_names_hears_of_a_run_once(
     install_plugin: InstallPlugin, tmp_path: Path
 ) -> None:
     source = "from unprompt import hookimpl\n@hookimpl\ndef unprompt_run_finished(run, scores):\n"
-    install_plugin("watcher", source + "    scores.append(run)\n")
-    calls: list[object] = []
+    install_plugin("watcher", source + "    (run / str(len([*run.iterdir()]))).touch()\n")
+    (tmp_path / "run").mkdir()
     names = ["watcher", "unprompt-watcher:watcher"]
-    Registry().notify(names, "unprompt_run_finished", run=tmp_path, scores=calls)
-    assert calls == [tmp_path]
+    Registry().notify(names, "unprompt_run_finished", run=tmp_path / "run", scores={})
+    assert len(list((tmp_path / "run").iterdir())) == 1
 
 
 def test_the_source_hash_covers_the_package_of_the_target(install_plugin: InstallPlugin) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from unprompt import PredictorSpec, Runtime
+from unprompt import PluginError, PredictorSpec, Runtime
 from unprompt._registry.boundary import calling
 from unprompt._registry.plugins import Registry
 from unprompt._registry.trace import VARIABLE
@@ -16,18 +16,21 @@ from unprompt._registry.trace import VARIABLE
 InstallPlugin = Callable[..., Path]
 
 ECHO = """
-from unprompt import Model, PredictorSpec, hookimpl
+from unprompt import Model, Predictor, PredictorSpec, hookimpl
 
 
 class Options(Model):
     pass
 
 
-class Echo:
+class Echo(Predictor):
     def __init__(self, options, runtime):
         pass
 
-    def predict(self, images):
+    def prepare(self, train, artifact): ...
+    def load(self, artifact): ...
+    def predict(self, images): ...
+    def again(self, images):
         yield from images
 
     def fail(self):
@@ -50,8 +53,8 @@ def _use() -> None:
     registry = Registry()
     spec = registry.spec("echo", PredictorSpec)
     built = registry.build(spec, spec.options(), Runtime())
-    assert list(built.predict([1, 2])) == [1, 2]
-    with pytest.raises(ZeroDivisionError):
+    assert list(built.again([1, 2])) == [1, 2]
+    with pytest.raises(PluginError, match="ZeroDivisionError"):
         built.fail()
     registry.notify(["echo"], "unprompt_run_started", run=None)
     registry.notify(["echo"], "unprompt_run_finished", run=None, scores={})
@@ -76,11 +79,11 @@ def test_each_call_is_a_line(
         ("unprompt_predictor", ""),
         ("import of echo_plugin", ""),
         ("echo_plugin:Echo", ""),
-        ("Echo.predict", ""),  # makes the iterator
-        ("Echo.predict", ""),
-        ("Echo.predict", ""),
-        ("Echo.predict", ""),  # its end
-        ("Echo.predict", ""),  # and its close
+        ("Echo.again", ""),  # makes the iterator
+        ("Echo.again", ""),
+        ("Echo.again", ""),
+        ("Echo.again", ""),  # its end
+        ("Echo.again", ""),  # and its close
         ("Echo.fail", ", raised ZeroDivisionError"),
         ("unprompt_run_finished", ""),  # the other hook is not its own
     ]

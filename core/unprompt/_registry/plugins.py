@@ -22,6 +22,7 @@ from unprompt._registry.hooks import PluginHooks, Spec
 from unprompt._registry.lookup import find
 from unprompt._registry.verify import Verified, verified
 from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
+from unprompt.errors import PluginError
 
 S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec, ObserverSpec)
 
