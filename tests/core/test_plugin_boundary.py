@@ -103,7 +103,7 @@ class Changing:
     """Changes what it is told."""
 
     def told(self, run: RunView, scores: dict[str, Any], names: list[str]) -> None:
-        run.experiment["data"]["plugin"] = "another"  # type: ignore[index,call-overload]  # as a plugin may
+        run.experiment["data"]["plugin"] = "another"
         scores["test"]["score"] = 1.0
         names.clear()
 
