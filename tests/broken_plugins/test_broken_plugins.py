@@ -32,6 +32,7 @@ class Case(Protocol):
 Command = Callable[..., CompletedProcess[str]]
 Install = Callable[[Case], None]
 
+PROGRAM = "from unprompt._cli.app import main; main()"
 DATA = {"test": 4, "wordings": True, "prompts": {}, "suffix": ""}
 EXPERIMENT: dict[str, Any] = {
     "name": "table",
@@ -143,8 +144,7 @@ def test_check_of_all_at_once_names_each(
     for case in every_case:
         install(case)
     done = subprocess.run(
-        [sys.executable, "-c", "from unprompt._cli.app import main; main()"]
-        + ["plugins", "--check", "--json"],
+        [sys.executable, "-c", PROGRAM, "plugins", "--check", "--json"],
         env={**os.environ, "PYTHONPATH": f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
         capture_output=True,
         text=True,

@@ -29,8 +29,6 @@ from unprompt._registry.claims import Claim
 from unprompt._registry.plugins import Registry
 from unprompt._registry.tracebacks import failures, traceback_of
 
-PATIENCE = 120.0
-"""Seconds that loading one plugin may take."""
 _GRACE = 5.0
 """More seconds, for the child to print where it hangs."""
 _AT_ONCE = 4
@@ -66,7 +64,7 @@ class Status:
     error: str | None = None
 
 
-def check_plugins(registry: Registry, patience: float = PATIENCE) -> list[Status]:
+def check_plugins(registry: Registry, patience: float) -> list[Status]:
     """Load every plugin and every target, heavy imports included; failures are rows.
 
     What plugins print, and the tracebacks of those that fail, go to stderr.
