@@ -78,10 +78,9 @@ def test_each_call_is_a_line(
     assert all(lines)
     assert {line[1] for line in lines if line} == {OWNER}
     assert [(line[2], line[4]) for line in lines if line] == [
-        ("importing", ""),
-        ("registering", ""),
+        ("import", ""),
         ("unprompt_predictor", ""),
-        ("importing echo_plugin:Echo", ""),
+        ("import of echo_plugin", ""),
         ("echo_plugin:Echo", ""),
         ("Echo.count", ""),  # makes the iterator
         ("Echo.count", ""),

@@ -252,7 +252,9 @@ def test_check_gives_each_claim_a_row_even_if_others_fail(
     # The shipped plugins' heavy targets are not this test's business.
     claims = tuple(claim for claim in registry.claims if claim.name in third)
     monkeypatch.setattr(registry, "claims", claims)
-    rows = [(row.claim.name, row.offers, row.summary, row.error) for row in check_plugins(registry)]
+    rows = [
+        (row.claim.name, row.offers, row.summary, row.error) for row in check_plugins(registry, 60)
+    ]
     assert [row[0] for row in rows] == ["broken", "echo", "lost", "twice", "twice", "watcher"]
     assert rows[1] == ("echo", ("predictor",), "Says it again", None)
     assert rows[5] == ("watcher", ("observer",), "", None)

@@ -148,7 +148,7 @@ def test_every_predictor_of_this_project_is_tested_here() -> None:
     ours = [claim for claim in registry.claims if claim.distribution == "unprompt"]
     offered = {
         status.claim.name
-        for status in check_plugins(registry)
+        for status in check_plugins(registry, 120)
         if status.claim in ours and "predictor" in status.offers
     }
     assert offered == set(FAMILIES)

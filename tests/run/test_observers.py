@@ -219,10 +219,14 @@ def test_an_observer_hears_of_a_failure(
         ),
         (
             "- {plugin: hooks, options: {path: x}}",
-            "8:19: observers.0.options: plugin 'hooks' has lifecycle hooks only, which take no "
-            + "options",
+            "8:19: observers.0.options: plugin 'hooks' (from unprompt-hooks 1.0) has lifecycle "
+            + "hooks only, which take no options",
         ),
-        ("- mean", "8:3: observers.0: plugin 'mean' (from unprompt-mean 1.0) offers no observer"),
+        (
+            "- mean",
+            "8:3: observers.0: plugin 'mean' (from unprompt-mean 1.0) offers no observer, "
+            + "and no lifecycle hook",
+        ),
         (
             "- 5",
             "8:3: observers.0: should be a plugin's name, or a map with `plugin` and `options`, "

@@ -14,14 +14,14 @@ from unprompt._registry.plugins import Registry
 from unprompt.types import Json
 
 
-def plugins_command(*, as_json: bool, check: bool) -> None:
+def plugins_command(*, as_json: bool, check: bool, timeout: float) -> None:
     """List plugins from metadata; with ``check`` load them all and exit 1 if one fails.
 
     Those that ``UNPROMPT_PLUGINS`` excludes are listed as such, and never loaded.
     """
     registry = Registry()
     if check:
-        failed = _list_checked(registry, check_plugins(registry), as_json=as_json)
+        failed = _list_checked(registry, check_plugins(registry, timeout), as_json=as_json)
         raise typer.Exit(1 if failed else 0)
     claims = sorted([*registry.claims, *registry.excluded], key=lambda claim: claim.name)
     if as_json:

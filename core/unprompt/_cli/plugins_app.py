@@ -27,6 +27,9 @@ def plugins(
     check: Annotated[
         bool, typer.Option("--check", help="Load every plugin and say what it offers (slow).")
     ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds that loading one plugin may take with --check.")
+    ] = 120.0,
     plugins_dir: PluginsDir = None,
 ) -> None:
     """List the plugins of this environment."""
@@ -34,7 +37,7 @@ def plugins(
     if context.invoked_subcommand is None:
         from unprompt._cli.plugins import plugins_command
 
-        plugins_command(as_json=as_json, check=check)
+        plugins_command(as_json=as_json, check=check, timeout=timeout)
 
 
 @plugins_app.command()

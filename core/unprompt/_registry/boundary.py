@@ -7,8 +7,8 @@ exit code 2. What a plugin prints goes to stderr: stdout is for results. What it
 process is undone (`state`), what it is handed it cannot change for others (`handed`), and what it
 returns is checked (`returned`).
 
-What cannot be caught here is ``os._exit``: `unprompt._registry.check` loads plugins in processes of
-their own.
+What cannot be caught here is a crash, and an import that never ends: `unprompt._registry.check`
+loads plugins in processes of their own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 from unprompt._files.refusals import no_room, refused
 from unprompt._registry.claims import Claim
+from unprompt._registry.exits import exits_raised
 from unprompt._registry.handed import handed
 from unprompt._registry.returned import checked, is_property, item_check, role_of
 from unprompt._registry.slow import named_when_slow
@@ -37,21 +38,21 @@ OWN = "unprompt"
 
 
 @contextmanager
-def loading(claim: Claim, what: str, hint: str = "", *, doing: str = "importing") -> Iterator[None]:
+def loading(claim: Claim, what: str, hint: str = "", *, call: str = "") -> Iterator[None]:
     """Import a plugin or call a hook: every error is a `PluginError`.
 
     Args:
         claim: The plugin.
         what: Completes the label: ``failed to load``.
         hint: The end of the line; says what to install where a module is missing.
-        doing: Completes ``has been``, for the line about a block that takes long.
+        call: As `traced` prints it, and the line about a block that takes long.
 
     Raises:
         PluginFailure: The block raised anything else than below; the cause is kept.
         PluginError: It raised an `UnpromptError`, or lacks a module and there is a hint.
     """
     try:
-        with named_when_slow(claim.label, doing), _inside(claim, doing.removeprefix("in ")):
+        with named_when_slow(claim.label, call), _inside(claim, call):
             yield
     except KeyboardInterrupt:
         raise
@@ -102,12 +103,14 @@ def calling(claim: Claim, what: str, *, trace: bool = True) -> Iterator[None]:
 
 @contextmanager
 def _inside(claim: Claim, call: str) -> Iterator[None]:
-    """What holds for every call: stdout, threads, state, and the trace, where one is asked for."""
+    """What holds for every call: stdout, threads, state, exits, the trace."""
+    owner = claim.label
     with (
         stdout_to_stderr(),
-        noting_threads(claim.label),
+        noting_threads(owner),
         KeptState(claim),
-        traced(claim.label, call),
+        exits_raised(),
+        traced(owner, call),
     ):
         yield
 
@@ -158,7 +161,7 @@ class Guarded:
         return self._method(attribute, name, what) if callable(attribute) else attribute
 
     def _attribute(self, name: str, what: str) -> Any:
-        with calling(self._claim, what):
+        with calling(self._claim, what, trace=False):  # its call is what takes time
             try:
                 attribute = getattr(self._value, name)
             except AttributeError:

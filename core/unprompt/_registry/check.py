@@ -1,6 +1,6 @@
 """Load every plugin and say what it offers, plugins of others in processes of their own.
 
-Code that ends its process with ``os._exit``, crashes it, or never comes back cannot be caught in
+Code that crashes its process, ends it without Python, or never comes back cannot be caught in
 that process. So each distribution is loaded in a child; where that ends too early, or makes no
 progress, the plugin is named and another child goes on with the next one. In all other commands,
 which need the plugins themselves, such code ends the command, with whichever exit code it gives.
@@ -29,8 +29,6 @@ from unprompt._registry.claims import Claim
 from unprompt._registry.plugins import Registry
 from unprompt._registry.tracebacks import failures, traceback_of
 
-PATIENCE = 120.0
-"""Seconds that loading one plugin may take."""
 _GRACE = 5.0
 """More seconds, for the child to print where it hangs."""
 _AT_ONCE = 4
@@ -66,7 +64,7 @@ class Status:
     error: str | None = None
 
 
-def check_plugins(registry: Registry, patience: float = PATIENCE) -> list[Status]:
+def check_plugins(registry: Registry, patience: float) -> list[Status]:
     """Load every plugin and every target, heavy imports included; failures are rows.
 
     What plugins print, and the tracebacks of those that fail, go to stderr.

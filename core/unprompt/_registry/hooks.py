@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -18,7 +19,7 @@ from unprompt._registry.returned import check_ran
 from unprompt._registry.wording import one_line, what_is
 from unprompt.contracts import Dataset, Observer, Predictor, TextEncoder, hookspecs
 from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
-from unprompt.errors import PluginError
+from unprompt.errors import PluginError, named
 
 Kind: TypeAlias = Literal["predictor", "dataset", "text_encoder", "observer"]
 Spec: TypeAlias = PredictorSpec | DatasetSpec | TextEncoderSpec | ObserverSpec
@@ -84,7 +85,7 @@ class PluginHooks:
         if not caller.get_hookimpls():
             return None
         given = {name: handed(value) for name, value in arguments.items()}
-        with loading(claim, f": {hook} raised ", doing=f"in {hook}"):
+        with loading(claim, f": {hook} raised ", call=hook):
             results = caller(**given)
         try:
             check_ran(results[0] if results else None)
@@ -111,6 +112,7 @@ class PluginHooks:
     def lack(self, claim: Claim, kind: type[Spec]) -> PluginError:
         """The error that a plugin offers no spec of one kind."""
         line = f" offers no {KINDS[kind].replace('_', ' ')}"
+        line += ", and no lifecycle hook" * (kind is ObserverSpec)
         if not self.names(claim) or self.unmarked(claim):
             line += f": {self.unmarked(claim) or 'it implements no hook'}"
         return broken(claim, line)
@@ -151,23 +153,23 @@ class PluginHooks:
         """
         module, _, name = spec.target.partition(":")
         hint = f"; pip install {spec.extra!r}" if spec.extra else ""
-        doing = f"importing {spec.target}"
-        with loading(claim, f": {spec.target} failed to load: ", hint, doing=doing):
+        with loading(claim, f": {spec.target} failed to load: ", hint, call=f"import of {module}"):
             return getattr(importlib.import_module(claim.located(module)), name)
 
     def _load(self, claim: Claim) -> ModuleType:
         """The plugin's module, imported and registered."""
         if claim in self._modules:
             return self._modules[claim]
-        with loading(claim, " failed to load: "):
+        with loading(claim, " failed to load: ", call="import"):
             module = importlib.import_module(claim.importable)
-        for unknown in self._unknown(module):
-            suggestion = did_you_mean(unknown, self._hooks())
-            raise broken(claim, f": there is no hook {unknown!r}{suggestion}")
+        with loading(claim, ": "):
+            fault = next(self._faults(module), None)
+        if fault:
+            raise broken(claim, f": {fault}")
         name = claim.importable  # two claims may be of one module, which is registered once
         if not self._manager.has_plugin(name):
             try:
-                with loading(claim, ": ", doing="registering"):
+                with loading(claim, ": "):
                     self._manager.register(module, name=name)
             except PluginError:
                 if self._manager.has_plugin(name):
@@ -176,17 +178,29 @@ class PluginHooks:
         self._modules[claim] = module
         return module
 
-    def _unknown(self, module: ModuleType) -> Iterator[str]:
-        """The functions that a module marks as implementations of hooks that do not exist."""
-        known = self._hooks()
-        for name in vars(module):
+    def _faults(self, module: ModuleType) -> Iterator[str]:
+        """What is wrong with the implementations of hooks in a module."""
+        known = [name for name in vars(hookspecs) if name.startswith("unprompt_")]
+        for name, function in vars(module).items():
             marked = self._manager.parse_hookimpl_opts(module, name)
-            if marked and (hook := marked.get("specname") or name) not in known:
-                yield hook
+            if not marked:
+                continue
+            hook = marked.get("specname") or name
+            if hook not in known:
+                yield f"there is no hook {hook!r}{did_you_mean(hook, known)}"
+                continue
+            has = inspect.signature(getattr(hookspecs, hook)).parameters
+            takes = inspect.signature(function).parameters.values()
+            other = [p.name for p in takes if p.name not in has and _is_needed(p)]
+            if other:
+                yield f"{hook} takes {named(other)}, which that hook does not have"
 
-    @staticmethod
-    def _hooks() -> list[str]:
-        return [name for name in vars(hookspecs) if name.startswith("unprompt_")]
+
+def _is_needed(parameter: inspect.Parameter) -> bool:
+    """Whether a function cannot be called without it."""
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        return False
+    return parameter.default is parameter.empty
 
 
 def _fault(spec: object, kind: type[Spec], claim: Claim) -> str | None:
@@ -194,8 +208,8 @@ def _fault(spec: object, kind: type[Spec], claim: Claim) -> str | None:
     if not isinstance(spec, kind):
         return f"gave {what_is(spec)}, not a {kind.__name__}"
     if spec.name != claim.name:
-        what = "file" if claim.path else "entry point"
-        return f"gave a spec named {one_line(spec.name)}, but its {what} is named {claim.name!r}"
+        source = "file" if claim.path else "entry point"
+        return f"gave a spec named {one_line(spec.name)}, but its {source} is named {claim.name!r}"
     if not isinstance(spec.options, type) or not issubclass(spec.options, BaseModel):
         return f"gave {what_is(spec.options)} as options, not a model of pydantic"
     if not isinstance(spec.target, str):

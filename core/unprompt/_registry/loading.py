@@ -178,13 +178,13 @@ def _observer_at(source: Source, key: Key, registry: Registry) -> Part | str | N
         if registry.offered(name, ObserverSpec):
             return part_at(source, key, registry, ObserverSpec)
         if not registry.follows_runs(name):
-            registry.spec(name, ObserverSpec)  # says what is missing
+            source.problem(named, str(registry.lack(name, ObserverSpec)))
     except PluginError as error:
         hint = _install_hint(name, source.folder(named), registry)
         source.problem(named, f"{error}{hint}", error)
         return None
     if _at(raw, ("options",)):
-        what = f"plugin {name!r} has lifecycle hooks only, which take no options"
+        what = f"{registry.claim(name).label} has lifecycle hooks only, which take no options"
         source.problem((*key, "options"), what)
     return name
 

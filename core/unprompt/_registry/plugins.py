@@ -24,6 +24,7 @@ from unprompt._registry.hooks import PluginHooks, Spec
 from unprompt._registry.lookup import find
 from unprompt._registry.verify import Verified, verified
 from unprompt.contracts.specs import DatasetSpec, ObserverSpec, PredictorSpec, TextEncoderSpec
+from unprompt.errors import PluginError
 
 S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec, ObserverSpec)
 
@@ -71,7 +72,7 @@ class Registry:
         """
         spec = self.offered(name, kind)
         if spec is None:
-            raise self._hooks.lack(self.claim(name), kind)
+            raise self.lack(name, kind)
         return spec
 
     def offered(self, name: str, kind: type[S]) -> S | None:
@@ -86,6 +87,10 @@ class Registry:
             return None
         distribution, own = split_reference(name)
         return replace(spec, name=f"{distribution}:{own}") if distribution else spec
+
+    def lack(self, name: str, kind: type[Spec]) -> PluginError:
+        """The error that a plugin offers no spec of one kind."""
+        return self._hooks.lack(self.claim(name), kind)
 
     def reference(self, claim: Claim) -> str:
         """What YAML writes for a claim: its distribution, too, where others have its name."""

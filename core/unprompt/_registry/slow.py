@@ -12,14 +12,17 @@ PATIENCE = 10.0
 
 
 @contextmanager
-def named_when_slow(owner: str, doing: str) -> Iterator[None]:
+def named_when_slow(owner: str, call: str) -> Iterator[None]:
     """Write one line to stderr where the block runs for longer than `PATIENCE`.
 
     Args:
         owner: The plugin whose code the block calls, as errors name it.
-        doing: Completes ``has been``: ``importing``.
+        call: An import or a hook; empty: nothing that can take long.
     """
-    line = f"{owner} has been {doing} for {PATIENCE:g} s"
+    if not call:
+        yield
+        return
+    line = f"{owner}: {call} has taken {PATIENCE:g} s so far"
     timer = threading.Timer(PATIENCE, _say, [line])
     timer.daemon = True
     timer.start()

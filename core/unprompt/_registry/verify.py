@@ -43,8 +43,7 @@ def verified(hooks: PluginHooks, claim: Claim) -> Verified:
 
     Nothing is built and nothing predicted.
     """
-    faults = list(_name_faults(claim.name))
-    faults += [] if claim.path else unmet_requirements(claim.distribution)
+    faults = [*_name_faults(claim.name), *_requirement_faults(claim)]
     offers: list[str] = []
     summaries: list[str] = []
     causes: list[PluginError] = []
@@ -78,6 +77,11 @@ _OFFERS = {f"unprompt_{kind}" for kind in KINDS.values()}
 def _line(claim: Claim, faults: list[str]) -> str:
     start = "" if faults[0].startswith(("failed to load", "implements no")) else ":"
     return f"{claim.label}{start} {'; '.join(faults)}"
+
+
+def _requirement_faults(claim: Claim) -> Iterator[str]:
+    """What its distribution needs and does not get; a file has none."""
+    return iter(()) if claim.path else unmet_requirements(claim.distribution)
 
 
 def _name_faults(name: str) -> Iterator[str]:

@@ -26,14 +26,19 @@ kept.write("by its own stream\\n")
 LINES = {"by descriptor", "by a child", "by the original", "at the end", "by its own stream"}
 
 SPEC = """
-from unprompt import DatasetSpec, Model, hookimpl
+from unprompt import Dataset, DatasetSpec, Model, hookimpl
 
 class Options(Model):
     pass
 
+class Gallery(Dataset):
+    def __init__(self, options): pass
+    def records(self): return ()
+    def images(self): pass
+
 @hookimpl
 def unprompt_dataset():
-    return DatasetSpec("gallery", "none", Options, "gallery_plugin:Options")
+    return DatasetSpec("gallery", "none", Options, "gallery_plugin:Gallery")
 """
 
 
@@ -86,7 +91,10 @@ def test_a_plugin_that_closes_stdout_keeps_no_result_back(
 
 @pytest.mark.parametrize(
     ("code", "ending"),
-    [("os._exit(0)", "with exit code 0"), ("os.kill(os.getpid(), 9)", "by SIGKILL")],
+    [
+        ("import posix; posix._exit(0)", "with exit code 0"),
+        ("os.kill(os.getpid(), 9)", "by SIGKILL"),
+    ],
 )
 def test_check_names_a_plugin_that_ends_its_process(
     code: str, ending: str, install_plugin: InstallPlugin
