@@ -25,9 +25,10 @@ from unprompt._config.secrets import remember_options
 from unprompt._members.batches import collect
 from unprompt._registry.parts import Member, Part
 from unprompt._registry.plugins import Registry
+from unprompt._registry.tracebacks import failures, traceback_of
 from unprompt.contracts import Images, Need, Record, Runtime, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings, unit
-from unprompt.errors import UnpromptError
+from unprompt.errors import PluginFailure, UnpromptError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -96,6 +97,8 @@ def requirements(member: Member, registry: Registry, runtime: Runtime) -> Requir
         needs = tuple(predictor.needs())
         try:
             return Requirements(needs, dict(predictor.towers()))
+        except PluginFailure:
+            raise  # a bug, which has a traceback
         except UnpromptError as error:
             return Requirements(needs, {}, "; ".join(error.problems))
 
@@ -148,6 +151,8 @@ def _child(
         result = _run(member, images, replace(runtime, text_encoder=encoder), registry)
     except UnpromptError as error:
         result = DryRun(0.0, 0.0, 0, "; ".join(error.problems))
+        for failure in failures(error):
+            sys.stderr.write("".join([*failure.problems, "\n", traceback_of(failure)]))
     sender.send(result)
 
 
