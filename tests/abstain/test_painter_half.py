@@ -52,7 +52,7 @@ def test_half_is_covered_and_the_other_half_is_as_without(
     odd = [name for name in tables[0] if int(name) % 2]
     assert len(odd) == 24
     halves = [[float(table[name]["cosine"]) for name in odd] for table in tables]
-    np.testing.assert_allclose(*halves, atol=1e-6)
+    np.testing.assert_allclose(halves[0], halves[1], atol=1e-6)
     assert np.mean(halves[0]) == pytest.approx(np.mean(halves[1]), abs=1e-6)
     blends = rows_of(with_it, "ensemble.test"), rows_of(without, "ensemble.test")
     for name in odd:

@@ -57,7 +57,7 @@ def test_an_image_is_blended_by_those_who_answer(write: Callable[..., Path], ima
     with_it = loaded.predict(images)
     without = load_ensemble(write(*NOISY)).predict(images)
     both = [given.embeddings.select(ODD).rows for given in (with_it, without)]
-    np.testing.assert_allclose(*both, atol=1e-6)
+    np.testing.assert_allclose(both[0], both[1], atol=1e-6)
     assert [with_it.prompts[name] for name in ODD] == [without.prompts[name] for name in ODD]
     assert dict(with_it.answered) == {"member-0": 6, "member-1": 6, "carrier": 3}
     assert set(with_it.origin.values()) == {"predicted"}
