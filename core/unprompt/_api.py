@@ -8,6 +8,7 @@ from pathlib import Path
 from unprompt._config.location import yaml_path
 from unprompt._config.models import RuntimeConfig, SplitConfig
 from unprompt._data.near_duplicates import near_duplicate_groups
+from unprompt._data.origin import Origin, read_origins
 from unprompt._data.predictions import read_prediction_file
 from unprompt._data.prompts import join, prompt_table
 from unprompt._data.space import TextSpace
@@ -41,6 +42,8 @@ class PredictionScore(Estimate):
         zeros: Predictions of which every number is 0: there is none, and their cosine is 0.
         text_encoder: The identity of the text encoder that prompts were embedded with.
         assumed: Its plugin, where nothing says that the predictions were made for it.
+        read: Images whose prompt was read from the file, as the predictions say.
+        predicted: The score on the others; None where nothing was read, or everything.
     """
 
     images: int
@@ -48,6 +51,8 @@ class PredictionScore(Estimate):
     zeros: int = 0
     text_encoder: str
     assumed: str | None = None
+    read: int = 0
+    predicted: Estimate | None = None
 
 
 def load_ensemble(
@@ -194,6 +199,11 @@ def score(
     values = cosine(rows, targets)
     intervals = Intervals(groups)
     mean = intervals.mean_cosine(values)
+    origin = _origins(predictions)
+    others = [i for i, name in enumerate(ids) if origin.get(name) != "read"]
+    predicted: Estimate | None = None
+    if 0 < len(others) < len(ids):
+        predicted = Intervals([groups[i] for i in others]).mean_cosine(values[others])
     return PredictionScore(
         score=mean.score,
         ci95=mean.ci95,
@@ -202,7 +212,16 @@ def score(
         zeros=int((~rows.any(axis=1)).sum()),
         text_encoder=target.encoder.identity,
         assumed=target.plugin if target.assumed else None,
+        read=len(ids) - len(others),
+        predicted=predicted,
     )
+
+
+def _origins(predictions: Path | str | Embeddings | Predictions) -> Mapping[str, Origin]:
+    """Image id -> where its prompt comes from; empty where the predictions do not say."""
+    if isinstance(predictions, Predictions):
+        return predictions.origin
+    return {} if isinstance(predictions, Embeddings) else read_origins(user_path(predictions))
 
 
 def _opened(

@@ -142,10 +142,8 @@ class Evaluation:
     def _origins(self) -> Origins | None:
         if self.read is None:
             return None
-        where = {
-            name: np.array([origin == name for origin in self.origin])
-            for name in ("read", "predicted")
-        }
+        origin = np.array(self.origin)
+        where = {name: origin == name for name in ("read", "predicted")}
         return Origins(
             **{name: self._part(self.ensemble, inside) for name, inside in where.items()}
         )
