@@ -93,19 +93,27 @@ class Entry:
 
 
 class Record:
-    """All entries of a file."""
+    """All entries of a file.
+
+    Attributes:
+        size: Width and height of the image in pixels; None where unknown.
+        json: What reads JSON in the file.
+    """
 
     def __init__(self, texts: FileTexts) -> None:
         """Sort the fields by keyword."""
         self.size = texts.size
         self.json = StrictJson()
-        self.entries = tuple(
-            entry for field in texts.fields for entry in _entries(field, self.json)
-        )
+        self._by_key: dict[str, list[Entry]] = {}
+        self._first: dict[tuple[str, str], Entry] = {}
+        for field in texts.fields:
+            for entry in _entries(field, self.json):
+                self._by_key.setdefault(entry.key, []).append(entry)
+                self._first.setdefault((entry.container, entry.key), entry)
 
     def all(self, *keys: str) -> tuple[Entry, ...]:
-        """The entries under the keywords, in the order of the file."""
-        return tuple(entry for entry in self.entries if entry.key in keys)
+        """The entries under the keywords: keyword by keyword, each in the order of the file."""
+        return tuple(entry for key in keys for entry in self._by_key.get(key, ()))
 
     def objects(self, *keys: str) -> Iterator[tuple[Entry, dict[str, Any]]]:
         """The entries under the keywords that are JSON objects, with them."""
@@ -115,8 +123,7 @@ class Record:
 
     def beside(self, entry: Entry, key: str) -> Entry | None:
         """The first entry under a keyword in the same part of the file."""
-        near = (other for other in self.all(key) if other.container == entry.container)
-        return next(near, None)
+        return self._first.get((entry.container, key))
 
 
 def _entries(field: Field, json: StrictJson) -> Iterator[Entry]:

@@ -26,7 +26,8 @@ WALL = "a red wall"
 
 def through(*chain: tuple[str, str, dict[str, Any]]) -> Nodes:
     """A graph whose positive conditioning passes through nodes: kind, input, other inputs."""
-    nodes = {
+    nodes = {"n": node("PrimitiveInt", value=2)}
+    nodes |= {
         f"c{i}": node(kind, **{name: [f"c{i - 1}" if i else "6", 0], **more})
         for i, (kind, name, more) in enumerate(chain)
     }
@@ -52,6 +53,8 @@ def test_the_sampler_says_which_text_is_the_prompt() -> None:
         through(("Context (rgthree)", "positive", {"model": ["4", 0], "negative": ["7", 0]})),
         through(("Any Switch (rgthree)", "any_01", {"any_02": ["7", 0]})),
         through(("ImpactSwitch", "input2", {"input1": ["7", 0], "select": 2})),
+        through(("ImpactSwitch", "input2", {"input1": ["7", 0], "select": ["n", 0]})),
+        through(("SomebodysSwitch", "input1", {"input2": ["6", 0], "chosen": 2})),
         through(("SomebodysNode", "thing", {"model": ["4", 0], "value": 3})),
         text_to_image(["e", 0], e=encoded(["t", 0]), t=node("PrimitiveString", value=WALL)),
         text_to_image(["e", 0], e=encoded(["t", 0]), t=node("DF_Text_Box", Text=WALL)),
@@ -126,6 +129,8 @@ def test_texts_that_a_node_joins(joining: dict[str, Any], expected: str) -> None
         (node("SomebodysMixer", first=["6", 0], second=["7", 0]), "not known"),
         (node("Text", text=["gone", 0]), "missing"),
         (node("Text", text=["e", 0]), "back to itself"),
+        (node("ImpactSwitch", input1="a", input2="b", select=["x", 0]), "chooses"),
+        (node("SomebodysSwitch", text1="a", text2="b", chosen=2), "chooses"),
         (node("easy ifElse", boolean=["x", 0], on_true="a", on_false="b"), "chooses"),
     ],
 )

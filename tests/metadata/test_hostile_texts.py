@@ -14,6 +14,7 @@ import pytest
 
 from unprompt_metadata.dialects import read_prompt
 from unprompt_metadata.dialects.a1111 import split
+from unprompt_metadata.fields import Field, FileTexts
 from unprompt_metadata.prompts import ReadPrompt, Refusal
 
 from .graphs import encoded, node, prompt_of, read_graph, reason_of, text_to_image, texts_of
@@ -74,6 +75,18 @@ def test_json_beyond_what_generators_write(text: str, reason: str) -> None:
         answer = read_prompt(texts_of({field: text}))
         assert answer is None or reason in reason_of(answer)
     assert reason in reason_of(read_prompt(texts_of({"png:prompt": text})))
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", '{"uc": 1, "sampler": 1, "prompt": "a"}', "a\nNegative prompt: b"]
+)
+def test_many_fields(text: str) -> None:
+    for name in ("png:Comment", "png:parameters", "png:prompt", "exif:UserComment", "png:Software"):
+        fields = tuple(Field(name, f"{text} ") for _ in range(999))
+        answer = read_prompt(FileTexts("PNG", None, (*fields, Field("png:Software", "NovelAI"))))
+        assert answer is None or len(str(answer)) < 1_000
+        many = FileTexts("PNG", None, fields * 50)
+        assert reason_of(read_prompt(many)) == "the file has 49,950 texts"
 
 
 LENGTH = 10_000

@@ -101,7 +101,8 @@ def test_the_version_names_the_fork(more: str, generator: str) -> None:
 
 
 def test_json_of_an_unknown_program_is_no_prompt() -> None:
-    assert read('{"title": "a cat"}') is None
+    assert "not known" in reason_of(read('{"title": "a cat"}'))
+    assert read('{"title": "a cat"}', "exif:UserComment") is None
     assert "damaged JSON" in reason_of(read('{"title": "a cat"'))
 
 
@@ -110,3 +111,8 @@ def test_fields_that_disagree_are_refused() -> None:
     assert "different prompts" in reason_of(read_prompt(texts_of(fields)))
     fields["stealth:alpha"] = fields["png:parameters"]
     assert prompt_of(read_prompt(texts_of(fields))) == "a cat"
+
+
+def test_how_an_image_was_enlarged_is_no_prompt() -> None:
+    text = "Postprocess upscale by: 4, Postprocess upscaler: R-ESRGAN 4x+"
+    assert "enlarged" in reason_of(read(text))

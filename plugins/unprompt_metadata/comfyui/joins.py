@@ -9,6 +9,7 @@ from unprompt_metadata.comfyui.steps import (
     AT_RUN_TIME,
     MOST_TEXTS,
     Steps,
+    Texts,
     made_at_run_time,
     number,
     value_steps,
@@ -24,6 +25,7 @@ _ALL = {
     "CR Text Concatenate": ("text1", "text2"),
     "CR Combine Prompt": ("part1", "part2", "part3", "part4"),
 }
+_FIRST_OF = ("Any Switch", "Context Switch")  # of what is connected
 _PLAIN_OPTIONS = frozenset({"action", "clean_whitespace", "result", "tidy_tags"})
 _OFF = ("", "false", "False", "no", "none", "never", "keep", "disabled", "append")
 
@@ -100,12 +102,19 @@ def switched(graph: Graph, node: Node, side: Polarity, remarks: dict[str, None])
         return (yield from _branch(graph, node, (on, off), side, remarks))
     choices = numbered_inputs(node)
     choices = choices or sorted(n for n in inputs if names.CONDITIONING.fullmatch(n))
-    index = next((inputs[name] for name in names.INDICES if type(inputs.get(name)) is int), None)
-    if index is not None:
-        choices = [name for name in choices if number(name)[0] == index]
     if not choices:
         return Refusal(f"{node.label} chooses in a way that is not known")
-    return (yield from value_steps(graph, inputs[choices[0]], side))
+    index = _option(graph, node, names.INDICES)
+    if type(index) is int:
+        choices = [name for name in choices if number(name)[0] == index]
+    elif node.kind.startswith(_FIRST_OF):
+        choices = choices[:1]
+    texts = list[Texts]()
+    for name in choices:
+        texts.append((yield from value_steps(graph, inputs[name], side)))
+    if texts and all(other == texts[0] for other in texts):
+        return texts[0]
+    return Refusal(f"{node.label} chooses {AT_RUN_TIME}")
 
 
 def _branch(
@@ -120,10 +129,10 @@ def _branch(
     A prompt enhancer is wired so: one branch has what the user wrote, the other what a language
     model made of it. Then both choices lead to the only text that there is.
     """
-    chosen = _condition(graph, node)
+    chosen = _option(graph, node, names.CONDITIONS)
     first, second = branches if chosen is not False else branches[::-1]
     texts = yield from value_steps(graph, first, side)
-    if chosen is not None and not made_at_run_time(texts):
+    if isinstance(chosen, bool) and not made_at_run_time(texts):
         return texts
     other = yield from value_steps(graph, second, side)
     if made_at_run_time(texts) and not made_at_run_time(other):
@@ -136,8 +145,9 @@ def _branch(
     return Refusal(f"{node.label} chooses {AT_RUN_TIME}")
 
 
-def _condition(graph: Graph, node: Node) -> bool | None:
-    value = next((node.inputs[name] for name in names.CONDITIONS if name in node.inputs), None)
+def _option(graph: Graph, node: Node, options: tuple[str, ...]) -> object:
+    """The value of the first of some inputs that a node has, or of the primitive behind it."""
+    value = next((node.inputs[name] for name in options if name in node.inputs), None)
     if (target := graph.target(value)) is not None:
-        value = target.inputs.get("value", target.inputs.get("boolean"))
-    return value if isinstance(value, bool) else None
+        return target.inputs.get("value", target.inputs.get("boolean"))
+    return value

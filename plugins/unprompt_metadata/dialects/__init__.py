@@ -17,6 +17,9 @@ from unprompt_metadata.fields import FileTexts
 from unprompt_metadata.prompts import Answer, ReadPrompt, Refusal
 from unprompt_metadata.record import Record
 
+_MOST_TEXTS = 1_000
+_MOST_REASONS = 3
+
 # The most specific comes first: a file may hold a generator's own text beside the graph that it
 # ran, and a copy as a web UI's text.
 _DIALECTS: tuple[Callable[[Record], Iterator[Answer]], ...] = (
@@ -43,6 +46,8 @@ def read_prompt(texts: FileTexts) -> Answer | None:
         The prompt of the first dialect that has one; why not, where a generator's texts give none
         for sure; None where no text is a generator's.
     """
+    if len(texts.fields) > _MOST_TEXTS:
+        return Refusal(f"the file has {len(texts.fields):,} texts")
     record = Record(texts)
     refusals: list[Refusal] = []
     for dialect in _DIALECTS:
@@ -51,8 +56,8 @@ def read_prompt(texts: FileTexts) -> Answer | None:
         prompts = [item for item in answers if isinstance(item, ReadPrompt)]
         if prompts:
             return _agreed(prompts)
-    reasons = dict.fromkeys(item.reason for item in refusals)
-    return Refusal("; ".join(reasons)) if reasons else None
+    reasons = list(dict.fromkeys(item.reason for item in refusals))
+    return Refusal("; ".join(reasons[:_MOST_REASONS])) if reasons else None
 
 
 def _agreed(prompts: list[ReadPrompt]) -> Answer:

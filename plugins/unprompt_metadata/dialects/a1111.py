@@ -15,6 +15,7 @@ from unprompt_metadata.prompts import LONGEST, Answer, Refusal, answer
 from unprompt_metadata.record import PARAMETERS, Entry, Record
 
 _NEGATIVE = "Negative prompt:"
+_ENLARGED = "Postprocess upscale"
 _LONGEST = 4 * LONGEST  # prompts of both sides and settings
 _LONGEST_KEY = 60
 _MOST_PAIRS = 500
@@ -43,7 +44,8 @@ def read(record: Record) -> Iterator[Answer]:
 def read_entry(entry: Entry) -> Answer | None:
     """Read one text; None: nothing says that it is a generator's."""
     if entry.object is not None:
-        return None
+        unknown = f"{entry.field} holds JSON of a program that is not known"
+        return Refusal(unknown) if entry.sure else None
     if len(entry.text) > _LONGEST:
         size = f"{len(entry.text):,} characters"
         return Refusal(f"{entry.field} has {size}") if entry.sure else None
@@ -53,6 +55,8 @@ def read_entry(entry: Entry) -> Answer | None:
             return Refusal(f"{entry.field} {entry.flaw}")
         if not entry.sure and negative is None:
             return None
+        if prompt.startswith(_ENLARGED):
+            return Refusal(f"{entry.field} says how the image was enlarged, not its prompt")
     return answer(_generator(settings or {}), entry.field, prompt, negative or "")
 
 
