@@ -9,19 +9,17 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from unprompt import DatasetSpec, PredictorSpec, TextEncoderSpec
 from unprompt._cli.schema import File, as_text, schema
 from unprompt._config import models
 from unprompt._config.option_rows import option_rows
+from unprompt._registry.hooks import KINDS
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import hookspecs
-from unprompt.errors import PluginError
 from unprompt.train.recipe import OBJECTIVES, RecipeConfig
 
 ROOT = Path(__file__).parents[2]
@@ -52,17 +50,38 @@ def recipe_tables() -> str:
 
 def plugin_options() -> str:
     """The options of every plugin that this project ships."""
+    claims = [claim for claim in Registry().claims if claim.distribution == "unprompt"]
+    return options_of(*(claim.name for claim in claims))
+
+
+def options_of(*names: str) -> str:
+    """The options of some plugins, with their summaries."""
     registry = Registry()
-    kinds: tuple[type[Any], ...] = (PredictorSpec, DatasetSpec, TextEncoderSpec)
+    kinds: tuple[type[Any], ...] = tuple(KINDS)
     parts = []
-    for claim in registry.claims:
-        if claim.distribution != "unprompt":
-            continue
+    for name in names:
         for kind in kinds:
-            with suppress(PluginError):  # it offers another kind
-                spec: Any = registry.spec(claim.name, kind)
+            spec: Any = registry.offered(name, kind)
+            if spec is not None:
                 parts.append(f"### `{spec.name}`\n\n{spec.summary}.\n\n{key_table(spec.options)}")
     return "\n\n".join(parts)
+
+
+def scores_of(*members: str) -> str:
+    """The rows of some members in the quickstart's table in README.md."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = ["| | holdout | test | 95 % interval | gap closed |", "|---|---|---|---|---|"]
+    for member in members:
+        pattern = rf"^{member} +[\d.]+ +([\d.]+) +([\d.]+) +(\[.+?\]) +([\d.]+%)"
+        (cells,) = re.findall(pattern, readme, flags=re.MULTILINE)
+        rows.append(f"| `{member}` | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def page(*names: str, scored: bool = True) -> dict[str, Callable[[], str]]:
+    """The parts of a family's page."""
+    parts = {"options": lambda: options_of(*names)}
+    return parts | ({"scores": lambda: scores_of(*names)} if scored else {})
 
 
 def hook_table() -> str:
@@ -86,6 +105,10 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "recipe": recipe_tables,
     },
     "plugins/README.md": {"hooks": hook_table},
+    "plugins/blip.md": page("clip-blip"),
+    "plugins/clip.md": page("clip-l14", "clip-l16-384"),
+    "plugins/knn.md": page("knn-vit-g", "knn-vit-h"),
+    "plugins/painter.md": page("painter", scored=False),
 }
 
 

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from PIL import Image
 
 from unprompt._registry.loading import load_experiment
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import hookspecs
+from unprompt.testing import (
+    DatasetContract,
+    ObserverContract,
+    PredictorContract,
+    TextEncoderContract,
+)
 from unprompt_painter.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +41,10 @@ ELSEWHERE = {
     ("README.md", "own images"),  # likewise
     ("README.md", "study"),  # likewise
     ("README.md", "python"),  # likewise
+    ("plugins/README.md", "new plugin"),  # tests/third_party/test_new_plugins.py, each kind
 }
+SINGLE_FILES = ("mean", "prompts", "words", "log")
+FAMILIES = ("blip", "clip", "knn", "painter")
 SHOWN = {("core/README.md", None)}  # an image of the pipeline, not a command
 
 
@@ -54,9 +64,7 @@ def blocks(guide: str) -> dict[str | None, str]:
     return {name or None: body for name, body in fenced}
 
 
-@pytest.mark.parametrize(
-    "guide", ["ensembles/README.md", "experiments/README.md", "plugins/README.md"]
-)
+@pytest.mark.parametrize("guide", generator().PARTS)
 def test_generated_parts_are_up_to_date(guide: str) -> None:
     filled: Callable[[str], str] = generator().filled
     assert (ROOT / guide).read_text(encoding="utf-8") == filled(guide), (
@@ -82,9 +90,10 @@ def test_every_block_has_a_test() -> None:
     here = {
         ("README.md", "check"),
         ("README.md", "experiment"),
-        ("plugins/README.md", "plugin"),
-        ("plugins/README.md", "plugin pyproject"),
-        ("plugins/README.md", "plugin test"),
+        *(("plugins/README.md", f"plugin {name}") for name in SINGLE_FILES),
+        ("plugins/README.md", "plugin tests"),
+        ("plugins/README.md", "four experiment"),
+        ("plugins/README.md", "four run"),
     }
     written = {(guide, name) for guide in GUIDES for name in blocks(guide)}
     assert written == ELSEWHERE | SHOWN | here
@@ -145,29 +154,71 @@ def test_the_check_block_says_what_is_missing_and_runs(tmp_path: Path) -> None:
     )
 
 
-def test_the_plugin_of_the_guide_works_and_keeps_the_contract(tmp_path: Path) -> None:
-    """Laid out as pip would install it, in a process of its own."""
+@pytest.fixture
+def single_files(tmp_path: Path) -> Path:
+    """A folder of somebody who saved the plugins of the guide."""
     parts = blocks("plugins/README.md")
-    project = tomllib.loads(parts["plugin pyproject"])["project"]
-    (tmp_path / "unprompt_mean.py").write_text(parts["plugin"], encoding="utf-8")
-    (tmp_path / "test_mean.py").write_text(parts["plugin test"], encoding="utf-8")
-    metadata = tmp_path / f"unprompt_mean-{project['version']}.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
-    points = "".join(f"{k} = {v}\n" for k, v in project["entry-points"]["unprompt"].items())
-    (metadata / "entry_points.txt").write_text(f"[unprompt]\n{points}")
+    (tmp_path / "plugins").mkdir()
+    for name in SINGLE_FILES:
+        (tmp_path / "plugins" / f"{name}.py").write_text(parts[f"plugin {name}"], encoding="utf-8")
+    return tmp_path
 
-    def python(*arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
-    code = "import sys; sys.path.insert(0, '.'); from unprompt._registry.plugins import Registry\n"
-    code += "import json; from unprompt import PredictorSpec\n"
-    code += "print(json.dumps(Registry().spec('mean', PredictorSpec).summary))"
-    assert json.loads(python("-c", code)) == "the mean train target"
-    shown = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", "test_mean.py")
-    assert re.search(r"11 passed", shown), shown
-    shutil.rmtree(metadata)
+def run_in(folder: Path, *command: str) -> str:
+    """A command's stdout."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_plugins_of_the_guide_keep_their_contracts(single_files: Path) -> None:
+    tests = single_files / "plugins" / "test_plugins.py"
+    tests.write_text(blocks("plugins/README.md")["plugin tests"], encoding="utf-8")
+    arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", tests.name)
+    shown = run_in(tests.parent, sys.executable, *arguments)
+    contracts = (DatasetContract, ObserverContract, PredictorContract, TextEncoderContract)
+    checks = [name for kind in contracts for name in dir(kind) if name.startswith("test_")]
+    assert f"\n{len(checks)} passed in" in shown
+
+
+def test_the_plugins_of_the_guide_run_together(single_files: Path) -> None:
+    parts = blocks("plugins/README.md")
+    (single_files / "four.yaml").write_text(parts["four experiment"], encoding="utf-8")
+    shades = ("crimson", "olive", "navy", "teal", "gold", "plum")
+    nouns = ("wall", "kite", "lake", "moth", "tram", "vase", "coat", "door")
+    for number, (shade, noun) in enumerate((s, n) for s in shades for n in nouns):
+        folder = single_files / "images" / f"{shade} {noun} seen from place {number}"
+        folder.mkdir(parents=True)
+        Image.new("RGB", (8, 8), (number, 2 * number, 90)).save(folder / "1.png")
+    check, run = parts["four run"].splitlines()
+    listed = run_in(single_files, "bash", "-c", check)
+    for name in SINGLE_FILES:
+        assert re.search(rf"^{name} ", listed, re.MULTILINE), listed
+    folder = Path(run_in(single_files, "bash", "-c", run).splitlines()[-1])
+    scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    (line,) = (single_files / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line) == {"run": "four", "score": scores["test"]["ensemble"]["score"]}
+    # The mean of the train targets is what the floor is.
+    assert scores["test"]["members"]["mean"]["score"] == pytest.approx(scores["test"]["floor"])
+
+
+def test_every_family_has_a_page_that_the_guide_links() -> None:
+    guide = (ROOT / "plugins/README.md").read_text(encoding="utf-8")
+    for name in FAMILIES:
+        text = (ROOT / "plugins" / f"{name}.md").read_text(encoding="utf-8")
+        assert f"]({name}.md)" in guide
+        assert "<!-- begin options -->\n\n### `" in text
+        assert "MIT" in text  # the licence of the weights
+
+
+def test_search_and_prediction_call_no_hook() -> None:
+    """Whoever is called is called through `Observers`, which only a run makes."""
+    makers = {
+        path.name
+        for path in (ROOT / "core").rglob("*.py")
+        if "Observers(" in path.read_text(encoding="utf-8")
+    }
+    assert makers == {"run.py"}

@@ -150,6 +150,8 @@ def test_what_is_damaged_is_remarked_on_and_what_is_gone_is_an_error(
 
 
 def test_the_plugin_keeps_the_rules() -> None:
-    (status,) = [status for status in check_plugins(Registry()) if status.claim.name == NAME]
+    (status,) = [
+        status for status in check_plugins(Registry(), patience=60) if status.claim.name == NAME
+    ]
     assert (status.offers, status.error) == (("predictor",), None)
     assert Registry().spec(NAME, PredictorSpec).reads

@@ -30,14 +30,18 @@ class Fresh:
     folder: Path
     home: Path
 
-    def run(self, *command: str | Path, cwd: Path | None = None) -> str:
-        """Run a command of this environment; gives its stdout, and fails where it fails."""
-        tool, *arguments = map(str, command)
+    def run(self, *command: str | Path) -> str:
+        """Run a command in `home`, as where this environment is active.
+
+        Returns:
+            Its stdout; fails where the command fails.
+        """
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         environment["UNPROMPT_CACHE_DIR"] = str(self.folder / "cache")
+        environment["PATH"] = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            [self.folder / "bin" / tool, *arguments],
-            cwd=cwd or self.home,
+            ["/usr/bin/env", *map(str, command)],
+            cwd=self.home,
             env=environment,
             capture_output=True,
             text=True,
@@ -45,10 +49,6 @@ class Fresh:
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done.stdout
-
-    def pip_install(self, *arguments: str | Path, cwd: Path | None = None) -> None:
-        """``pip install``."""
-        self.run("python", "-m", "pip", "-q", "install", *OFFLINE, *arguments, cwd=cwd)
 
 
 def build_wheel(project: Path, folder: Path) -> Path:
@@ -71,11 +71,16 @@ def fresh(tmp_path: Path, our_wheel: Path) -> Fresh:
     folder, home = tmp_path / "environment", tmp_path / "home"
     home.mkdir()
     venv.create(folder)
+    flags = " ".join(["--no-deps", *OFFLINE])  # what it would download is around it
+    for tool, module in (("pip", f'pip "$1" {flags} "${{@:2}}"'), ("pytest", 'pytest "$@"')):
+        script = folder / "bin" / tool
+        script.write_text(f"#!/usr/bin/env bash\nexec '{folder}/bin/python' -m {module}\n")
+        script.chmod(0o755)
     around = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "around.pth").write_text("\n".join(around) + "\n")  # read after its own packages
     made = Fresh(folder, home)
-    made.pip_install("--no-deps", "--force-reinstall", our_wheel)
+    made.run("pip", "install", "--force-reinstall", our_wheel)
     return made
 
 
