@@ -15,6 +15,7 @@ from types import ModuleType
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from unprompt._registry.loading import load_experiment
 from unprompt._registry.plugins import Registry
@@ -37,6 +38,7 @@ GUIDES = [
 ]
 ELSEWHERE = {
     ("README.md", "two commands"),  # .ci/run runs them to the letter
+    ("README.md", "installed"),  # tests/test_release.py
     ("README.md", "quickstart output"),  # tests/test_quickstart.py
     ("README.md", "own images"),  # likewise
     ("README.md", "study"),  # likewise
@@ -90,6 +92,7 @@ def test_every_block_has_a_test() -> None:
     here = {
         ("README.md", "check"),
         ("README.md", "experiment"),
+        ("README.md", "prompt"),
         *(("plugins/README.md", f"plugin {name}") for name in SINGLE_FILES),
         ("plugins/README.md", "plugin tests"),
         ("plugins/README.md", "four experiment"),
@@ -120,6 +123,32 @@ def test_the_experiment_of_the_readme_is_valid(tmp_path: Path) -> None:
     experiment = load_experiment(path, Registry())
     assert [member.name for member in experiment.ensemble.members] == ["knn-vit-h", "clip-l14"]
     assert experiment.dataset.options.model_dump()["table"] == str(tmp_path / "pairs.csv")
+
+
+def test_the_prompt_block_reads_and_predicts(
+    small_run: subprocess.CompletedProcess[str], tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    texts = PngInfo()
+    texts.add_text("parameters", "a red fox\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1")
+    World(9).image(0).save(images / "fox.png", pnginfo=texts)
+    World(9).image(1).save(images / "sea.png")
+    read, predicted, written = blocks("README.md")["prompt"].splitlines()
+    run = f'run="{small_run.stdout.strip().splitlines()[-1]}"; '
+
+    assert run_in(tmp_path, "bash", "-c", read).splitlines() == [
+        "images/fox.png: read (A1111, png:parameters)",
+        "    a red fox",
+        "images/sea.png: no prompt in the file",
+    ]
+    items = json.loads(run_in(tmp_path, "bash", "-c", run + predicted))
+    assert [(item["path"], item["origin"]) for item in items] == [
+        ("images/fox.png", "read"),
+        ("images/sea.png", "predicted"),
+    ]
+    run_in(tmp_path, "bash", "-c", written)
+    assert (images / "fox.txt").read_text(encoding="utf-8") == "a red fox"
 
 
 @pytest.mark.slow
