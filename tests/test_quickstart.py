@@ -136,6 +136,7 @@ def test_the_own_images_block_runs(quickstart: Quickstart) -> None:
         "expected_low",
         "expected_score",
         "image_id",
+        "origin",
         "out_of_domain",
         "prompt",
         "readback",

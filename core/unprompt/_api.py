@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unprompt._config.models import RuntimeConfig, SplitConfig
 from unprompt._data.near_duplicates import near_duplicate_groups
+from unprompt._data.origin import Origin, read_origins
 from unprompt._data.predictions import read_predictions
 from unprompt._data.prompts import join, read_prompts
 from unprompt._data.texts import bare, checked, what_is
@@ -41,11 +42,15 @@ class PredictionScore(Estimate):
         images: How many there are.
         groups: Groups of near-duplicate prompts among them.
         zeros: Predictions of which every number is 0: there is none, and their cosine is 0.
+        read: Images whose prompt was read from the file, as the predictions say.
+        predicted: The score on the others; None where nothing was read, or everything.
     """
 
     images: int
     groups: int
     zeros: int = 0
+    read: int = 0
+    predicted: Estimate | None = None
 
 
 def load_ensemble(
@@ -168,13 +173,27 @@ def score(
     values = cosine(rows, targets)
     intervals = Intervals(groups)
     mean = intervals.mean_cosine(values)
+    origin = _origins(predictions)
+    others = [i for i, name in enumerate(ids) if origin.get(name) != "read"]
+    predicted: Estimate | None = None
+    if 0 < len(others) < len(ids):
+        predicted = Intervals([groups[i] for i in others]).mean_cosine(values[others])
     return PredictionScore(
         score=mean.score,
         ci95=mean.ci95,
         images=len(ids),
         groups=intervals.group_count,
         zeros=int((~rows.any(axis=1)).sum()),
+        read=len(ids) - len(others),
+        predicted=predicted,
     )
+
+
+def _origins(predictions: Path | str | Embeddings | Predictions) -> Mapping[str, Origin]:
+    """Image id -> where its prompt comes from; empty where the predictions do not say."""
+    if isinstance(predictions, Predictions):
+        return predictions.origin
+    return {} if isinstance(predictions, Embeddings) else read_origins(user_path(predictions))
 
 
 def _opened(

@@ -44,20 +44,19 @@ NOISY: tuple[Member, ...] = tuple(
 DATASET = {"test": 40, "wordings": True, "prompts": {}, "suffix": ""}
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The plugins ``noisy``, ``carrier`` and ``reader``, installed as one package."""
+@pytest.fixture(scope="package")
+def site(finished_run: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The plugins ``carrier`` and ``reader``, as one package; `finished_run` has ``noisy``."""
     folder = tmp_path_factory.mktemp("site")
     metadata = folder / "unprompt_carrier-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: unprompt-carrier\nVersion: 1.0\n"
     )
-    modules = ("noisy_plugin", "carrier_plugin", "reader_plugin")
+    modules = ("carrier_plugin", "reader_plugin")
     lines = [f"{module.removesuffix('_plugin')} = {module}" for module in modules]
     (metadata / "entry_points.txt").write_text("\n".join(["[unprompt]", *lines, ""]))
-    for module in modules[:2]:
-        shutil.copy(TESTS / f"{module}.py", folder)
+    shutil.copy(TESTS / "carrier_plugin.py", folder)
     (folder / "reader_plugin.py").write_text(READING)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))
@@ -105,7 +104,7 @@ class Runs:
         return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def runs(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """See `Runs`."""
     return Runs(tmp_path_factory.mktemp("runs"))

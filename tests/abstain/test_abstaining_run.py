@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -158,6 +157,26 @@ def test_examples_say_who_has_no_answer(folder: Path) -> None:
         assert (example["evidence"]["carrier"] == []) == odd
 
 
+def test_expected_scores_know_who_answered(folder: Path) -> None:
+    import pyarrow.parquet as pq
+
+    expected = json.loads((folder / "expected.json").read_text())
+    assert expected["model"]["terms"]["answered carrier"]["slope"] > 0.01
+    assert expected["domain"]["members"] == ["member-0", "member-1"]
+    rows = pq.read_table(folder / "predictions" / "ensemble.test.parquet").to_pylist()
+    means = [
+        np.mean(
+            [
+                row["expected_score"]
+                for row in rows
+                if int(row["image_id"][5:]) % 2 == odd and not row["out_of_domain"]
+            ]
+        )
+        for odd in (0, 1)
+    ]
+    assert means[0] > means[1] + 0.05
+
+
 def test_members_are_compared_where_both_answer(folder: Path, rows_of: Rows) -> None:
     table = agreement(load_run(folder))
     assert table and table.partial
@@ -253,14 +272,14 @@ def test_out_of_fold_predictions_may_abstain(runs: Runs, rows_of: Rows) -> None:
     part = scores.holdout.members["carrier"].answered
     assert part and (part.images, part.share) == (45, 0.5)
     rows = {name: rows_of(folder, f"{name}.holdout") for name in scores.weights}
-    cosines = defaultdict(list)
+    cosines: list[float] = []
     for split in ("train", "holdout"):
         own = {
             member: {name: row for name, row in some.items() if name.startswith(split)}
             for member, some in rows.items()
         }
-        cosines["all"] += direct(own, scores.weights, split).values()
-    assert scores.holdout.ensemble.score == pytest.approx(np.mean(cosines["all"]), abs=1e-6)
+        cosines += direct(own, scores.weights, split).values()
+    assert scores.holdout.ensemble.score == pytest.approx(np.mean(cosines), abs=1e-6)
     assert scores.fitting_cost and scores.fitting_cost.judged_on == "other folds"
     assert -1e-6 <= scores.fitting_cost.score < 0.01
 

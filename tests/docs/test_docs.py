@@ -162,5 +162,5 @@ def test_the_plugin_of_the_guide_works_and_keeps_the_contract(tmp_path: Path) ->
     code += "print(json.dumps(Registry().spec('mean', PredictorSpec).summary))"
     assert json.loads(python("-c", code)) == "the mean train target"
     shown = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", "test_mean.py")
-    assert re.search(r"10 passed", shown), shown
+    assert re.search(r"11 passed", shown), shown
     shutil.rmtree(metadata)

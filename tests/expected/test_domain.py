@@ -173,3 +173,65 @@ def test_rows_that_are_all_equal_do_no_harm() -> None:
     learned = fit_domain(same, WEIGHTS, groups(same))
     assert learned is not None
     assert not any(learned.outside(same, WEIGHTS))
+
+
+def silenced(batch: Batch, every: int) -> Batch:
+    """The same without every so many-th row."""
+    rows = batch.embeddings.rows.copy()
+    rows[::every] = 0
+    return replace(batch, embeddings=Embeddings(batch.embeddings.ids, rows))
+
+
+def test_a_member_that_abstains_from_holdout_images_says_nothing_of_how_they_look(
+    domain: Domain,
+) -> None:
+    def some(members: dict[str, Batch], every: int = 2) -> dict[str, Batch]:
+        return members | {"z": silenced(members["z"], every)}
+
+    learned = fit_domain(some(usual(50)), WEIGHTS, groups(usual(50)))
+    assert learned is not None
+    assert learned.model.members == ("x", "y") and learned.axes.shape[1] == 2 * DIM
+    for every in (1, 2, 10_000):  # whether it answers does not matter
+        assert np.mean(learned.outside(some(usual(51), every), WEIGHTS)) < 0.05
+        assert np.mean(learned.outside(some(strange(52), every), WEIGHTS)) > 0.98
+    with pytest.raises(DataError, match="features of 'y' were learned, which is not in use"):
+        learned.outside({"x": usual(53)["x"], "z": usual(53)["z"]}, WEIGHTS)
+
+
+def test_features_are_seen_where_a_member_abstains() -> None:
+    """They are what its tower sees, whether it has an answer or not."""
+    members = usual(54)
+    seeing = {
+        name: replace(silenced(given, 2), features=given.embeddings)
+        for name, given in members.items()
+    }
+    learned = fit_domain(seeing, WEIGHTS, groups(members))
+    assert learned is not None and learned.model.members is None
+    assert learned.axes.shape[1] == 3 * DIM
+
+
+def test_a_member_that_abstains_only_later_has_met_no_such_image(domain: Domain) -> None:
+    late = usual(55) | {"z": silenced(usual(55)["z"], 2)}
+    flagged = np.array(domain.outside(late, WEIGHTS))
+    assert flagged[::2].all() and flagged[1::2].mean() < 0.05
+
+
+def test_where_all_abstain_the_one_with_most_answers_is_seen() -> None:
+    def some(members: dict[str, Batch]) -> dict[str, Batch]:
+        return {name: silenced(given, 3 if name == "y" else 2) for name, given in members.items()}
+
+    learned = fit_domain(some(usual(57)), WEIGHTS, groups(usual(57)))
+    assert learned is not None
+    assert learned.model.members == ("y",) and learned.axes.shape[1] == DIM
+    flagged = np.array(learned.outside(some(strange(58)), WEIGHTS))
+    assert not flagged[::3].any()  # nothing is seen of them
+    assert np.delete(flagged, slice(None, None, 3)).mean() > 0.9
+    few = {name: silenced(given, 1) for name, given in usual(59).items()}
+    assert fit_domain(few, WEIGHTS, groups(few)) is None
+
+
+def test_members_that_read_are_not_looked_at_where_there_are_others() -> None:
+    learned = fit_domain(usual(60), WEIGHTS, groups(usual(60)), ["y"])
+    assert learned is not None and learned.model.members == ("x", "z")
+    only = fit_domain(usual(60), WEIGHTS, groups(usual(60)), ["x", "y", "z"])
+    assert only is not None and only.model.members is None

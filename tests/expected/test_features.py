@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unprompt._scoring.features import agreement_features, evidence_features
+from unprompt._scoring.features import agreement_features, answer_features, evidence_features
 from unprompt.contracts import Batch, Evidence
 from unprompt.embeddings import Embeddings, unit
 
@@ -63,3 +63,28 @@ def test_evidence_by_kind_and_nan_where_an_image_has_none() -> None:
     mean = evidence_features(members, weights, "mean")
     np.testing.assert_allclose(mean["mean neighbour x"], [0.3, np.nan, np.nan])
     assert evidence_features(members, {"x": 0.0, "y": 1.0}, "mean") == {}
+
+
+def test_members_that_abstain_are_no_disagreement() -> None:
+    """Each feature is that of the members that answered; NaN where fewer than two did."""
+    rng = np.random.default_rng(5)
+    rows = unit(rng.normal(size=(3 * 3, 5))).reshape(3, 3, 5).astype(np.float64)
+    given = rows.copy()
+    given[2, 0] = given[1:, 1] = given[:, 2] = 0  # z abstains from a, y and z from b, all from c
+    members = {name: batch(given[i]) for i, name in enumerate("xyz")}
+    features = agreement_features(members, {"x": 2.0, "y": 1.0, "z": 1e-9})
+    x, y = rows[0, 0], rows[1, 0]
+    nan = np.nan
+    for name, first in {
+        "agreement x y": x @ y,
+        "agreement x z": nan,
+        "least agreement": x @ y,
+        "length, equal weights": np.linalg.norm((x + y) / 2),
+        "length": np.linalg.norm((2 * x + y) / 3),
+    }.items():
+        np.testing.assert_allclose(features[name], [first, nan, nan], atol=1e-6)
+    answers = answer_features(members, {"x": 2.0, "y": 1.0, "z": 0.0})
+    assert {name: values.tolist() for name, values in answers.items()} == {
+        "answered x": [1.0, 1.0, 0.0],
+        "answered y": [1.0, 0.0, 0.0],
+    }

@@ -86,7 +86,7 @@ def test_the_files_of_a_run(small_folder: Path) -> None:
 def test_experiment_yaml_is_resolved(small_folder: Path, unprompt: Command) -> None:
     path = small_folder / "experiment.yaml"
     content = yaml.safe_load(path.read_text())
-    assert "include" not in path.read_text()
+    assert "include:" not in path.read_text()
     assert [member["name"] for member in content["ensemble"]["members"]] == list(MEMBERS)
     assert content["data"]["split"]["group_cosine"] == 0.7
     assert content["runtime"]["device"] == "cpu"

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from unprompt import unit
 from unprompt._search.engine import SearchResult, search
 from unprompt._search.objective import GramObjective
+from unprompt._search.polish import polish
 from unprompt._search.problem import Problem, Variants
 from unprompt._search.storages import open_storage
 from unprompt._search.study import METRIC
@@ -73,6 +75,26 @@ def test_the_blend_is_the_polished_best_trial(tmp_path: Path) -> None:
     assert result.summary.trials == 20
     best = result.summary.best_value
     assert result.history[result.summary.best_trial] == best == max(result.history)
+
+
+def test_weights_beside_one_that_abstains_keep_their_ratio(tmp_path: Path) -> None:
+    """One member is right where it answers: the others' weights only count among themselves."""
+    rng = np.random.default_rng(3)
+    targets = unit(rng.normal(size=(200, 16)))
+    right = targets.copy()
+    right[::2] = 0
+    others = [unit(targets + rng.normal(size=targets.shape) * s) for s in (0.3, 0.45)]
+    objective = GramObjective.from_predictions(np.stack([right, *others]), targets)
+    problem = Problem(
+        objective, MEMBERS, (Variants({}),) * 3, make_problem(trials=20, sampler="random").config
+    )
+    result = run(tmp_path, problem=problem)
+    _, first, second = result.weights
+    assert result.weights[0] == 1 and 0 < second < first < 1e-5
+    there = GramObjective(objective.gram[:, ::2], objective.dots[::2])  # it abstains
+    alone = polish(there.subset([1, 2]), [1, 1])
+    assert second / first == pytest.approx(alone.weights[1] / alone.weights[0], rel=0.02)
+    assert objective(result.weights) == pytest.approx(result.summary.polish.score, abs=1e-6)
 
 
 def test_the_summary_is_the_search_block_of_the_scores(tmp_path: Path) -> None:

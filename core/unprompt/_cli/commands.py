@@ -199,6 +199,14 @@ def score(
     typer.echo(f"{result.score:.6f} ({interval}; {' in '.join(sizes)})")
     if caution := few_groups(result.groups):
         say(f"caution: {caution}")
+    if result.read:
+        others = (
+            "" if result.predicted is None else f"; the others score {result.predicted.score:.6f}"
+        )
+        say(
+            f"caution: {result.read} of {result.images} prompts were read from files (origin), "
+            f"which is no prediction{others}"
+        )
     if result.zeros:
         say(f"caution: {result.zeros} of {result.images} predictions are all zeros: they score 0")
 

@@ -142,10 +142,8 @@ class Evaluation:
     def _origins(self) -> Origins | None:
         if self.read is None:
             return None
-        where = {
-            name: np.array([origin == name for origin in self.origin])
-            for name in ("read", "predicted")
-        }
+        origin = np.array(self.origin)
+        where = {name: origin == name for name in ("read", "predicted")}
         return Origins(
             **{name: self._part(self.ensemble, inside) for name, inside in where.items()}
         )
@@ -174,14 +172,8 @@ def evaluate(
         {name: member.batches[split].embeddings.align(ids) for name, member in some.items()}
         for some in (predictions, reading)
     )
-    rows = list(members.values())
-    blends = {
-        "equal": blend(rows, [1.0] * len(rows)),
-        "searched": blend(rows, result.searched),
-        "ensemble": blend(rows, result.weights),
-    }
-    seeing = {m.name: predictions[m.name] for m in run.experiment.members if not m.reads}
-    query = _query(seeing, ids) if split == "test" else None
+    blends = _blends([*members.values()], result)
+    query = _query(run, predictions, ids) if split == "test" else None
 
     def cosines(embeddings: Embeddings) -> DoubleArray:
         return cosine(embeddings.rows, targets.rows)
@@ -209,6 +201,15 @@ def evaluate(
     )
 
 
+def _blends(rows: Sequence[Embeddings], result: SearchResult) -> dict[str, Embeddings]:
+    """The members blended by equal weights, the best trial's, and the final ones."""
+    return {
+        "equal": blend(rows, [1.0] * len(rows)),
+        "searched": blend(rows, result.searched),
+        "ensemble": blend(rows, result.weights),
+    }
+
+
 def _read(
     run: RunContext, members: Mapping[str, Embeddings], result: SearchResult
 ) -> BoolArray | None:
@@ -223,10 +224,11 @@ def _read(
 
 
 def _query(
-    predictions: Mapping[str, MemberPredictions], ids: Sequence[str]
+    run: RunContext, predictions: Mapping[str, MemberPredictions], ids: Sequence[str]
 ) -> tuple[Embeddings, tuple[str, ...]] | None:
     """The mean of the backbones' own embeddings, each backbone once, and its members."""
-    own = {name: member.own for name, member in predictions.items() if member.own is not None}
+    looking = [member.name for member in run.experiment.members if not member.reads]
+    own = {name: rows for name in looking if (rows := predictions[name].own) is not None}
     if not own:
         return None
     distinct: list[Embeddings] = []

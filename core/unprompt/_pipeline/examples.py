@@ -58,7 +58,8 @@ def choose(outcome: Outcome) -> list[tuple[int, Literal["best", "worst"]]]:
     """
     test = outcome.evaluations["test"]
     order = np.argsort(-test.ensemble, kind="stable").tolist()
-    order = [i for i in order if test.origin[i] == "predicted"] or order
+    origin = test.origin
+    order = [i for i in order if origin[i] == "predicted"] or order
     count = min(SHOWN, (len(order) + 1) // 2)
     worst = order[count:][::-1][:SHOWN]
     return [(i, "best") for i in order[:count]] + [(i, "worst") for i in worst]
@@ -70,7 +71,7 @@ def _table(outcome: Outcome) -> str:
     The cell of a member is empty where it has no answer.
     """
     test, data = outcome.evaluations["test"], outcome.run.data
-    prompts, blended = data.prompts, outcome.blended["test"]
+    prompts, blended, origin = data.prompts, outcome.blended["test"], test.origin
     shown = dict(zip(blended.batch.embeddings.ids, blended.shown, strict=True))
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -81,7 +82,7 @@ def _table(outcome: Outcome) -> str:
             "" if cosine is None else f"{cosine:.6f}" for cosine in _by_member(test, i).values()
         ]
         row = [name, prompts[name], *_guess(shown[name]), f"{test.ensemble[i]:.6f}"]
-        row += [test.intervals.groups[i], test.origin[i], *cosines]
+        row += [test.intervals.groups[i], origin[i], *cosines]
         # Python quotes a carriage return only from 3.13 on, and readers end a line there.
         (quoted if any("\r" in cell for cell in row) else table).writerow(row)
     return out.getvalue()

@@ -22,10 +22,11 @@ def text_scores(run: RunContext, blended: Blended) -> TextScores | None:
     """
     data = run.data
     by_id = dict(zip(blended.batch.embeddings.ids, blended.shown, strict=True))
+    origin = blended.origin
     pairs = [
         (name, prompt)
         for name in data.splits.ids["test"]
-        if (prompt := by_id[name]) and blended.origin[name] == "predicted"
+        if (prompt := by_id[name]) and origin[name] == "predicted"
     ]
     if not pairs:
         return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal
 
 from pydantic import TypeAdapter
 
-from unprompt._data.origin import Origin
+from unprompt._data.origin import COLUMN, Origin, as_origin
 from unprompt._data.tables import read_table
 from unprompt._scoring.estimate import Result
 from unprompt.embeddings import check_distinct
@@ -59,7 +59,7 @@ EXAMPLES = TypeAdapter(tuple[Example, ...])
 
 COLUMNS = ("image_id", "prompt", "predicted", "readback", "composed", "cosine", "group")
 """Of ``images.csv``; then `ORIGIN`, and a column of cosines for each member."""
-ORIGIN = "origin"
+ORIGIN = COLUMN
 """The column that tables of older runs lack: nothing was read from files there."""
 
 
@@ -119,7 +119,9 @@ def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
                 name: None if row[name] == "" else _cosine(row, name, number, path)
                 for name in members
             },
-            origin=_origin(row, number, path) if ORIGIN in table.columns else "predicted",
+            origin=as_origin(row[ORIGIN], f"{path}: row {number}: column {ORIGIN!r}")
+            if ORIGIN in table.columns
+            else "predicted",
         )
         for number, row in enumerate(table.rows, start=1)
     )
@@ -129,13 +131,6 @@ def _truth(row: Mapping[str, object], column: str, number: int, path: Path) -> b
     if row[column] not in ("yes", "no"):
         raise DataError(f"{path}: row {number}: column {column!r} holds {row[column]!r}, no yes/no")
     return row[column] == "yes"
-
-
-def _origin(row: Mapping[str, object], number: int, path: Path) -> Origin:
-    for origin in get_args(Origin):
-        if row[ORIGIN] == origin:
-            return cast("Origin", origin)
-    raise DataError(f"{path}: row {number}: column {ORIGIN!r} holds {row[ORIGIN]!r}, no origin")
 
 
 def _cosine(row: Mapping[str, object], column: str, number: int, path: Path) -> float:

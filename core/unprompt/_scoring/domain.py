@@ -13,8 +13,8 @@ from pydantic import Field
 from unprompt._scoring.estimate import Result
 from unprompt._scoring.expected import enough
 from unprompt._scoring.features import Features, evidence_features, used_members
+from unprompt._scoring.seen import seeing_members, side_by_side
 from unprompt.contracts import Batch
-from unprompt.embeddings import Embeddings
 from unprompt.errors import DataError, named
 from unprompt.types import DoubleArray, FloatArray
 
@@ -63,12 +63,14 @@ class DomainModel(Result):
         evidence: The highest score of each member's evidence there, kind by kind.
         threshold: Images that are stranger are out of domain.
         members: Whose features the axes are of; None: of all members in use.
+        complete: Whether these members said of every image of the holdout what they see.
     """
 
     distance: Usual
     evidence: Mapping[str, Usual]
     threshold: float
     members: tuple[str, ...] | None = None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +84,8 @@ class Domain:
     holdout's kind for any image. Members that give none are seen by their rows. Evidence that
     scores lower than usual counts beside it. A member whose rows are all that is seen of it, and
     who abstained from some of the holdout, says by them whether it had an answer, not what the
-    image is like: it is left out.
+    image is like: it is left out. Who answered for the whole holdout and abstains from an image
+    has met none like it, so such an image is out of domain.
 
     Attributes:
         model: Usual distances, and the threshold.
@@ -112,7 +115,7 @@ class Domain:
         seeing = used if self.model.members is None else self.model.members
         if missing := [name for name in seeing if name not in members]:
             raise DataError(f"features of {named(missing)} were learned, which is not in use")
-        rows = _side_by_side(members, seeing, self.centre)
+        rows, known = side_by_side(members, seeing)
         if rows.shape[1] != len(self.centre):
             raise DataError(
                 f"{len(self.centre)} features per image were learned, members give {rows.shape[1]}"
@@ -120,7 +123,8 @@ class Domain:
         distance = _log_distance(rows, self.centre, self.axes)
         scores = evidence_features(members, weights, "highest")
         strange = _strangeness(self.model.distance, self.model.evidence, distance, scores)
-        return [bool(value > self.model.threshold) for value in strange]
+        flagged = np.where(known, strange > self.model.threshold, self.model.complete)
+        return [bool(value) for value in flagged]
 
 
 def fit_domain(
@@ -146,22 +150,17 @@ def fit_domain(
     """
     used = used_members(members, weights)
     looking = [name for name in used if name not in reading] or used
-    seeing = _seeing({name: members[name] for name in looking})
-    rows = _side_by_side(members, seeing)
-    known = np.asarray(
-        rows.any(axis=1), np.bool_
-    )  # all of them, but where every member abstains from some
+    seeing = seeing_members({name: members[name] for name in looking})
+    rows, known = side_by_side(members, seeing)  # all known, but where every member abstains
     groups = [group for group, is_known in zip(groups, known, strict=True) if is_known]
     if not enough(groups):
         return None
-    rows = rows[known]
+    step = ceil(len(groups) / _MOST_IMAGES)
+    rows, groups = rows[known][::step], groups[::step]
     scores = {
-        name: values[known]
+        name: values[known][::step]
         for name, values in evidence_features(members, weights, "highest").items()
     }
-    step = ceil(len(rows) / _MOST_IMAGES)
-    rows, groups = rows[::step], groups[::step]
-    scores = {name: values[::step] for name, values in scores.items()}
     distances = _outside_fold(rows, groups)
     evidence = {
         name: Usual.of(values) for name, values in scores.items() if np.isfinite(values).any()
@@ -169,45 +168,14 @@ def fit_domain(
     usual = Usual.of(distances)
     strange = np.sort(_strangeness(usual, evidence, distances, scores))
     rank = min(ceil(INSIDE * (len(strange) + 1)), len(strange))
-    left_out = len(seeing) < len(used)
     model = DomainModel(
         distance=usual,
         evidence=evidence,
         threshold=float(strange[rank - 1]),
-        members=tuple(seeing) if left_out else None,
+        members=tuple(seeing) if len(seeing) < len(used) else None,
+        complete=bool(known.all()),
     )
     return Domain(model, *_axes(rows, _count(rows)))
-
-
-def _seen(batch: Batch) -> Embeddings:
-    """What is known of how a member sees images."""
-    return batch.embeddings if batch.features is None else batch.features
-
-
-def _seeing(members: Mapping[str, Batch]) -> list[str]:
-    """The members that say of every image what they see, else the one that does of most."""
-    images = {name: int(_seen(batch).answered.sum()) for name, batch in members.items()}
-    most = max(images.values())
-    seeing = [name for name, count in images.items() if count == most]
-    return seeing if most == len(members[seeing[0]].embeddings) else seeing[:1]
-
-
-def _side_by_side(
-    members: Mapping[str, Batch], names: Sequence[str], centre: DoubleArray | None = None
-) -> FloatArray:
-    """Some members' features of an image as one, of shape (N, F); images as in the first member.
-
-    Where a member has none of an image, they are those of the ``centre``: as if it had seen what
-    it usually sees.
-    """
-    ids = members[names[0]].embeddings.ids
-    seen = [_seen(members[name]).align(ids) for name in names]
-    rows: FloatArray = np.concatenate([features.rows for features in seen], axis=1)
-    fits = centre is not None and rows.shape[1] == len(centre)
-    if centre is not None and fits and not all(each.answered.all() for each in seen):
-        known = [np.repeat(each.answered[:, None], each.dim, axis=1) for each in seen]
-        rows = np.where(np.concatenate(known, axis=1), rows, centre.astype(np.float32))
-    return rows
 
 
 def _count(rows: FloatArray) -> int:
