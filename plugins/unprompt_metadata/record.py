@@ -29,6 +29,7 @@ _WRAPPED = frozenset(
         "fooocus_scheme",
         "generation_data",
         "invokeai_metadata",
+        "parameters",
         "parameters-json",
         "sd-metadata",
         "smproj",

@@ -231,6 +231,36 @@ FILES: dict[str, tuple[Writer, str, str, str]] = {
         "exif:UserComment",
         "a red wall",
     ),
+    "Civitai PNG": (
+        png({"extraMetadata": json.dumps({"prompt": PROMPT})}),
+        "Civitai",
+        "png:extraMetadata",
+        PROMPT,
+    ),
+    "SwarmUI converted": (
+        jpeg(json.dumps({"prompt": "another", "parameters": SWARM})),
+        "SwarmUI",
+        "exif:UserComment",
+        PROMPT,
+    ),
+    "Fooocus with a scheme alone": (
+        png({"fooocus_scheme": "fooocus", "parameters": json.dumps({"prompt": PROMPT})}),
+        "Fooocus",
+        "png:parameters",
+        PROMPT,
+    ),
+    "SD.Next": (
+        png({"parameters": f"{WEB_UI}, App: SD.Next, Version: 56a8aea"}),
+        "SD.Next",
+        "png:parameters",
+        PROMPT,
+    ),
+    "Forge Neo AVIF": (
+        lambda folder: write_avif(folder / "image.avif", f"{WEB_UI}, Version: neo"),
+        "Forge Neo",
+        "exif:UserComment",
+        PROMPT,
+    ),
     "Draw Things PNG": (png({"XML:com.adobe.xmp": DRAW_THINGS}), "Draw Things", "xmp", PROMPT),
     "Draw Things WebP": (
         lambda folder: write_webp(folder / "image.webp", xmp=DRAW_THINGS),

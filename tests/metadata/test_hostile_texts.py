@@ -112,8 +112,27 @@ def test_ten_thousand_samplers_in_a_row() -> None:
     for i in range(LENGTH):
         latent = [f"k{i - 1}" if i else "5", 0]
         nodes[f"k{i}"] = node("KSampler", positive=["6", 0], negative=["7", 0], latent_image=latent)
-    nodes["8"]["inputs"]["samples"] = [f"k{LENGTH - 1}", 0]
+    nodes["8"]["inputs"]["samples"] = ["k998", 0]
     assert prompt_of(read_graph(nodes)) == "a red wall"
+    nodes["8"]["inputs"]["samples"] = [f"k{LENGTH - 1}", 0]
+    assert "10,000 samplers" in reason_of(read_graph(nodes))
+
+
+def test_every_image_of_every_sampler_with_every_text() -> None:
+    saved, count = 16, 900
+    nodes = text_to_image(
+        c0=node("ConditioningCombine", **{f"conditioning_{i}": [f"t{i}", 0] for i in range(150)}),
+        **{f"t{i}": encoded(f"wall {i}") for i in range(150)},
+    )
+    nodes["9"]["inputs"]["images"] = ["k899", 0]
+    for i in range(count):
+        latent = [f"k{i - 1}" if i else "5", 0]
+        nodes[f"k{i}"] = node("KSampler", positive=["c0", 0], latent_image=latent)
+    for i in range(saved - 1):
+        nodes[f"s{i}"] = node("SaveImage", images=["k898", 0])
+    prompt = prompt_of(read_graph(nodes)) or ""
+    assert prompt.startswith("wall 0, wall 1, ")
+    assert len(prompt.split(", ")) == 150
 
 
 def test_texts_that_double_at_each_node() -> None:

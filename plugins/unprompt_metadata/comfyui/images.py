@@ -8,16 +8,19 @@ graph: that a second pass has another text than the first is common, and both ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from unprompt_metadata.comfyui import names
 from unprompt_metadata.comfyui.graph import Graph, Node, is_link
+from unprompt_metadata.comfyui.names import Polarity
 from unprompt_metadata.comfyui.sizes import Sizes
-from unprompt_metadata.comfyui.steps import Texts
+from unprompt_metadata.comfyui.steps import Texts, unique
 from unprompt_metadata.comfyui.tracing import Tracer
 from unprompt_metadata.prompts import Refusal
 
-MOST_SAVED = 64
+MOST_SAVED = 16
+MOST_SAMPLERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ def graph_prompt(graph: Graph, size: tuple[int, int] | None) -> GraphPrompt | Re
         return _called(graph, saved, tracer)
     sizes = Sizes(graph)
     fitting = {key: drawn[key] for key in drawn if size and sizes.of(graph.nodes[key]) == size}
-    results = [_of(graph, samplers, tracer) for samplers in (fitting or drawn).values()]
-    return _agreed(results, list((fitting or drawn).values()))
+    ways = list(dict.fromkeys((fitting or drawn).values()))
+    return _agreed([_of(graph, samplers, tracer) for samplers in ways], ways)
 
 
 def _agreed(
@@ -124,26 +127,27 @@ def _takes_prompt(node: Node) -> bool:
 
 
 def _of(graph: Graph, samplers: tuple[str, ...], tracer: Tracer) -> GraphPrompt | Refusal:
-    positive: tuple[str, ...] = ()
-    negative: tuple[str, ...] = ()
-    for key in samplers:
-        texts = tracer.trace(graph.nodes[key], "positive")
-        if isinstance(texts, Refusal):
-            return texts
-        positive += texts
-        negative += _or_none(tracer.trace(graph.nodes[key], "negative"))
+    if len(samplers) > MOST_SAMPLERS:
+        return Refusal(f"{len(samplers):,} samplers lead to a saved image")
+    sides: dict[Polarity, dict[str, None]] = {"positive": {}, "negative": {}}
+    for side, gathered in sides.items():
+        last: Texts = ()
+        for key in samplers:
+            texts = tracer.trace(graph.nodes[key], side)
+            if isinstance(texts, Refusal):
+                if side == "positive":
+                    return texts
+            elif texts is not last:  # most samplers share their conditioning
+                gathered.update(dict.fromkeys(texts))
+                last = texts
     remark = "; ".join(tracer.remarks) or None
-    return GraphPrompt(_whole(positive), _whole(negative), remark)
+    return GraphPrompt(_whole(sides["positive"]), _whole(sides["negative"]), remark)
 
 
-def _or_none(texts: Texts) -> tuple[str, ...]:
-    return () if isinstance(texts, Refusal) else texts
-
-
-def _whole(texts: tuple[str, ...]) -> str:
+def _whole(texts: Iterable[str]) -> str:
     """One text as it is; several without the white space around each."""
-    each = dict.fromkeys(text.strip() for text in texts)
-    return texts[0] if len(each) == 1 else ", ".join(each)
+    each = unique(texts)
+    return each[0] if len(each) == 1 else ", ".join(text.strip() for text in each)
 
 
 def _called(graph: Graph, saved: list[Node], tracer: Tracer) -> GraphPrompt | Refusal:

@@ -82,6 +82,8 @@ class Tracer:
         conditioned = yield from self._conditioning(node, side)
         if isinstance(conditioned, Refusal):
             return conditioned
+        if conditioned is not None and is_link(node.inputs.get(side)):
+            return conditioned  # all there is on this side
         own = yield from self._own(node, side)
         if isinstance(own, Refusal):
             return self._shown(node) or own

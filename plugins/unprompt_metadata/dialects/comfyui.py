@@ -31,6 +31,9 @@ def read(record: Record) -> Iterator[Answer]:
             yield Refusal(f"{entry.field} {entry.flaw}")
     for entry in record.all("workflow"):
         yield Refusal(f"{entry.field}: a {NAME} workflow without the graph that ran")
+    for entry, extra in record.objects(_EXTRA):
+        prompt, negative = extra.get("prompt"), extra.get("negativePrompt")
+        yield answer("Civitai", entry.field, prompt, negative)
 
 
 def _is_graph(values: dict[str, Any]) -> bool:

@@ -22,7 +22,7 @@ def read(record: Record) -> Iterator[Answer]:
     """Read each object under ``parameters``, ``metadata`` or in a comment."""
     for entry, values in record.objects(PARAMETERS, "metadata", "Comment"):
         texts = {k: v.strip() if isinstance(v, str) else v for k, v in values.items()}
-        if (result := _read(entry, texts)) is not None:
+        if (result := _read(entry, texts, bool(record.all("fooocus_scheme")))) is not None:
             yield result
 
 
@@ -36,11 +36,11 @@ def read_easy_diffusion(record: Record) -> Iterator[Answer]:
                 yield answer("Easy Diffusion", prompt.field, prompt.value, text)
 
 
-def _read(entry: Entry, values: dict[str, Any]) -> Answer | None:
+def _read(entry: Entry, values: dict[str, Any], scheme: bool) -> Answer | None:
     field, prompt, negative = entry.field, values.get("prompt"), values.get("negative_prompt")
-    if values.get("software") == "RuinedFooocus":
+    if str(values.get("software", "")).startswith("RuinedFooocus"):
         return answer("RuinedFooocus", field, values.get("Prompt"), values.get("Negative"))
-    if _is_fooocus(values):
+    if scheme or _is_fooocus(values):
         full = values.get("full_prompt")  # with its styles: what the model was given
         if isinstance(full, list):
             full = full[0] if full else None
