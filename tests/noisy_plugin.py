@@ -115,6 +115,9 @@ class NoisyMember(Predictor):
         prompts = [record.prompt for record in train.records]
         (artifact / "prompts.json").write_text(json.dumps(prompts))
 
+    def check_prepared(self, prepared: MemberOptions) -> None:
+        """Any: noise is of `predict` alone."""
+
     def load(self, artifact: Path) -> None:
         self.bank = np.load(artifact / "rows.npy", allow_pickle=False)
         self.prompts = json.loads((artifact / "prompts.json").read_text())

@@ -32,7 +32,7 @@ from pydantic import Field
 
 from noisy_plugin import MemberOptions, NoisyMember
 from unprompt import (
-    ConfigError, Location, Model, PredictorSpec, TextEncoderSpec, TrainSet, hookimpl, unit
+    Location, Model, Predictor, PredictorSpec, TextEncoderSpec, hookimpl
 )
 from unprompt.testing import HashedWords
 
@@ -51,7 +51,8 @@ class Member(NoisyMember):
         return {"tower": hashlib.sha256(self.options.tower.path.read_bytes()).hexdigest()}
 
     def check_prepared(self, prepared):
-        super().check_prepared(prepared.model_copy(update={"shown": self.options.shown}))
+        same = prepared.model_copy(update={"shown": self.options.shown})
+        Predictor.check_prepared(self, same)
 
 
 class EncoderOptions(Model):
@@ -160,7 +161,8 @@ def test_another_tower_is_refused(run: Path, unprompt: Command, tmp_path: Path) 
     assert done.returncode == 2
     assert done.stderr == (
         f"member 'towers': {run}/artifacts/towers: was made with other towers or files: the "
-        f"content of 'tower' differs; {again}\n"
+        f"content of 'tower' differs (`tower` was {run.parent / 'tower-a'} and is "
+        f"{run.parent / 'tower-b'}); {again}\n"
     )
     assert not (tmp_path / "o.jsonl").exists()
 
@@ -178,8 +180,9 @@ def test_options_are_those_that_the_family_takes(run: Path) -> None:
     line = problem(run, "members.towers.options.noise=0.4", "members.towers.options.shown=9")
     assert line.startswith(
         "member 'towers': ARTIFACT: was prepared with other options (`noise` was 0.2 and is 0.4, "
-        "`shown` was 3 and is 9): other options need an artifact of their own; "
+        "`shown` was 3 and is 9): "
     )
+    assert "Member.check_prepared: other options need an artifact of their own; run the" in line
 
 
 def test_another_plugin_is_refused(run: Path) -> None:

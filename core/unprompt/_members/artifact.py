@@ -134,7 +134,7 @@ def check_artifact(
         )
         return
     made = read_typed(folder / FILE, _CONTENT)
-    what = _other_maker(made, now) or _other_options(made, now, part, claim, to)
+    what = _other_maker(made, now, part) or _other_options(made, now, part, claim, to)
     if what is not None:
         raise DataError(f"{shown}: {what}; {AGAIN}")
     own = Checksum(bytes=(folder / FILE).stat().st_size, sha256=file_hash(folder / FILE))
@@ -146,7 +146,7 @@ def check_artifact(
         )
 
 
-def _other_maker(made: ArtifactFile, now: ArtifactFile) -> str | None:
+def _other_maker(made: ArtifactFile, now: ArtifactFile, part: Part) -> str | None:
     """In what plugin, text encoder or towers differ."""
     if (made.plugin, made.distribution) != (now.plugin, now.distribution):
         return (
@@ -160,7 +160,14 @@ def _other_maker(made: ArtifactFile, now: ArtifactFile) -> str | None:
         )
     if made.identity != now.identity:
         keys = [_dotted(key) for key in _differences(made.identity, now.identity)]
-        return f"was made with other towers or files: the content of {named(keys)} differs"
+        moved = [
+            f"`{_dotted(key)}` was {value_at(made.options, key)} and is "
+            f"{value_at(now.options, key)}"
+            for key in sorted(_places(part.options) & {*_differences(made.options, now.options)})
+        ]
+        return f"was made with other towers or files: the content of {named(keys)} differs" + (
+            f" ({', '.join(moved)})" if moved else ""
+        )
     return None
 
 
