@@ -131,6 +131,20 @@ def test_a_plugin_of_two_kinds_is_shown_without_its_classes(
     ]
 
 
+def test_a_plugin_of_lifecycle_hooks_alone_is_an_observer(
+    unprompt: Unprompt, install_plugin: InstallPlugin
+) -> None:
+    source = "from unprompt import hookimpl\n@hookimpl\ndef unprompt_run_started(run): ..."
+    install_plugin("quiet", source)
+    assert unprompt("plugins", "show", "quiet").stdout.splitlines() == [
+        "quiet: from unprompt-quiet 1.0, module quiet_plugin",
+        "hooks: unprompt_run_started",
+        "",
+        "observers:",
+        "  - quiet",
+    ]
+
+
 def test_a_plugin_that_shares_its_name_is_written_with_its_distribution(
     unprompt: Unprompt, install_plugin: InstallPlugin
 ) -> None:

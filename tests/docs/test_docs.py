@@ -241,13 +241,3 @@ def test_every_family_has_a_page_that_the_guide_links() -> None:
         assert f"]({name}.md)" in guide
         assert "<!-- begin options -->\n\n### `" in text
         assert "MIT" in text  # the licence of the weights
-
-
-def test_search_and_prediction_call_no_hook() -> None:
-    """Whoever is called is called through `Observers`, which only a run makes."""
-    makers = {
-        path.name
-        for path in (ROOT / "core").rglob("*.py")
-        if "Observers(" in path.read_text(encoding="utf-8")
-    }
-    assert makers == {"run.py"}

@@ -36,6 +36,8 @@ def _lines(shown: Details) -> Iterator[str]:
     claim = shown.claim
     yield f"{claim.name}: from {claim.owner}, module {claim.module}"
     yield f"hooks: {', '.join(shown.hooks) or 'none'}"
+    if shown.hooks and not shown.offers:  # an observer without options
+        yield f"\nobservers:\n  - {shown.reference}"
     for offer in shown.offers:
         reads = ", reads prompts that are in the file" if offer.reads else ""
         yield ""

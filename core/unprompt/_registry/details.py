@@ -43,11 +43,13 @@ class Details:
 
     Attributes:
         claim: Where it comes from.
+        reference: What YAML writes for it.
         hooks: The hooks that it implements, sorted.
         offers: Its specs.
     """
 
     claim: Claim
+    reference: str
     hooks: tuple[str, ...]
     offers: tuple[Offer, ...]
 
@@ -65,7 +67,7 @@ def details(claim: Claim, reference: str) -> Details:
     hooks = PluginHooks()
     names = tuple(sorted(hooks.names(claim)))
     specs = [spec for kind in KINDS if (spec := hooks.offer(claim, kind)) is not None]
-    return Details(claim, names, tuple(_offer(claim, spec, reference) for spec in specs))
+    return Details(claim, reference, names, tuple(_offer(claim, spec, reference) for spec in specs))
 
 
 def _offer(claim: Claim, spec: Spec, reference: str) -> Offer:
