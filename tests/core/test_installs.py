@@ -170,8 +170,12 @@ def test_a_manifest_of_an_older_version_is_read(
     (run / "checksums.json").unlink()
     edit_json(run / "manifest.json", lambda manifest: manifest["plugins"].update(gone="Gone 3.0"))
     assert load_run(run).manifest.plugins["gone"].line == "Gone==3.0"
+    (run / "scores.json").write_text("{}")  # of a version that wrote others
     done = unprompt("plugins", "export", run)
     assert done.stdout.splitlines()[1:] == ["Gone==3.0", "unprompt-noisy==1.0"]
+    done = unprompt("plugins", "export", run.parent)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{run.parent}: no manifest.json in it, so it is no finished run\n"
 
 
 # Source
