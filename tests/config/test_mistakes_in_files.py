@@ -83,7 +83,10 @@ def test_a_mistake_in_an_override_names_the_override() -> None:
 @pytest.mark.usefixtures("echo_folder")
 def test_a_plugin_of_another_kind_is_refused_where_it_is_named() -> None:
     assert _lines("e.yaml", "members: [{plugin: kaggle}]") == [
-        "e.yaml:1:12: members.0.plugin: plugin 'kaggle' offers no predictor"
+        (
+            "e.yaml:1:12: members.0.plugin: plugin 'kaggle' "
+            f"(from {Registry().claim('kaggle').owner}) offers no predictor"
+        )
     ]
 
 
@@ -111,6 +114,9 @@ def test_an_observer_that_is_no_plugin_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
         load_experiment(Path("x.yaml"), Registry())
     assert caught.value.problems == (
-        "x.yaml:3:13: observers.0: plugin 'echo' offers no observer, and no lifecycle hook",
+        (
+            "x.yaml:3:13: observers.0: plugin 'echo' (from unprompt-echo 1.0) offers no observer, and "
+            "no lifecycle hook"
+        ),
         "x.yaml:3:19: observers.1: unknown plugin 'eco'; did you mean 'echo'?",
     )

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt._members.batches import collect
+from unprompt._registry.boundary import naming
 from unprompt._registry.parts import Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt._registry.tracebacks import failures, traceback_of
@@ -160,7 +161,8 @@ def _run(member: Member, images: Images, runtime: Runtime, registry: Registry) -
         predictor.prepare(_train_set(images, encoder), Path(artifact))
         predictor.load(Path(artifact))
         loaded = time.perf_counter()
-        batch = collect(predictor.predict(images), images.ids, encoder.dim)
+        with naming(predictor, "predict"):
+            batch = collect(predictor.predict(images), images.ids, encoder.dim)
         done = time.perf_counter()
     rows = batch.embeddings.rows
     problem = None if np.isfinite(rows).all() and rows.any(axis=1).all() else "rows are not finite"
