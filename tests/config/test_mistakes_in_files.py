@@ -115,8 +115,8 @@ def test_an_observer_that_is_no_plugin_is_named() -> None:
         load_experiment(Path("x.yaml"), Registry())
     assert caught.value.problems == (
         (
-            "x.yaml:3:13: observers.0: plugin 'echo' (from unprompt-echo 1.0) offers no observer, and "
-            "no lifecycle hook"
+            "x.yaml:3:13: observers.0: plugin 'echo' (from unprompt-echo 1.0) offers no "
+            "observer, and no lifecycle hook"
         ),
         "x.yaml:3:19: observers.1: unknown plugin 'eco'; did you mean 'echo'?",
     )
