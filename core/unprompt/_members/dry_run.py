@@ -23,6 +23,7 @@ import numpy as np
 
 from unprompt._config.secrets import remember_options
 from unprompt._members.batches import collect
+from unprompt._registry.boundary import naming
 from unprompt._registry.parts import Member, Part
 from unprompt._registry.plugins import Registry
 from unprompt._registry.tracebacks import failures, traceback_of
@@ -165,7 +166,8 @@ def _run(member: Member, images: Images, runtime: Runtime, registry: Registry) -
         predictor.prepare(_train_set(images, encoder), Path(artifact))
         predictor.load(Path(artifact))
         loaded = time.perf_counter()
-        batch = collect(predictor.predict(images), images.ids, encoder.dim, reads=member.reads)
+        with naming(predictor, "predict"):
+            batch = collect(predictor.predict(images), images.ids, encoder.dim, reads=member.reads)
         done = time.perf_counter()
     answered = int(batch.embeddings.answered.sum())  # that rows are finite is checked by then
     each = (done - loaded) / len(images)

@@ -56,16 +56,22 @@ def test_a_dry_run_takes_the_users_images(
     assert reports()[0][2:] == [3, ["a", "b", "c"], True, True, 3, [30, 20]]
 
 
+PREDICT = "plugin 'light' (from unprompt-light 1.0): Light.predict"
+
+
 @pytest.mark.parametrize(
     ("fault", "line"),
     [
-        ("complains", "FAILED: the lamp is broken; and so is the cord"),
+        ("complains", f"FAILED: {PREDICT}: the lamp is broken; {PREDICT}: and so is the cord"),
         ("killed", "FAILED: killed by the system, most likely for memory"),
-        ("exits", "FAILED: ended with exit code 7"),
-        ("bug", "FAILED: ended with exit code 1"),
+        ("exits", f"FAILED: {PREDICT} ended the program: SystemExit: os._exit(7)"),
+        ("bug", f"FAILED: {PREDICT} raised KeyError: 'lamp'"),
         ("nan", "FAILED: "),
-        ("forgets", "FAILED: did not predict each image once: missing 'noise-0'"),
-        ("talks", "FAILED: gave a zero row, which abstains, and still a prompt for 'noise-0', "),
+        ("forgets", f"FAILED: {PREDICT}: did not predict each image once: missing 'noise-0'"),
+        (
+            "talks",
+            f"FAILED: {PREDICT}: gave a zero row, which abstains, and still a prompt for 'noise-0', ",
+        ),
     ],
 )
 def test_a_failing_member_is_a_line_and_exit_1_and_the_next_one_runs(
