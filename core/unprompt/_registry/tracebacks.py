@@ -45,8 +45,8 @@ def traceback_of(failure: PluginFailure) -> str:
     """The traceback of what a plugin raised, from its own first frame on.
 
     Returns:
-        Lines as Python prints them, without the last line's end; nothing where the plugin's code was not reached, as when a
-        function takes other arguments.
+        Lines as Python prints them, without the last line's end; nothing where the plugin's code
+        was not reached, as when a function takes other arguments.
     """
     cause = failure.__cause__
     frames = None if cause is None else _own_frames(cause.__traceback__)
