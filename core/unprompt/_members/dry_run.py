@@ -26,7 +26,7 @@ from unprompt._members.batches import collect
 from unprompt._registry.boundary import naming
 from unprompt._registry.parts import Member, Part
 from unprompt._registry.plugins import Registry
-from unprompt._registry.tracebacks import failures, traceback_of
+from unprompt._registry.tracebacks import print_failures
 from unprompt.contracts import Images, Need, Record, Runtime, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings, unit
 from unprompt.errors import PluginFailure, UnpromptError
@@ -152,8 +152,7 @@ def _child(
         result = _run(member, images, replace(runtime, text_encoder=encoder), registry)
     except UnpromptError as error:
         result = DryRun(0.0, 0.0, 0, "; ".join(error.problems))
-        for failure in failures(error):
-            sys.stderr.write("".join([*failure.problems, "\n", traceback_of(failure)]))
+        print_failures(error)
     sender.send(result)
 
 

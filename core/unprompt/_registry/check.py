@@ -27,7 +27,7 @@ from typing import Any
 from unprompt._registry.boundary import OWN
 from unprompt._registry.claims import Claim
 from unprompt._registry.plugins import Registry
-from unprompt._registry.tracebacks import failures, traceback_of
+from unprompt._registry.tracebacks import print_failures
 
 _GRACE = 5.0
 """More seconds, for the child to print where it hangs."""
@@ -99,8 +99,7 @@ def check_plugins(registry: Registry, patience: float) -> list[Status]:
 
 def _status(registry: Registry, claim: Claim) -> Status:
     result = registry.verified(claim)
-    for failure in failures(result.cause):
-        sys.stderr.write("".join([*failure.problems, "\n", traceback_of(failure)]))
+    print_failures(result.cause)
     return Status(claim, result.offers, result.summary, result.error)
 
 

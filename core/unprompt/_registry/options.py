@@ -39,6 +39,7 @@ def option_faults(model: type[BaseModel]) -> Iterator[str]:
 
 def _default_faults(model: type[BaseModel]) -> Iterator[str]:
     """The defaults that their own fields refuse, or that cannot be written."""
+    refused = False
     for name, field in model.model_fields.items():
         if field.is_required() or field.default_factory is not None:
             continue
@@ -46,6 +47,9 @@ def _default_faults(model: type[BaseModel]) -> Iterator[str]:
             _adapter(field.rebuild_annotation(), model).validate_python(field.default)
         except ValidationError as error:
             yield f"the default of {name} is refused: {error.errors()[0]['msg']}"
+            refused = True
+    if refused:  # pydantic would warn of what it writes
+        return
     try:
         check_written(model())
     except ValidationError:  # an option without a default, or one of several must be given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,21 +34,28 @@ def failures(error: BaseException | None) -> Iterator[PluginFailure]:
         yield from failures(error.__cause__)
 
 
+def print_failures(error: BaseException | None) -> None:
+    """Print on stderr, for each failure of a plugin behind an error, its lines and traceback."""
+    if sys.stderr is not None:
+        for failure in failures(error):
+            sys.stderr.write("\n".join([*failure.problems, traceback_of(failure)]).rstrip() + "\n")
+
+
 def traceback_of(failure: PluginFailure) -> str:
     """The traceback of what a plugin raised, from its own first frame on.
 
     Returns:
-        Lines as Python prints them; nothing where the plugin's code was not reached, as when a
-        function takes other arguments.
+        Lines as Python prints them, without the last line's end; nothing where the plugin's code
+        was not reached, as when a function takes other arguments.
     """
     cause = failure.__cause__
     frames = None if cause is None else _own_frames(cause.__traceback__)
     if cause is None or (frames is None and not isinstance(cause, SyntaxError)):
         return ""
     try:
-        return "".join(traceback.format_exception(type(cause), cause, frames))
+        return "".join(traceback.format_exception(type(cause), cause, frames)).rstrip("\n")
     except Exception:  # noqa: BLE001  # an exception of a plugin may fail to say what it is
-        return "".join(traceback.format_tb(frames))
+        return "".join(traceback.format_tb(frames)).rstrip("\n")
 
 
 def _own_frames(frames: TracebackType | None) -> TracebackType | None:

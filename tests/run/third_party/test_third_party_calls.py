@@ -154,4 +154,4 @@ def test_a_call_that_raises_is_named_above_its_traceback(
     assert f"{OWNER}: {call} raised ZeroDivisionError: integer division or modulo by zero" in line
     assert below.startswith("Traceback (most recent call last):\n")
     assert "site-0" in below.splitlines()[1], "the first frame is the plugin's"
-    assert below.endswith("ZeroDivisionError: integer division or modulo by zero\n\n")
+    assert below.endswith("ZeroDivisionError: integer division or modulo by zero\n")
