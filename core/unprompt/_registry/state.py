@@ -82,37 +82,6 @@ class _NumpyRandom:
         return ctypes.string_at(generator.ctypes.state_address, self._BYTES)
 
 
-class _PythonRandom:
-    """The state of ``random``. Reading it takes 7 us and comparing 5, comparing its memory 1 us."""
-
-    _START = object.__basicsize__
-    """Where CPython's object holds the position in the words, and behind it the words."""
-    _BYTES = 4 * (1 + 624)
-
-    def __init__(self) -> None:
-        self._memory = b""
-        self._state: Any = None
-
-    def read(self) -> Any:
-        """The state; the same object as before where nothing was drawn since."""
-        memory, gauss = self._peek()
-        if not memory or memory != self._memory or gauss != self._state[2]:
-            self._state = random.getstate()
-            *words, position = self._state[1]
-            known = np.array([position, *words], np.uint32).tobytes()
-            self._memory = memory if memory == known else b""
-        return self._state
-
-    def _peek(self) -> tuple[bytes, float | None]:
-        """The memory of the generator, empty where Python is another one; half a normal pair."""
-        generator: Any = random.random.__self__  # type: ignore[attr-defined]  # a bound method
-        room = type(generator).__basicsize__ >= self._START + self._BYTES
-        if sys.implementation.name != "cpython" or not room:
-            return b"", None
-        return ctypes.string_at(id(generator) + self._START, self._BYTES), generator.gauss_next
-
-
-_python_random = _PythonRandom()
 _numpy_random = _NumpyRandom()
 
 _PLAIN = {
@@ -121,7 +90,7 @@ _PLAIN = {
         lambda: locale.setlocale(locale.LC_ALL),
         lambda value: locale.setlocale(locale.LC_ALL, value),
     ),
-    "random": _Setting(_python_random.read, random.setstate),
+    "random": _Setting(random.getstate, random.setstate),
     "NumPy random": _Setting(_numpy_random.read, np.random.set_state, _NumpyRandom.same),
 }
 
