@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from unprompt import ConfigError, Images, Need, Runtime
@@ -68,18 +69,22 @@ class Captioner:
         Chat models see one image at a time: how many tokens an image is depends on its size.
         """
         captions: dict[str, str] = {}
-        for ids, inputs in self._conversations(images) if self._chats else self._batches(images):
-            captions.update(zip(ids, self.write(inputs), strict=True))
+        batches = self._conversations(images) if self._chats else self._batches(images)
+        with closing(batches):
+            for ids, inputs in batches:
+                captions.update(zip(ids, self.write(inputs), strict=True))
         return captions
 
-    def _batches(self, images: Images) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    def _batches(self, images: Images) -> Generator[tuple[tuple[str, ...], dict[str, Any]]]:
         """Pixels of one size, and the same prompt for each image."""
         text = self._text_inputs()
-        for ids, pixels in pixel_batches(images, self.pixels, self._runtime, what="caption"):
-            rows = {name: value.repeat(len(ids), 1) for name, value in text.items()}
-            yield ids, {"pixel_values": pixels, **rows}
+        batches = pixel_batches(images, self.pixels, self._runtime, what="caption")
+        with closing(batches):
+            for ids, pixels in batches:
+                rows = {name: value.repeat(len(ids), 1) for name, value in text.items()}
+                yield ids, {"pixel_values": pixels, **rows}
 
-    def _conversations(self, images: Images) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    def _conversations(self, images: Images) -> Generator[tuple[tuple[str, ...], dict[str, Any]]]:
         """Images as parts of a conversation."""
         for name in self._runtime.progress(images.ids, what="caption", total=len(images)):
             content = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -106,13 +107,15 @@ class Regressor(Predictor):
             seen.append(unit(features))
             return head.predict(features)
 
-        for ids, pixels in pixel_batches(images, tower.preprocess, self.runtime, what="tower"):
-            seen.clear()
-            embeddings = averaged(encode, pixels, self.options.views)
-            evidence = tuple(bank.nearest(embeddings, self.options.evidence))
-            best = tuple(near[0].text if near else None for near in evidence)
-            features = Embeddings(ids, unit(np.mean(seen, axis=0)))
-            yield Batch(Embeddings(ids, embeddings), best, evidence, features)
+        batches = pixel_batches(images, tower.preprocess, self.runtime, what="tower")
+        with closing(batches):
+            for ids, pixels in batches:
+                seen.clear()
+                embeddings = averaged(encode, pixels, self.options.views)
+                evidence = tuple(bank.nearest(embeddings, self.options.evidence))
+                best = tuple(near[0].text if near else None for near in evidence)
+                features = Embeddings(ids, unit(np.mean(seen, axis=0)))
+                yield Batch(Embeddings(ids, embeddings), best, evidence, features)
 
     def close(self) -> None:
         """Drop tower, head and prompts."""
@@ -126,7 +129,8 @@ class Regressor(Predictor):
                 "run, or a checkpoint with a head"
             )
         batches = pixel_batches(train.images, tower.preprocess, self.runtime, what="fit the head")
-        features = np.concatenate([tower.features(pixels) for _, pixels in batches])
+        with closing(batches):
+            features = np.concatenate([tower.features(pixels) for _, pixels in batches])
         targets = train.targets.align(train.images.ids).rows
         return Head.fit(features, targets, self.options.penalties)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 
@@ -44,8 +45,9 @@ class ClipQueries:
                 yield images.ids[part], np.stack([self._kept[digest] for digest in digests[part]])
             return
         pixels = pixel_batches(images, self._clip.preprocess, self._runtime, what=what)
-        for ids, batch in pixels:
-            yield ids, self._clip.images(batch, self._views)
+        with closing(pixels):
+            for ids, batch in pixels:
+                yield ids, self._clip.images(batch, self._views)
 
     def embeddings(self, images: Images, *, what: str) -> Iterator[Embeddings]:
         """The same as embeddings by id; the rows are kept."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -20,8 +20,11 @@ AHEAD = 2
 
 def pixel_batches(
     images: Images, preprocess: Callable[[Image], torch.Tensor], runtime: Runtime, *, what: str
-) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+) -> Generator[tuple[tuple[str, ...], torch.Tensor]]:
     """Images as stacked pixels, in the order of ``images.ids``.
+
+    Close it (`contextlib.closing`) where an error may leave it unfinished: images that wait to be
+    opened are then given up, instead of keeping the process alive.
 
     Args:
         images: N images.
