@@ -16,21 +16,18 @@ def makes_texts(node: Node) -> bool:
     return not _encodes(node) and names.RUNTIME.search(node.kind) is not None
 
 
-def changed(graph: Graph, node: Node, name: str) -> Refusal | None:
-    """Why a text is not what a node gives; None: it is.
+def changed(graph: Graph, node: Node) -> Refusal | None:
+    """Why the text in a node's inputs is not what it gives; None: it is.
 
     Args:
         graph: The graph.
-        node: Has the text.
-        name: The input that holds the text.
+        node: Has a text.
     """
-    if name == "populated_text":  # what a wildcard became
-        return None
-    if makes_texts(node) or (_seeing(graph, node) and name not in names.POLAR["positive"]):
+    if makes_texts(node) or _seeing(graph, node):
         return Refusal(f"{node.label} makes its text {AT_RUN_TIME}")
     if _encodes(node):
         return None
-    others = set(numbered_inputs(node)) - _OF_ENCODERS - {name, "text_0"}  # ShowText's own
+    others = set(numbered_inputs(node)) - _OF_ENCODERS - {"text_0"}  # ShowText's own
     if any(_says(node.inputs[other]) for other in others):
         return Refusal(f"{node.label} gives one of several texts")
     if any(names.CHANGING.fullmatch(key) and _says(node.inputs[key]) for key in node.inputs):
@@ -43,8 +40,10 @@ def _encodes(node: Node) -> bool:
 
 
 def _seeing(graph: Graph, node: Node) -> bool:
-    """Whether a node looks at an image, and so may say what it sees."""
-    return not _encodes(node) and any(names.SEEN.fullmatch(name) for name, _ in graph.links(node))
+    """Whether a node looks at an image, and so may say what it sees; a sampler draws on it."""
+    if _encodes(node) or any(name in node.inputs for name in names.POLAR["positive"]):
+        return False
+    return any(names.SEEN.fullmatch(name) for name, _ in graph.links(node))
 
 
 def _says(value: object) -> bool:

@@ -136,15 +136,17 @@ class Tracer:
             groups.remove(("text",))
         if names.VALUE_KINDS.search(node.kind):
             groups.append(("value",))
-        present = False
+        present = checked = False
         for group in groups:
             texts: tuple[str, ...] = ()
             for name in group:
                 value = node.inputs.get(name)
                 if not isinstance(value, str) and not is_link(value):
                     continue
-                if node.id != self._drawing and (why := changed(self._graph, node, name)):
-                    return why
+                if name != "populated_text" and not checked:  # that is what a wildcard became
+                    checked = True
+                    if node.id != self._drawing and (why := changed(self._graph, node)):
+                        return why
                 part = yield from value_steps(self._graph, value, side)
                 if isinstance(part, Refusal):
                     return part
