@@ -14,7 +14,7 @@ from unprompt._files import paths
 from unprompt._files.checksums import check_part
 from unprompt._files.hashing import content_hash, folder_hash
 from unprompt._files.tensors import read_tensors
-from unprompt._members.artifact import ArtifactFile, check_artifact, made_now, seal
+from unprompt._members.artifact import ArtifactFile, check_artifact, check_made, made_now, seal
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
 from unprompt._members.context import Context
 from unprompt._registry.boundary import naming, overrides
@@ -144,7 +144,7 @@ class LiveMember:
         def make(folder: Path) -> None:
             batches = self._ready(prepared).predict_variants(images, options)
             with naming(self._predictor, "predict_variants"):
-                rows = collect_variants(batches, images.ids)
+                rows = collect_variants(batches, images.ids, self._text_encoder.dim)
             save_file({"rows": rows}, folder / VARIANTS)
 
         keys = [part.keyed()["options"] for part in parts]
@@ -214,6 +214,8 @@ class LiveMember:
 
     def _make(self, train: TrainSet, folder: Path) -> None:
         self._predictor.prepare(train, folder)
+        with naming(self._predictor, "prepare"):
+            check_made(folder)
         seal(folder, self._made)
 
     @cached_property

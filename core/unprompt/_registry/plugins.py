@@ -14,6 +14,7 @@ from functools import cache, cached_property
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from unprompt._config.reference import split_reference
 from unprompt._files.hashing import content_hash, file_hash
@@ -157,12 +158,21 @@ def _package_hash(module: str) -> str:
 
     Compiled modules are code, too; an editable install is found where its source is.
     """
-    spec = importlib.util.find_spec(module.partition(".")[0])
+    try:
+        spec = importlib.util.find_spec(module.partition(".")[0])
+    except ValueError:  # a module that took its own away
+        return str(uuid4())  # reuses nothing
     if spec is None:
         return ""
     if not spec.submodule_search_locations:
         files = [Path(spec.origin)] if spec.has_location and spec.origin else []
     else:
         below = (Path(folder).rglob("*") for folder in spec.submodule_search_locations)
-        files = [path for entries in below for path in sorted(entries) if path.name.endswith(_CODE)]
+        # Editors leave links to nowhere, such as .#module.py, beside the files that they edit.
+        files = [
+            path
+            for entries in below
+            for path in sorted(entries)
+            if path.name.endswith(_CODE) and path.is_file()
+        ]
     return content_hash([(path.name, file_hash(path)) for path in files])

@@ -1,6 +1,6 @@
 """What of the process a plugin's call may change for itself, but not for others.
 
-The working directory, NumPy's error state, the locale, torch's defaults and the global random
+The working directory, NumPy's error state, the locale, the recursion limit, torch's defaults and the global random
 states are after a call what they were before it. What a plugin sets, except the working directory,
 is set again in its next call: a generator may be suspended inside ``torch.no_grad()``, and a
 family may seed in ``load`` what it draws in ``predict``.
@@ -90,6 +90,7 @@ _PLAIN = {
         lambda: locale.setlocale(locale.LC_ALL),
         lambda value: locale.setlocale(locale.LC_ALL, value),
     ),
+    "recursion": _Setting(sys.getrecursionlimit, sys.setrecursionlimit),
     "random": _Setting(random.getstate, random.setstate),
     "NumPy random": _Setting(_numpy_random.read, np.random.set_state, _NumpyRandom.same),
 }
