@@ -16,6 +16,7 @@ from unprompt._files.hashing import content_hash, folder_hash
 from unprompt._files.tensors import read_tensors
 from unprompt._members.artifact import ArtifactFile, check_artifact, check_made, made_now, seal
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
+from unprompt._members.cached_text import key_of
 from unprompt._members.context import Context
 from unprompt._registry.boundary import naming, overrides
 from unprompt._registry.claims import Claim
@@ -93,7 +94,7 @@ class LiveMember:
                 [self._key, _train_key(train)],
                 lambda folder: self._make(train, folder),
             )
-            key = [self._key, folder_hash(artifact), self._text_encoder.identity]
+            key = [self._key, folder_hash(artifact), key_of(self._text_encoder)]
         return Prepared(self._member, artifact, key)
 
     def predict(self, prepared: Prepared, images: Images) -> Batch:
@@ -259,7 +260,7 @@ def changed_member(member: Member, changes: Mapping[str, object]) -> Member:
 
 def _train_key(train: TrainSet) -> PlainData:
     rows = [(r.image_id, train.images.digest(r.image_id), r.prompt) for r in train.records]
-    return [train.text_encoder.identity, train.group_cosine, content_hash(rows)]
+    return [key_of(train.text_encoder), train.group_cosine, content_hash(rows)]
 
 
 def _image_key(images: Images) -> PlainData:

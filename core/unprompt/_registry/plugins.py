@@ -139,13 +139,21 @@ class Registry:
             name: The plugin.
             kind: Of the spec whose target's package is part of it: it may be another one.
         """
+        return content_hash([*self._code(self.claim(name), kind), _package_hash(__name__)])
+
+    def foreign_code(self, name: str, kind: type[Spec]) -> str:
+        """A hash of the source of a plugin alone; empty for one of ours, which says what it is."""
         claim = self.claim(name)
+        if claim.distribution == OWN:
+            return ""
+        return content_hash([claim.distribution, *self._code(claim, kind)])
+
+    def _code(self, claim: Claim, kind: type[Spec]) -> list[str]:
+        """Hashes of the packages that hold a plugin's module and the target of one spec."""
         spec = self._hooks.offer(claim, kind)
         target = claim.located(spec.target.partition(":")[0]) if spec else claim.importable
         modules = {module.partition(".")[0] for module in (claim.importable, target)}
-        return content_hash(
-            [*(_package_hash(module) for module in sorted(modules)), _package_hash(__name__)]
-        )
+        return [_package_hash(module) for module in sorted(modules)]
 
     def verified(self, claim: Claim) -> Verified:
         """Load a plugin and every target of it, heavy imports included; see `verify.verified`."""

@@ -85,7 +85,10 @@ class _NumpyRandom:
 _numpy_random = _NumpyRandom()
 
 _PLAIN = {
-    "NumPy errors": _Setting(np.geterr, lambda value: np.seterr(**value)),
+    "NumPy errors": _Setting(
+        lambda: (np.geterr(), np.geterrcall()),
+        lambda value: (np.seterr(**value[0]), np.seterrcall(value[1])),
+    ),
     "locale": _Setting(
         lambda: locale.setlocale(locale.LC_ALL),
         lambda value: locale.setlocale(locale.LC_ALL, value),
