@@ -99,11 +99,13 @@ class Record:
     Attributes:
         size: Width and height of the image in pixels; None where unknown.
         json: What reads JSON in the file.
+        damaged: Whether a part of the file could not be read, so that a text may be missing.
     """
 
     def __init__(self, texts: FileTexts) -> None:
         """Sort the fields by keyword."""
         self.size = texts.size
+        self.damaged = bool(texts.problems)
         self.json = StrictJson()
         self._by_key: dict[str, list[Entry]] = {}
         self._first: dict[tuple[str, str], Entry] = {}

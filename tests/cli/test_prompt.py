@@ -145,6 +145,16 @@ def test_an_image_is_not_replaced_by_its_own_prompt(unprompt: Command, tmp_path:
     assert image.read_bytes() == content
 
 
+def test_another_image_is_not_replaced_by_a_prompt(unprompt: Command, tmp_path: Path) -> None:
+    first = with_prompt(tmp_path / "fox.png")
+    other = without_prompt(tmp_path / "sea.png").rename(tmp_path / "fox.txt")
+    content = other.read_bytes()
+    done = unprompt("prompt", first, other, "--sidecar", "--overwrite")
+    assert done.returncode == 2
+    assert "fox.txt: is an image that was given, too" in done.stderr
+    assert other.read_bytes() == content
+
+
 def test_images_that_cannot_be_read(unprompt: Command, folder: Path, run_folder: Path) -> None:
     (folder / "broken.png").write_bytes((folder / "sea.png").read_bytes()[:60])
     stopped = unprompt("prompt", folder, "-e", run_folder)

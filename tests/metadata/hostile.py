@@ -191,7 +191,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "webp-one-value-many-times": lambda: riff(
         (
             b"EXIF",
-            tiff([(tag, 2, 3 * MB, 2000) for tag in (0x010D, 0x010E, 0x010F, 0x0110, 0x0131)] * 20)
+            tiff([(tag, 2, 3 * MB, 2002) for tag in (0x010D, 0x010E, 0x010F, 0x0110, 0x0131)] * 20)
             + "🐈".encode() * (MB - 9999),
         )
     ),

@@ -328,3 +328,11 @@ def test_letters_that_are_no_text_are_replaced() -> None:
     assert prompt_of(read_prompt(texts_of({"png:invokeai_metadata": broken}))) == (
         "a \ufffd[31m wall\n🐈"
     )
+
+
+def test_an_empty_prompt_of_novelai_is_not_read_as_another_programs() -> None:
+    caption = {"caption": {"base_caption": "", "char_captions": [{"char_caption": "a girl"}]}}
+    comment = json.dumps(json.loads(NOVELAI_3) | {"v4_prompt": caption})
+    assert "empty" in reason_of(
+        read_prompt(texts_of({"png:Software": "NovelAI", "png:Comment": comment}))
+    )

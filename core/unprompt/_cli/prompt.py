@@ -139,6 +139,7 @@ def _side_files(items: Sequence[ImagePrompt], *, overwrite: bool) -> dict[Path, 
     """Each side file, ``x.txt`` beside ``x.png``, with its prompt; none is written yet."""
     files: dict[Path, str] = {}
     problems: list[str] = []
+    images = {item.path for item in items}
     for item in items:
         if item.prompt is None:
             continue
@@ -146,6 +147,8 @@ def _side_files(items: Sequence[ImagePrompt], *, overwrite: bool) -> dict[Path, 
         shared = files.get(path)
         if path == item.path:
             problems.append(f"{paths.shown(path)}: is the image itself")
+        elif path in images:
+            problems.append(f"{paths.shown(path)}: is an image that was given, too")
         elif shared is not None and shared != item.prompt:
             problems.append(f"{paths.shown(path)}: is the side file of two images")
         elif paths.exists(path) and not overwrite:

@@ -116,7 +116,8 @@ def _check(folder: Path, name: str, expected: Checksum) -> None:
 
 
 def _checksum(path: Path) -> Checksum:
-    return Checksum(bytes=path.stat().st_size, sha256=file_hash(path))
+    digest = file_hash(path)  # says what is wrong with what is no file
+    return Checksum(bytes=path.stat().st_size, sha256=digest)
 
 
 def _names(folder: Path) -> set[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,26 @@ def seal(folder: Path, made: ArtifactFile) -> None:
     write_json(folder / FILE, sealed.model_dump(mode="json"))
 
 
+def check_made(folder: Path) -> None:
+    """Check that a family left a folder of files and folders, which can be hashed and copied.
+
+    Raises:
+        PluginError: It removed the folder, or made anything else in it; a link to a file is taken
+            as that file.
+    """
+    if not paths.is_folder(folder):
+        raise PluginError("removed the folder of its artifact")
+    for base, folders, files in os.walk(folder):
+        for path in (Path(base) / name for name in (*folders, *files)):
+            name = path.relative_to(folder).as_posix()
+            if not name.isprintable():  # bytes that are no UTF-8 are not
+                raise PluginError(f"wrote {name!a}, whose name is not printable text")
+            if path.is_dir() and path.is_symlink():
+                raise PluginError(f"wrote {name}, a link to a folder: runs keep copies")
+            if not (path.is_dir() or path.is_file()):
+                raise PluginError(f"wrote {name}, which is no regular file")
+
+
 def check_artifact(
     folder: Path, now: ArtifactFile, part: Part, claim: Claim, to: Predictor
 ) -> None:
@@ -205,7 +226,7 @@ def _differences(before: object, now: object, key: Key = ()) -> Iterator[Key]:
                 yield from _differences(before[name], now[name], (*key, name))
             else:
                 yield (*key, name)
-    elif before != now:
+    elif before != now and not (before != before and now != now):  # NaN is not equal to itself
         yield key
 
 

@@ -26,9 +26,7 @@ def collect(
     """
     parts = list(batches)
     order = _order([name for part in parts for name in part.embeddings.ids], ids)
-    for part in parts:
-        if part.embeddings.dim != dim:
-            raise PluginError(f"predicted rows of {part.embeddings.dim} numbers, not of {dim}")
+    _check_width([part.embeddings for part in parts], dim)
     rows: list[FloatArray] = [part.embeddings.rows for part in parts]
     stacked = np.concatenate(rows)[order] if rows else np.empty((0, dim), np.float32)
     prompts = [prompt for part in parts for prompt in part.prompts]
@@ -43,17 +41,21 @@ def collect(
     return batch
 
 
-def collect_variants(batches: Iterable[Sequence[Embeddings]], ids: Sequence[str]) -> FloatArray:
+def collect_variants(
+    batches: Iterable[Sequence[Embeddings]], ids: Sequence[str], dim: int
+) -> FloatArray:
     """Join a stream of V predictions per batch, in the order of ``ids``.
 
     Returns:
         float32 of shape (V, N, D).
 
     Raises:
-        PluginError: The batches do not hold exactly these images, each once.
+        PluginError: The batches do not hold exactly these images, each once, or their rows do not
+            have ``dim`` columns.
     """
     parts = [list(batch) for batch in batches]
     order = _order([name for part in parts for name in part[0].ids], ids)
+    _check_width([variant for part in parts for variant in part], dim)
     stacked = np.concatenate(
         [np.stack([variant.rows for variant in part]) for part in parts], axis=1
     )
@@ -65,12 +67,14 @@ def collect_embeddings(batches: Iterable[Embeddings], ids: Sequence[str]) -> Flo
     """Join a stream of embeddings into rows (N, C), in the order of ``ids``; None of no batch.
 
     Raises:
-        PluginError: The batches do not hold exactly these images, each once.
+        PluginError: The batches do not hold exactly these images, each once, or their rows are
+            not of one width.
     """
     parts = list(batches)
     if not parts:
         return None
     order = _order([name for part in parts for name in part.ids], ids)
+    _check_width(parts, parts[0].dim)
     stacked: FloatArray = np.concatenate([part.rows for part in parts])[order]
     return stacked
 
@@ -85,10 +89,19 @@ def _features(
     widths = sorted({features.dim for features in given})
     if len(given) != len(parts):
         raise PluginError(f"gave features in {len(given)} of {len(parts)} batches")
+    if not widths[0]:
+        raise PluginError("gave features of no numbers; None says that there are none")
     if len(widths) > 1:
         raise PluginError(f"gave features of {widths[0]} and of {widths[-1]} numbers")
     rows: FloatArray = np.concatenate([features.rows for features in given])[order]
     return Embeddings(tuple(ids), rows)
+
+
+def _check_width(parts: Iterable[Embeddings], dim: int) -> None:
+    """Raise PluginError where rows do not have ``dim`` columns."""
+    for part in parts:
+        if part.dim != dim:
+            raise PluginError(f"predicted rows of {part.dim} numbers, not of {dim}")
 
 
 def _order(predicted: Sequence[str], ids: Sequence[str]) -> list[int]:

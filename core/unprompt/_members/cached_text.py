@@ -13,10 +13,15 @@ from unprompt._registry.boundary import naming
 from unprompt.contracts import TextEncoder
 from unprompt.embeddings import NORM_TOLERANCE
 from unprompt.errors import PluginError
-from unprompt.types import FloatArray
+from unprompt.types import FloatArray, PlainData
 
 KNOWN = 200_000
 """Texts whose rows a process keeps, the latest: 300 MB at 384 dimensions."""
+
+
+def key_of(encoder: TextEncoder) -> PlainData:
+    """What the key of a result that an encoder has part in says of it."""
+    return encoder.key if isinstance(encoder, CachedTextEncoder) else encoder.identity
 
 
 class CachedTextEncoder(TextEncoder):
@@ -25,16 +30,28 @@ class CachedTextEncoder(TextEncoder):
     A process that has seen more than `KNOWN` texts encodes the older ones again.
     """
 
-    def __init__(self, encoder: TextEncoder, cache: Cache) -> None:
-        """Store both."""
+    def __init__(self, encoder: TextEncoder, cache: Cache, code: str = "") -> None:
+        """Store all.
+
+        Args:
+            encoder: Whose results are cached.
+            cache: Where.
+            code: A hash of the encoder's source, so that edited code does not meet its old rows.
+        """
         self._encoder = encoder
         self._cache = cache
+        self._code = code
         self._known: dict[str, FloatArray] = {}
 
     @property
     def identity(self) -> str:
         """The identity of the wrapped encoder."""
         return self._encoder.identity
+
+    @property
+    def key(self) -> PlainData:
+        """All that rows depend on, except the texts."""
+        return [self.identity, self._code] if self._code else self.identity
 
     @property
     def dim(self) -> int:
@@ -73,7 +90,7 @@ class CachedTextEncoder(TextEncoder):
             rows = np.stack([fresh[t] if t in fresh else self._known[t] for t in texts])
             np.save(folder / "rows.npy", rows, allow_pickle=False)
 
-        folder = self._cache.folder("texts", [self.identity, texts], make)
+        folder = self._cache.folder("texts", [self.key, texts], make)
         rows: FloatArray = read_array(folder / "rows.npy")
         return rows
 

@@ -9,6 +9,7 @@ from unprompt._members.cached_text import CachedTextEncoder
 from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import Runtime, TextEncoder
+from unprompt.contracts.specs import TextEncoderSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,4 +29,5 @@ class Context:
     def text_encoder(self, part: Part) -> TextEncoder:
         """Build the text encoder of ``part``; its results are cached."""
         encoder = self.registry.build(part.spec, part.options, self.runtime)
-        return CachedTextEncoder(encoder, self.cache)
+        code = self.registry.foreign_code(part.plugin, TextEncoderSpec)
+        return CachedTextEncoder(encoder, self.cache, code)

@@ -14,8 +14,9 @@ from unprompt._files import paths
 from unprompt._files.checksums import check_part
 from unprompt._files.hashing import content_hash, folder_hash
 from unprompt._files.tensors import read_tensors
-from unprompt._members.artifact import ArtifactFile, check_artifact, made_now, seal
+from unprompt._members.artifact import ArtifactFile, check_artifact, check_made, made_now, seal
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
+from unprompt._members.cached_text import key_of
 from unprompt._members.context import Context
 from unprompt._registry.boundary import naming, overrides
 from unprompt._registry.claims import Claim
@@ -93,7 +94,7 @@ class LiveMember:
                 [self._key, _train_key(train)],
                 lambda folder: self._make(train, folder),
             )
-            key = [self._key, folder_hash(artifact), self._text_encoder.identity]
+            key = [self._key, folder_hash(artifact), key_of(self._text_encoder)]
         return Prepared(self._member, artifact, key)
 
     def predict(self, prepared: Prepared, images: Images) -> Batch:
@@ -144,7 +145,7 @@ class LiveMember:
         def make(folder: Path) -> None:
             batches = self._ready(prepared).predict_variants(images, options)
             with naming(self._predictor, "predict_variants"):
-                rows = collect_variants(batches, images.ids)
+                rows = collect_variants(batches, images.ids, self._text_encoder.dim)
             save_file({"rows": rows}, folder / VARIANTS)
 
         keys = [part.keyed()["options"] for part in parts]
@@ -214,6 +215,8 @@ class LiveMember:
 
     def _make(self, train: TrainSet, folder: Path) -> None:
         self._predictor.prepare(train, folder)
+        with naming(self._predictor, "prepare"):
+            check_made(folder)
         seal(folder, self._made)
 
     @cached_property
@@ -257,7 +260,7 @@ def changed_member(member: Member, changes: Mapping[str, object]) -> Member:
 
 def _train_key(train: TrainSet) -> PlainData:
     rows = [(r.image_id, train.images.digest(r.image_id), r.prompt) for r in train.records]
-    return [train.text_encoder.identity, train.group_cosine, content_hash(rows)]
+    return [key_of(train.text_encoder), train.group_cosine, content_hash(rows)]
 
 
 def _image_key(images: Images) -> PlainData:

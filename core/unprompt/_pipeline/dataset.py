@@ -13,6 +13,7 @@ from unprompt._data.images import Files
 from unprompt._data.splits import Splits, make_splits
 from unprompt._members.context import Context
 from unprompt._pipeline.timings import Timings
+from unprompt._registry.boundary import naming
 from unprompt._registry.parts import Experiment
 from unprompt.contracts import Dataset, Images, Record, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings, check_distinct
@@ -102,18 +103,27 @@ def open_dataset(experiment: Experiment, context: Context, timings: Timings) -> 
         )
         records, images = dataset.records(), dataset.images()
         ids = [record.image_id for record in records]
-        check_distinct(ids)
-        unmatched = sorted(set(ids) ^ set(images.ids))
-        if unmatched:
-            raise DataError(f"images and prompts do not match: {named(unmatched)}")
+        with naming(dataset, "records"):
+            _check_ids(ids, images)
         digests = {name: images.digest(name) for name in images.ids}
         _check_images(images, digests, context)
     with timings.timed("targets"):
         rows = encoder.encode([record.prompt for record in records])
         targets = Embeddings(tuple(ids), rows)
     with timings.timed("splits"):
-        splits = make_splits(records, targets, experiment.config.data.split, digests)
+        with naming(dataset, "records"):
+            splits = make_splits(records, targets, experiment.config.data.split, digests)
     return DatasetSplits(dataset, records, images, targets, splits, encoder, digests)
+
+
+def _check_ids(ids: Sequence[str], images: Images) -> None:
+    """Raise DataError unless each image has one row, and there is one."""
+    check_distinct(ids)
+    unmatched = sorted(set(ids) ^ set(images.ids))
+    if unmatched:
+        raise DataError(f"images and prompts do not match: {named(unmatched)}")
+    if not ids:
+        raise DataError("there are no images")
 
 
 def _check_images(images: Images, digests: Mapping[str, str], context: Context) -> None:

@@ -21,17 +21,17 @@ from typing import Any
 
 from unprompt._files.refusals import no_room, refused
 from unprompt._registry.claims import Claim
-from unprompt._registry.exits import exits_raised
+from unprompt._registry.exits import exits_raised, is_ctrl_c
 from unprompt._registry.handed import handed
-from unprompt._registry.returned import checked, is_property, item_check, role_of
+from unprompt._registry.returned import checked, is_method, is_property, item_check, role_of
 from unprompt._registry.slow import named_when_slow
 from unprompt._registry.state import KeptState
 from unprompt._registry.stdout import stdout_to_stderr
 from unprompt._registry.threads import noting_threads
 from unprompt._registry.trace import traced
-from unprompt._registry.wording import described, one_line
+from unprompt._registry.wording import described, one_line, what_is
 from unprompt.contracts.data import Images
-from unprompt.errors import PluginError, PluginFailure, UnpromptError
+from unprompt.errors import DataError, PluginError, PluginFailure, UnpromptError
 
 OWN = "unprompt"
 """The distribution that this package belongs to."""
@@ -54,9 +54,9 @@ def loading(claim: Claim, what: str, hint: str = "", *, call: str = "") -> Itera
     try:
         with named_when_slow(claim.label, call), _inside(claim, call):
             yield
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # a plugin may raise anything, SystemExit included
+        if isinstance(error, KeyboardInterrupt) and is_ctrl_c(error):
+            raise
         if isinstance(error, PluginError) and error.named:  # of a plugin that this one calls
             raise
         line = f"{claim.label}{what}{described(error)}{hint}"
@@ -81,8 +81,6 @@ def calling(claim: Claim, what: str, *, trace: bool = True) -> Iterator[None]:
     try:
         with _inside(claim, what if trace else ""):
             yield
-    except KeyboardInterrupt:
-        raise
     except UnpromptError as error:
         own_words = claim.distribution == OWN and not isinstance(error, PluginError)
         if not (error.named or own_words):
@@ -97,6 +95,8 @@ def calling(claim: Claim, what: str, *, trace: bool = True) -> Iterator[None]:
             raise _named(PluginError(f"{start}: {line}")) from error
         raise _named(PluginFailure(f"{start} raised {described(error)}")) from error
     except BaseException as error:
+        if isinstance(error, KeyboardInterrupt) and is_ctrl_c(error):
+            raise
         line = f"{claim.label}: {what} ended the program: {described(error)}"
         raise _named(PluginFailure(line)) from error
 
@@ -158,7 +158,11 @@ class Guarded:
             attribute = self._attribute(name, what)
         else:  # looking it up runs no code of the plugin
             attribute = getattr(self._value, name)
-        return self._method(attribute, name, what) if callable(attribute) else attribute
+        if callable(attribute):
+            return self._method(attribute, name, what)
+        if is_method(self._role, name):
+            raise broken(self._claim, f": {what}: is {what_is(attribute)}, not a method")
+        return attribute
 
     def _attribute(self, name: str, what: str) -> Any:
         with calling(self._claim, what, trace=False):  # its call is what takes time
@@ -226,13 +230,19 @@ def naming(built: object, name: str) -> Iterator[None]:
 
     Raises:
         PluginError: The block raised one; its lines name plugin and call.
+        DataError: The same.
     """
     try:
         yield
-    except PluginError as error:
-        if isinstance(built, Guarded):
+    except (PluginError, DataError) as error:
+        if isinstance(built, Guarded) and (built._claim.distribution != OWN or _is_bug(error)):
             name_problems(error, built._claim, f"{type(built._value).__name__}.{name}")
         raise
+
+
+def _is_bug(error: UnpromptError) -> bool:
+    """Whether an error says that a contract is broken; others are about a user's data."""
+    return isinstance(error, PluginError)
 
 
 def overrides(built: object, base: type, name: str) -> bool:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from unprompt._config.reference import normalised
 from unprompt._registry.folders import FILE, plugin_files, private_module, stem_of
+from unprompt._registry.wording import described, one_line
 from unprompt.contracts import hookspecs
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,7 @@ def installed_claims() -> tuple[Claim, ...]:
     Raises:
         ConfigError: A folder of ``UNPROMPT_PLUGINS_DIR`` cannot be read.
     """
-    # entry_points() sees what Python imports: of one distribution only the first on the path.
-    points = importlib.metadata.entry_points(group=hookspecs.GROUP)
+    points = list(_entry_points())
     owners = {id(point.dist): point.dist for point in points if point.dist}
     known = {key: _name_and_version(owner) for key, owner in owners.items()}
     claims = {
@@ -78,13 +83,45 @@ def installed_claims() -> tuple[Claim, ...]:
     return tuple(sorted(claims, key=lambda claim: (claim.name, claim.reference, claim.path)))
 
 
+def _entry_points() -> Iterator[importlib.metadata.EntryPoint]:
+    """The entry points of what Python imports: of one distribution only the first on the path."""
+    try:
+        yield from importlib.metadata.entry_points(group=hookspecs.GROUP)
+    except Exception:  # noqa: BLE001  # Python reads those of all distributions, or of none
+        seen = set[str]()
+        for owner in importlib.metadata.distributions():
+            name, _ = _name_and_version(owner)
+            if normalised(name) not in seen:
+                seen.add(normalised(name))
+                yield from _own_entry_points(owner)
+
+
+def _own_entry_points(
+    owner: importlib.metadata.Distribution,
+) -> list[importlib.metadata.EntryPoint]:
+    """Those of one distribution; none, with a warning, where its file of them is broken."""
+    try:
+        return [point for point in owner.entry_points if point.group == hookspecs.GROUP]
+    except Exception as error:  # noqa: BLE001  # parsed without checks
+        _warn(" ".join(_name_and_version(owner)), described(error))
+        return []
+
+
+@cache  # a command may ask more than once
+def _warn(owner: str, why: str) -> None:
+    log.warning("%s: its entry points cannot be read, so its plugins are missing: %s", owner, why)
+
+
 def _name_and_version(owner: importlib.metadata.Distribution) -> tuple[str, str]:
+    """As its METADATA says, else as its folder is called."""
     try:
         metadata = owner.metadata  # parsed whenever it is asked for
         name, version = metadata["Name"], metadata["Version"]
     except Exception:  # noqa: BLE001  # no METADATA, or not text: parsed without checks
-        name, version = str(owner.locate_file("")), "?"
-    return name or "?", version or "?"
+        name = version = None
+    folder = Path(str(getattr(owner, "_path", "")))
+    parts = [*folder.stem.split("-"), "", ""]
+    return one_line(name or parts[0] or "?", str), one_line(version or parts[1] or "?", str)
 
 
 def _file_claim(path: Path) -> Claim:

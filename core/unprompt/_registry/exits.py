@@ -1,12 +1,20 @@
-"""``os._exit`` in a plugin's call, which would end a command in silence and with any exit code."""
+"""How a plugin's call may try to end the program: ``os._exit``, which would end a command in silence
+and with any exit code, and ``raise KeyboardInterrupt``, which looks like Ctrl-C.
+"""
 
 from __future__ import annotations
 
+import dis
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
+
+_CORE = str(Path(__file__).parents[1] / "_cli")
+"""Where signals are handled."""
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 _really = os._exit
 _calls = threading.local()
@@ -31,3 +39,16 @@ def _exit(status: int) -> NoReturn:
     if getattr(_calls, "process", None) == os.getpid():
         raise SystemExit(f"os._exit({status})")
     _really(status)
+
+
+def is_ctrl_c(error: KeyboardInterrupt) -> bool:
+    """Whether somebody interrupted the command; False: a plugin's code has ``raise`` there.
+
+    Python raises for Ctrl-C between any two instructions, and handlers of ours are not plugins.
+    """
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    if frames is None or frames.tb_frame.f_code.co_filename.startswith(_CORE):
+        return True
+    return frames.tb_frame.f_code.co_code[frames.tb_lasti] != _RAISE

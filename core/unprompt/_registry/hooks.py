@@ -216,6 +216,8 @@ def _fault(spec: object, kind: type[Spec], claim: Claim) -> str | None:
         return f"gave {what_is(spec.target)} as target, not text"
     if not isinstance(spec.summary, str):
         return f"gave {what_is(spec.summary)} as summary, not text"
+    if isinstance(spec, PredictorSpec) and not isinstance(spec.reads, bool):
+        return f"gave {what_is(spec.reads)} as reads, not True or False"
     if not isinstance(spec.extra, str | None):
         return f"gave {what_is(spec.extra)} as extra, not text"
     return None

@@ -14,6 +14,7 @@ from functools import cache, cached_property
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from unprompt._config.reference import split_reference
 from unprompt._files.hashing import content_hash, file_hash
@@ -138,13 +139,21 @@ class Registry:
             name: The plugin.
             kind: Of the spec whose target's package is part of it: it may be another one.
         """
+        return content_hash([*self._code(self.claim(name), kind), _package_hash(__name__)])
+
+    def foreign_code(self, name: str, kind: type[Spec]) -> str:
+        """A hash of the source of a plugin alone; empty for one of ours, which says what it is."""
         claim = self.claim(name)
+        if claim.distribution == OWN:
+            return ""
+        return content_hash([claim.distribution, *self._code(claim, kind)])
+
+    def _code(self, claim: Claim, kind: type[Spec]) -> list[str]:
+        """Hashes of the packages that hold a plugin's module and the target of one spec."""
         spec = self._hooks.offer(claim, kind)
         target = claim.located(spec.target.partition(":")[0]) if spec else claim.importable
         modules = {module.partition(".")[0] for module in (claim.importable, target)}
-        return content_hash(
-            [*(_package_hash(module) for module in sorted(modules)), _package_hash(__name__)]
-        )
+        return [_package_hash(module) for module in sorted(modules)]
 
     def verified(self, claim: Claim) -> Verified:
         """Load a plugin and every target of it, heavy imports included; see `verify.verified`."""
@@ -157,12 +166,21 @@ def _package_hash(module: str) -> str:
 
     Compiled modules are code, too; an editable install is found where its source is.
     """
-    spec = importlib.util.find_spec(module.partition(".")[0])
+    try:
+        spec = importlib.util.find_spec(module.partition(".")[0])
+    except ValueError:  # a module that took its own away
+        return str(uuid4())  # reuses nothing
     if spec is None:
         return ""
     if not spec.submodule_search_locations:
         files = [Path(spec.origin)] if spec.has_location and spec.origin else []
     else:
         below = (Path(folder).rglob("*") for folder in spec.submodule_search_locations)
-        files = [path for entries in below for path in sorted(entries) if path.name.endswith(_CODE)]
+        # Editors leave links to nowhere, such as .#module.py, beside the files that they edit.
+        files = [
+            path
+            for entries in below
+            for path in sorted(entries)
+            if path.name.endswith(_CODE) and path.is_file()
+        ]
     return content_hash([(path.name, file_hash(path)) for path in files])

@@ -6,6 +6,8 @@ import importlib.metadata
 import platform
 from collections.abc import Iterator
 
+from unprompt._registry.wording import described
+
 
 def unmet_requirements(distribution: str) -> Iterator[str]:
     """What an installed distribution requires and does not get, without its extras.
@@ -22,6 +24,9 @@ def unmet_requirements(distribution: str) -> Iterator[str]:
         metadata = importlib.metadata.metadata(distribution)
     except importlib.metadata.PackageNotFoundError:  # a folder of plugins, or broken metadata
         return
+    except ValueError as error:  # not UTF-8
+        yield f"has metadata that cannot be read: {described(error)}"
+        return
     if "Requires-Python" in metadata:
         python = metadata["Requires-Python"]
         try:
@@ -36,6 +41,7 @@ def _unmet(lines: list[str], extra: str, seen: set[str]) -> Iterator[str]:
     """The unmet ones among requirements that hold with one extra of their distribution."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
+    from packaging.version import InvalidVersion
 
     for line in lines:
         try:
@@ -50,8 +56,15 @@ def _unmet(lines: list[str], extra: str, seen: set[str]) -> Iterator[str]:
         except importlib.metadata.PackageNotFoundError:
             yield f"needs {wanted}, which is not installed"
             continue
+        except ValueError as error:
+            yield f"needs {wanted}, whose metadata cannot be read: {described(error)}"
+            continue
         version = str(metadata["Version"])
-        if not wanted.specifier.contains(version, prereleases=True):
+        try:
+            fits = wanted.specifier.contains(version, prereleases=True)
+        except InvalidVersion:
+            fits = False
+        if not fits:
             yield f"needs {wanted}, and {version} is installed"
         for inner in wanted.extras:
             key = canonicalize_name(f"{wanted.name}-{inner}")

@@ -77,6 +77,12 @@ def is_property(role: str, name: str) -> bool:
     return role == "text encoder" and name in ("identity", "dim")
 
 
+def is_method(role: str, name: str) -> bool:
+    """Whether a contract has a method of this name."""
+    bases = [base for base, known in _ROLES.items() if known == role]
+    return any(callable(getattr(base, name, None)) for base in bases)
+
+
 def checked(role: str, name: str, value: Any, arguments: tuple[Any, ...]) -> Any:
     """What a method returned, or an attribute, as the contract says.
 
@@ -133,7 +139,7 @@ def _identity(value: Any) -> dict[str, Any]:
         raise refusal(value, "a map")
     plain = dict(value)
     try:
-        json.dumps(plain, sort_keys=True)
+        json.dumps(plain, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise PluginError(f"gave what is no plain data: {described(error)}") from error
     return plain

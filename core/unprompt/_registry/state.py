@@ -1,6 +1,6 @@
 """What of the process a plugin's call may change for itself, but not for others.
 
-The working directory, NumPy's error state, the locale, torch's defaults and the global random
+The working directory, NumPy's error state, the locale, the recursion limit, torch's defaults and the global random
 states are after a call what they were before it. What a plugin sets, except the working directory,
 is set again in its next call: a generator may be suspended inside ``torch.no_grad()``, and a
 family may seed in ``load`` what it draws in ``predict``.
@@ -85,11 +85,15 @@ class _NumpyRandom:
 _numpy_random = _NumpyRandom()
 
 _PLAIN = {
-    "NumPy errors": _Setting(np.geterr, lambda value: np.seterr(**value)),
+    "NumPy errors": _Setting(
+        lambda: (np.geterr(), np.geterrcall()),
+        lambda value: (np.seterr(**value[0]), np.seterrcall(value[1])),
+    ),
     "locale": _Setting(
         lambda: locale.setlocale(locale.LC_ALL),
         lambda value: locale.setlocale(locale.LC_ALL, value),
     ),
+    "recursion": _Setting(sys.getrecursionlimit, sys.setrecursionlimit),
     "random": _Setting(random.getstate, random.setstate),
     "NumPy random": _Setting(_numpy_random.read, np.random.set_state, _NumpyRandom.same),
 }

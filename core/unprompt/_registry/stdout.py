@@ -106,7 +106,7 @@ def _redirect(errors: int | None) -> None:
 
 def _restore(real: _Real) -> None:
     sys.stdout = real.stream
-    if sys.stderr is None:  # a plugin took it
+    if sys.stderr is None or sys.stderr.closed:  # a plugin took it
         sys.stderr = real.errors
     if real.descriptor is not None:
         sys.__stdout__ = real.original  # type: ignore[assignment, misc]  # as above

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
+OPENING = "open-images"
+"""How the names of the threads begin that open images for families of ours."""
+
 _PATIENCE = 1.0
 """Seconds of waiting before it is said."""
 
@@ -17,15 +20,23 @@ _owners: WeakKeyDictionary[threading.Thread, str] = WeakKeyDictionary()
 def noting_threads(owner: str) -> Iterator[None]:
     """Note which threads are started in the block.
 
+    Only in the main thread: others open images side by side, and which of them started a thread
+    is not known. Those that open images are ours, whoever's images they are.
+
     Args:
         owner: The plugin whose code the block calls, as errors name it.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = set(threading.enumerate())
     try:
         yield
     finally:
         for thread in threading.enumerate():
-            if thread not in before and not thread.daemon:
+            if thread.name.startswith(OPENING) or thread.daemon:
+                continue
+            if thread not in before:
                 _owners.setdefault(thread, owner)
 
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from unprompt._registry.wording import class_name
+
 VARIABLE = "UNPROMPT_TRACE_PLUGINS"
 
 _nesting = threading.local()
@@ -34,7 +36,7 @@ def traced(owner: str, call: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        ending = f", raised {type(error).__name__}"
+        ending = f", raised {class_name(type(error))}"
         raise
     finally:
         spent = 1000 * (time.perf_counter() - start)

@@ -10,7 +10,12 @@ _LONGEST = 300
 
 def described(error: BaseException) -> str:
     """An error on one printable line of bounded length, with its type."""
-    return f"{type(error).__name__}: {one_line(error, str)}"
+    return f"{class_name(type(error))}: {one_line(error, str)}"
+
+
+def class_name(kind: type) -> str:
+    """A class by its own name, whatever its metaclass says."""
+    return str(type.__dict__["__name__"].__get__(kind))
 
 
 def one_line(value: object, words: Callable[[object], str] = repr, longest: int = _LONGEST) -> str:
@@ -42,6 +47,6 @@ def what_is(value: object) -> str:
         return one_line(value, longest=60)
     if isinstance(value, str):
         return f"the text {one_line(value, longest=60)}"
-    name = value.__name__ if isinstance(value, type) else type(value).__name__
+    name = class_name(value if isinstance(value, type) else type(value))
     kind = "the class" if isinstance(value, type) else "an" if name[:1] in "AEIOaeio" else "a"
     return f"{kind} {one_line(name, str, longest=60)}"

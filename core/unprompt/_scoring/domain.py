@@ -118,7 +118,8 @@ class Domain:
         rows, known = side_by_side(members, seeing)
         if rows.shape[1] != len(self.centre):
             raise DataError(
-                f"{len(self.centre)} features per image were learned, members give {rows.shape[1]}"
+                f"{len(self.centre)} features per image were learned, and {named(seeing)} "
+                f"give {rows.shape[1]}"
             )
         distance = _log_distance(rows, self.centre, self.axes)
         scores = evidence_features(members, weights, "highest")

@@ -35,15 +35,29 @@ class Node:
 
 
 class Graph:
-    """All nodes, in the order of the JSON; what is not a node is left out."""
+    """All nodes, in the order of the JSON; what is not a node is left out.
 
-    def __init__(self, nodes: Mapping[str, Any], workflow: Mapping[str, Any] | None = None) -> None:
+    Attributes:
+        nodes: By key.
+        lost: Whether there may have been a workflow that could not be read, so that the order of
+            wires is not known.
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Any],
+        workflow: Mapping[str, Any] | None = None,
+        *,
+        lost: bool = False,
+    ) -> None:
         """Read nodes, and from the workflow the order of wires and shown texts.
 
         Args:
             nodes: The object under ``prompt``, of at most `MOST_NODES` keys.
             workflow: The object under ``workflow``; it may be of any shape.
+            lost: Whether there may be a workflow that could not be read.
         """
+        self.lost = lost
         self.nodes: dict[str, Node] = {}
         for key, node in nodes.items():
             if isinstance(node, dict) and isinstance(node.get("class_type"), str):

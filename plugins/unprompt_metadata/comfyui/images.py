@@ -84,14 +84,22 @@ def _saved(graph: Graph) -> list[Node]:
     ]
     ends = [node for node in with_image if node.id not in used]
     for choice in (
-        [n for n in with_image if n.kind.lower().startswith("save") and _not_latent(n)],
+        [n for n in with_image if n.kind.lower().startswith("save") and _not_latent(n)]
+        + [n for n in graph.nodes.values() if _saves_itself(n)],
         [n for n in ends if names.SAVING.search(n.kind) and _not_latent(n)],
         [n for n in ends if names.SHOWING.search(n.kind)],
         ends,
+        [n for n in graph.nodes.values() if n.id not in used and _takes_prompt(n)],
     ):
         if choice:
             return choice
     return []
+
+
+def _saves_itself(node: Node) -> bool:
+    """Whether a sampler saves what it draws (ComfyUI-Easy-Use, tinyterraNodes)."""
+    output = node.inputs.get("image_output")
+    return isinstance(output, str) and "save" in output.lower()
 
 
 def _not_latent(node: Node) -> bool:
@@ -113,11 +121,17 @@ def _way(graph: Graph, saved: Node) -> list[Node]:
 def _samplers(graph: Graph, saved: Node) -> tuple[str, ...]:
     """The samplers on the way to a saved image.
 
-    Detailers and upscalers count only where nothing else drew it: they repaint parts of it.
+    Detailers and upscalers count only where nothing else drew it: they repaint parts of it. So do
+    nodes that save an image with a prompt that somebody typed for it.
     """
     every = [node for node in _way(graph, saved) if _takes_prompt(node)]
-    first = [node for node in every if not names.DETAILING.search(node.kind)]
+    first = [n for n in every if not (names.DETAILING.search(n.kind) or _only_saves(n))]
     return tuple(node.id for node in first or every)
+
+
+def _only_saves(node: Node) -> bool:
+    given = any(names.SEEN.fullmatch(key) and is_link(node.inputs[key]) for key in node.inputs)
+    return given and names.SAVING.search(node.kind) is not None
 
 
 def _takes_prompt(node: Node) -> bool:
@@ -162,5 +176,5 @@ def _called(graph: Graph, saved: list[Node], tracer: Tracer) -> GraphPrompt | Re
     if len(callers) != 1:
         return Refusal("no sampler leads to a saved image")
     (caller,) = callers.values()
-    texts = tracer.trace(caller, "positive")
+    texts = tracer.trace(caller, "positive", draws=bool(names.DRAWING.search(caller.kind)))
     return texts if isinstance(texts, Refusal) else GraphPrompt(_whole(texts), "")

@@ -46,11 +46,28 @@ INDICES = ("select", "index", "Input", "input")
 
 RUNTIME = re.compile(
     r"generat|enhanc|llm|gpt|ollama|gemini|claude|florence|joy|caption|interrogat|tagger|describe|"
-    r"random|translat|replace|regex|find|styler|splitt?er|slice|substring|truncat|load.*line|"
-    r"from.?file|wildcard|iterator|DPCombinator|easy stylesSelector",
+    r"vlm|vqa|llava|blip|moondream|expan|magic|upsampl|rewrit|improv|"
+    r"random|translat|replace|regex|find|styler|split|slice|substring|truncat|load.*line|"
+    r"from.?file|wildcard|iterator|^DP(Combin|Jinja|Feeling)|jinja|easy stylesSelector|"
+    r"prompt.?(list|line)|prompt.?schedul|trim|strip|upper|lower(?!s)|case|shuffl|sort|revers|"
+    r"remov|filter|dedup|parse|format",
     re.IGNORECASE,
 )
 """Classes whose text is made or changed when they run, and is not in the file."""
+
+CHANGING = re.compile(
+    r"((text|prompt|string)_)?(prefix|suffix|prepend|append)|find|replace|pattern|regex|template|"
+    r"mode|operation|action|case|trigger.*"
+)
+"""Inputs of nodes with a text that change it, or add to it."""
+
+NO_CHANGE = re.compile(r"|none|off|no|false|disabled?|append|fixed|select .*", re.IGNORECASE)
+"""Values with which they do not."""
+
+DRAWING = re.compile(
+    r"dall.?e|image(?!.*(descri|text|prompt|interrog|analy|caption))", re.IGNORECASE
+)
+"""Classes of services that draw, whatever language model they are named after."""
 
 EMPTY = re.compile(r"ZeroOut")
 SAVING = re.compile(r"save|export|image.?saver|upload|send|output|write", re.IGNORECASE)
@@ -70,6 +87,9 @@ NOT_TEXT = re.compile(
     r"sigmas|sampler.*|scheduler.*|seed|width|height|steps|cfg|denoise|.*lora.*|strength.*"
 )
 """Inputs of nodes of unknown names that are no texts."""
+
+SEEN = re.compile(r"(images?|pixels|video|frames|img)(_?\d+)?", re.IGNORECASE)
+"""Inputs of nodes that say what they see."""
 
 IMAGES = re.compile(
     r"images?|samples|video|frames|result|pixels|latents?|image_?\d*", re.IGNORECASE

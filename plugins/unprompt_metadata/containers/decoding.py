@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import zlib
 
 from .source import FIELD_LIMIT, Damaged, Texts
@@ -12,6 +13,11 @@ _PIECE = 1 << 16
 
 _PLAIN_UTF8 = 16
 """Bytes from which on text marked UTF-16 that reads as plain UTF-8 is taken for that."""
+
+_UTF8_LETTER = re.compile(
+    rb"[\xc3-\xdf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+"""A letter of several bytes; in Latin-1 an accented capital before a control or a symbol."""
 
 
 def inflated(content: bytes, texts: Texts, what: str, *, gzip: bool = False) -> bytes:
@@ -45,15 +51,20 @@ def utf8(content: bytes, what: str) -> str:
         raise Damaged(f"{what} is not UTF-8 at byte {error.start:,}") from error
 
 
-def latin1_or_utf8(content: bytes) -> str:
+def latin1_or_utf8(content: bytes, what: str) -> str:
     """UTF-8 where the bytes are that, else Latin-1.
 
     PNG's ``tEXt`` and GIF's comments are no UTF-8 by their specifications, but tools write it
     there; hardly any Latin-1 text of words is valid UTF-8 by chance.
+
+    Raises:
+        Damaged: Some letters are UTF-8 and others are not, so that a byte is damaged.
     """
     try:
         return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        if _UTF8_LETTER.search(content):
+            raise Damaged(f"{what} is damaged: not UTF-8 at byte {error.start:,}") from error
         return content.decode("latin-1")
 
 
@@ -80,14 +91,14 @@ def user_comment(content: bytes, what: str, *, little: bool) -> str:
     if code == b"UNICODE\0":
         return _utf8_marked_utf16(rest) or utf16(rest, what, little=little)
     if code == b"ASCII\0\0\0":
-        return latin1_or_utf8(until_nul(rest))
+        return latin1_or_utf8(until_nul(rest), what)
     if code == b"JIS\0\0\0\0\0":
         return _jis(until_nul(rest), what)
     if code == bytes(8):
         content = rest
     if _alternates(content):
         return utf16(content, what, little=little)
-    return latin1_or_utf8(until_nul(content))
+    return latin1_or_utf8(until_nul(content), what)
 
 
 def utf16(content: bytes, what: str, *, little: bool) -> str:

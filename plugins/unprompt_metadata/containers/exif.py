@@ -92,4 +92,4 @@ class _Tiff:
     def _decoded(self, tag: int, content: bytes, what: str) -> str:
         if tag == _COMMENT:
             return user_comment(content, what, little=self._order == "<")
-        return latin1_or_utf8(until_nul(content))
+        return latin1_or_utf8(until_nul(content), what)

@@ -68,8 +68,9 @@ class _Blocks:
         what = f"extension {label:02X} at byte {start:,}"
         if label == _COMMENT:
             end = self._end(start + 2)
-            content = self._raw(start + 2, end, f"comment at byte {start:,}")
-            self.texts.add("gif:comment", latin1_or_utf8(_joined(content)))
+            comment = f"comment at byte {start:,}"
+            content = self._raw(start + 2, end, comment)
+            self.texts.add("gif:comment", latin1_or_utf8(_joined(content), comment))
             return end
         if label != _APPLICATION or self._byte(start + 2) != 11:
             return self._end(start + 2)

@@ -77,7 +77,7 @@ class _Segments:
                 self._texts.provenance |= head[:2] == b"JP" and is_c2pa(head[8:])
             elif marker == _COMMENT:
                 content = self._content(source, start, length, what)
-                self._texts.add("jpeg:comment", latin1_or_utf8(content))
+                self._texts.add("jpeg:comment", latin1_or_utf8(content, what))
             elif marker == _APP1:
                 self._application(source, start, length, what)
         except Damaged as damage:

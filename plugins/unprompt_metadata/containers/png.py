@@ -51,7 +51,7 @@ def read_png(source: Source, texts: Texts) -> Pixels | None:
             header = _header(source, start, length, texts)
         elif kind == b"IDAT":
             spans.append((start + 8, min(length, source.size - start - 8)))
-        elif kind in _TEXTS:
+        elif kind in _TEXTS or _misnamed(kind):
             _add_chunk(source, start, length, kind, texts)
         elif kind == b"caBX":
             texts.provenance |= is_c2pa(source.read(start + 8, min(length, 64)))
@@ -61,6 +61,11 @@ def read_png(source: Source, texts: Texts) -> Pixels | None:
     else:
         texts.problem(f"the file has more than {PARTS_LIMIT:,} chunks: no more are read")
     return Pixels(header, tuple(spans)) if header else None
+
+
+def _misnamed(kind: bytes) -> bool:
+    """Whether one letter makes it a text: then its checksum says whether the name is damaged."""
+    return any(sum(a != b for a, b in zip(kind, text, strict=True)) == 1 for text in _TEXTS)
 
 
 def is_c2pa(content: bytes) -> bool:
@@ -97,6 +102,8 @@ def _add_chunk(source: Source, start: int, length: int, kind: bytes, texts: Text
             raise Damaged(f"{what} is cut off: the file ends at byte {source.size:,}")
         texts.spend(length, what)
         content = _checked(source, start, length, kind, what)
+        if kind not in _TEXTS:  # a name that only looks damaged
+            return
         if kind == b"eXIf":
             add_exif(content, texts, what)
             return
@@ -115,14 +122,14 @@ def _text(content: bytes, kind: bytes, texts: Texts, what: str) -> tuple[str, st
     key, nul, rest = content.partition(b"\0")
     if not (nul and 0 < len(key) <= _KEYWORD):
         raise Damaged(f"{what} is damaged: it has no keyword")
-    keyword = latin1_or_utf8(key)
+    keyword = key.decode("latin-1")
     what = f"{keyword!r} in {what}"
     if kind == b"tEXt":
-        return keyword, latin1_or_utf8(rest)
+        return keyword, latin1_or_utf8(rest, what)
     if kind == b"zTXt":
         if rest[:1] != b"\0":
             raise Damaged(f"{what} is damaged: an unknown compression")
-        return keyword, latin1_or_utf8(inflated(rest[1:], texts, what))
+        return keyword, latin1_or_utf8(inflated(rest[1:], texts, what), what)
     flags, parts = rest[:2], rest[2:].split(b"\0", 2)  # language and translated keyword come first
     if len(parts) < 3 or flags not in (b"\0\0", b"\1\0"):
         raise Damaged(f"{what} is damaged: its parts are missing")

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from unprompt_metadata.dialects.markers import NEGATIVE, hidden_marker
 from unprompt_metadata.prompts import LONGEST, Answer, Refusal, answer
 from unprompt_metadata.record import PARAMETERS, Entry, Record
 
-_NEGATIVE = "Negative prompt:"
 _ENLARGED = "Postprocess upscale"
 _LONGEST = 4 * LONGEST  # prompts of both sides and settings
+_CHECKED = "png"  # a chunk has a checksum
 _LONGEST_KEY = 60
 _MOST_PAIRS = 500
 _TAIL = 50
@@ -57,6 +58,9 @@ def read_entry(entry: Entry) -> Answer | None:
             return None
         if prompt.startswith(_ENLARGED):
             return Refusal(f"{entry.field} says how the image was enlarged, not its prompt")
+    damage = hidden_marker(entry.text, negative=negative is not None)
+    if damage is not None and entry.container != _CHECKED:
+        return Refusal(f"{entry.field} {damage}")
     return answer(_generator(settings or {}), entry.field, prompt, negative or "")
 
 
@@ -67,11 +71,11 @@ def split(text: str) -> tuple[str, str | None, dict[str, str] | None]:
     end = _settings_line(lines)
     if end is not None:
         settings, lines = _pairs(lines[end]), lines[:end]
-    starts = (at for at, line in enumerate(lines) if line.lstrip().startswith(_NEGATIVE))
+    starts = (at for at, line in enumerate(lines) if line.lstrip().startswith(NEGATIVE))
     at = next(starts, None)
     if at is None:
         return "\n".join(lines).strip(), None, settings
-    first = lines[at].lstrip().removeprefix(_NEGATIVE)
+    first = lines[at].lstrip().removeprefix(NEGATIVE)
     return "\n".join(lines[:at]).strip(), "\n".join([first, *lines[at + 1 :]]).strip(), settings
 
 

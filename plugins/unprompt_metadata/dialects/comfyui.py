@@ -48,7 +48,8 @@ def _read(record: Record, entry: Entry, nodes: dict[str, Any]) -> Answer:
     if len(nodes) > MOST_NODES:
         traced = Refusal(f"the graph has {len(nodes):,} nodes")
     else:
-        graph = Graph(nodes, workflow.object if workflow else None)
+        lost = workflow.object is None if workflow else record.damaged
+        graph = Graph(nodes, workflow.object if workflow else None, lost=lost)
         traced = graph_prompt(graph, record.size)
     if isinstance(traced, Refusal):
         result: Answer = Refusal(f"{entry.field}: {traced.reason}")

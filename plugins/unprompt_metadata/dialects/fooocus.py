@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from unprompt_metadata.dialects import novelai
 from unprompt_metadata.prompts import Answer, answer
 from unprompt_metadata.record import PARAMETERS, Entry, Record
 
@@ -21,6 +22,8 @@ _EASY = "use_stable_diffusion_model"
 def read(record: Record) -> Iterator[Answer]:
     """Read each object under ``parameters``, ``metadata`` or in a comment."""
     for entry, values in record.objects(PARAMETERS, "metadata", "Comment"):
+        if novelai.wrote(record, entry, values):  # which has said why it holds no prompt
+            continue
         texts = {k: v.strip() if isinstance(v, str) else v for k, v in values.items()}
         if (result := _read(entry, texts, bool(record.all("fooocus_scheme")))) is not None:
             yield result

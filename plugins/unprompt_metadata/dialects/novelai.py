@@ -14,17 +14,20 @@ NAME = "NovelAI"
 def read(record: Record) -> Iterator[Answer]:
     """Read PNG chunks, the JSON that WebP and stealth data wrap them into, and bare comments."""
     for entry, comment in record.objects("Comment", PARAMETERS):
-        software = record.beside(entry, "Software")
-        if entry.key == "Comment" and software is not None:
-            ours = software.text.startswith(NAME)
-        else:
-            ours = _looks_so(comment)
-        if ours:
+        if wrote(record, entry, comment):
             yield _read(record, entry, comment)
     for entry in record.all("Comment"):
         software = record.beside(entry, "Software")
         if entry.object is None and software is not None and software.text.startswith(NAME):
             yield Refusal(f"{entry.field}: {NAME}'s comment {entry.flaw}")
+
+
+def wrote(record: Record, entry: Entry, comment: dict[str, Any]) -> bool:
+    """Whether a comment is NovelAI's."""
+    software = record.beside(entry, "Software")
+    if entry.key == "Comment" and software is not None:
+        return software.text.startswith(NAME)
+    return _looks_so(comment)
 
 
 def _looks_so(comment: dict[str, Any]) -> bool:
