@@ -108,7 +108,7 @@ class Changing:
         names.clear()
 
 
-def test_what_observers_are_told_are_copies() -> None:
+def test_observers_get_copies() -> None:
     run = RunView("demo", Path("x"), {"data": {"plugin": "painter"}})
     scores, names = {"test": {"score": 0.5}}, ["a"]
     guard: Any = Guarded(Changing(), CLAIM)
