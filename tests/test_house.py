@@ -85,13 +85,15 @@ PUBLIC = [
     "unit",
 ]
 
+MODULES = ["artifacts", "bank", "testing", "towers"]
+
 
 # Names
 
 
 def test_public_names_are_pinned() -> None:
     assert sorted(package.__all__) == sorted(PUBLIC)
-    assert dir(package) == sorted(PUBLIC)
+    assert dir(package) == sorted([*PUBLIC, *MODULES])
 
 
 @pytest.mark.parametrize("name", PUBLIC)
@@ -99,6 +101,15 @@ def test_public_names_resolve(name: str) -> None:
     value = getattr(package, name)
     assert value is getattr(package, name)
     assert getattr(value, "__doc__", None)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_public_modules_need_no_import_of_their_own(name: str) -> None:
+    program = f"import unprompt; print(unprompt.{name}.__name__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"unprompt.{name}"
 
 
 def test_other_names_are_no_attributes() -> None:

@@ -145,11 +145,16 @@ _HOMES = {
     "contracts.specs": ["DatasetSpec", "ObserverSpec", "PredictorSpec", "TextEncoderSpec"],
     "embeddings": ["Embeddings", "cosine", "unit"],
 }
+_MODULES = ("artifacts", "bank", "testing", "towers")
+"""The public modules beside this one; `help(unprompt.testing)` works without another import."""
+
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name's module when the name is first used (PEP 562)."""
+    """Import a public module, or a public name's, when it is first used (PEP 562)."""
+    if name in _MODULES:
+        return import_module(f"unprompt.{name}")
     if name not in __all__:
         raise AttributeError(f"module 'unprompt' has no attribute {name!r}")
     home = _HOME_OF.get(name) or ("errors" if name.endswith("Error") else "contracts")
@@ -160,5 +165,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names."""
-    return sorted(__all__)
+    """The public names and modules."""
+    return sorted([*__all__, *_MODULES])

@@ -74,7 +74,8 @@ class Embeddings:
         if self.rows.ndim != 2 or len(self.ids) != len(self.rows):
             raise DataError(f"{len(self.ids)} ids do not fit rows of shape {self.rows.shape}")
         if self.rows.dtype != np.float32:
-            raise DataError(f"embeddings are float32, got {self.rows.dtype}")
+            got = self.rows.dtype
+            raise DataError(f"embeddings are float32, got {got}; unit() gives such rows")
         check_distinct(self.ids)
         check_finite(self.ids, self.rows)
         # In float64 no float32 row overflows or becomes zero; einsum makes no copy of the rows.

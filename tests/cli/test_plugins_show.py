@@ -16,6 +16,7 @@ import yaml
 from pydantic import Field, SecretStr, field_validator
 
 from unprompt import Location, Model
+from unprompt._cli.plugins_show import show_command
 from unprompt._config.option_example import example_options
 from unprompt._config.option_rows import option_rows
 from unprompt._registry.plugins import Registry
@@ -129,6 +130,22 @@ def test_a_plugin_of_two_kinds_is_shown_without_its_classes(
         "      file: path/to/file  # required",
         "      wait: 0.5",
     ]
+
+
+def test_options_fit_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show_command("knn-vit-h", as_json=False)
+    text = capsys.readouterr().out
+    options = text[text.index("backbone:") : text.index("members:")].splitlines()
+    assert max(map(len, options)) <= 70
+    entry = options.index("neighbours: whole number, >= 1, default 100")
+    assert options[entry + 1] == "    K, the nearest bank rows to use."
+    monkeypatch.setenv("COLUMNS", "500")
+    show_command("knn-vit-h", as_json=False)
+    assert "\nneighbours  " in capsys.readouterr().out, "a table where one fits"
 
 
 def test_a_plugin_of_lifecycle_hooks_alone_is_an_observer(

@@ -120,10 +120,23 @@ def test_a_side_file_is_never_overwritten_unless_asked_for(unprompt: Command, fo
     done = unprompt("prompt", folder, "--sidecar")
     assert done.returncode == 2
     assert done.stderr.strip() == f"{folder}/fox.txt: exists; --overwrite replaces it"
+    assert PROMPT.splitlines()[-1] in done.stdout, "what may have taken long is not lost"
     assert (folder / "fox.txt").read_text() == "mine"
     assert not (folder / "other.txt").exists(), "nothing is half-written"
     assert unprompt("prompt", folder, "--sidecar", "--overwrite").returncode == 0
     assert (folder / "fox.txt").read_text(encoding="utf-8") == PROMPT
+
+
+def test_a_side_file_with_the_same_prompt_is_left_alone(unprompt: Command, folder: Path) -> None:
+    (folder / "fox.jpg").unlink()
+    assert unprompt("prompt", folder, "--sidecar").returncode == 0
+    before = (folder / "fox.txt").stat()
+    with_prompt(folder / "other.png", "a blue whale")
+    done = unprompt("prompt", folder, "--sidecar")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "fox.txt").stat().st_ino == before.st_ino, "it was written again"
+    assert (folder / "other.txt").read_text(encoding="utf-8") == "a blue whale"
+    assert done.stderr.splitlines()[-1] == "1 side file written, 1 there already"
 
 
 def test_two_images_with_one_side_file(unprompt: Command, folder: Path) -> None:

@@ -288,5 +288,6 @@ def test_a_run_with_a_member_from_a_file_and_its_rerun_without(
     again = unprompt("run", run / "experiment.yaml")
     assert again.returncode == 2
     assert "members.0.plugin: unknown plugin 'my-mean'" in again.stderr
-    assert str(folder / "my_mean.py") in again.stderr  # the run had it from there
+    line = f"the run had it from {folder / 'my_mean.py'}: unprompt --plugins-dir {folder}"
+    assert line in again.stderr
     assert unprompt("--plugins-dir", folder, "config", "validate", run / "experiment.yaml").stdout

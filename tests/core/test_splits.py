@@ -118,7 +118,7 @@ def test_too_few_groups_for_three_splits_are_refused() -> None:
         make_splits(records, _targets(records), SplitConfig())
     (line,) = caught.value.problems
     assert "no images left for 'holdout', 'test'" in line
-    assert "6 images form 1 groups, the largest of 6" in line
+    assert "6 images form 1 group, the largest of 6" in line
 
 
 def test_one_large_group_leaves_the_other_splits_their_shares() -> None:

@@ -176,7 +176,8 @@ def predict(
     predictions.save(output, chosen)
     for line in remarks(loaded, predictions, ensemble):
         say(line)
-    typer.echo(f"{len(predictions.ids)} images: {output}", err=to_stdout)
+    noun = "image" if len(predictions.ids) == 1 else "images"
+    typer.echo(f"{len(predictions.ids)} {noun}: {output}", err=to_stdout)
 
 
 def score(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any
 
 import typer
 import yaml
 
 from unprompt._cli.tables import text_table
-from unprompt._config.option_rows import OptionRow
+from unprompt._config.option_rows import AS_BELOW, OptionRow
 from unprompt._registry.details import Details, Offer, details
 from unprompt._registry.plugins import Registry
 
@@ -60,7 +63,28 @@ def _table(rows: tuple[OptionRow, ...]) -> str:
         "meaning": [row.meaning for row in rows],
     }
     filled = {head: cells for head, cells in columns.items() if any(cells)}
-    return text_table(list(filled), [list(line) for line in zip(*filled.values(), strict=True)])
+    table = text_table(list(filled), [list(line) for line in zip(*filled.values(), strict=True)])
+    width = get_terminal_size().columns
+    if not sys.stdout.isatty() or max(map(len, table.splitlines())) <= width:
+        return table
+    return "\n".join(line for row in rows for line in _entry(row, width))
+
+
+def _entry(row: OptionRow, width: int) -> Iterator[str]:
+    """An option in lines that fit a terminal: what it may be, and below it what it means."""
+    facts = [row.type, row.limits, row.unit and f"in {row.unit}", "required" * row.required]
+    if row.default and row.default != AS_BELOW:
+        facts.append(f"default {row.default}")
+    head = f"{row.key}: {', '.join(filter(None, facts))}"
+    for text, indent in ((head, ""), (row.meaning, "    ")):
+        yield from wrap(
+            text,
+            max(width, 40),
+            initial_indent=indent,
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
 
 def example_block(offer: Offer) -> str:

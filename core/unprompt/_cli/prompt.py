@@ -25,9 +25,10 @@ from unprompt._cli.options import (
     readable_yaml,
 )
 from unprompt._files import paths
+from unprompt._files.reading import read_bytes
 from unprompt._files.writing import check_writable, write_text
 from unprompt._report.visible import visible
-from unprompt.errors import OutputError
+from unprompt.errors import DataError, OutputError
 
 if TYPE_CHECKING:
     from unprompt._pipeline.image_prompts import ImagePrompt, ImagePrompts
@@ -81,25 +82,29 @@ def prompt(
 
 
 def _show(given: ImagePrompts, *, as_json: bool, sidecar: bool, overwrite: bool) -> None:
-    """Print the prompts, and write them beside their images.
+    """Print the prompts, and write them beside their images: all of them or none.
+
+    They are printed first, because predicting them may have taken long.
 
     Raises:
         OutputError: A side file exists already, belongs to two images, or cannot be written.
     """
-    files = _side_files(given.prompts, overwrite=overwrite) if sidecar else {}
-    for line in given.report.lines(len(given.prompts), "looked at"):
-        say(line)
-    for path, prompt in files.items():
-        write_text(path, prompt)
     if as_json:
         typer.echo(json.dumps([_plain(item) for item in given.prompts], indent=2))
     else:
         for item in given.prompts:
             typer.echo(_lines(item))
+    files = _side_files(given.prompts, overwrite=overwrite) if sidecar else {}
+    new = {path: prompt for path, prompt in files.items() if not _holds(path, prompt)}
+    for path, prompt in new.items():
+        write_text(path, prompt)
+    for line in given.report.lines(len(given.prompts), "looked at"):
+        say(line)
     origins = Counter(item.origin or "without a prompt" for item in given.prompts)
     say(", ".join(f"{times} {what}" for what, times in sorted(origins.items())) or "no image")
     if files:
-        say(f"{len(files)} side {'file' if len(files) == 1 else 'files'} written")
+        before = f", {len(files) - len(new)} there already" if len(new) < len(files) else ""
+        say(f"{len(new)} side {'file' if len(new) == 1 else 'files'} written{before}")
 
 
 def _lines(item: ImagePrompt) -> str:
@@ -135,6 +140,15 @@ def _plain(item: ImagePrompt) -> dict[str, Any]:
     }
 
 
+def _holds(path: Path, prompt: str) -> bool:
+    """Whether a side file has this prompt already, so that the command can be given again."""
+    content = prompt.encode()
+    try:
+        return paths.is_file(path) and read_bytes(path, limit=len(content)) == content
+    except DataError:  # a longer file, or one that cannot be read
+        return False
+
+
 def _side_files(items: Sequence[ImagePrompt], *, overwrite: bool) -> dict[Path, str]:
     """Each side file, ``x.txt`` beside ``x.png``, with its prompt; none is written yet."""
     files: dict[Path, str] = {}
@@ -151,11 +165,11 @@ def _side_files(items: Sequence[ImagePrompt], *, overwrite: bool) -> dict[Path, 
             problems.append(f"{paths.shown(path)}: is an image that was given, too")
         elif shared is not None and shared != item.prompt:
             problems.append(f"{paths.shown(path)}: is the side file of two images")
-        elif paths.exists(path) and not overwrite:
+        elif paths.exists(path) and not (overwrite or _holds(path, item.prompt)):
             problems.append(f"{paths.shown(path)}: exists; --overwrite replaces it")
         files[path] = item.prompt
     if problems:
-        raise OutputError(problems)
+        raise OutputError(list(dict.fromkeys(problems)))  # two images may share a side file
     for path in files:
         check_writable(path)
     return files

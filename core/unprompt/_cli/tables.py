@@ -131,6 +131,12 @@ def _interval(estimate: Estimate, *, signed: bool = False, percent: bool = False
     return f"[{low}, {high}]"
 
 
+def _with_interval(difference: Estimate) -> str:
+    """``+0.0082 [+0.0070, +0.0093]``; the number alone where there is no interval."""
+    number = fixed(difference.score, signed=True)
+    return f"{number} {_interval(difference, signed=True)}" if difference.ci95 else number
+
+
 def _verdict_words(verdict: Verdict, groups: int) -> str:
     """A verdict with the number of groups where they are too few."""
     return f"{groups} groups are too few to tell" if verdict is Verdict.TOO_FEW else verdict
@@ -196,7 +202,8 @@ def _part(part: Part, images: int) -> str:
     counted = f"{part.images} of {images} test images"
     if part.score is None:
         return counted
-    return f"{counted}, cosine {fixed(part.score.score)} {_interval(part.score)}"
+    interval = f" {_interval(part.score)}" if part.score.ci95 else ""
+    return f"{counted}, cosine {fixed(part.score.score)}{interval}"
 
 
 def _limit(scores: Scores, name: Literal["floor", "oracle"]) -> list[str]:
@@ -207,15 +214,14 @@ def _limit(scores: Scores, name: Literal["floor", "oracle"]) -> list[str]:
 
 def _difference(label: str, difference: Estimate, groups: int) -> str:
     words = _verdict_words(verdict(difference, groups), groups)
-    shown = f"{fixed(difference.score, signed=True)} {_interval(difference, signed=True)}"
-    return f"{label}: {shown}: {words}"
+    return f"{label}: {_with_interval(difference)}: {words}"
 
 
 def _fitting_cost(cost: FittingCost | None) -> list[str]:
     """What choosing the weights cost; no line where none were chosen."""
     if cost is None:
         return []
-    shown = f"{fixed(cost.score, signed=True)} {_interval(cost, signed=True)}"
+    shown = _with_interval(cost)
     if cost.judged_on == "test":
         what = "the lead over equal weights on the holdout, where they were chosen, minus on test"
     else:

@@ -14,6 +14,9 @@ from pydantic_core import PydanticUndefined
 
 from unprompt._config.location import Location
 
+AS_BELOW = "as below"
+"""The default of a map whose keys have theirs."""
+
 
 @dataclass(frozen=True, slots=True)
 class OptionRow:
@@ -126,7 +129,7 @@ def _default(field: FieldInfo) -> str:
     value: Any = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(value, BaseModel):
         given = value.model_dump(mode="json", exclude_defaults=True)
-        return json.dumps(given) if given else "as below"
+        return json.dumps(given) if given else AS_BELOW
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]" if value else "none"
     if value in (None, [], {}, ""):

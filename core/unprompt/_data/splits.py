@@ -70,9 +70,10 @@ def make_splits(
     empty = [split for split in SPLITS if not ids[split]]
     if empty:
         sizes = Counter(groups.values())
+        form = f"form {len(sizes)} {'group' if len(sizes) == 1 else 'groups'}"
         raise DataError(
-            f"no images left for {named(empty)}: {len(records)} images form {len(sizes)} "
-            f"groups, the largest of {max(sizes.values())}; add data, or raise "
+            f"no images left for {named(empty)}: {len(records)} images {form}, the largest of "
+            f"{max(sizes.values())}; add data, or raise "
             f"data.split.group_cosine (now {config.group_cosine:g})"
         )
     return Splits(ids, groups, config.group_cosine)

@@ -13,6 +13,7 @@ from unprompt._config.environment import STORAGE, FromEnv, references, shown_ref
 from unprompt._config.models import EnsembleConfig, ExperimentConfig, MemberConfig
 from unprompt._config.secrets import remember_options
 from unprompt._config.source import Key, Source
+from unprompt._files.paths import is_file, shown
 from unprompt._masking import remember
 from unprompt._registry.allowed import matches
 from unprompt._registry.boundary import calling
@@ -157,6 +158,9 @@ def _install_hint(name: str, folder: Path, registry: Registry) -> str:
     install = recorded(folder).get(name)
     if install is None or any(matches(name, c) for c in (*registry.claims, *registry.excluded)):
         return ""
+    if install.how == "file" and is_file(Path(install.url)):
+        plugins = quote(str(Path(install.url).parent))
+        return f"; the run had it from {shown(install.url)}: unprompt --plugins-dir {plugins}"
     if install.requirement is None:
         return f"; the run had it from {install.shown}"
     return f"; the run had it from {install.shown}: pip install {quote(install.requirement)}"

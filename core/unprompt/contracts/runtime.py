@@ -78,7 +78,7 @@ class Runtime:
         batch_size: Images or texts in one forward pass.
         workers: Threads that open and preprocess images while the tower runs.
         offline: Do not use the network, even where a library could download a file.
-        dry run: This is a dry run of ``unprompt check``: towers are built at their full
+        dry_run: This is a dry run of ``unprompt check``: towers are built at their full
             architecture with random parameters, and files that do not exist are not needed.
         text_encoder: The text encoder of the target space, for families that predict by writing
             text.

@@ -83,7 +83,7 @@ def test_an_older_output_in_a_runs_folder_is_replaced(
     for _ in range(2):
         done = unprompt("predict", ".", images / "a.png", "-o", "./out.jsonl", "--no-edit")
         assert done.returncode == 0, done.stderr
-        assert done.stdout == "1 images: out.jsonl\n"
+        assert done.stdout == "1 image: out.jsonl\n"
     done = unprompt("predict", ".", images / "a.png", "-o", "missing/../x.csv")
-    assert done.stdout == f"1 images: {run.resolve() / 'x.csv'}\n"
+    assert done.stdout == f"1 image: {run.resolve() / 'x.csv'}\n"
     assert Path("x.csv").read_text().startswith("imgId_eId")
