@@ -89,10 +89,9 @@ def test_included_both_halves_are_scored_apart(included: Path, table_of: Table) 
     assert origins.read.score.score > 0.999
     assert origins.predicted.score.score < 0.95
     shown = scores_table(scores)
-    assert "\nread: 20 of 40 test images, cosine 1.0000 [" in shown
-    assert (
-        f"\npredicted: 20 of 40 test images, cosine {origins.predicted.score.score:.4f} [" in shown
-    )
+    assert "\nthe blend where prompts were read: 20 of 40 test images, cosine 1.0000 [" in shown
+    predicted = f"20 of 40 test images, cosine {origins.predicted.score.score:.4f} ["
+    assert f"\nthe blend where prompts were predicted: {predicted}" in shown
     said = (
         "the blend's score is a mean over 20 prompts that were read (1.0000) and 20 prompts that "
         f"were predicted ({origins.predicted.score.score:.4f}): it is not the score of a prediction"

@@ -190,7 +190,7 @@ def _reading(scores: Scores) -> list[str]:
     test, lines = scores.test, list[str]()
     if test.origins is not None:
         lines += [
-            f"{name}: {_part(part, test.images)}"
+            f"the blend where prompts were {name}: {_part(part, test.images)}"
             for name, part in (("read", test.origins.read), ("predicted", test.origins.predicted))
         ]
     for name, part in test.reading.items():
