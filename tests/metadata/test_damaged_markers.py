@@ -111,4 +111,4 @@ def test_utf16_of_which_bytes_are_missing(tmp_path: Path, encoding: Comment, cou
         path = write_jpeg(tmp_path / "x.jpg", segment(0xE1, b"Exif\0\0" + exif))
         prompt = prompt_of(read_prompt(read_texts(path)))
         # The other byte order may read all but the letters at the damage.
-        assert sum(not letter.isascii() for letter in prompt or "") <= 2
+        assert sum(not letter.isascii() for letter in prompt or "") <= 4
