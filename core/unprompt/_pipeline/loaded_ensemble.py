@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from unprompt._data.checking import Readable, readable
 from unprompt._data.expected import Expected
 from unprompt._data.found import Report
-from unprompt._data.image_input import Given, ImageInput, as_images
+from unprompt._data.image_input import ImageInput, as_images
 from unprompt._data.origin import Origin, origins
 from unprompt._data.predictions import Fields, format_of, write_predictions
 from unprompt._data.space import TextSpace
@@ -163,18 +163,14 @@ class LoadedEnsemble:
             UnpromptError: A path, an image or a member's file is not there or broken.
         """
         workers = self._context.runtime.workers
-        given = as_images(images)
-        if self._only_reads:  # headers of files, which members open: no image is decoded
-            none = Given(given.images.select(()), given.left_out)
-            checked = readable(none, workers, skip=skip_unreadable, required=False)
-            checked = replace(checked, images=given.images)
-        else:
-            checked = readable(given, workers, skip=skip_unreadable)
+        checked = readable(
+            as_images(images), workers, skip=skip_unreadable, decode=not self._only_reads
+        )
         return self.predict_readable(checked, prompts=prompts, edit=edit)
 
     @property
     def _only_reads(self) -> bool:
-        """Whether no member that takes part looks at an image."""
+        """Whether no member that takes part looks at an image: each opens the file's header."""
         return all(name in self.reading for name, weight in self.weights.items() if weight > 0)
 
     def predict_readable(
