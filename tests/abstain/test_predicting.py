@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from unprompt import load_ensemble
+from unprompt import DataError, Images, load_ensemble
 from unprompt.testing import HashedWords
 
 from .conftest import CARRIER, NOISY, READER, Member, Runs
@@ -91,6 +91,26 @@ def test_a_prompt_that_was_read_is_shown_word_for_word(
     column = pq.read_table(tmp_path / "p.parquet")["origin"]
     assert column.to_pylist() == [predictions.origin[name] for name in predictions.ids]
     assert str(column.type) == "string"
+
+
+def test_an_ensemble_that_only_reads_decodes_and_hashes_no_image(
+    write: Callable[..., Path], images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs a header of each file, also of one whose pixels are damaged."""
+
+    def refused(self: Images, image_id: str) -> str:
+        raise AssertionError(f"{image_id} was read as a whole")
+
+    cut = images / "test-1.png"
+    cut.write_bytes(cut.read_bytes()[:60])
+    ensemble = write(READER, *({**member, "weight": 0} for member in NOISY))
+    monkeypatch.setattr(Images, "digest", refused)
+    predictions = load_ensemble(ensemble).predict(images)
+    assert predictions.ids == IMAGES
+    assert {name for name, origin in predictions.origin.items() if origin == "read"} == {*EVEN}
+    monkeypatch.undo()
+    with pytest.raises(DataError, match=r"test-1\.png"):
+        load_ensemble(write(READER, *NOISY)).predict(images)
 
 
 def test_of_two_that_read_the_one_of_the_larger_weight_counts(

@@ -6,15 +6,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from unprompt import DataError, find_prompts
+from unprompt._data import checking
+from unprompt._files.paths import opened
 
 Command = Callable[..., CompletedProcess[str]]
 
@@ -180,6 +183,22 @@ def test_images_that_cannot_be_read(unprompt: Command, folder: Path, run_folder:
     whole = (folder / "fox.png").read_bytes()
     (folder / "fox.png").write_bytes(whole[:-20])
     assert as_json(unprompt("prompt", folder / "fox.png", "--json"))["fox.png"]["prompt"] == PROMPT
+
+
+def test_a_file_that_may_not_be_opened(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may open all of them, so that the operating system's answer is made here."""
+
+    def guarded(path: Path) -> AbstractContextManager[BinaryIO]:
+        if path.name == "sea.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path)
+
+    monkeypatch.setattr(checking, "opened", guarded)
+    with pytest.raises(DataError, match=r"sea\.png: cannot be read: permission denied"):
+        find_prompts(folder)
+    found = find_prompts(folder, skip_unreadable=True)
+    assert [item.path.name for item in found.prompts] == ["fox.jpg", "fox.png"]
+    assert "3 files: 2 looked at, 1 skipped, 0 left out" in found.report.lines(2, "looked at")
 
 
 def test_a_prompt_cannot_turn_the_terminals_text(unprompt: Command, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def given(text: dict[str, Any]) -> Nodes:
         node("Prompt (LoraManager)", text="a wall", trigger_words=["o", 0]),
         node("TextBox", text="a wall", mode="upper"),
         node("Text String", text="a wall", text_b="a sea"),
+        node("workflow/both", **{"text": "a wall", "CLIPTextEncode text": "a sea"}),
         node("BatchPromptSchedule", text='"0": "a wall"'),
     ],
     ids=lambda text: str(text["class_type"]),
@@ -122,3 +123,17 @@ def test_the_order_that_a_damaged_workflow_said_is_not_guessed() -> None:
     assert prompt_of(read_prompt(texts_of(fields))) == "sky, sea"
     damaged = texts_of(fields | {"png:workflow": '{"links": ['})
     assert "damaged workflow" in reason_of(read_prompt(damaged))
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"conditioning_from": ["b", 0], "conditioning_to": ["a", 0]},
+        {"conditioning_2": ["b", 0], "conditioning_1": ["a", 0]},
+        {"positive_B": ["b", 0], "negative_A": ["7", 0], "positive_A": ["a", 0]},
+    ],
+)
+def test_names_of_inputs_say_their_order(inputs: dict[str, Any]) -> None:
+    nodes = text_to_image(["c", 0], c=node("X", **inputs), a=encoded("sky"), b=encoded("sea"))
+    expected = "sea, sky" if "positive_B" in inputs else "sky, sea"
+    assert prompt_of(read_graph(nodes)) == expected

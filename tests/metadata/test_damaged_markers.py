@@ -12,7 +12,15 @@ from unprompt_metadata.files import read_texts
 from unprompt_metadata.prompts import ReadPrompt
 
 from .graphs import encoded, node, prompt_of, reason_of, text_to_image, texts_of
-from .writing import exif_bytes, segment, write_jpeg, write_png
+from .writing import (
+    TAGS,
+    Comment,
+    exif_bytes,
+    segment,
+    user_comment_bytes,
+    write_jpeg,
+    write_png,
+)
 
 SETTINGS = "Steps: 20, Sampler: Euler a, Seed: 1, Size: 8x6, Version: v1.10.1"
 TEXT = f"a cat\non a wall\nNegative prompt: blurry\n{SETTINGS}"
@@ -92,3 +100,15 @@ def test_what_is_damaged_is_said(tmp_path: Path) -> None:
     assert "exif:UserComment has a negative prompt whose beginning is damaged" in reason_of(
         read_prompt(read_texts(path))
     )
+
+
+@pytest.mark.parametrize("encoding", ["unicode-le", "unicode-be"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_utf16_of_which_bytes_are_missing(tmp_path: Path, encoding: Comment, count: int) -> None:
+    value = user_comment_bytes(f"a photo of a cat in the snow\n{SETTINGS}", encoding)
+    for at in range(8, len(value) - 2 * len(SETTINGS), 3):
+        exif = exif_bytes(raw={TAGS["UserComment"]: (7, value[:at] + value[at + count :])})
+        path = write_jpeg(tmp_path / "x.jpg", segment(0xE1, b"Exif\0\0" + exif))
+        prompt = prompt_of(read_prompt(read_texts(path)))
+        # The other byte order may read all but the letters at the damage.
+        assert sum(not letter.isascii() for letter in prompt or "") <= 4

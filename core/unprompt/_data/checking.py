@@ -10,6 +10,7 @@ from unprompt._data.found import LeftOut, Report, bounded
 from unprompt._data.image_input import Given, Mixed
 from unprompt._data.images import Files
 from unprompt._data.memory import MemoryImages
+from unprompt._files.paths import opened, reason, shown
 from unprompt.contracts import Images
 from unprompt.errors import DataError
 
@@ -43,20 +44,24 @@ class Readable:
     report: Report
 
 
-def check_images(images: Images, workers: int) -> Checked:
+def check_images(images: Images, workers: int, *, decode: bool = True) -> Checked:
     """Open every image once.
 
     Args:
         images: N images.
         workers: Threads that open them.
+        decode: Whether their pixels are looked at; without, a file is opened and nothing is read.
     """
 
     def check(image_id: str) -> tuple[str | None, str | None]:
         """Problem and note."""
         try:
-            if isinstance(images.source, Files | MemoryImages | Mixed):
+            if not decode:
+                _open_file(images, image_id)
+            elif isinstance(images.source, Files | MemoryImages | Mixed):
                 return None, images.source.check(image_id)
-            images.open(image_id)
+            else:
+                images.open(image_id)
         except DataError as error:
             return str(error), None
         return None, None
@@ -67,7 +72,20 @@ def check_images(images: Images, workers: int) -> Checked:
     return Checked(problems, tuple(note for _, (_, note) in lines if note))
 
 
-def readable(given: Given, workers: int, *, skip: bool, required: bool = True) -> Readable:
+def _open_file(images: Images, image_id: str) -> None:
+    """Raises DataError where an image is a file that cannot be opened."""
+    path = images.path(image_id)
+    try:
+        if path is not None:
+            with opened(path):
+                pass
+    except OSError as error:
+        raise DataError(f"{shown(path or image_id)}: cannot be read: {reason(error)}") from error
+
+
+def readable(
+    given: Given, workers: int, *, skip: bool, required: bool = True, decode: bool = True
+) -> Readable:
     """The images that can be read.
 
     Args:
@@ -75,13 +93,14 @@ def readable(given: Given, workers: int, *, skip: bool, required: bool = True) -
         workers: Threads that open images.
         skip: Leave out what looks like an image and cannot be read, instead of stopping.
         required: Whether at least one image has to be left.
+        decode: As in `check_images`.
 
     Raises:
         DataError: Something cannot be read and is not skipped, or nothing is left; lists the first
             of all such problems.
     """
     images = given.images
-    checked = check_images(images, workers)
+    checked = check_images(images, workers, decode=decode)
     left_out = [*given.left_out]
     for image_id, line in checked.problems.items():
         name = given.name(image_id)

@@ -109,14 +109,19 @@ class LiveMember:
             PluginError: The family left out, added or repeated an image, predicted in another
                 space, or abstained from an image and still gave a prompt or evidence for it.
         """
+        reads = self._member.reads
+
+        def predicted() -> Batch:
+            batches = self._ready(prepared).predict(images)
+            with naming(self._predictor, "predict"):
+                return collect(batches, images.ids, self._text_encoder.dim, reads=reads)
 
         def make(folder: Path) -> None:
-            batches = self._ready(prepared).predict(images)
-            reads = self._member.reads
-            with naming(self._predictor, "predict"):
-                batch = collect(batches, images.ids, self._text_encoder.dim, reads=reads)
-            parquet.write(folder / PREDICTIONS, batch)
+            parquet.write(folder / PREDICTIONS, predicted())
 
+        if reads:  # a header of each file, where the key of a cached result takes all its bytes
+            with _owned(self._member):
+                return predicted()
         folder = self._cached("predictions", [prepared.key, _image_key(images)], make)
         return parquet.read_batch(folder / PREDICTIONS)
 

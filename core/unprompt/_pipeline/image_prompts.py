@@ -84,11 +84,13 @@ def image_prompts(
         UnpromptError: A path or an image is not there or broken, or the reader is not installed.
     """
     found = find_images(arguments, ids_are_paths=True)
-    images = Images(tuple(found.paths), Files(found.paths))
+    files = Given(Images(tuple(found.paths), Files(found.paths)), found.left_out)
+    there = readable(files, _WORKERS, skip=skip_unreadable, decode=False)
+    images = there.images
     readings = read_prompts(images, registry)
     rest = [name for name in images.ids if readings[name].prompt is None]
-    unread = Given(images.select(rest if ensemble else ()), found.left_out)
-    opened = readable(unread, _WORKERS, skip=skip_unreadable, required=not readings)
+    unread = Given(images.select(rest if ensemble else ()), there.report.left_out)
+    opened = readable(unread, _WORKERS, skip=skip_unreadable, required=False)
     predictions = None
     if ensemble and len(opened.images):
         predictions = ensemble.predict_readable(opened, edit=edit)

@@ -163,8 +163,15 @@ class LoadedEnsemble:
             UnpromptError: A path, an image or a member's file is not there or broken.
         """
         workers = self._context.runtime.workers
-        checked = readable(as_images(images), workers, skip=skip_unreadable)
+        checked = readable(
+            as_images(images), workers, skip=skip_unreadable, decode=not self._only_reads
+        )
         return self.predict_readable(checked, prompts=prompts, edit=edit)
+
+    @property
+    def _only_reads(self) -> bool:
+        """Whether no member that takes part looks at an image: each opens the file's header."""
+        return all(name in self.reading for name, weight in self.weights.items() if weight > 0)
 
     def predict_readable(
         self, checked: Readable, *, prompts: bool = True, edit: bool = True

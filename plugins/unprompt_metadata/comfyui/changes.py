@@ -28,6 +28,7 @@ def changed(graph: Graph, node: Node) -> Refusal | None:
     if _encodes(node):
         return None
     others = set(numbered_inputs(node)) - _OF_ENCODERS - {"text_0"}  # ShowText's own
+    others |= {key for key in node.inputs if names.INNER.fullmatch(key)}
     if any(_says(node.inputs[other]) for other in others):
         return Refusal(f"{node.label} gives one of several texts")
     if any(names.CHANGING.fullmatch(key) and _says(node.inputs[key]) for key in node.inputs):

@@ -21,6 +21,12 @@ CARRIERS = (
 
 CONDITIONING = re.compile(r"(conditioning|cond)(_?(to|from|in|\d+|[a-d]))?")
 
+PAIRED = re.compile(r"(positive|negative)_(NEW|[A-Z]|\d+)")
+"""Inputs of nodes that take several pairs of conditionings."""
+
+INNER = re.compile(r".+ (text|prompt|string)")
+"""Inputs of nodes within a group node, behind the inner node's name."""
+
 TEXTS = (
     *(("populated_text",), ("text",), ("prompt",), ("Text",), ("prompt_text",), ("user_prompt",)),
     *(("string",), ("text_g", "text_l"), ("prompt_g", "prompt_l"), ("positive_g", "positive_l")),

@@ -23,6 +23,7 @@ from unprompt_metadata.comfyui.steps import (
     Steps,
     Texts,
     bounded,
+    number,
     unique,
     value_steps,
 )
@@ -108,13 +109,14 @@ class Tracer:
                 if side == "negative" and name == "guider" and side not in target.inputs:
                     return ()  # a guider without one
                 return (yield (target.id, side))
-        wires = [pair for pair in graph.links(node) if names.CONDITIONING.fullmatch(pair[0])]
+        wires = [pair for pair in graph.links(node) if _conditions(pair[0], side)]
         return (yield from self._joined(node, wires, side)) if wires else None
 
     def _joined(self, node: Node, wires: list[tuple[str, Node]], side: Polarity) -> Steps:
         """The texts of several conditionings, in the order in which somebody wired them."""
         graph = self._graph
         ordered = "concat" in node.kind.lower()  # a concatenation has an order of its own
+        wires.sort(key=lambda pair: (pair[0].endswith("from"), number(pair[0])[0]))
         if not ordered:
             wires.sort(key=lambda pair: graph.wired(node, pair[1]))
         texts: tuple[str, ...] = ()
@@ -178,6 +180,13 @@ class Tracer:
         if texts and shown is None:
             self.remarks[EARLIER] = None
         return texts
+
+
+def _conditions(name: str, side: Polarity) -> bool:
+    """Whether an input is one of a node's conditionings of one side, or of both."""
+    if names.PAIRED.fullmatch(name):
+        return name.startswith(side)
+    return names.CONDITIONING.fullmatch(name) is not None
 
 
 def _crossed(node: Node, target: Node, side: Polarity) -> Polarity:

@@ -19,6 +19,10 @@ _UTF8_LETTER = re.compile(
 )
 """A letter of several bytes; in Latin-1 an accented capital before a control or a symbol."""
 
+_SHIFTED = re.compile("[" + "".join(chr(code << 8) for code in range(0x20, 0x7F)) + "]{3}")
+"""What ASCII letters become where a byte is missing; of CJK letters one in hundreds is of these,
+and hardly ever three in a row."""
+
 
 def inflated(content: bytes, texts: Texts, what: str, *, gzip: bool = False) -> bytes:
     """A zlib (or gzip) stream, inflated as far as its text may go.
@@ -128,9 +132,12 @@ def _units(content: bytes) -> bytes:
 
 def _strict(content: bytes, encoding: str, what: str) -> str:
     try:
-        return content.decode(encoding)
+        text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise Damaged(f"{what} is not {encoding.upper()} at byte {error.start:,}") from error
+    if _SHIFTED.search(text):
+        raise Damaged(f"{what} is damaged: a byte of its {encoding.upper()} is missing")
+    return text
 
 
 def _likely(content: bytes, encoding: str) -> tuple[int, int, int]:
