@@ -100,19 +100,19 @@ def test_rows_that_a_member_learns_from_are_its_own_and_cannot_be_changed() -> N
 
 
 class Changing:
-    """Changes what it is told."""
+    """Changes what it is handed."""
 
-    def told(self, run: RunView, scores: dict[str, Any], names: list[str]) -> None:
+    def hear(self, run: RunView, scores: dict[str, Any], names: list[str]) -> None:
         run.experiment["data"]["plugin"] = "another"
         scores["test"]["score"] = 1.0
         names.clear()
 
 
-def test_what_observers_are_told_are_copies() -> None:
+def test_what_observers_are_handed_are_copies() -> None:
     run = RunView("demo", Path("x"), {"data": {"plugin": "painter"}})
     scores, names = {"test": {"score": 0.5}}, ["a"]
     guard: Any = Guarded(Changing(), CLAIM)
-    guard.told(run, scores, names=names)
+    guard.hear(run, scores, names=names)
     assert run.experiment == {"data": {"plugin": "painter"}}
     assert (scores, names) == ({"test": {"score": 0.5}}, ["a"])
 

@@ -70,8 +70,10 @@ PREDICT = "plugin 'light' (from unprompt-light 1.0): Light.predict"
         ("forgets", f"FAILED: {PREDICT}: did not predict each image once: missing 'noise-0'"),
         (
             "talks",
-            f"FAILED: {PREDICT}: gave a zero row, which abstains, and still a prompt for "
-            "'noise-0', ",
+            (
+                f"FAILED: {PREDICT}: gave a zero row, which abstains, and still a prompt for "
+                "'noise-0', "
+            ),
         ),
     ],
 )
