@@ -195,6 +195,8 @@ def test_every_name_comes_from_the_one_that_is_typed(
     [
         ("", "cannot be the name of a plugin"),
         ("unprompt-", "cannot be the name of a plugin"),
+        ("null", "'null' cannot be the name of a plugin: its name 'null' is no text in YAML"),
+        ("2001", "is no text in YAML"),
         ("-demo", "No such option"),
         ("demo-", "cannot be the name of a plugin"),
         ("de.mo", "cannot be the name of a plugin"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from threading import Barrier
 from types import SimpleNamespace
 from typing import Any
@@ -73,11 +75,19 @@ def test_an_exception_is_a_failure_that_names_plugin_and_call() -> None:
     assert type(caught.value.__cause__) is ZeroDivisionError
 
 
-def test_ctrl_c_passes() -> None:
-    error = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt) as caught, calling(CLAIM, "Plugin.predict"):
-        raise error
-    assert caught.value is error
+@pytest.mark.parametrize("block", [calling, loading])
+def test_ctrl_c_passes(block: Callable[[Claim, str], AbstractContextManager[None]]) -> None:
+    with pytest.raises(KeyboardInterrupt), block(CLAIM, ": Plugin.predict"):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("block", [calling, loading])
+def test_code_that_raises_what_looks_like_ctrl_c_has_an_owner(
+    block: Callable[[Claim, str], AbstractContextManager[None]],
+) -> None:
+    with pytest.raises(PluginFailure, match="KeyboardInterrupt") as caught, block(CLAIM, ": x"):
+        raise KeyboardInterrupt
+    assert caught.value.problems[0].startswith(OWNER)
 
 
 def test_a_users_mistake_stays_what_it_is_and_is_named_once() -> None:

@@ -35,6 +35,13 @@ def directly(folder: Path, content: object) -> None:
     [
         (None, "acme==1.0"),
         ([], "acme==1.0"),
+        ({"url": "file:///x", "dir_info": [1]}, "acme==1.0"),
+        ({"url": "https://host/x.zip", "archive_info": {"hashes": "ab"}}, "acme==1.0"),
+        ({"url": "https://host/\ud800", "archive_info": {}}, "acme==1.0"),
+        (
+            {"url": "https://host/a b.zip", "archive_info": {}, "subdirectory": "two words"},
+            "acme @ https://host/a%20b.zip#subdirectory=two%20words",
+        ),
         (
             {
                 "url": "https://me:token@host/acme.git",

@@ -226,7 +226,7 @@ def _differences(before: object, now: object, key: Key = ()) -> Iterator[Key]:
                 yield from _differences(before[name], now[name], (*key, name))
             else:
                 yield (*key, name)
-    elif before != now and not (before != before and now != now):  # NaN is not equal to itself
+    elif before != now and json.dumps(before) != json.dumps(now):  # NaN is not equal to itself
         yield key
 
 

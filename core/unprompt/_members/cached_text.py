@@ -41,12 +41,22 @@ class CachedTextEncoder(TextEncoder):
         self._encoder = encoder
         self._cache = cache
         self._code = code
+        self._identity: str | None = None
         self._known: dict[str, FloatArray] = {}
 
     @property
     def identity(self) -> str:
-        """The identity of the wrapped encoder."""
-        return self._encoder.identity
+        """The identity of the wrapped encoder.
+
+        Raises:
+            PluginError: It is another one than before.
+        """
+        identity = self._encoder.identity
+        if self._identity not in (None, identity):
+            with naming(self._encoder, "identity"):
+                raise PluginError(f"gave {identity!r:.60} as identity, and another one before")
+        self._identity = identity
+        return identity
 
     @property
     def key(self) -> PlainData:

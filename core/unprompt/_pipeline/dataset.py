@@ -110,9 +110,8 @@ def open_dataset(experiment: Experiment, context: Context, timings: Timings) -> 
     with timings.timed("targets"):
         rows = encoder.encode([record.prompt for record in records])
         targets = Embeddings(tuple(ids), rows)
-    with timings.timed("splits"):
-        with naming(dataset, "records"):
-            splits = make_splits(records, targets, experiment.config.data.split, digests)
+    with timings.timed("splits"), naming(dataset, "records"):
+        splits = make_splits(records, targets, experiment.config.data.split, digests)
     return DatasetSplits(dataset, records, images, targets, splits, encoder, digests)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from unprompt._registry.boundary import broken, naming
 from unprompt._registry.parts import Experiment, Part
 from unprompt._registry.plugins import Registry
 from unprompt._registry.wording import described
 from unprompt.contracts import Observer
-from unprompt.errors import UnpromptError
+from unprompt.errors import PluginError, UnpromptError
+
+REMOVED = "removed the run's folder"
 
 
 class Observers:
@@ -69,9 +72,22 @@ class Observers:
     def _calls(self, event: str, **arguments: Any) -> Iterator[Callable[[], None]]:
         names = {self._registry.claim(name): name for name in self._experiment.plugins}
         for name in names.values():  # one plugin may be named with its distribution and without
-            yield partial(self._registry.notify, [name], f"unprompt_{event}", **arguments)
+            yield partial(self._call_hook, name, f"unprompt_{event}", arguments)
         for observer in self._built:
-            yield partial(getattr(observer, event), **arguments)
+            yield partial(self._call_observer, observer, event, arguments)
+
+    def _call_hook(self, name: str, hook: str, arguments: Mapping[str, Any]) -> None:
+        before = arguments["run"].folder.is_dir()
+        self._registry.notify([name], hook, **arguments)
+        if before and not arguments["run"].folder.is_dir():
+            raise broken(self._registry.claim(name), f": {hook} {REMOVED}")
+
+    def _call_observer(self, observer: Observer, event: str, arguments: Mapping[str, Any]) -> None:
+        before = arguments["run"].folder.is_dir()
+        getattr(observer, event)(**arguments)
+        with naming(observer, event):
+            if before and not arguments["run"].folder.is_dir():
+                raise PluginError(REMOVED)
 
 
 def in_words(error: Exception) -> str:

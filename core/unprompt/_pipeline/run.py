@@ -62,7 +62,8 @@ def run_experiment(
             scores=outcome.scores.model_dump(mode="json"),
         )
     except Exception as error:  # whatever a plugin raises
-        error.add_note(f"the run itself is complete: {target}")
+        if target.is_dir():  # a plugin may have removed it
+            error.add_note(f"the run itself is complete: {target}")
         raise
     return load_run(target)
 

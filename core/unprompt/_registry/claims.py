@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -114,11 +115,10 @@ def _warn(owner: str, why: str) -> None:
 
 def _name_and_version(owner: importlib.metadata.Distribution) -> tuple[str, str]:
     """As its METADATA says, else as its folder is called."""
-    try:
+    name = version = ""
+    with suppress(Exception):  # no METADATA, or not text: parsed without checks
         metadata = owner.metadata  # parsed whenever it is asked for
         name, version = metadata["Name"], metadata["Version"]
-    except Exception:  # noqa: BLE001  # no METADATA, or not text: parsed without checks
-        name = version = None
     folder = Path(str(getattr(owner, "_path", "")))
     parts = [*folder.stem.split("-"), "", ""]
     return one_line(name or parts[0] or "?", str), one_line(version or parts[1] or "?", str)

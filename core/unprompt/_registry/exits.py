@@ -1,5 +1,7 @@
-"""How a plugin's call may try to end the program: ``os._exit``, which would end a command in silence
-and with any exit code, and ``raise KeyboardInterrupt``, which looks like Ctrl-C.
+"""How a plugin's call may try to end the program.
+
+``os._exit`` would end a command in silence and with any exit code, and ``raise KeyboardInterrupt``
+looks like Ctrl-C.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
 
@@ -24,6 +24,9 @@ from unprompt.errors import DataError
 
 MANIFEST = "manifest.json"
 """The file of a run that says which plugins it had."""
+
+_OF_URLS = "%/:=&?~#+!$,;'@()*[]"
+"""What a URL may hold beside letters; a space would end it in a line of requirements."""
 
 _LONGEST = 100_000
 """Bytes of a ``direct_url.json``."""
@@ -56,15 +59,16 @@ class Install(BaseModel):
     @property
     def requirement(self) -> str | None:
         """What pip installs; None where that is on one machine only."""
-        inside = f"subdirectory={self.subdirectory}" if self.subdirectory else ""
+        inside = f"subdirectory={quote(self.subdirectory)}" if self.subdirectory else ""
+        url = quote(self.url, safe=_OF_URLS)
         local = self.url.startswith("file:")
         if self.how == "vcs" and not local:
-            return f"{self.distribution} @ {self.vcs}+{self.url}@{self.revision}" + (
+            return f"{self.distribution} @ {self.vcs}+{url}@{self.revision}" + (
                 f"#{inside}" if inside else ""
             )
         if self.how == "archive" and not local:
             fragment = "&".join(part for part in (self.revision, inside) if part)
-            return f"{self.distribution} @ {self.url}" + (f"#{fragment}" if fragment else "")
+            return f"{self.distribution} @ {url}" + (f"#{fragment}" if fragment else "")
         known = re.fullmatch(r"[A-Za-z0-9._-]+", self.distribution) and self.version != "?"
         return f"{self.distribution}=={self.version}" if self.how == "index" and known else None
 
@@ -127,12 +131,13 @@ def _direct(distribution: str) -> dict[str, str]:
         text = importlib.metadata.distribution(distribution).read_text("direct_url.json")
         content: Any = json.loads((text or "null")[:_LONGEST])
         return _fields(content) if isinstance(content, Mapping) else {}
-    except (importlib.metadata.PackageNotFoundError, ValueError, KeyError, TypeError, OSError):
+    except (LookupError, ImportError, AttributeError, TypeError, ValueError, OSError):
         return {}  # not there, or not as PEP 610 says
 
 
 def _fields(content: Mapping[str, Any]) -> dict[str, str]:
     url = str(content["url"])
+    json.dumps(content, ensure_ascii=False).encode()  # raises where files could not hold it
     inside = {"subdirectory": str(content.get("subdirectory", ""))}
     if "vcs_info" in content:
         info = content["vcs_info"]

@@ -1,9 +1,9 @@
 """What of the process a plugin's call may change for itself, but not for others.
 
-The working directory, NumPy's error state, the locale, the recursion limit, torch's defaults and the global random
-states are after a call what they were before it. What a plugin sets, except the working directory,
-is set again in its next call: a generator may be suspended inside ``torch.no_grad()``, and a
-family may seed in ``load`` what it draws in ``predict``.
+The working directory, NumPy's error state, the locale, the recursion limit, torch's defaults and
+the global random states are after a call what they were before it. What a plugin sets, except the
+working directory, is set again in its next call: a generator may be suspended inside
+``torch.no_grad()``, and a family may seed in ``load`` what it draws in ``predict``.
 
 Only the main thread keeps state. Images are opened in several threads at once, and most of these
 states are those of the whole process: threads that each restore what they met would undo each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import threading
@@ -106,7 +107,7 @@ def _redirect(errors: int | None) -> None:
 
 def _restore(real: _Real) -> None:
     sys.stdout = real.stream
-    if sys.stderr is None or sys.stderr.closed:  # a plugin took it
+    if _is_gone(sys.stderr):  # a plugin took it, or closed it
         sys.stderr = real.errors
     if real.descriptor is not None:
         sys.__stdout__ = real.original  # type: ignore[assignment, misc]  # as above
@@ -114,6 +115,14 @@ def _restore(real: _Real) -> None:
         if copy is not None:
             os.dup2(copy, descriptor)
             os.close(copy)
+    if real.errors is not None and _is_gone(sys.stderr) and real.error_descriptor is not None:
+        sys.stderr = io.TextIOWrapper(
+            io.FileIO(_STDERR, "w", closefd=False), "utf-8", "backslashreplace", write_through=True
+        )
+
+
+def _is_gone(stream: TextIO | None) -> bool:
+    return stream is None or bool(getattr(stream, "closed", False))
 
 
 def _descriptor(stream: TextIO | None) -> int | None:

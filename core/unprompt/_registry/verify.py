@@ -43,7 +43,7 @@ def verified(hooks: PluginHooks, claim: Claim) -> Verified:
 
     Nothing is built and nothing predicted.
     """
-    faults = [*_name_faults(claim.name), *_requirement_faults(claim)]
+    faults = [*name_faults(claim.name), *_requirement_faults(claim)]
     offers: list[str] = []
     summaries: list[str] = []
     causes: list[PluginError] = []
@@ -84,7 +84,7 @@ def _requirement_faults(claim: Claim) -> Iterator[str]:
     return iter(()) if claim.path else unmet_requirements(claim.distribution)
 
 
-def _name_faults(name: str) -> Iterator[str]:
+def name_faults(name: str) -> Iterator[str]:
     """Why a name cannot be written in YAML and ``--set`` as it is."""
     data = parse(f"plugin: {name}\n", "name").data
     if not re.match(NAME_PATTERN, name):

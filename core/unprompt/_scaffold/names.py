@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from unprompt._config.models import RESERVED
 from unprompt._files.paths import shown
 from unprompt._registry.claims import Claim
+from unprompt._registry.verify import name_faults
 from unprompt.errors import DataError
 
 PREFIX = "unprompt-"
@@ -49,6 +50,8 @@ def names_of(text: str, claims: Iterable[Claim]) -> Names:
             f"{shown(text)!r} cannot be the name of a plugin: use letters, digits, - and _, with a "
             "letter or digit at both ends"
         )
+    if fault := next(name_faults(plugin), None):
+        raise DataError(f"{plugin!r} cannot be the name of a plugin: {fault}")
     if len(plugin) > _LONGEST:
         raise DataError(f"the name of a plugin has at most {_LONGEST} letters, got {len(plugin)}")
     if plugin in RESERVED:
