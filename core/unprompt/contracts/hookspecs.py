@@ -103,8 +103,8 @@ def unprompt_member_predicted(
         run: As in `unprompt_run_started`.
         member: The member's name in the ensemble.
         split: ``holdout`` or ``test``.
-        embeddings: Unit rows, or zero rows where the member has no answer, keyed by ``image_id``, of
-            shape (N, D); read-only.
+        embeddings: Unit rows, or zero rows where the member has no answer, keyed by ``image_id``,
+            of shape (N, D); read-only.
     """
 
 
