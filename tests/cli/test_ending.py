@@ -16,6 +16,8 @@ from unprompt._cli.ending import orderly_end
 
 WORK = """
 import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & leaves it ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and so does nohup
 from pathlib import Path
 from unprompt._cli import app
 from unprompt._files.reserving import reserved_folder
@@ -34,11 +36,9 @@ app.main()
 """
 
 
-def end(
-    target: Path, numbers: Sequence[signal.Signals], seconds: float = 0, before: str = ""
-) -> int:
+def end(target: Path, numbers: Sequence[signal.Signals], seconds: float = 0) -> int:
     """Work on ``target``, stopped by signals one after another; the exit code."""
-    words = [sys.executable, "-c", before + WORK, str(target), str(seconds)]
+    words = [sys.executable, "-c", WORK, str(target), str(seconds)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -52,8 +52,7 @@ def end(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_nothing_is_left(number: signal.Signals, tmp_path: Path) -> None:
-    before = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    assert end(tmp_path / "new" / "run", [number], before=before) == 128 + number
+    assert end(tmp_path / "new" / "run", [number]) == 128 + number
     assert os.listdir(tmp_path) == []
 
 
