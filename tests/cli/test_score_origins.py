@@ -52,7 +52,8 @@ def test_the_others_are_scored_apart(
         {name: PROMPTS[name] for name in ("b", "d")},
     )
     assert (result.read, result.images) == (2, 4)
-    assert result.predicted and result.predicted.score == pytest.approx(alone.score, abs=1e-9)
+    # A text's row may depend on the other texts of a call to 1e-5.
+    assert result.predicted and result.predicted.score == pytest.approx(alone.score, abs=1e-5)
     done = unprompt("score", path, table, "--quiet")
     assert (
         "caution: 2 of 4 prompts were read from files (origin), which is no prediction; the others "
