@@ -140,6 +140,7 @@ def test_the_own_images_block_runs(quickstart: Quickstart) -> None:
         "out_of_domain",
         "prompt",
         "readback",
+        "text_encoder",
     ]
     assert first["prompt"] and first["evidence"] and len(first["embedding"]) == 384
 
