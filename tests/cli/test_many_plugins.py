@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from .test_cli_light import PROGRAM
+
 LIGHT = """
 from unprompt import Model, PredictorSpec, hookimpl
 
@@ -22,17 +24,6 @@ class Options(Model):
 @hookimpl
 def unprompt_predictor():
     return PredictorSpec("NAME", "one of many", Options, "MODULE_family:Family")
-"""
-PROGRAM = """
-import json, sys
-from unprompt._cli.app import main
-sys.argv = ["unprompt", *sys.argv[1:]]
-code = 0
-try:
-    main()
-except SystemExit as stop:
-    code = stop.code
-print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
 """
 PLUGINS, HEAVY = 50, 5
 

@@ -107,6 +107,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "plugins/README.md": {"hooks": hook_table},
     "plugins/blip.md": page("clip-blip"),
     "plugins/clip.md": page("clip-l14", "clip-l16-384"),
+    "plugins/embedded-metadata.md": page("embedded-metadata", scored=False),
     "plugins/knn.md": page("knn-vit-g", "knn-vit-h"),
     "plugins/painter.md": page("painter", scored=False),
 }

@@ -21,6 +21,7 @@ from unprompt._cli.options import (
     Overrides,
     Precision,
     Quiet,
+    SkipUnreadable,
     output_path,
     path_argument,
     path_option,
@@ -134,9 +135,7 @@ def predict(
             help="kaggle, jsonl, parquet or npy. Default: by the output's suffix; jsonl on stdout."
         ),
     ] = None,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
-    ] = False,
+    skip_unreadable: SkipUnreadable = False,
     edit: Edit = True,
     device: Device = "cpu",
     precision: Precision = "float32",

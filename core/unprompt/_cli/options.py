@@ -99,6 +99,9 @@ Edit = Annotated[
         "--edit/--no-edit", help="Edit prompts until they read like the predicted embeddings."
     ),
 ]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
+]
 AsJSON = Annotated[bool, typer.Option("--json", help="As JSON.")]
 PluginsDir = Annotated[
     list[Path] | None,

@@ -21,6 +21,7 @@ from unprompt._cli.options import (
     Overrides,
     Precision,
     Quiet,
+    SkipUnreadable,
     path_option,
     readable_yaml,
 )
@@ -52,9 +53,7 @@ def prompt(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace side files that exist.")
     ] = False,
-    skip_unreadable: Annotated[
-        bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.")
-    ] = False,
+    skip_unreadable: SkipUnreadable = False,
     edit: Edit = True,
     device: Device = "cpu",
     precision: Precision = "float32",
