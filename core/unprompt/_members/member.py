@@ -264,7 +264,9 @@ def changed_member(member: Member, changes: Mapping[str, object]) -> Member:
 
 
 def _train_key(train: TrainSet) -> PlainData:
-    rows = [(r.image_id, train.images.digest(r.image_id), r.prompt) for r in train.records]
+    rows = [
+        (r.image_id, train.images.digest(r.image_id), r.prompt, r.weight) for r in train.records
+    ]
     return [key_of(train.text_encoder), train.group_cosine, content_hash(rows)]
 
 

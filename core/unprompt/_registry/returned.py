@@ -30,6 +30,7 @@ from unprompt._registry.values import (
     as_rows,
     as_text,
     as_variants,
+    as_weight,
     as_whole,
     refusal,
 )
@@ -176,11 +177,12 @@ def _record(value: Any) -> Record:
         raise refusal(value.split, f"one of {', '.join(SPLITS)}", " as split")
     texts = {
         name: as_text(text, name)
-        for name in ("image_id", "prompt_id", "prompt", "group", "split")
+        for name in ("image_id", "prompt_id", "prompt", "group", "split", "subset")
         if (text := getattr(value, name)) is not None or name == "prompt"
     }
-    same = all(texts[name] is getattr(value, name) for name in texts)
-    return value if same else replace(value, **texts)
+    weight = as_weight(value.weight)
+    same = weight is value.weight and all(texts[name] is getattr(value, name) for name in texts)
+    return value if same else replace(value, weight=weight, **texts)
 
 
 def _images(value: Any) -> Images:

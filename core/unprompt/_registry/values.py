@@ -53,6 +53,15 @@ def as_whole(value: Any, what: str, least: int) -> int:
     return int(value)
 
 
+def as_weight(value: Any) -> float:
+    """A sample weight: finite, at least 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise refusal(value, "a number", " as weight")
+    if not 0 <= value < math.inf:
+        raise PluginError(f"gave the weight {float(value)}, which is not finite and at least 0")
+    return value if type(value) is float else float(value)
+
+
 def as_embeddings(value: Any, what: str = "embeddings") -> Embeddings:
     """Embeddings with texts as ids and rows of their own."""
     if not isinstance(value, Embeddings):

@@ -7,7 +7,15 @@ work -> `Predictor.prepare` at most once, its result kept as an artifact folder 
 
 from __future__ import annotations
 
-from unprompt.contracts.data import Dataset, Images, ImageSource, Record, TrainSet
+from unprompt.contracts.data import (
+    Dataset,
+    Images,
+    ImageSource,
+    Metrics,
+    Record,
+    TrainSet,
+    unheard,
+)
 from unprompt.contracts.observer import Observer, RunView
 from unprompt.contracts.predictor import Batch, Evidence, Predictor
 from unprompt.contracts.reader import PromptReader, Reading
@@ -19,6 +27,7 @@ __all__ = [
     "Evidence",
     "ImageSource",
     "Images",
+    "Metrics",
     "Need",
     "Observer",
     "Predictor",
@@ -31,4 +40,5 @@ __all__ = [
     "TextEncoder",
     "TrainSet",
     "silent",
+    "unheard",
 ]

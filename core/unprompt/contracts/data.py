@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+class Metrics(Protocol):
+    """Hears what a training measures while it goes on; the default, `unheard`, does nothing."""
+
+    def __call__(self, step: int, values: Mapping[str, float]) -> None:
+        """Optimiser steps taken so far, and metrics by name."""
+        ...
+
+
+def unheard(step: int, values: Mapping[str, float]) -> None:
+    """The `Metrics` that does nothing."""
+    return
+
+
 class ImageSource(Protocol):
     """Opens images by id.
 
@@ -85,6 +98,10 @@ class Record:
         group: All images of a group are in the same split; None: unprompt makes groups of
             near-duplicate prompts.
         split: ``train``, ``holdout`` or ``test``; None: unprompt assigns groups to splits.
+        weight: How much the image counts where a member is trained, finite, at least 0; scores
+            weigh all images alike.
+        subset: A name, such as ``unseen``; scores are also given for each subset apart. None: the
+            image is in none.
     """
 
     image_id: str
@@ -92,6 +109,8 @@ class Record:
     prompt: str
     group: str | None = None
     split: str | None = None
+    weight: float = 1.0
+    subset: str | None = None
 
 
 class Dataset(ABC):
@@ -132,6 +151,11 @@ class TrainSet:
         targets: Their prompts' embeddings, keyed by ``image_id``, of shape (N, D).
         text_encoder: The text encoder of the target space, for prompts outside the dataset.
         group_cosine: From which cosine on the splits count two prompts as near-duplicates.
+        work: A folder that outlives an interrupted `Predictor.prepare`, for checkpoints of a long
+            training: the next attempt finds there what the last one wrote, whatever its options
+            were. None: there is none.
+        metrics: Called with a step's number and its metrics by name, such as a loss; observers hear
+            of them.
     """
 
     records: tuple[Record, ...]
@@ -139,6 +163,8 @@ class TrainSet:
     targets: Embeddings
     text_encoder: TextEncoder
     group_cosine: float = 0.7
+    work: Path | None = None
+    metrics: Metrics = unheard
 
     def __len__(self) -> int:
         """N."""
