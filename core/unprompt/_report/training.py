@@ -191,7 +191,7 @@ def _panel(name: str, top: int, series: _Points, wide: Scale) -> Panel | None:
         top=top,
         line=" ".join(f"{x},{y}" for x, y in places),
         dots=tuple(places) if len(places) <= (DOTS if _is_score(name) else 1) else (),
-        up=tuple(down.ticks(4)),
+        up=tuple(down.ticks(6)),
         best=best and (wide.at(best[0]), down.at(best[1])),
         last=finite[-1][1],
         values=len(finite),
