@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # it would send what is used
-    "MLFLOW_ALLOW_FILE_STORE": "true",  # asked for since 3.13; databases need more than the client
+    "MLFLOW_ALLOW_FILE_STORE": "true",  # asked for by 3.17; databases need more than its client
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # of a server that is gone; seven take minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }

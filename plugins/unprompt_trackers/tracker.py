@@ -62,12 +62,8 @@ class Tracker(Observer):
 
     def run_started(self, run: RunView) -> None:
         """Start a run in the tracker."""
-
-        def begin() -> None:
-            self.begin(run)
-            self._begun = True
-
-        self._safely(begin)
+        self._begun = True  # whether it works or not: half a start has to be ended, too
+        self._safely(lambda: self.begin(run))
 
     def training_measured(
         self, run: RunView, member: str, step: int, values: Mapping[str, float]

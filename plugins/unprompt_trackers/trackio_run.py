@@ -13,7 +13,7 @@ from unprompt_trackers.trackio import TrackioOptions
 from unprompt_trackers.values import settings
 
 if TYPE_CHECKING:
-    from trackio import Run
+    from trackio.run import Run
 
 
 class TrackioTracker(Tracker):
@@ -63,9 +63,9 @@ class TrackioTracker(Tracker):
 
 def _local_run() -> Any:
     """The class of a run that does not ask the Hugging Face Hub who is logged in."""
-    from trackio import Run
+    from trackio.run import Run
 
-    class LocalRun(Run):
+    class LocalRun(Run):  # type: ignore[misc]  # an extra, so that its classes are Any here
         def _get_username(self) -> str | None:
             return None
 
