@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_OWN = (*ID_COLUMNS, *OPTIONAL)
+OWN = (*ID_COLUMNS, *OPTIONAL)
+"""Optional columns."""
 
 
 class PairsOptions(BaseModel):
@@ -76,7 +77,7 @@ class Pairs(Dataset):
         from unprompt._data.images import Files
 
         table = self.options.table.path
-        rows = read_table(table, (*_OWN, *IMAGE_COLUMNS, *PROMPT_COLUMNS))
+        rows = read_table(table, (*OWN, *IMAGE_COLUMNS, *PROMPT_COLUMNS))
         images = rows.texts(rows.pick(IMAGE_COLUMNS))
         folder = self.options.images.path if self.options.images else table.parent
         paths = [folder / image for image in images]
