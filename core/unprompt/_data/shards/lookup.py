@@ -53,5 +53,5 @@ class Lookup:
 def _hashes(ids: Iterable[str], salt: int) -> Iterable[int]:
     key = bytes([salt])
     for image_id in ids:
-        digest = hashlib.blake2b(image_id.encode(), digest_size=8, salt=key).digest()
-        yield int.from_bytes(digest)
+        name = image_id.encode(errors="surrogatepass")
+        yield int.from_bytes(hashlib.blake2b(name, digest_size=8, salt=key).digest())

@@ -7,7 +7,6 @@ import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
-from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,12 +114,12 @@ class TarImages(StoredImages):
 
     def _begin(self) -> None:
         super()._begin()
-        self._files: OrderedDict[int, BufferedReader] = OrderedDict()
+        self._files: OrderedDict[int, _OpenFile] = OrderedDict()
 
     def _content(self, shard: int, first: int, second: int, name: str) -> bytes:
         file = self._file(shard)
         with reading(self.paths[shard]):
-            content = os.pread(file.fileno(), second, first)
+            content = os.pread(file.descriptor, second, first)
         if len(content) < second:
             raise DataError(f"{name}: the file was cut since it was first read")
         return content
@@ -128,12 +127,24 @@ class TarImages(StoredImages):
     def _block(self, row: int) -> int:
         return int(self._places[0][row])
 
-    def _file(self, shard: int) -> BufferedReader:
+    def _file(self, shard: int) -> _OpenFile:
         """An open shard; the one that was not used for longest closes when nobody reads it."""
         with self._lock:
             if shard not in self._files:
-                self._files[shard] = open_file(self.paths[shard])
+                self._files[shard] = _OpenFile(self.paths[shard])
                 if len(self._files) > _OPEN_FILES:
                     self._files.popitem(last=False)
             self._files.move_to_end(shard)
             return self._files[shard]
+
+
+class _OpenFile:
+    """A file that closes when the last thread that reads it has let it go."""
+
+    def __init__(self, path: Path) -> None:
+        with open_file(path) as file:
+            self.descriptor = os.dup(file.fileno())
+
+    def __del__(self) -> None:
+        if hasattr(self, "descriptor"):  # it could not be opened
+            os.close(self.descriptor)
