@@ -46,7 +46,8 @@ LONGER = (
 
 def logged_losses(runs: Path) -> list[float]:
     (path,) = runs.rglob("metrics.jsonl")
-    return [json.loads(line)["loss"] for line in path.read_text().splitlines()]
+    lines = map(json.loads, path.read_text().splitlines())
+    return [line["loss"] for line in lines if "loss" in line]
 
 
 def pixels(count: int = 4) -> torch.Tensor:
