@@ -19,6 +19,7 @@ from unprompt._report.histogram import histogram
 from unprompt._report.history import history_chart
 from unprompt._report.record import record
 from unprompt._report.table import table
+from unprompt._report.training import curves
 from unprompt._report.visible import visible
 from unprompt._report.weights import weights
 from unprompt._runs import files
@@ -33,6 +34,7 @@ SECTIONS = {
     "scores": "Scores",
     "weights": "Weights",
     "search": "Search",
+    "training": "Training",
     "images": "Test images",
     "expected": "Expected scores",
     "agreement": "Agreement",
@@ -110,6 +112,7 @@ def _content(run: Run) -> Mapping[str, Any]:
             "history": history_chart(scores.history.values),
             "importances": bars(scores.importances),
         },
+        "training": curves(run),
         "images": histogram(run),
         "expected": calibration(run),
         "agreement": agreement(run),
