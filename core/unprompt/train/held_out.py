@@ -7,6 +7,7 @@ searched, and the test split stay unseen by every member.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from unprompt._data.near_duplicates import joined_groups, near_duplicate_groups
 from unprompt.contracts import TrainSet
@@ -54,7 +55,7 @@ def validation_images(train: TrainSet, share: float, seed: int) -> BoolArray:
     return result
 
 
-def _groups(train: TrainSet) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _groups(train: TrainSet) -> npt.NDArray[np.int64]:
     """The number of each record's group, of shape (N,)."""
     given = [record.group for record in train.records]
     if all(name is not None for name in given):

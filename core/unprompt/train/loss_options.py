@@ -114,7 +114,7 @@ def _check_terms(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     seen = [term.name for term in terms if not isinstance(term, Distillation)]
     if len(seen) != len(set(seen)):
         twice = next(name for name in seen if seen.count(name) > 1)
-        raise PydanticCustomError("loss", "names {name!r} twice", {"name": twice})
+        raise PydanticCustomError("loss", "names `{name}` twice", {"name": twice})
     return terms
 
 
