@@ -1,0 +1,187 @@
+"""Batches of samples ahead of the training that takes them, from threads or from processes."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from unprompt.errors import DataError, first_line
+from unprompt.train.broken import Broken
+from unprompt.train.samples import Opener, Pick, SampleBatch, Samples, gathered
+
+if TYPE_CHECKING:
+    import torch
+
+AHEAD = 2
+"""Batches in preparation, for each worker process or for all threads together."""
+THREADS = 4
+"""That open images where there are no worker processes."""
+
+_Asked = tuple[int, int, str]
+"""An epoch, the number of a sample, and its id: worker processes hold no list of ids."""
+
+
+class Loader:
+    """Gives batches of `Samples` in the order that is asked for.
+
+    Worker processes start with the first batch and stay until `close`: a loader serves as many
+    epochs as are asked of it. What a batch holds does not depend on workers or threads.
+    """
+
+    def __init__(
+        self, samples: Samples, workers: int, *, threads: int = THREADS, pin: bool = False
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            samples: What to open; those that are kept in memory are opened in this process.
+            workers: Processes that open images; 0: threads of this process do.
+            threads: How many, then.
+            pin: Whether batches are copied to page-locked memory, for a GPU.
+
+        Raises:
+            DataError: Images or preprocess cannot be sent to other processes.
+        """
+        self._samples, self._threads, self._pin = samples, max(1, threads), pin
+        self._asked = _Asking()
+        self._processes = None if samples.keep or workers <= 0 else self._start(workers)
+
+    def batches(self, picks: Iterable[Sequence[Pick]]) -> Iterator[SampleBatch]:
+        """The batches that ``picks`` ask for, in their order; see `unprompt.train.order.picks`.
+
+        One after another: a second call ends what an earlier one has not given yet.
+
+        Raises:
+            DataError: A worker process was killed.
+        """
+        if self._processes is None:
+            return self._in_threads(picks)
+        return self._in_processes(self._processes, picks)
+
+    def close(self) -> None:
+        """End the worker processes."""
+        self._processes = None  # whose deletion ends them
+
+    def _start(self, workers: int) -> Any:
+        """A `DataLoader` whose batches are those of `_Asking`."""
+        from torch.utils.data import DataLoader
+
+        opener = self._samples.opener
+        _check_sendable(opener)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This DataLoader will create")  # it was asked for
+            return DataLoader(
+                _Remote(opener),
+                batch_sampler=self._asked,  # type: ignore[arg-type]  # torch takes any iterable
+                num_workers=workers,
+                multiprocessing_context="spawn",  # torch and faiss survive no fork
+                persistent_workers=True,
+                prefetch_factor=AHEAD,
+                collate_fn=_Gather(opener.pixels.size),
+                pin_memory=self._pin,
+            )
+
+    def _in_processes(
+        self, processes: Iterable[SampleBatch], picks: Iterable[Sequence[Pick]]
+    ) -> Iterator[SampleBatch]:
+        ids = self._samples.images.ids
+        self._asked.batches = ([(e, row, ids[row]) for e, row in batch] for batch in picks)
+        try:
+            yield from processes
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise DataError(
+                f"a process that opens images was killed: {first_line(error)}; is there too "
+                "little memory, or shared memory (/dev/shm), for so many `workers`?"
+            ) from error
+
+    def _in_threads(self, picks: Iterable[Sequence[Pick]]) -> Iterator[SampleBatch]:
+        upcoming = iter(picks)
+        waiting: deque[tuple[Sequence[Pick], list[Future[torch.Tensor | Broken]]]] = deque()
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="open-images") as pool:
+
+            def refill() -> None:
+                while len(waiting) <= AHEAD and (batch := next(upcoming, None)) is not None:
+                    waiting.append(
+                        (batch, [pool.submit(self._samples.__getitem__, pick) for pick in batch])
+                    )
+
+            try:
+                refill()
+                while waiting:
+                    batch, jobs = waiting.popleft()
+                    rows = [row for _, row in batch]
+                    made = gathered(
+                        rows, [job.result() for job in jobs], self._samples.opener.pixels.size
+                    )
+                    refill()
+                    yield _pinned(made) if self._pin else made
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+def loader(
+    samples: Samples, batches: Iterable[Sequence[Pick]], workers: int
+) -> Iterator[SampleBatch]:
+    """Batches of samples once; a `Loader` keeps its processes for the next epoch."""
+    made = Loader(samples, workers)
+    try:
+        yield from made.batches(batches)
+    finally:
+        made.close()
+
+
+class _Asking:
+    """The batch sampler of a `DataLoader` that is asked for other batches each time."""
+
+    def __init__(self) -> None:
+        self.batches: Iterable[list[_Asked]] = ()
+
+    def __iter__(self) -> Iterator[list[_Asked]]:
+        return iter(self.batches)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """What opens samples in a worker process."""
+
+    opener: Opener
+
+    def __getitem__(self, asked: _Asked) -> tuple[int, torch.Tensor | Broken]:
+        epoch, row, image_id = asked
+        opened = self.opener.open(image_id)
+        if isinstance(opened, Broken):
+            return row, opened
+        return row, self.opener.change(opened, epoch, row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gather:
+    """Puts the samples of a batch together, in the worker process."""
+
+    side: int
+
+    def __call__(self, samples: Sequence[tuple[int, torch.Tensor | Broken]]) -> SampleBatch:
+        return gathered([row for row, _ in samples], [sample for _, sample in samples], self.side)
+
+
+def _check_sendable(opener: Opener) -> None:
+    """Raise DataError where images or preprocess cannot be sent to other processes."""
+    for what, part in (("images", opener.source), ("preprocess", opener.preprocess)):
+        try:
+            pickle.dumps(part)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise DataError(
+                f"workers: the {what} of this training cannot be sent to other processes "
+                f"({first_line(error)}); set `workers: 0`"
+            ) from error
+
+
+def _pinned(batch: SampleBatch) -> SampleBatch:
+    return batch._replace(pixels=batch.pixels.pin_memory())

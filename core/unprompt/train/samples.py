@@ -1,0 +1,181 @@
+"""Training images as 8-bit pixels: opened, augmented, and gathered into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from unprompt._data.shape import alone
+from unprompt.contracts import Images
+from unprompt.contracts.runtime import Progress, silent
+from unprompt.errors import DataError
+from unprompt.train.augment import Step, augmented
+from unprompt.train.broken import Broken
+from unprompt.train.pixels import Pixels
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+    from unprompt.contracts import ImageSource
+
+Pick = tuple[int, int]
+"""An epoch and the number of a sample."""
+
+
+class SampleBatch(NamedTuple):
+    """Samples of one batch.
+
+    Attributes:
+        pixels: uint8 of shape (n, 3, S, S); n is less than was asked for where some are broken.
+        rows: Their numbers, int64 of shape (n,), on the CPU.
+        broken: The samples of the batch that cannot be opened.
+    """
+
+    pixels: torch.Tensor
+    rows: torch.Tensor
+    broken: tuple[Broken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Opens one sample; what worker processes get: no ids, no images in memory.
+
+    Attributes:
+        source: Opens images by id.
+        preprocess: RGB image -> float32 of shape (3, S, S), normalised.
+        pixels: What its values are.
+        seed: Of the augmentations.
+        augment: Augmentations, in their order.
+    """
+
+    source: ImageSource
+    preprocess: Callable[[Image], torch.Tensor]
+    pixels: Pixels
+    seed: int
+    augment: tuple[Step, ...]
+
+    def open(self, image_id: str) -> torch.Tensor | Broken:
+        """The image as it is, uint8 of shape (3, S, S)."""
+        try:
+            image = self.source.open(image_id)
+        except DataError as error:
+            return Broken(image_id, "; ".join(error.problems))
+        with alone(image.width * image.height):
+            made = self.preprocess(image)
+        side = self.pixels.size
+        if tuple(made.shape) != (3, side, side):
+            raise ValueError(f"{image_id}: {tuple(made.shape)} and not (3, {side}, {side})")
+        return self.pixels.to_uint8(made)
+
+    def change(self, pixels: torch.Tensor, epoch: int, row: int) -> torch.Tensor:
+        """The image as one epoch sees it."""
+        return augmented(pixels, self.augment, (self.seed, epoch, row), self.pixels.fill)
+
+
+class Samples:
+    """A map-style dataset of torch: (epoch, row) -> uint8 pixels of shape (3, S, S), or `Broken`.
+
+    Attributes:
+        images: N images; a sample's row is its place among them.
+        opener: Opens them.
+        keep: Whether opened images stay in memory, before augmentation: N * 3 * S * S bytes.
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        preprocess: Callable[[Image], torch.Tensor],
+        pixels: Pixels,
+        *,
+        seed: int = 0,
+        augment: Sequence[Step] = (),
+        keep: bool = False,
+    ) -> None:
+        """Open nothing yet.
+
+        Args:
+            images: N images.
+            preprocess: RGB image -> float32 of shape (3, S, S), normalised; without chance.
+            pixels: What its values are; see `Pixels.measured`.
+            seed: Of the augmentations; not negative.
+            augment: Augmentations, in their order; none for validation.
+            keep: Whether opened images stay in memory.
+        """
+        self.images, self.keep = images, keep
+        self.opener = Opener(images.source, preprocess, pixels, seed, tuple(augment))
+        self._kept: torch.Tensor | None = None
+        self._known: dict[int, Broken | None] = {}
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.images)
+
+    def __getitem__(self, pick: Pick) -> torch.Tensor | Broken:
+        """One sample as one epoch sees it."""
+        epoch, row = pick
+        opened = self._opened(row)
+        return opened if isinstance(opened, Broken) else self.opener.change(opened, epoch, row)
+
+    def open_all(self, threads: int, progress: Progress = silent) -> list[Broken]:
+        """Open every image now, to keep it; those that are broken are returned.
+
+        Args:
+            threads: That open images.
+            progress: Shows how many are opened.
+        """
+        with ThreadPoolExecutor(max(1, threads), thread_name_prefix="open-images") as pool:
+            opened = pool.map(self._opened, range(len(self)))
+            try:
+                found = list(progress(map(_if_broken, opened), what="open images", total=len(self)))
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+        return [item for item in found if item is not None]
+
+    def _opened(self, row: int) -> torch.Tensor | Broken:
+        """A sample without augmentation."""
+        if not self.keep:
+            return self.opener.open(self.images.ids[row])
+        kept = self._room()
+        if row not in self._known:
+            opened = self.opener.open(self.images.ids[row])
+            if isinstance(opened, Broken):
+                self._known[row] = opened
+            else:
+                kept[row] = opened
+                self._known[row] = None  # last, as other threads read it first
+        return self._known[row] or kept[row]
+
+    def _room(self) -> torch.Tensor:
+        """Where opened images are kept; the system gives the memory as it is filled."""
+        import torch
+
+        if self._kept is None:
+            side = self.opener.pixels.size
+            self._kept = torch.empty((len(self), 3, side, side), dtype=torch.uint8)
+        return self._kept
+
+
+def gathered(
+    rows: Sequence[int], samples: Sequence[torch.Tensor | Broken], side: int
+) -> SampleBatch:
+    """Samples of one batch together, the broken ones apart."""
+    import torch
+
+    whole = [
+        (row, sample)
+        for row, sample in zip(rows, samples, strict=True)
+        if not isinstance(sample, Broken)
+    ]
+    pixels = [sample for _, sample in whole]
+    return SampleBatch(
+        torch.stack(pixels) if pixels else torch.empty((0, 3, side, side), dtype=torch.uint8),
+        torch.tensor([row for row, _ in whole], dtype=torch.int64),
+        tuple(sample for sample in samples if isinstance(sample, Broken)),
+    )
+
+
+def _if_broken(sample: torch.Tensor | Broken) -> Broken | None:
+    return sample if isinstance(sample, Broken) else None
