@@ -20,7 +20,7 @@ def clip() -> Any:
     from transformers import CLIPVisionConfig, CLIPVisionModel
 
     torch.manual_seed(0)
-    return CLIPVisionModel(
+    tower: Any = CLIPVisionModel(
         CLIPVisionConfig(
             hidden_size=24,
             intermediate_size=40,
@@ -29,14 +29,15 @@ def clip() -> Any:
             image_size=32,
             patch_size=16,
         )
-    ).eval()
+    )
+    return tower.eval()
 
 
 def timm(name: str = "vit_tiny_patch16_224") -> Any:
     import timm
 
     torch.manual_seed(0)
-    sizes = {"img_size": 32, "embed_dim": 24, "depth": 3, "num_heads": 2}
+    sizes: dict[str, Any] = {"img_size": 32, "embed_dim": 24, "depth": 3, "num_heads": 2}
     more = sizes if name.startswith("vit") else {}
     return timm.create_model(name, pretrained=False, num_classes=0, **more).eval()
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import unprompt.train.features as module
 from unprompt.contracts import Images, Runtime
 from unprompt.errors import DataError, OutputError
+from unprompt.train import feature_store
 from unprompt.train.features import features
 from unprompt.types import FloatArray
 
@@ -35,7 +35,9 @@ class MeanColour:
     def preprocess(self, image: Any) -> Any:
         import torch
 
-        return torch.from_numpy(np.asarray(image, np.float32).transpose(2, 0, 1) / 255)
+        return torch.from_numpy(
+            np.asarray(image.resize((16, 16)), np.float32).transpose(2, 0, 1) / 255
+        )
 
     def features(self, pixels: Any) -> FloatArray:
         self.seen.append(len(pixels))
@@ -200,8 +202,8 @@ def test_a_damaged_file_is_made_again(
 def test_many_features_are_mapped_from_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_IN_MEMORY", 100)
-    monkeypatch.setattr(module, "_ASKED", 7)
+    monkeypatch.setattr(feature_store, "_IN_MEMORY", 100)
+    monkeypatch.setattr(feature_store, "_ASKED", 7)
     images = coloured(20)
     got = features(MeanColour, IDENTITY, images, RUNTIME, folder=tmp_path)
     assert isinstance(got, np.memmap)
@@ -212,3 +214,39 @@ def test_a_cache_that_is_no_folder_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="features cannot be kept"):
         features(MeanColour, IDENTITY, coloured(2), RUNTIME, folder=tmp_path / "file")
+
+
+class Unreadable(Colours):
+    """Of which two cannot be read, and one is not even there."""
+
+    def open(self, image_id: str) -> Any:
+        if image_id in ("i1", "i4"):
+            raise DataError(f"{image_id}.png: damaged")
+        return super().open(image_id)
+
+    def digest(self, image_id: str) -> str:
+        if image_id == "i2":
+            raise DataError("i2.png: no such file")
+        return super().digest(image_id)
+
+
+def test_broken_images_are_named_and_left_out(tmp_path: Path) -> None:
+    source = coloured(6).source
+    assert isinstance(source, Colours)
+    images = Images(tuple(source.levels), Unreadable(source.levels))
+    for _ in range(2):  # what cannot be read is tried again
+        broken: dict[str, str] = {}
+        got = features(MeanColour, IDENTITY, images, RUNTIME, folder=tmp_path, broken=broken)
+        assert broken == {
+            "i1": "i1.png: damaged",
+            "i2": "i2.png: no such file",
+            "i4": "i4.png: damaged",
+        }
+        whole = np.array([0, 3, 5])
+        np.testing.assert_allclose(got[whole], wanted(images)[whole], atol=1e-6)
+        assert not got[[1, 2, 4]].any()
+    with pytest.raises(DataError, match=r"i1\.png: damaged|no such file"):
+        features(MeanColour, IDENTITY, images, RUNTIME, folder=tmp_path)
+    only = images.select(["i1"])
+    with pytest.raises(DataError, match="none of 1 images can be read"):
+        features(MeanColour, IDENTITY, only, RUNTIME, folder=tmp_path, broken={})
