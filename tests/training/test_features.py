@@ -17,7 +17,7 @@ import pytest
 from unprompt.contracts import Images, Runtime
 from unprompt.errors import DataError, OutputError
 from unprompt.train import feature_store
-from unprompt.train.features import features
+from unprompt.train.frozen import features
 from unprompt.types import FloatArray
 
 from .conftest import Colours, coloured
@@ -136,7 +136,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from unprompt.contracts import Runtime
-from unprompt.train.features import features
+from unprompt.train.frozen import features
 from {conftest} import coloured
 from {test} import IDENTITY, MeanColour
 

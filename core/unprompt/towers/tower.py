@@ -101,6 +101,12 @@ class ImageTower(Tower[S]):
         return self._rows(lambda seen: self.pool(self._model, seen), pixels)
 
     @property
+    def transform(self) -> Callable[[Image], torch.Tensor]:
+        """`preprocess` without the tower, so that it can be sent to other processes."""
+        transform: Callable[[Image], torch.Tensor] = self._preprocess
+        return transform
+
+    @property
     def network(self) -> torch.nn.Module:
         """The model itself, for training: what is changed in it is what predicts."""
         network: torch.nn.Module = self._model

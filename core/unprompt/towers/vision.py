@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from unprompt.towers.tower import ImageTower, check_keys
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
 AROUND = (("config.json",), ("preprocessor_config.json",))
 """The files around a checkpoint."""
@@ -159,4 +161,15 @@ def _processor(source: TransformersSource, runtime: Runtime, owner: str) -> Any:
         return PreprocessConfig(size=size, mean=CLIP_MEAN, std=CLIP_STD).transform()
     with loading(folder, owner):
         processor = CLIPImageProcessor.from_pretrained(str(folder), local_files_only=True)
-    return lambda image: processor(image, return_tensors="pt").pixel_values[0]
+    return _Processed(processor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Processed:
+    """An image processor of transformers as a function, which other processes can be sent."""
+
+    processor: Any
+
+    def __call__(self, image: Image) -> torch.Tensor:
+        pixels: torch.Tensor = self.processor(image, return_tensors="pt").pixel_values[0]
+        return pixels
