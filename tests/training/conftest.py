@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from unprompt.contracts import Images, Record, TrainSet
+from unprompt._registry.plugins import Registry
+from unprompt.contracts import Images, Record, Runtime, TrainSet
+from unprompt.contracts.specs import PredictorSpec
 from unprompt.embeddings import Embeddings, unit
 from unprompt.testing import HashedWords
+from unprompt.types import FloatArray
+from unprompt_clip.regressor import ClipRegressor, Regressor, TimmRegressor
+
+from .towers import save_timm, save_vision
 
 
 @dataclass
@@ -64,5 +72,76 @@ def make_train() -> MakeTrain:
         encoder = HashedWords()
         targets = encoder.encode(list(prompts)) if rows is None else unit(np.asarray(rows))
         return TrainSet(records, images, Embeddings(images.ids, targets), encoder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def vision(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tower for `clip-l14`."""
+    return save_vision(tmp_path_factory.mktemp("towers") / "vision")
+
+
+@pytest.fixture(scope="session")
+def vit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tower for `clip-l16-384`."""
+    return save_timm(tmp_path_factory.mktemp("towers") / "vit")
+
+
+COUNT, DIM = 48, 12
+
+
+@pytest.fixture(scope="session")
+def train(make_train: MakeTrain) -> TrainSet:
+    """48 coloured images; their targets are a curved function of the colour."""
+    images = coloured(COUNT)
+    source = images.source
+    assert isinstance(source, Colours)
+    colours = np.array([source.levels[name] for name in images.ids]) / 255
+    rng = np.random.default_rng(0)
+    waves = np.sin(9 * colours @ rng.normal(size=(3, 30)) + rng.uniform(0, 6, 30))
+    rows = unit(waves @ rng.normal(size=(30, DIM)))
+    prompts = [f"prompt of {place} words" for place in range(COUNT)]
+    made = make_train(prompts, rows=rows)
+    return replace(made, text_encoder=Narrow(), group_cosine=0.999)
+
+
+class Narrow(HashedWords):
+    """A text encoder as wide as the targets."""
+
+    @property
+    def dim(self) -> int:
+        return DIM
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        rows: FloatArray = unit(super().encode(texts)[:, :DIM])
+        return rows
+
+
+MakeMember = Callable[..., Regressor]
+
+
+@pytest.fixture(scope="session")
+def make_member(vision: Path, vit: Path) -> MakeMember:
+    """``make_member("clip-l14", epochs=2, ...)``: a member with these training options."""
+    registry = Registry()
+
+    def make(
+        name: str = "clip-l14",
+        runtime: Runtime | None = None,
+        *,
+        penalties: object = None,
+        **training: Any,
+    ) -> Regressor:
+        spec = registry.spec(name, PredictorSpec)
+        folder = vision if name == "clip-l14" else vit
+        raw: dict[str, Any] = {"backbone": {"folder": str(folder)}}
+        if penalties is not None:
+            raw["penalties"] = penalties
+        if training:
+            raw["training"] = {"validation": 0.25, "batch_size": 16, **training}
+        family = ClipRegressor if name == "clip-l14" else TimmRegressor
+        options: Any = spec.options.model_validate(raw)
+        return family(options, replace(runtime or Runtime(), text_encoder=Narrow()))
 
     return make

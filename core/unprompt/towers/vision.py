@@ -103,7 +103,8 @@ class VisionTower(ImageTower[TransformersSource]):
     @staticmethod
     def recompute(network: Any) -> None:
         """Of each block, see `ImageTower.recompute`."""
-        network.gradient_checkpointing_enable({"use_reentrant": False})
+        enable = getattr(network, "activation_checkpointing_enable", None)  # its name since 5.24
+        (enable or network.gradient_checkpointing_enable)({"use_reentrant": False})
 
     def _from_checkpoint(self, source: CheckpointSource, runtime: Runtime, owner: str) -> Any:
         path = source.checkpoint.path
