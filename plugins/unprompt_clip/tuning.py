@@ -116,8 +116,8 @@ class Tuning:
         if isinstance(training.head, MlpHead):
             last = not training.epochs  # then the metrics are this fit's
             job = self._head_job(head, training.head, folder if last else folder / HEAD_FOLDER)
-            told = {"metrics": self._data.train.metrics} if last else {}
-            return head, None, fit(job, self._runtime.progress, **told)
+            heard = {"metrics": self._data.train.metrics} if last else {}
+            return head, None, fit(job, self._runtime.progress, **heard)
         probe = fit_probe(
             self._data.features,
             self._data.train.targets.rows,

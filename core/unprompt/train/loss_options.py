@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,12 @@ class _Term(Model):
         allow_inf_nan=False,
         description="Factor of the loss in the sum of a list of losses.",
     )
+
+    def __str__(self) -> str:
+        """As YAML would write it."""
+        given = self.model_dump(mode="json", exclude_defaults=True)
+        name = given.pop("name", "cosine")
+        return json.dumps({"name": name, **given}) if given else str(name)
 
 
 class Cosine(_Term):
