@@ -14,10 +14,10 @@ from unprompt._data.prompts import (
     IMAGE_COLUMNS,
     PROMPT_COLUMNS,
     path_id,
-    prompt_id,
     prompt_texts,
     row_problems,
 )
+from unprompt._data.record_columns import OPTIONAL, record_of, record_problems
 from unprompt._data.tables import Table, read_table
 from unprompt._files.paths import is_file
 from unprompt.contracts import Dataset, Images, Record
@@ -31,17 +31,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SPLITS = {
-    "train": "train",
-    "holdout": "holdout",
-    "validation": "holdout",
-    "val": "holdout",
-    "dev": "holdout",
-    "test": "test",
-}
-
-
-_OWN = (*ID_COLUMNS, "prompt_id", "group", "split")
+OWN = (*ID_COLUMNS, *OPTIONAL)
+"""Optional columns."""
 
 
 class PairsOptions(BaseModel):
@@ -52,7 +43,7 @@ class PairsOptions(BaseModel):
     table: Location = Field(
         description="A csv, tsv, jsonl or parquet file with one row per image: a column that "
         "names the image (image, filepath, file_name, ...) and one with its prompt (prompt, "
-        "text, caption); image_id, prompt_id, group and split are optional."
+        "text, caption); image_id, prompt_id, group, split, weight and subset are optional."
     )
     images: Location | None = Field(
         default=None,
@@ -86,11 +77,11 @@ class Pairs(Dataset):
         from unprompt._data.images import Files
 
         table = self.options.table.path
-        rows = read_table(table, (*_OWN, *IMAGE_COLUMNS, *PROMPT_COLUMNS))
+        rows = read_table(table, (*OWN, *IMAGE_COLUMNS, *PROMPT_COLUMNS))
         images = rows.texts(rows.pick(IMAGE_COLUMNS))
         folder = self.options.images.path if self.options.images else table.parent
         paths = [folder / image for image in images]
-        records = _records(rows, images)
+        records = records_of(rows, [path_id(image) for image in images])
         problems = _problems(records, paths, table)
         if problems:
             raise DataError(problems)
@@ -100,47 +91,31 @@ class Pairs(Dataset):
         return records, Images(ids, Files(dict(zip(ids, paths, strict=True))))
 
 
-def _records(table: Table, images: Sequence[str]) -> tuple[Record, ...]:
-    """The rows as records, not checked yet; an unknown split is kept for the error line."""
+def records_of(table: Table, ids: Sequence[str]) -> tuple[Record, ...]:
+    """The rows as records, not checked yet.
+
+    Args:
+        table: Its prompts, and whatever optional columns it has.
+        ids: The id of each row that does not give its own.
+    """
 
     def optional(*aliases: str) -> list[str]:
         column = table.find(aliases)
         return table.texts(column) if column is not None else [""] * len(table)
 
-    prompts = prompt_texts(table)
-    columns = (optional(*ID_COLUMNS), optional("prompt_id"), optional("group"), optional("split"))
-    return tuple(
-        Record(
-            image_id=image_id or path_id(image),
-            prompt_id=own_prompt_id or prompt_id(prompt),
-            prompt=prompt,
-            group=group or None,
-            split=_SPLITS.get(split.strip().lower(), split) or None,
-        )
-        for image, prompt, image_id, own_prompt_id, group, split in zip(
-            images, prompts, *columns, strict=True
-        )
-    )
+    own = optional(*ID_COLUMNS)
+    columns = (optional(name) for name in OPTIONAL)
+    rows = zip(ids, own, prompt_texts(table), *columns, strict=True)
+    return tuple(record_of(given or other, *values) for other, given, *values in rows)
 
 
 def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> list[str]:
     """What is wrong with the table, one line per kind of problem."""
-    first: dict[str, str] = {}
-    for record in records:
-        first.setdefault(record.prompt_id, record.prompt)
-    ambiguous = sorted({row.prompt_id for row in records if first[row.prompt_id] != row.prompt})
-    unknown = sorted({row.split for row in records if row.split} - set(_SPLITS.values()))
     missing = [str(path) for path in paths if not is_file(path)]
     ids, prompts = [row.image_id for row in records], [row.prompt for row in records]
-    return row_problems(table, ids, prompts) + [
-        f"{table}: {what} {named(values)}"
-        for what, values in (
-            ("no such image:", missing),
-            ("different prompts share the prompt_id", ambiguous),
-            ("split should be train, holdout (validation, val, dev) or test, not", unknown),
-        )
-        if values
-    ]
+    problems = row_problems(table, ids, prompts)
+    problems += [f"{table}: no such image: {named(missing)}"] if missing else []
+    return problems + record_problems(records, str(table))
 
 
 @hookimpl

@@ -49,6 +49,12 @@ class Tower(ABC, Generic[S]):
         pixels: torch.Tensor = self._preprocess(image)
         return pixels
 
+    @property
+    def transform(self) -> Callable[[Image], torch.Tensor]:
+        """`preprocess` without the model, which worker processes can be given."""
+        transform: Callable[[Image], torch.Tensor] = self._preprocess
+        return transform
+
     @classmethod
     @abstractmethod
     def needs(cls, source: S) -> list[Need]:

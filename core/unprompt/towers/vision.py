@@ -167,7 +167,7 @@ def _processor(source: TransformersSource, runtime: Runtime, owner: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Processed:
-    """An image processor of transformers as a function, which other processes can be sent."""
+    """Image -> pixels, as a processor of transformers makes them; can be sent to a process."""
 
     processor: Any
 

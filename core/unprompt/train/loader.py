@@ -76,8 +76,8 @@ class Loader:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This DataLoader will create")  # it was asked for
             return DataLoader(
-                _Remote(opener),
-                batch_sampler=self._asked,  # type: ignore[arg-type]  # torch takes any iterable
+                _Remote(opener),  # type: ignore[arg-type]  # torch asks for no more than an item
+                batch_sampler=self._asked,
                 num_workers=workers,
                 multiprocessing_context="spawn",  # torch and faiss survive no fork
                 persistent_workers=True,
@@ -97,7 +97,7 @@ class Loader:
             if "DataLoader worker" not in str(error):
                 raise
             raise DataError(
-                f"a process that opens images was killed: {first_line(error)}; is there too "
+                f"a process that opens images ended: {first_line(error)}; is there too "
                 "little memory, or shared memory (/dev/shm), for so many `workers`?"
             ) from error
 
