@@ -31,6 +31,7 @@ from unprompt import (
 )
 from unprompt.testing import HashedWords
 
+STEPS = 4
 LEARNED = {"train": 30, "holdout": 60}
 
 
@@ -48,6 +49,9 @@ class MemberOptions(Model):
 
     noise: float = Field(ge=0, description="Standard deviation in each dimension.")
     seed: int = Field(description="Of the noise.")
+    scores: tuple[float, ...] = Field(
+        default=(0.5, 0.7, 0.65), strict=False, description="On validation, epoch by epoch."
+    )
 
 
 class EncoderOptions(Model):
@@ -114,6 +118,20 @@ class NoisyMember(Predictor):
         np.save(artifact / "rows.npy", train.targets.rows, allow_pickle=False)
         prompts = [record.prompt for record in train.records]
         (artifact / "prompts.json").write_text(json.dumps(prompts))
+        if self.options.scores:
+            (artifact / "training").mkdir()
+            lines = [json.dumps(line) + "\n" for line in self._train(train)]
+            (artifact / "training" / "metrics.jsonl").write_text("".join(lines))
+            (artifact / "training" / "README.md").write_text("# A card\n")
+
+    def _train(self, train: TrainSet) -> Iterator[dict[str, float]]:
+        """Four steps an epoch."""
+        for step in range(1, STEPS * len(self.options.scores) + 1):
+            values = {"epoch": step / STEPS, "seconds": step / 2, "loss": 1 / step}
+            if step % STEPS == 0:
+                values["validation cosine"] = self.options.scores[step // STEPS - 1]
+            train.metrics(step, values)
+            yield {"step": step, **values}
 
     def check_prepared(self, prepared: MemberOptions) -> None:
         """Any: noise is of `predict` alone."""

@@ -101,7 +101,8 @@ CASES = [
 ]
 FILTERS = {
     "broken": CASES,
-    "in_a_run": [case for case in CASES if case.line],
+    "in_a_run": [case for case in CASES if case.line and case.code],
+    "in_a_training": [case for case in CASES if case.line and not case.code],
     "before_a_run": [case for case in CASES if case.check],
 }
 

@@ -92,6 +92,23 @@ def test_the_first_line_names_plugin_distribution_version_and_call(
     assert not below or done.returncode == 1
 
 
+def test_a_training_is_not_given_up_for_an_observer(
+    in_a_training: Case,
+    install: Install,
+    unprompt: Command,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    install(in_a_training)
+    done = unprompt("run", experiment(in_a_training, tmp_path), "--output", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "scores.json").exists()
+    [line] = [line for line in caplog.messages if in_a_training.label in line]
+    assert in_a_training.line in line.partition(in_a_training.label)[2]
+    assert line.endswith("it hears no more of the training of 'noisy'")
+    assert "Traceback" not in done.stderr
+
+
 def test_check_finds_it(before_a_run: Case, install: Install) -> None:
     install(before_a_run)
     registry = Registry()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from unprompt import Embeddings, Observer, RunView
 from unprompt.testing import (
     ObserverContract,
+    example_metrics,
     example_scores,
     fail_example_run,
     finish_example_run,
@@ -24,9 +25,15 @@ class Listening(Observer):
     def __init__(self, options: Any = None) -> None:
         super().__init__(options)
         self.heard: list[Any] = []
+        self.trained: list[Any] = []
 
     def run_started(self, run: RunView) -> None:
         self.heard.append("started")
+
+    def training_measured(
+        self, run: RunView, member: str, step: int, values: Mapping[str, float]
+    ) -> None:
+        self.trained.append((member, step, values))
 
     def member_predicted(
         self, run: RunView, member: str, split: str, embeddings: Embeddings
@@ -85,6 +92,18 @@ class OneAtATime(Listening):
         assert self.current == run.folder.name, "another run has started since"
 
 
+class NeedsANumber(Listening):
+    def training_measured(
+        self, run: RunView, member: str, step: int, values: Mapping[str, float]
+    ) -> None:
+        assert values["loss"] > 0, "the loss is NaN"
+
+
+class TakesTheEpochOut(Listening):
+    def training_measured(self, run: RunView, member: str, step: int, values: Any) -> None:
+        values.pop("epoch")
+
+
 class TakesScoresOut(Listening):
     def run_finished(self, run: RunView, scores: Any) -> None:
         scores.pop("history")
@@ -103,6 +122,7 @@ class RewritesScores(Listening):
 BROKEN: list[tuple[str, type[Observer]]] = [
     ("test_it_follows_a_run_that_finishes", CannotFinish),
     ("test_it_follows_a_run_that_finishes", ScalesRows),
+    ("test_it_follows_a_run_that_finishes", NeedsANumber),
     ("test_it_follows_a_run_that_fails", CannotFail),
     ("test_it_follows_a_run_that_is_interrupted", CannotBeInterrupted),
     ("test_it_follows_a_run_that_fails_at_its_start", NeedsTheStart),
@@ -110,6 +130,7 @@ BROKEN: list[tuple[str, type[Observer]]] = [
     ("test_two_of_a_kind_do_not_disturb_each_other", OneAtATime),
     ("test_it_changes_nothing_that_it_is_given", TakesScoresOut),
     ("test_it_changes_nothing_that_it_is_given", RenamesTheRun),
+    ("test_it_changes_no_metrics", TakesTheEpochOut),
     ("test_it_changes_no_file_of_the_run", RewritesScores),
 ]
 
@@ -139,6 +160,11 @@ def test_an_example_run_calls_what_a_run_calls(tmp_path: Path) -> None:
     start, *predicted, score = observer.heard
     assert start == "started"
     assert score == scores["test"]["ensemble"]["score"]
+    first, *others = scores["weights"]
+    assert first not in {member for member, _, _ in observer.trained}, "it does not train"
+    assert [(member, step) for member, step, _ in observer.trained] == [
+        (member, step) for member in others for step, _ in example_metrics()
+    ]
     assert [(member, split) for member, split, _ in predicted] == [
         (member, split) for member in scores["weights"] for split in ("holdout", "test")
     ]

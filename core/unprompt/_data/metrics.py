@@ -71,7 +71,8 @@ def read_metrics(path: Path) -> tuple[MetricsLine, ...]:
     """
     lines, problems = scan_metrics(path)
     if problems:
-        more = f" (and {len(problems) - 1} more lines)" if len(problems) > 1 else ""
+        others = len(problems) - 1
+        more = f" (and {others} more line{'s' * (others > 1)})" if others else ""
         raise DataError(problems[0] + more)
     return tuple(lines)
 

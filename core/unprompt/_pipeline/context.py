@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from unprompt._members.context import Context
 from unprompt._pipeline.dataset import DatasetSplits
@@ -25,6 +26,8 @@ class RunContext:
         timings: Seconds by stage.
         view: What observers see.
         observers: Whom the run tells; None: nobody, as in a search alone.
+        runs: The folder of the runs of all experiments, where trainings keep their checkpoints;
+            None: they keep none.
     """
 
     experiment: Experiment
@@ -33,6 +36,7 @@ class RunContext:
     timings: Timings
     view: RunView
     observers: Observers | None = None
+    runs: Path | None = None
 
     @property
     def members(self) -> list[str]:

@@ -15,7 +15,7 @@ from unprompt._members.context import Context
 from unprompt._pipeline.timings import Timings
 from unprompt._registry.boundary import naming
 from unprompt._registry.parts import Experiment
-from unprompt.contracts import Dataset, Images, Record, TextEncoder, TrainSet
+from unprompt.contracts import Dataset, Images, Metrics, Record, TextEncoder, TrainSet, unheard
 from unprompt.embeddings import Embeddings, check_distinct
 from unprompt.errors import DataError, named
 
@@ -77,8 +77,10 @@ class DatasetSplits:
         ids = {"train": self.pool(), "holdout": self.pool(), "test": self.splits.ids["test"]}
         return replace(self, splits=replace(self.splits, ids=ids))
 
-    def train_set(self, ids: Sequence[str]) -> TrainSet:
-        """Some images as a train split."""
+    def train_set(
+        self, ids: Sequence[str], work: Path | None = None, metrics: Metrics = unheard
+    ) -> TrainSet:
+        """Some images as a train split; ``work`` and ``metrics`` as in `TrainSet`."""
         inside = set(ids)
         records = tuple(record for record in self.records if record.image_id in inside)
         return TrainSet(
@@ -87,6 +89,8 @@ class DatasetSplits:
             self.targets.select(ids),
             self.text_encoder,
             self.splits.group_cosine,
+            work,
+            metrics,
         )
 
 

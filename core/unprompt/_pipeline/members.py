@@ -10,6 +10,7 @@ from unprompt._members.abstention import warn_of_silence
 from unprompt._members.batches import collect
 from unprompt._members.member import LiveMember, Prepared
 from unprompt._pipeline.context import RunContext
+from unprompt._pipeline.trainings import Training, work_folder
 from unprompt._registry.parts import Member
 from unprompt._runs.scores import EVALUATED
 from unprompt._search.problem import Variants
@@ -70,7 +71,10 @@ def predict_member(
     own: Embeddings | None = None
     with closing(LiveMember(member, run.context, data.text_encoder)) as live:
         with run.timings.timed(f"prepare {member.name}"):
-            prepared = live.prepare(data.train_set(learnable))
+            training = Training(run, member)
+            train = data.train_set(learnable, work_folder(run, member), training)
+            prepared = live.prepare(train)
+            training.complete(prepared.artifact)
         with run.timings.timed(f"predict {member.name}"):
             if "test" in splits:  # first, so that the family does not run its tower twice
                 own = live.own_embeddings(prepared, data.images.select(data.splits.ids["test"]))
@@ -93,10 +97,11 @@ def _out_of_fold(run: RunContext, member: Member) -> Batch:
     search, data = run.experiment.config.search, run.data
     pool = data.pool()
     batches: list[Batch] = []
-    for fold in data.folds(search.folds, search.seed):
+    for number, fold in enumerate(data.folds(search.folds, search.seed), start=1):
         inside = set(fold)
         others = [name for name in pool if name not in inside]
         with closing(LiveMember(member, run.context, data.text_encoder)) as live:
-            prepared = live.prepare(data.train_set(others))
+            work = work_folder(run, member, f"fold-{number}")
+            prepared = live.prepare(data.train_set(others, work))
             batches.append(live.predict(prepared, data.images.select(fold)))
     return collect(batches, pool, data.text_encoder.dim)

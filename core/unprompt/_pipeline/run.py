@@ -15,7 +15,7 @@ from unprompt._members.training import training_notes
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.examples import write_examples
-from unprompt._pipeline.folder import reserved_run, write_outcome, write_yaml
+from unprompt._pipeline.folder import reserved_run, runs_folder, write_outcome, write_yaml
 from unprompt._pipeline.observers import Observers, in_words
 from unprompt._pipeline.pipeline import Outcome, execute
 from unprompt._pipeline.study_page import annotate_study
@@ -50,7 +50,7 @@ def run_experiment(
         view = RunView(experiment.config.name, folder, experiment.plain())
         try:
             with room_needed(target):
-                outcome = _fill(folder, experiment, context, view, observers)
+                outcome = _fill(folder, experiment, context, view, observers, path)
             reservation.finish()
         except BaseException as error:
             _tell_failure(observers, view, error)
@@ -69,14 +69,20 @@ def run_experiment(
 
 
 def _fill(
-    folder: Path, experiment: Experiment, context: Context, view: RunView, observers: Observers
+    folder: Path,
+    experiment: Experiment,
+    context: Context,
+    view: RunView,
+    observers: Observers,
+    path: Path,
 ) -> Outcome:
     """Execute the experiment and write everything into ``folder``."""
     timings = Timings()
     write_yaml(folder / files.EXPERIMENT, experiment.plain())
     observers.start(run=view)
     data = open_dataset(experiment, context, timings)
-    outcome = execute(RunContext(experiment, data, context, timings, view, observers))
+    runs = runs_folder(experiment, path).parent
+    outcome = execute(RunContext(experiment, data, context, timings, view, observers, runs))
     write_outcome(folder, outcome, _manifest(experiment, outcome))
     write_examples(folder, outcome)
     annotate_study(outcome.study, load_run(folder))

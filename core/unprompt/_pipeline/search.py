@@ -60,7 +60,7 @@ def run_search(experiment: Experiment, path: Path, context: Context) -> FilledSt
         folder.mkdir(parents=True, exist_ok=True)
     timings, view = Timings(), RunView(experiment.config.name, folder, experiment.plain())
     data = open_dataset(experiment, context, timings)
-    run = RunContext(experiment, data, context, timings, view)
+    run = RunContext(experiment, data, context, timings, view, runs=folder.parent)
     check_search(run, journal)
     predictions = predict_members(run, experiment.members, ("holdout",))
     if experiment.config.search.folds:

@@ -32,7 +32,7 @@ S = TypeVar("S", PredictorSpec, DatasetSpec, TextEncoderSpec, ObserverSpec)
 _CODE = (*SOURCE_SUFFIXES, *EXTENSION_SUFFIXES)
 """How the names of files end that Python imports."""
 
-_LIFECYCLE = ("unprompt_run_", "unprompt_member_")
+_LIFECYCLE = ("unprompt_run_", "unprompt_member_", "unprompt_training_")
 
 
 class Registry:
@@ -131,6 +131,14 @@ class Registry:
         """
         hooks = self._hooks.names(self.claim(name))
         return any(hook.startswith(_LIFECYCLE) for hook in hooks)
+
+    def implements(self, name: str, hook: str) -> bool:
+        """Whether a plugin implements a hook.
+
+        Raises:
+            PluginError: It is unknown, or fails to load.
+        """
+        return hook in self._hooks.names(self.claim(name))
 
     def source_hash(self, name: str, kind: type[Spec] = PredictorSpec) -> str:
         """A hash of the source of plugin and core, so that edited code reuses no old results.

@@ -250,6 +250,7 @@ _ACTIONS = {
     *(("predictor", name) for name in ("prepare", "load", "close", "check_variants")),
     *(("observer", f"run_{name}") for name in ("started", "finished", "failed")),
     ("observer", "member_predicted"),
+    ("observer", "training_measured"),
 }
 """Methods that return nothing."""
 

@@ -62,6 +62,19 @@ def as_weight(value: Any) -> float:
     return value if type(value) is float else float(value)
 
 
+def as_metrics(step: Any, values: Any) -> tuple[int, dict[str, float]]:
+    """What a training measured: the number of a step, and numbers by name, NaN among them."""
+    if not isinstance(values, Mapping):
+        raise refusal(values, "a map", " as metrics")
+    measured = {}
+    for name, value in values.items():
+        try:
+            measured[as_text(name, "a metric's name")] = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise refusal(value, "a number", f" as metric {name!r:.80}") from None
+    return as_whole(step, "a step", 0), measured
+
+
 def as_embeddings(value: Any, what: str = "embeddings") -> Embeddings:
     """Embeddings with texts as ids and rows of their own."""
     if not isinstance(value, Embeddings):

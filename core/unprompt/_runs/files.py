@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from unprompt._data import metrics
 from unprompt._files import checksums
 from unprompt._registry import installs
 
@@ -28,6 +31,8 @@ THUMBNAILS = "images"
 """The examples' images, as small JPEG files."""
 CONTACT_SHEET = "contact.png"
 REPORT = "report.html"
+TRAINING = "training"
+"""The folder of an experiment's trainings, beside its runs, whose names begin with a date."""
 CHECKSUMS = checksums.CHECKSUMS
 """Size and SHA-256 of every file, written last: a reader says which one changed since.
 
@@ -38,3 +43,24 @@ again."""
 def predictions(member: str, split: str) -> str:
     """The file of one member's (or the blend's) predictions for a split."""
     return f"predictions/{member}.{split}.parquet"
+
+
+def training_metrics(member: str) -> str:
+    """The file of what a member's training measured; only where it trained."""
+    return f"{ARTIFACTS}/{member}/{metrics.FOLDER}/{metrics.METRICS}"
+
+
+def training_card(member: str) -> str:
+    """The card of what a member trained; only where it trained."""
+    return f"{ARTIFACTS}/{member}/{metrics.FOLDER}/{metrics.CARD}"
+
+
+def training_folder(runs: Path, experiment: str, member: str) -> Path:
+    """Where a member's training keeps its checkpoints and metrics.
+
+    Args:
+        runs: The folder of the runs of all experiments.
+        experiment: The experiment's name.
+        member: The member's name.
+    """
+    return runs / experiment / TRAINING / member

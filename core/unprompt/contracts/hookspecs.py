@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from unprompt.contracts import RunView
     from unprompt.contracts.specs import (
         DatasetSpec,
@@ -87,6 +89,32 @@ def unprompt_run_started(run: RunView) -> None:
 
     Args:
         run: The run's name, folder and resolved configuration.
+    """
+
+
+@hookspec
+def unprompt_training_measured(
+    run: RunView, member: str, step: int, values: Mapping[str, float]
+) -> None:
+    """Called with what a member's training measured.
+
+    When: for each step that the training logs, in their order, while the member trains, before it
+    predicts. Steps that were measured earlier come first, at once: those before an interruption,
+    and all of them where what the member learned comes from the cache or from another run. A member
+    that does not train is never named. Trainings on folds (``search.folds``) are not reported.
+
+    An exception here never fails a run, as a training may have taken days: it is a warning, once,
+    and the plugin hears no more of that training. Exceptions of all other lifecycle hooks end the
+    run.
+
+    Args:
+        run: As in `unprompt_run_started`.
+        member: The member's name in the ensemble.
+        step: Optimiser steps taken so far.
+        values: Metrics by name: ``loss``, ``learning_rate``, ``images_per_second``, ``epoch``
+            (passes over the train split so far), ``seconds`` (of training so far), and at some
+            steps a score on validation images, such as ``validation cosine``. Families may have
+            others; values may be NaN or infinite.
     """
 
 

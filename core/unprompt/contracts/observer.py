@@ -42,6 +42,22 @@ class Observer:
         """The configuration is valid and the run's folder exists; no image is opened yet."""
         return
 
+    def training_measured(
+        self, run: RunView, member: str, step: int, values: Mapping[str, float]
+    ) -> None:
+        """A member's training measured something.
+
+        An exception here does not end the run, as those of the other methods do: it is a warning,
+        once, and this method is not called any more for that training.
+
+        Args:
+            run: The run.
+            member: The member's name in the ensemble.
+            step: Optimiser steps taken so far.
+            values: Metrics by name, such as ``loss``; may be NaN or infinite.
+        """
+        return
+
     def member_predicted(
         self, run: RunView, member: str, split: str, embeddings: Embeddings
     ) -> None:

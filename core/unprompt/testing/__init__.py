@@ -39,6 +39,7 @@ from unprompt.testing.examples import HashedWords, example_images, example_train
 from unprompt.testing.observer import (
     MakeObserver,
     ObserverContract,
+    example_metrics,
     example_scores,
     fail_example_run,
     finish_example_run,
@@ -60,6 +61,7 @@ __all__ = [
     "Prepared",
     "TextEncoderContract",
     "example_images",
+    "example_metrics",
     "example_scores",
     "example_train_set",
     "fail_example_run",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -58,12 +59,27 @@ def fail_example_run(
     observer.run_failed(_view(folder, scores), error)
 
 
+def example_metrics() -> tuple[tuple[int, dict[str, float]], ...]:
+    """Steps of a small training with what they measured; a loss among them is NaN."""
+    cosines = {4: 0.41, 8: 0.52, 12: 0.5}
+    steps = []
+    for step in range(1, 13):
+        loss = math.nan if step == 3 else 1 / step
+        values = {"epoch": step / 4, "seconds": step / 2, "loss": loss, "learning_rate": 1e-3}
+        if step in cosines:
+            values["validation cosine"] = cosines[step]
+        steps.append((step, values))
+    return tuple(steps)
+
+
 def _begin(observer: Observer, folder: Path, scores: Json) -> None:
-    """Start a run, and predict both splits with each member."""
+    """Start a run; train each member but the first, and predict both splits with each."""
     folder.mkdir(parents=True, exist_ok=True)
     view = _view(folder, scores)
     observer.run_started(view)
     for number, member in enumerate(scores["weights"]):
+        for step, values in example_metrics() if number else ():
+            observer.training_measured(view, member, step, values)
         for split in ("holdout", "test"):
             count = scores[split]["images"]
             observer.member_predicted(view, member, split, _embeddings(split, count, number))
@@ -138,6 +154,15 @@ class ObserverContract:
         observer.run_finished(view, scores)
         assert scores == example_scores(), "scores are the run's own"
         assert view == _view(folder, example_scores()), "so is the configuration"
+
+    def test_it_changes_no_metrics(self, make_observer: MakeObserver, tmp_path: Path) -> None:
+        observer, view = make_observer(), _view(tmp_path, example_scores())
+        observer.run_started(view)
+        for step, values in example_metrics():
+            before = dict(values)
+            observer.training_measured(view, "clip", step, values)
+            assert list(values.items()) == list(before.items()), "other observers hear of them"
+        observer.run_failed(view, KeyboardInterrupt())
 
     def test_it_changes_no_file_of_the_run(
         self, make_observer: MakeObserver, tmp_path: Path
