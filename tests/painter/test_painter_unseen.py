@@ -89,19 +89,6 @@ def test_records_say_their_subset_without_the_option_too() -> None:
     assert {record.subset for record in records} == {"seen", "unseen"}
 
 
-def _digest(world: World) -> str:
-    digest = hashlib.sha256()
-    for index in range(60):
-        digest.update(repr((world.prompt(index), world.wordings(index, 4))).encode())
-    return digest.hexdigest()[:16]
-
-
-def test_without_the_option_nothing_has_changed() -> None:
-    """The digest of prompts is from before there was the option; test_painter_pixels has images'."""
-    assert _digest(World(7, 32)) == "0ddc2c209eaeef7a"
-    assert _digest(World(7, 32)) == _digest(World(7, 32, None)) != _digest(World(7, 32, 0.0))
-
-
 def test_scenes_that_fit_stay_and_only_others_are_drawn_again() -> None:
     plain, training = World(5, 32), World(5, 32, 0.0)
     for index in range(200):
