@@ -27,11 +27,11 @@ from unprompt._members.context import Context
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.setup import make_context
 from unprompt._pipeline.timings import Timings
+from unprompt._recipes.recipe import load_recipe
 from unprompt._registry.loading import load_experiment
 from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import TextEncoder
-from unprompt.train.recipe import load_recipe
 from unprompt.types import FloatArray, PlainData
 
 EXPERIMENTS = Path(__file__).parents[1]

@@ -17,10 +17,10 @@ from pydantic import BaseModel
 from unprompt._cli.schema import File, as_text, schema
 from unprompt._config import models
 from unprompt._config.option_rows import option_rows
+from unprompt._recipes.recipe import OBJECTIVES, RecipeConfig
 from unprompt._registry.hooks import KINDS
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import hookspecs
-from unprompt.train.recipe import OBJECTIVES, RecipeConfig
 
 ROOT = Path(__file__).parents[2]
 

@@ -39,7 +39,7 @@ def save_blip(folder: Path) -> Path:
     from tokenizers.normalizers import Sequence, Strip
     from transformers import BlipConfig, BlipForConditionalGeneration, BlipImageProcessor
 
-    from unprompt.train.tokenizer import make_writing_tokenizer
+    from unprompt._recipes.tokenizer import make_writing_tokenizer
 
     config = json.loads((CHECKPOINTS / "blip-a" / "config.json").read_text())
     side = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}

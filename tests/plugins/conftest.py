@@ -54,7 +54,7 @@ def _blip(folder: Path) -> None:
     import torch
     from transformers import BlipConfig, BlipForConditionalGeneration
 
-    from unprompt.train.tokenizer import make_writing_tokenizer
+    from unprompt._recipes.tokenizer import make_writing_tokenizer
     from unprompt_painter.world import World
 
     config = BlipConfig.from_pretrained(folder)

@@ -9,10 +9,10 @@ import pytest
 
 from unprompt._files.hashing import file_hash
 from unprompt._members.training import read_training
+from unprompt._recipes.card import parts_row
+from unprompt._recipes.recipe import load_recipe
 from unprompt._registry.loading import load_experiment
 from unprompt._registry.plugins import Registry
-from unprompt.train.card import parts_row
-from unprompt.train.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINTS = ROOT / "plugins" / "unprompt_painter" / "checkpoints"

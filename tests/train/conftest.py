@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from unprompt._recipes.execute import execute
+from unprompt._recipes.loop import TrainingResult
+from unprompt._recipes.recipe import RegressionConfig, load_recipe
 from unprompt._registry.plugins import Registry
-from unprompt.train.execute import execute
-from unprompt.train.loop import TrainingResult
-from unprompt.train.recipe import RegressionConfig, load_recipe
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "checkpoints"

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from unprompt._recipes.execute import make_objective
+from unprompt._recipes.loop import train
+from unprompt._recipes.models import Preprocess
+from unprompt._recipes.objective import Objective
+from unprompt._recipes.recipe import RegressionConfig, load_recipe
+from unprompt._recipes.targets import Targets
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import silent
-from unprompt.train.execute import make_objective
-from unprompt.train.loop import train
-from unprompt.train.models import Preprocess
-from unprompt.train.objective import Objective
-from unprompt.train.recipe import RegressionConfig, load_recipe
-from unprompt.train.targets import Targets
 
 if TYPE_CHECKING:
     import torch

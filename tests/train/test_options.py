@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from unprompt.train.loop import TrainingResult
+from unprompt._recipes.loop import TrainingResult
 
 Make = Callable[..., Path]
 COMMON = (

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from unprompt._recipes.recipe import Recipe, load_recipe
 from unprompt._registry.plugins import Registry
 from unprompt.errors import ConfigError
-from unprompt.train.recipe import Recipe, load_recipe
 
 OBJECTIVES = ("contrastive", "regression", "captioning")
 CLIP = "belongs to objective contrastive"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from unprompt._recipes.losses import EmbeddingLosses
+from unprompt._recipes.models import Features, Preprocess
+from unprompt._recipes.recipe import RegressionConfig
+from unprompt._recipes.targets import Targets
+from unprompt._recipes.teacher import Teacher
 from unprompt.errors import ConfigError
-from unprompt.train.losses import EmbeddingLosses
-from unprompt.train.models import Features, Preprocess
-from unprompt.train.recipe import RegressionConfig
-from unprompt.train.targets import Targets
-from unprompt.train.teacher import Teacher
 
 Make = Callable[..., Path]
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

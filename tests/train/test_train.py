@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from unprompt._cli.app import main
 from unprompt._config.location import Location
 from unprompt._files.hashing import file_hash
 from unprompt._members.training import read_training
+from unprompt._recipes.loop import TrainingResult
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError
 from unprompt.towers import ClipTowers, FolderSource, VisionTower
-from unprompt.train import __main__ as command
-from unprompt.train.loop import TrainingResult
 from unprompt_painter.world import World
 
 if TYPE_CHECKING:
@@ -189,11 +189,14 @@ def test_the_command_prints_the_card(
     folder = toy_tower("vision-b")
     sets = (*TOY, f"tower={folder}")
     switches = [part for override in sets for part in ("--set", override)]
-    monkeypatch.setattr(sys, "argv", ["train", str(RECIPES / "vision-b.yaml"), *switches])
-    command.main()
+    command = ["unprompt", "train", str(RECIPES / "vision-b.yaml"), *switches]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert not caught.value.code
     card = (folder / "README.md").read_text()
     assert capsys.readouterr().out.strip() == card.strip()
-    assert f"`python -m unprompt.train {RECIPES / 'vision-b.yaml'}`" in card
+    assert f"`unprompt train {RECIPES / 'vision-b.yaml'}`" in card
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "meta", "gpu"])
@@ -201,9 +204,10 @@ def test_a_device_that_cannot_be_used_is_one_line_and_exit_code_2(
     device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     switches = ["--set", f"runtime.device={device}", "--set", f"tower={tmp_path}"]
-    monkeypatch.setattr(sys, "argv", ["train", str(RECIPES / "vision-b.yaml"), *switches])
+    command = ["unprompt", "train", str(RECIPES / "vision-b.yaml"), *switches]
+    monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as caught:
-        command.main()
+        main()
     assert caught.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"runtime.device: '{device}' cannot be used: ")

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from unprompt._files.hashing import file_hash
+from unprompt._recipes.loop import TrainingResult
+from unprompt._recipes.losses import EmbeddingLosses
+from unprompt._recipes.models import Features, Preprocess
+from unprompt._recipes.recipe import RegressionConfig
+from unprompt._recipes.targets import Targets
+from unprompt._recipes.words import RARE, Words
 from unprompt.contracts import TextEncoder
 from unprompt.errors import ConfigError
-from unprompt.train.loop import TrainingResult
-from unprompt.train.losses import EmbeddingLosses
-from unprompt.train.models import Features, Preprocess
-from unprompt.train.recipe import RegressionConfig
-from unprompt.train.targets import Targets
-from unprompt.train.words import RARE, Words
 from unprompt.types import FloatArray
 from unprompt_painter.painter import Painter, PainterOptions
 

@@ -25,6 +25,7 @@ from unprompt._cli.options import (
 )
 from unprompt._cli.plugins_app import plugins_app
 from unprompt._cli.prompt import prompt
+from unprompt._cli.train import train
 
 
 class Commands(typer.core.TyperGroup):
@@ -67,6 +68,7 @@ def init(
 
 
 app.command()(commands.run)
+app.command()(train)
 app.command()(commands.search)
 app.command()(commands.report)
 app.command()(commands.compare)

@@ -9,10 +9,10 @@ import typer
 import yaml
 
 from unprompt._config.compose import compose
+from unprompt._recipes.recipe import load_recipe
 from unprompt._registry.loading import load_ensemble, load_experiment
 from unprompt._registry.plugins import Registry
 from unprompt.errors import ConfigError, UnpromptError
-from unprompt.train.recipe import load_recipe
 from unprompt.types import Json
 
 

@@ -12,11 +12,11 @@ from unprompt._config.models import EnsembleConfig, ExperimentConfig
 from unprompt._config.schema import model_schemas
 from unprompt._config.schema_includes import PARTIAL, either, with_includes
 from unprompt._config.schema_nodes import Schema, reference
+from unprompt._recipes.recipe import OBJECTIVES
 from unprompt._registry.claims import Claim
 from unprompt._registry.hooks import Kind
 from unprompt._registry.plugins import Registry
 from unprompt._registry.schema import part_schemas, placed
-from unprompt.train.recipe import OBJECTIVES
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 File = Literal["ensemble", "experiment", "recipe"]

@@ -1,6 +1,4 @@
-"""Train small towers from a recipe: ``python -m unprompt.train RECIPE.yaml``.
+"""Fitting models: the loop, its checkpoints, the order of samples, losses and metrics.
 
-A recipe is a YAML file: a dataset, an objective, the folder of the tower's configuration, and the
-optimiser's numbers. What it writes is a folder that the families load like any other backbone,
-with a model card beside the checkpoint.
+Families whose `prepare` trains use it, and so do the recipes of the packaged towers.
 """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unprompt.train.losses import EmbeddingLosses
-from unprompt.train.models import build_tower
-from unprompt.train.objective import Objective
-from unprompt.train.recipe import RegressionConfig
-from unprompt.train.targets import Targets
+from unprompt._recipes.losses import EmbeddingLosses
+from unprompt._recipes.models import build_tower
+from unprompt._recipes.objective import Objective
+from unprompt._recipes.recipe import RegressionConfig
+from unprompt._recipes.targets import Targets
 
 if TYPE_CHECKING:
     import torch

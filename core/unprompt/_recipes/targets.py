@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
+from unprompt._recipes.words import Words
 from unprompt.contracts import Dataset, TextEncoder
 from unprompt.errors import ConfigError
-from unprompt.train.words import Words
 from unprompt.types import FloatArray
 
 

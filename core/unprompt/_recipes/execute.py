@@ -14,27 +14,27 @@ from unprompt._files.refusals import room_needed
 from unprompt._files.writing import replacing, write_text
 from unprompt._members.cached_text import CachedTextEncoder
 from unprompt._members.training import TrainingPart, read_training, write_training
-from unprompt._registry.plugins import Registry
-from unprompt.contracts import Dataset, Progress, Runtime, silent
-from unprompt.errors import ConfigError, DataError, MissingFileError
-from unprompt.towers import loading
-from unprompt.towers.precision import check_device, resolved
-from unprompt.towers.state import read_state
-from unprompt.train.captioning import Captioning
-from unprompt.train.card import card
-from unprompt.train.contrastive import Contrastive
-from unprompt.train.images import image_tensor
-from unprompt.train.loop import TrainingResult, steps_per_epoch, train
-from unprompt.train.objective import Objective
-from unprompt.train.recipe import (
+from unprompt._recipes.captioning import Captioning
+from unprompt._recipes.card import card
+from unprompt._recipes.contrastive import Contrastive
+from unprompt._recipes.images import image_tensor
+from unprompt._recipes.loop import TrainingResult, steps_per_epoch, train
+from unprompt._recipes.objective import Objective
+from unprompt._recipes.recipe import (
     CaptioningConfig,
     ContrastiveConfig,
     Recipe,
     RecipeConfig,
     RegressionConfig,
 )
-from unprompt.train.regression import Regression
-from unprompt.train.targets import Targets
+from unprompt._recipes.regression import Regression
+from unprompt._recipes.targets import Targets
+from unprompt._registry.plugins import Registry
+from unprompt.contracts import Dataset, Progress, Runtime, silent
+from unprompt.errors import ConfigError, DataError, MissingFileError
+from unprompt.towers import loading
+from unprompt.towers.precision import check_device, resolved
+from unprompt.towers.state import read_state
 
 CARD = "README.md"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from unprompt._recipes.models import Features, Preprocess
+from unprompt._recipes.recipe import EmbeddingConfig
+from unprompt._recipes.targets import Targets
+from unprompt._recipes.teacher import Teacher
 from unprompt.errors import ConfigError
-from unprompt.train.models import Features, Preprocess
-from unprompt.train.recipe import EmbeddingConfig
-from unprompt.train.targets import Targets
-from unprompt.train.teacher import Teacher
 
 if TYPE_CHECKING:
     import torch

@@ -8,11 +8,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unprompt._recipes.models import Preprocess
+from unprompt._recipes.objective import Objective
+from unprompt._recipes.recipe import RecipeConfig
 from unprompt.contracts import Progress
 from unprompt.errors import ConfigError
-from unprompt.train.models import Preprocess
-from unprompt.train.objective import Objective
-from unprompt.train.recipe import RecipeConfig
 
 if TYPE_CHECKING:
     import torch

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from unprompt._recipes.models import Preprocess, read_json
+from unprompt._recipes.objective import Objective
+from unprompt._recipes.recipe import ContrastiveConfig
+from unprompt._recipes.targets import Targets
+from unprompt._recipes.tokenizer import make_tokenizer, tokenizer_of
 from unprompt.errors import ConfigError
-from unprompt.train.models import Preprocess, read_json
-from unprompt.train.objective import Objective
-from unprompt.train.recipe import ContrastiveConfig
-from unprompt.train.targets import Targets
-from unprompt.train.tokenizer import make_tokenizer, tokenizer_of
 
 if TYPE_CHECKING:
     import torch

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unprompt._recipes.models import building, read_json
+from unprompt._recipes.recipe import TokenizerConfig
 from unprompt.errors import ConfigError
-from unprompt.train.models import building, read_json
-from unprompt.train.recipe import TokenizerConfig
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from unprompt._members.training import TrainingPart
-from unprompt.train.loop import TrainingResult
-from unprompt.train.recipe import EmbeddingConfig, Recipe
+from unprompt._recipes.loop import TrainingResult
+from unprompt._recipes.recipe import EmbeddingConfig, Recipe
 
 DATASET = {"plugin", "options"}
 
@@ -40,7 +40,7 @@ def card(
     scores = ", ".join(f"{name} {value:.4f}" for name, value in result.scores.items())
     teacher = config.teacher if isinstance(config, EmbeddingConfig) else None
     rows = {
-        "command": f"`python -m unprompt.train {recipe.path}`",
+        "command": f"`unprompt train {recipe.path}`",
         "objective": config.objective,
         "parameters": f"{parameters:,} while training; stored as float16",
         "data": f"`{_flow(recipe.dataset.plain())}`, of which the last {config.validation} held "

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unprompt._recipes.losses import EmbeddingLosses
+from unprompt._recipes.models import Features, read_json, read_preprocess, vit_features
+from unprompt._recipes.objective import Objective
+from unprompt._recipes.recipe import CaptioningConfig
+from unprompt._recipes.targets import Targets
+from unprompt._recipes.tokenizer import make_writing_tokenizer, tokenizer_of
 from unprompt.errors import ConfigError
-from unprompt.train.losses import EmbeddingLosses
-from unprompt.train.models import Features, read_json, read_preprocess, vit_features
-from unprompt.train.objective import Objective
-from unprompt.train.recipe import CaptioningConfig
-from unprompt.train.targets import Targets
-from unprompt.train.tokenizer import make_writing_tokenizer, tokenizer_of
 
 if TYPE_CHECKING:
     import torch

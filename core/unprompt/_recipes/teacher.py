@@ -12,8 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unprompt._recipes.models import Preprocess
 from unprompt.errors import ConfigError, first_line
-from unprompt.train.models import Preprocess
 
 if TYPE_CHECKING:
     import torch

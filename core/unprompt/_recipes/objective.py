@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from unprompt.train.models import Preprocess
+from unprompt._recipes.models import Preprocess
 
 if TYPE_CHECKING:
     import torch
