@@ -21,6 +21,9 @@ from unprompt.errors import DataError, named
 
 log = logging.getLogger(__name__)
 
+MOST_SUBSETS = 100
+"""Of a dataset; more are ids in the wrong column."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DatasetSplits:
@@ -105,6 +108,7 @@ def open_dataset(experiment: Experiment, context: Context, timings: Timings) -> 
         ids = [record.image_id for record in records]
         with naming(dataset, "records"):
             _check_ids(ids, images)
+            _check_subsets(records)
         digests = {name: images.digest(name) for name in images.ids}
         _check_images(images, digests, context)
     with timings.timed("targets"):
@@ -123,6 +127,16 @@ def _check_ids(ids: Sequence[str], images: Images) -> None:
         raise DataError(f"images and prompts do not match: {named(unmatched)}")
     if not ids:
         raise DataError("there are no images")
+
+
+def _check_subsets(records: Sequence[Record]) -> None:
+    """Raise DataError where there are more subsets than anybody reads the scores of."""
+    names = {record.subset for record in records if record.subset is not None}
+    if len(names) > MOST_SUBSETS:
+        raise DataError(
+            f"{len(names)} different subsets, {named(sorted(names))}: each is scored apart, so "
+            f"there may be {MOST_SUBSETS} at most"
+        )
 
 
 def _check_images(images: Images, digests: Mapping[str, str], context: Context) -> None:
