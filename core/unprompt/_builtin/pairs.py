@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ _SPLITS = {
 }
 
 
-_OWN = (*ID_COLUMNS, "prompt_id", "group", "split")
+_OWN = (*ID_COLUMNS, "prompt_id", "group", "split", "subset", "weight")
 
 
 class PairsOptions(BaseModel):
@@ -52,7 +53,9 @@ class PairsOptions(BaseModel):
     table: Location = Field(
         description="A csv, tsv, jsonl or parquet file with one row per image: a column that "
         "names the image (image, filepath, file_name, ...) and one with its prompt (prompt, "
-        "text, caption); image_id, prompt_id, group and split are optional."
+        "text, caption); image_id, prompt_id, group, split, subset (scores are also given for each "
+        "subset apart) and weight (how much an image counts in training, at least 0; 1 where the "
+        "cell is empty) are optional."
     )
     images: Location | None = Field(
         default=None,
@@ -72,7 +75,8 @@ class Pairs(Dataset):
 
         Raises:
             DataError: Broken table, missing columns or images, repeated ids, empty prompts,
-                unknown splits, or one ``prompt_id`` for several prompts; lists all of them.
+                unknown splits, weights that are none, or one ``prompt_id`` for several prompts;
+                lists all of them.
         """
         return self._read[0]
 
@@ -101,14 +105,14 @@ class Pairs(Dataset):
 
 
 def _records(table: Table, images: Sequence[str]) -> tuple[Record, ...]:
-    """The rows as records, not checked yet; an unknown split is kept for the error line."""
+    """The rows as records, not checked yet; what is wrong is kept for the error lines."""
 
     def optional(*aliases: str) -> list[str]:
         column = table.find(aliases)
         return table.texts(column) if column is not None else [""] * len(table)
 
     prompts = prompt_texts(table)
-    columns = (optional(*ID_COLUMNS), optional("prompt_id"), optional("group"), optional("split"))
+    columns = [optional(*ID_COLUMNS), *map(optional, ("prompt_id", "group", "split", "subset"))]
     return tuple(
         Record(
             image_id=image_id or path_id(image),
@@ -116,11 +120,32 @@ def _records(table: Table, images: Sequence[str]) -> tuple[Record, ...]:
             prompt=prompt,
             group=group or None,
             split=_SPLITS.get(split.strip().lower(), split) or None,
+            weight=weight,
+            subset=subset.strip() or None,
         )
-        for image, prompt, image_id, own_prompt_id, group, split in zip(
-            images, prompts, *columns, strict=True
+        for image, prompt, weight, image_id, own_prompt_id, group, split, subset in zip(
+            images, prompts, _weights(table), *columns, strict=True
         )
     )
+
+
+def _weights(table: Table) -> list[float]:
+    """Each row's sample weight: 1 where there is none, NaN where it is no number."""
+    column = table.find(["weight"])
+    if column is None:
+        return [1.0] * len(table)
+    # As text NaN and infinity are missing, see `Table.texts`; as weights they are mistakes.
+    pairs = zip(table.texts(column), (row[column] for row in table.rows), strict=True)
+    return [
+        _number(text or (str(value) if isinstance(value, float) else "1")) for text, value in pairs
+    ]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> list[str]:
@@ -131,6 +156,9 @@ def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> 
     ambiguous = sorted({row.prompt_id for row in records if first[row.prompt_id] != row.prompt})
     unknown = sorted({row.split for row in records if row.split} - set(_SPLITS.values()))
     missing = [str(path) for path in paths if not is_file(path)]
+    unweighted = [
+        str(number) for number, row in enumerate(records, start=1) if not 0 <= row.weight < math.inf
+    ]
     ids, prompts = [row.image_id for row in records], [row.prompt for row in records]
     return row_problems(table, ids, prompts) + [
         f"{table}: {what} {named(values)}"
@@ -138,6 +166,7 @@ def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> 
             ("no such image:", missing),
             ("different prompts share the prompt_id", ambiguous),
             ("split should be train, holdout (validation, val, dev) or test, not", unknown),
+            ("weight should be a finite number of at least 0, and is not in row", unweighted),
         )
         if values
     ]
