@@ -38,7 +38,7 @@ def headline(run: Run) -> Headline:
     """Read the verdict off the paired differences."""
     sentence, tone = _sentence(run)
     best_trial = run.scores.test.paired.ensemble_minus_best_trial
-    comparisons = baselines(run.scores) | {"best trial": best_trial}
+    comparisons = baselines(run.scores.test) | {"best trial": best_trial}
     return Headline(sentence, tone, comparisons, tuple(notes(run.scores)))
 
 
