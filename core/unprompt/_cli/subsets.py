@@ -9,8 +9,8 @@ from unprompt._runs.scores import SplitScores
 from unprompt._scoring.digits import fixed
 from unprompt._scoring.estimate import Estimate
 
-_ROWS = 20
-"""Subsets that have a row; the others are counted."""
+MOST_ROWS = 20
+"""Subsets that have a row in tables; JSON has all."""
 _COLUMNS = 3
 """Subsets that have a column beside others; more would make lines too long to read."""
 
@@ -31,7 +31,7 @@ def subset_table(test: SplitScores) -> list[str]:
             _gap(subset.ensemble.gap_closed),
             judged(subset.paired.ensemble_minus_best_member, subset.groups),
         ]
-        for name, subset in [*test.subsets.items()][:_ROWS]
+        for name, subset in [*test.subsets.items()][:MOST_ROWS]
     ]
     more = len(test.subsets) - len(rows)
     return ["", text_table(header, rows), *([f"and {more} more in scores.json"] if more else [])]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from unprompt._cli.cells import interval, judged, text_table, verdict_words, with_interval
-from unprompt._cli.subsets import gain_cells, gain_columns, subset_table
+from unprompt._cli.subsets import MOST_ROWS, gain_cells, gain_columns, subset_table
 from unprompt._runs.baselines import baselines, notes
 from unprompt._runs.compare import Comparison, Standing
 from unprompt._runs.coverage import Part
@@ -91,7 +91,7 @@ def comparison_table(comparison: Comparison) -> str:
         if line.predicted is not None:
             cells = _cells(line.predicted, comparison.predicted_groups, counted)
             rows.append(["", "ensemble, predicted prompts only", *cells])
-        for name, standing in line.subsets.items():
+        for name, standing in [*line.subsets.items()][:MOST_ROWS]:
             cells = _cells(standing, comparison.subsets[name].groups, counted)
             rows.append(["", f"ensemble, subset {name}", *cells])
         best = f"best member: {line.best_member.name}"
@@ -102,6 +102,10 @@ def comparison_table(comparison: Comparison) -> str:
             f"{line.run}: read from files by {name}, in no other score: {_part(part, images)}"
             for name, part in line.reading.items()
         ]
+    remarks += [
+        f"subset {name}: {size.images} of {images} test images in {size.groups} groups"
+        for name, size in [*comparison.subsets.items()][:MOST_ROWS]
+    ]
     header = ["", "", "test", *(["answered"] if counted else [])]
     header += ["minus first", "95 % interval", ""]
     sizes = f"{images} test images in {comparison.groups} groups, the same in all runs"
