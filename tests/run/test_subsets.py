@@ -151,6 +151,12 @@ def test_a_subset_for_each_group_is_refused(finished_run: MakeRun) -> None:
         finished_run(images=202, subsets=names)
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "tab\t", "x\u202ey", "z" * 61, "\x1b[31mred"])
+def test_a_name_that_no_table_can_show_is_refused(finished_run: MakeRun, name: str) -> None:
+    with pytest.raises(DataError, match=r"NoisyDataset.records: names of subsets are shown in"):
+        finished_run(subsets=(name, "odd"))
+
+
 def damage(key: str, value: object) -> Callable[[dict[str, Any]], None]:
     def change(scores: dict[str, Any]) -> None:
         scores["test"]["subsets"]["even"][key] = value

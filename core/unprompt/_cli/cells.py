@@ -37,7 +37,10 @@ def with_interval(estimate: Estimate, *, signed: bool = True) -> str:
 
 def verdict_words(verdict: Verdict, groups: int) -> str:
     """A verdict with the number of groups where they are too few."""
-    return f"{groups} groups are too few to tell" if verdict is Verdict.TOO_FEW else verdict
+    if verdict is not Verdict.TOO_FEW:
+        return verdict
+    counted = "1 group is" if groups == 1 else f"{groups} groups are"
+    return f"{counted} too few to tell"
 
 
 def judged(difference: Estimate, groups: int) -> str:

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MOST_SUBSETS = 100
 """Of a dataset; more are ids in the wrong column."""
+LONGEST_SUBSET = 60
+"""Letters of a subset's name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,8 +132,14 @@ def _check_ids(ids: Sequence[str], images: Images) -> None:
 
 
 def _check_subsets(records: Sequence[Record]) -> None:
-    """Raise DataError where there are more subsets than anybody reads the scores of."""
+    """Raise DataError where subsets have no names for a table, or are too many for one."""
     names = {record.subset for record in records if record.subset is not None}
+    unfit = sorted(n for n in names if not n.isprintable() or len(n) > LONGEST_SUBSET)
+    if unfit:
+        raise DataError(
+            f"names of subsets are shown in tables: one line of {LONGEST_SUBSET} letters at most, "
+            f"not {named([name[:LONGEST_SUBSET] for name in unfit])}"
+        )
     if len(names) > MOST_SUBSETS:
         raise DataError(
             f"{len(names)} different subsets, {named(sorted(names))}: each is scored apart, so "
