@@ -168,8 +168,10 @@ def damage(key: str, value: object) -> Callable[[dict[str, Any]], None]:
     "change",
     [
         damage("images", 61),
-        damage("subsets", {"more": {}}),
+        damage("best_member", "nobody"),
         lambda scores: scores["test"]["subsets"]["even"]["members"].pop("member-1"),
+        lambda scores: scores["leave_one_out"]["member-1"]["subsets"].pop("even"),
+        lambda scores: scores["ablations"]["per-dimension"]["subsets"].pop("even"),
     ],
 )
 def test_a_subset_that_cannot_be_is_refused(

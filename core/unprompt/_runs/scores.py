@@ -120,7 +120,8 @@ class SplitScores(SplitSize):
         """They are of these images and these members."""
         for name, subset in self.subsets.items():
             size = subset.images <= self.images and subset.groups <= self.groups
-            if not size or subset.subsets or subset.members.keys() != self.members.keys():
+            members = subset.members.keys() == self.members.keys()
+            if not (size and members and subset.best_member in self.members) or subset.subsets:
                 what = f"the subset {name!r} is not one of these images and members"
                 raise PydanticCustomError("subsets", "{what}", {"what": what})
         return self
@@ -228,6 +229,9 @@ class Scores(Result):
             if split.members.keys() != self.weights.keys() or split.best_member not in self.weights:
                 what = f"other members in `{name}` than in `weights`"
                 raise PydanticCustomError("members", "{what}", {"what": what})
+        entries = (*self.leave_one_out.values(), *self.ablations.values())
+        if any(entry.subsets.keys() != self.test.subsets.keys() for entry in entries):
+            raise PydanticCustomError("subsets", "other subsets than in `test`")
         if not any(self.weights.values()):
             raise PydanticCustomError("weights", "every weight is 0")
         return self
