@@ -146,7 +146,8 @@ class Ridge(Fitted):
         diagonal = np.arange(gram.shape[1])
         gram[:, diagonal, diagonal] += self.penalty  # keeps rows that are left out regular, too
         wanted = np.where(inside, cosines, 0.0).astype(np.float64)
-        shares: DoubleArray = np.linalg.solve(gram, wanted[:, :, None])[:, :, 0]
+        solved = np.linalg.solve(gram, wanted[:, :, None])[:, :, 0]
+        shares: DoubleArray = solved.astype(np.float64, copy=False)
         return shares
 
 
