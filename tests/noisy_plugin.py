@@ -42,6 +42,9 @@ class DatasetOptions(Model):
     wordings: bool = Field(description="Whether other wordings of a prompt are known.")
     prompts: dict[str, str] = Field(description="Image -> prompt, where it is not the usual one.")
     suffix: str = Field(description="Behind the number in every image id.")
+    subsets: list[str] = Field(
+        default=[], description="Subsets that groups are in by turns; an empty text: in none."
+    )
 
 
 class MemberOptions(Model):
@@ -87,6 +90,9 @@ class NoisyDataset(Dataset):
                 prompt=options.prompts.get(f"{split}-{i}", f"{split} number {i}"),
                 group=f"{split}-{i // 2}",
                 split=split,
+                subset=options.subsets[i // 2 % len(options.subsets)] or None
+                if options.subsets
+                else None,
             )
             for split, count in (LEARNED | {"test": options.test}).items()
             for i in range(count)

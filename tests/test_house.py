@@ -85,7 +85,7 @@ PUBLIC = [
     "unit",
 ]
 
-MODULES = ["artifacts", "bank", "testing", "towers"]
+MODULES = ["artifacts", "bank", "testing", "towers", "train"]
 
 
 # Names

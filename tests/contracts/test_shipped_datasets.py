@@ -1,10 +1,14 @@
-"""The datasets painter, kaggle and pairs keep the contract of datasets."""
+"""Every dataset that comes with unprompt keeps the contract of datasets."""
 
 from __future__ import annotations
 
+import io
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -64,3 +68,50 @@ class TestPairs(DatasetContract):
         ]
         (folder / "table.csv").write_text("\n".join(["image,prompt,group,split", *rows]))
         return built("pairs", table=str(folder / "table.csv"))
+
+
+def image_file(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (5, 4), colour).save(file, "png")
+    return file.getvalue()
+
+
+class TestImageFolder(DatasetContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make_dataset(cls, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Dataset]:
+        folder = tmp_path_factory.mktemp("imagefolder") / "images"
+        save_images(folder)
+        for name in COLOURS:
+            (folder / f"{name}.txt").write_text(f"a {name} wall")
+        return built("imagefolder", folder=str(folder))
+
+
+class TestWebDataset(DatasetContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make_dataset(cls, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Dataset]:
+        folder = tmp_path_factory.mktemp("webdataset")
+        for shard in range(2):
+            with tarfile.open(folder / f"{shard}.tar", "w") as archive:
+                for name in COLOURS:
+                    text = f"a {name} wall".encode()
+                    for suffix, content in (("png", image_file(name)), ("txt", text)):
+                        member = tarfile.TarInfo(f"{name}.{suffix}")
+                        member.size = len(content)
+                        archive.addfile(member, io.BytesIO(content))
+        return built("webdataset", shards=str(folder / "{0..1}.tar"))
+
+
+class TestParquetImages(DatasetContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make_dataset(cls, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Dataset]:
+        path = tmp_path_factory.mktemp("parquet") / "train.parquet"
+        table = {
+            "image": [{"bytes": image_file(name), "path": None} for name in COLOURS],
+            "text": [f"a {name} wall" for name in COLOURS],
+            "split": ["train", "train", "validation", "test", "test"],
+        }
+        pq.write_table(pa.table(table), path, row_group_size=2)
+        return built("parquet-images", shards=str(path))

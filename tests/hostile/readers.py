@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +13,25 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 from pydantic import ValidationError
 
 import unprompt_painter
 from unprompt import Batch, ConfigError, Embeddings, Evidence, Runtime, load_run, unit
 from unprompt._builtin.pairs import Pairs, PairsOptions
+from unprompt._builtin.parquet_images import ParquetImagesOptions, ParquetImageTables
+from unprompt._builtin.webdataset import WebDataset, WebDatasetOptions
+from unprompt._config.location import Location
 from unprompt._data.predictions import FORMATS, read_predictions, write_predictions
 from unprompt._data.prompts import read_prompts
 from unprompt._files.checksums import CHECKSUMS
 from unprompt.bank import PromptBank
 from unprompt.towers import ClipTowers, FolderSource, TimmTower, VisionTower
 from unprompt.towers.state import read_state
+from unprompt.train import FoldedHead as Head
 from unprompt_blip.caption_models import load as load_captioner
 from unprompt_blip.phrases import Phrases
 from unprompt_blip.sources import FolderCaptioner
-from unprompt_clip.head import Head
 from unprompt_knn.kernel import Softmax
 
 CHECKPOINTS = Path(unprompt_painter.__file__).parent / "checkpoints"
@@ -149,6 +155,36 @@ def _tower(kind: Any) -> Callable[[Path], object]:
     return lambda folder: kind(FolderSource.model_validate({"folder": str(folder)}), OFFLINE, "own")
 
 
+def _image(seed: int) -> bytes:
+    file = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()
+
+
+def _tar(folder: Path) -> None:
+    with tarfile.open(folder / "s.tar", "w") as archive:
+        for i, name in enumerate(IDS):
+            for suffix, content in (("png", _image(i)), ("json", b'{"prompt": "a cat"}')):
+                member = tarfile.TarInfo(f"{name}.{suffix}")
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+
+
+def _parquet(folder: Path) -> None:
+    images = [{"bytes": _image(i), "path": None} for i in range(3)]
+    table = pa.table({"image": images, "image_id": IDS, "text": ["a cat"] * 3})
+    pq.write_table(table, folder / "s.parquet", row_group_size=2)
+
+
+def _read_dataset(kind: Any, options: Any, name: str) -> Callable[[Path], object]:
+    def read(folder: Path) -> object:
+        dataset = kind(options(shards=(Location(folder / name, name),), broken=1.0))
+        return [dataset.images().open(record.image_id) for record in dataset.records()]
+
+    return read
+
+
 def _read_captioner(folder: Path) -> object:
     return load_captioner(FolderCaptioner.model_validate({"folder": str(folder)}), OFFLINE)
 
@@ -189,6 +225,12 @@ READERS: dict[str, Reader] = {
         for suffix in (".csv", ".tsv", ".jsonl", ".parquet")
     },
     "pairs": Reader(("pairs.csv",), _read_pairs, _pairs),
+    "webdataset": Reader(("s.tar",), _read_dataset(WebDataset, WebDatasetOptions, "s.tar"), _tar),
+    "parquet-images": Reader(
+        ("s.parquet",),
+        _read_dataset(ParquetImageTables, ParquetImagesOptions, "s.parquet"),
+        _parquet,
+    ),
     **{
         f"state {suffix}": Reader(
             (f"s{suffix}",),

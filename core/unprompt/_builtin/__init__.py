@@ -1,1 +1,1 @@
-"""Plugins of the core: the datasets kaggle and pairs, and the text encoder minilm."""
+"""Plugins of the core: datasets of files, tables and shards, and the text encoder minilm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,10 @@ from unprompt._data.prompts import (
     IMAGE_COLUMNS,
     PROMPT_COLUMNS,
     path_id,
-    prompt_id,
     prompt_texts,
     row_problems,
 )
+from unprompt._data.record_columns import OPTIONAL, record_of, record_problems
 from unprompt._data.tables import Table, read_table
 from unprompt._files.paths import is_file
 from unprompt.contracts import Dataset, Images, Record
@@ -31,17 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SPLITS = {
-    "train": "train",
-    "holdout": "holdout",
-    "validation": "holdout",
-    "val": "holdout",
-    "dev": "holdout",
-    "test": "test",
-}
-
-
-_OWN = (*ID_COLUMNS, "prompt_id", "group", "split")
+OWN = (*ID_COLUMNS, *OPTIONAL)
+"""Optional columns."""
 
 
 class PairsOptions(BaseModel):
@@ -52,7 +44,9 @@ class PairsOptions(BaseModel):
     table: Location = Field(
         description="A csv, tsv, jsonl or parquet file with one row per image: a column that "
         "names the image (image, filepath, file_name, ...) and one with its prompt (prompt, "
-        "text, caption); image_id, prompt_id, group and split are optional."
+        "text, caption); image_id, prompt_id, group, split, subset (scores are also given for each "
+        "subset apart) and weight (how much an image counts in training, at least 0; 1 where the "
+        "cell is empty) are optional."
     )
     images: Location | None = Field(
         default=None,
@@ -72,7 +66,8 @@ class Pairs(Dataset):
 
         Raises:
             DataError: Broken table, missing columns or images, repeated ids, empty prompts,
-                unknown splits, or one ``prompt_id`` for several prompts; lists all of them.
+                unknown splits, weights that are none, or one ``prompt_id`` for several prompts;
+                lists all of them.
         """
         return self._read[0]
 
@@ -86,11 +81,11 @@ class Pairs(Dataset):
         from unprompt._data.images import Files
 
         table = self.options.table.path
-        rows = read_table(table, (*_OWN, *IMAGE_COLUMNS, *PROMPT_COLUMNS))
+        rows = read_table(table, (*OWN, *IMAGE_COLUMNS, *PROMPT_COLUMNS))
         images = rows.texts(rows.pick(IMAGE_COLUMNS))
         folder = self.options.images.path if self.options.images else table.parent
         paths = [folder / image for image in images]
-        records = _records(rows, images)
+        records = records_of(rows, [path_id(image) for image in images])
         problems = _problems(records, paths, table)
         if problems:
             raise DataError(problems)
@@ -100,47 +95,53 @@ class Pairs(Dataset):
         return records, Images(ids, Files(dict(zip(ids, paths, strict=True))))
 
 
-def _records(table: Table, images: Sequence[str]) -> tuple[Record, ...]:
-    """The rows as records, not checked yet; an unknown split is kept for the error line."""
+def records_of(table: Table, ids: Sequence[str]) -> tuple[Record, ...]:
+    """The rows as records, not checked yet.
+
+    Args:
+        table: Its prompts, and whatever optional columns it has.
+        ids: The id of each row that does not give its own.
+    """
 
     def optional(*aliases: str) -> list[str]:
         column = table.find(aliases)
         return table.texts(column) if column is not None else [""] * len(table)
 
-    prompts = prompt_texts(table)
-    columns = (optional(*ID_COLUMNS), optional("prompt_id"), optional("group"), optional("split"))
-    return tuple(
-        Record(
-            image_id=image_id or path_id(image),
-            prompt_id=own_prompt_id or prompt_id(prompt),
-            prompt=prompt,
-            group=group or None,
-            split=_SPLITS.get(split.strip().lower(), split) or None,
-        )
-        for image, prompt, image_id, own_prompt_id, group, split in zip(
-            images, prompts, *columns, strict=True
-        )
-    )
+    own = optional(*ID_COLUMNS)
+    columns = (optional(name) for name in OPTIONAL)
+    rows = zip(ids, own, prompt_texts(table), *columns, strict=True)
+    return tuple(record_of(given or other, *values) for other, given, *values in rows)
+
+
+def _weights(table: Table) -> list[float]:
+    """Each row's sample weight: 1 where there is none, NaN where it is no number."""
+    column = table.find(["weight"])
+    if column is None:
+        return [1.0] * len(table)
+    # As text NaN and infinity are missing, see `Table.texts`; as weights they are mistakes.
+    pairs = zip(table.texts(column), (row[column] for row in table.rows), strict=True)
+    return [
+        _number(text or (str(value) if isinstance(value, float) else "1")) for text, value in pairs
+    ]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> list[str]:
     """What is wrong with the table, one line per kind of problem."""
-    first: dict[str, str] = {}
-    for record in records:
-        first.setdefault(record.prompt_id, record.prompt)
-    ambiguous = sorted({row.prompt_id for row in records if first[row.prompt_id] != row.prompt})
-    unknown = sorted({row.split for row in records if row.split} - set(_SPLITS.values()))
     missing = [str(path) for path in paths if not is_file(path)]
-    ids, prompts = [row.image_id for row in records], [row.prompt for row in records]
-    return row_problems(table, ids, prompts) + [
-        f"{table}: {what} {named(values)}"
-        for what, values in (
-            ("no such image:", missing),
-            ("different prompts share the prompt_id", ambiguous),
-            ("split should be train, holdout (validation, val, dev) or test, not", unknown),
-        )
-        if values
+    unweighted = [
+        str(number) for number, row in enumerate(records, start=1) if not 0 <= row.weight < math.inf
     ]
+    ids, prompts = [row.image_id for row in records], [row.prompt for row in records]
+    problems = row_problems(table, ids, prompts)
+    problems += [f"{table}: no such image: {named(missing)}"] if missing else []
+    return problems + record_problems(records, str(table))
 
 
 @hookimpl

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from unprompt._data.kinds import FORMATS
-from unprompt._data.png import is_png, without_texts
+from unprompt._data.png import SIGNATURE, is_png, without_texts, without_texts_of
 from unprompt._data.quiet import without_warnings
 from unprompt._data.shape import STRIP, WHOLE, alone, check_shape, strips
 from unprompt._data.walking import special_file
@@ -50,6 +51,31 @@ def open_image(path: Path) -> Image.Image:
             decompression bomb.
     """
     return _opened(path)[0]
+
+
+def open_bytes(content: bytes, name: str) -> Image.Image:
+    """An image file that is in memory, as `open_image` opens one on disk.
+
+    Args:
+        content: The whole file.
+        name: How error lines name it.
+
+    Raises:
+        DataError: As `open_image`.
+    """
+    try:
+        with without_warnings():
+            try:
+                return _decoded(BytesIO(content))[0]
+            except ValueError:  # as in `_opened`
+                if not content.startswith(SIGNATURE):
+                    raise
+            with without_texts_of(BytesIO(content)) as copy:
+                return _decoded(copy)[0]
+    except Exception as error:  # decoders raise many kinds of errors on broken bytes
+        empty = "it is empty" if not content else None
+        why = empty if isinstance(error, UnidentifiedImageError) else None
+        raise DataError(f"{name}: cannot be read as an image: {why or _why(error)}") from error
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -192,12 +218,14 @@ def _finite(raw: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
     return values
 
 
-def _why(error: Exception, path: Path) -> str:
-    """One line on what is wrong with the file."""
+def _why(error: Exception, path: Path | None = None) -> str:
+    """One line on what is wrong with the file, or with bytes."""
     if isinstance(error, UnidentifiedImageError):
-        if is_pointer(path):
+        if path is not None and is_pointer(path):
             return POINTER
-        return "the file is empty" if _is_empty(path) else f"not one of {', '.join(FORMATS)}"
+        if path is not None and _is_empty(path):
+            return "the file is empty"
+        return f"not one of {', '.join(FORMATS)}"
     if isinstance(error, Image.DecompressionBombError):
         return "it has too many pixels (a decompression bomb?)"
     if isinstance(error, MemoryError):

@@ -27,7 +27,14 @@ def without_texts(path: Path) -> Iterator[IO[bytes]]:
     The copy is on disk, so that memory does not depend on the file's size; the file itself is not
     changed. What follows a broken chunk is copied as it is, for the decoder to judge.
     """
-    with path.open("rb") as source, tempfile.TemporaryFile() as copy:
+    with path.open("rb") as source, without_texts_of(source) as copy:
+        yield copy
+
+
+@contextmanager
+def without_texts_of(source: IO[bytes]) -> Iterator[IO[bytes]]:
+    """As `without_texts`, of an open PNG file at its start."""
+    with tempfile.TemporaryFile() as copy:
         copy.write(source.read(len(SIGNATURE)))
         aside = 0
         while len(head := source.read(8)) == 8:

@@ -102,6 +102,12 @@ def row_problems(path: Path, ids: Sequence[str], prompts: Sequence[str]) -> list
     ]
 
 
+def repeated_ids(where: str, ids: Sequence[str]) -> list[str]:
+    """At most one line, on ids that are there more than once."""
+    repeated = [name for name, times in Counter(ids).items() if times > 1]
+    return [f"{where}: repeated ids {named(repeated)}"] if repeated else []
+
+
 def join(predictions: Embeddings, prompts: Mapping[str, str]) -> tuple[str, ...]:
     """The ids of both tables, which must be the same set, in the order of ``prompts``.
 

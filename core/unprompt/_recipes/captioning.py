@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt._recipes.losses import EmbeddingLosses
 from unprompt._recipes.models import Features, read_json, read_preprocess, vit_features
-from unprompt._recipes.objective import Objective
 from unprompt._recipes.recipe import CaptioningConfig
 from unprompt._recipes.targets import Targets
 from unprompt._recipes.tokenizer import make_writing_tokenizer, tokenizer_of
+from unprompt._recipes.tower_task import TowerTask
 from unprompt.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 IGNORED = -100  # torch's cross-entropy leaves this label out
 
 
-class Captioning(Objective):
+class Captioning(TowerTask):
     """Cross-entropy of each token after the ones before it (Li et al. 2022, arXiv 2201.12086).
 
     The image side is a vision transformer, which learns shapes slowly from captions alone, so the
@@ -39,7 +39,7 @@ class Captioning(Objective):
         if read_json(path).get("model_type") != "blip":
             raise ConfigError(f"tower: {path}: `model_type` is not blip")
         architecture = BlipConfig.from_pretrained(folder)
-        self.preprocess = read_preprocess(folder, "size")
+        self.pixels = read_preprocess(folder, "size")
         text: Any = architecture.text_config
         context = text.max_position_embeddings
         self.tokenizer = tokenizer_of(
@@ -51,35 +51,39 @@ class Captioning(Objective):
         self._tokens: torch.Tensor = encoded.input_ids  # (N, longest)
         self._mask: torch.Tensor = encoded.attention_mask  # (N, longest)
         blip = BlipForConditionalGeneration(architecture)
-        self._losses = EmbeddingLosses(config, targets, self.preprocess)
+        self._losses = EmbeddingLosses(config, targets, self.pixels)
         vision: Any = architecture.vision_config
         heads = self._losses.heads(vision.hidden_size, patches=True)
         self.model = torch.nn.ModuleDict({"blip": blip, **heads})
 
-    def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    def loss(
+        self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
+    ) -> torch.Tensor:
         """The captions' cross-entropy plus `EmbeddingLosses.loss` of the image side."""
         import torch
 
-        features, logits, labels = self._forward(self.model, pixels, rows)
+        features, logits, labels = self._forward(model, pixels, rows)
         caption = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED
         )
-        return caption + self._losses.loss(self.model, features, pixels, rows)
+        return caption + self._losses.loss(model, features, pixels, rows)
 
-    def score(
+    def scores(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
-    ) -> dict[str, float]:
-        """Per token, given the true ones before it; and the head's mean cosine to the target."""
+    ) -> dict[str, torch.Tensor]:
+        """The head's cosine to the target; and each caption's tokens, given the ones before."""
         import torch
 
         features, logits, labels = self._forward(model, pixels, rows)
-        real = labels != IGNORED
-        caption = torch.nn.functional.cross_entropy(logits[real].float(), labels[real])
-        exact = (logits[real].argmax(1) == labels[real]).float().mean()
+        real = (labels != IGNORED).float()  # (n, length)
+        each = torch.nn.functional.cross_entropy(
+            logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none"
+        )
+        exact = (logits.argmax(2) == labels).float() * real
         return {
-            "caption cross-entropy": float(caption),
-            "exact tokens": float(exact),
-            "cosine": self._losses.cosine(model, features, rows),
+            "cosine": self._losses.cosines(model, features, rows),
+            "exact tokens": exact.sum(1) / real.sum(1),
+            "caption cross-entropy": each.view_as(labels).sum(1) / real.sum(1),
         }
 
     def _forward(

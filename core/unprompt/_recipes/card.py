@@ -5,59 +5,50 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from unprompt._members.training import TrainingPart
-from unprompt._recipes.loop import TrainingResult
 from unprompt._recipes.recipe import EmbeddingConfig, Recipe
+from unprompt._scoring.estimate import Estimate
+
+if TYPE_CHECKING:
+    from unprompt._recipes.execute import Trained
 
 DATASET = {"plugin", "options"}
 
 
-def card(
-    recipe: Recipe,
-    result: TrainingResult,
-    *,
-    start: str,
-    parts: Sequence[TrainingPart],
-    checkpoint_hash: str,
-    seconds: float,
-) -> str:
-    """A Markdown card: what it is, the command, data, seeds, steps, time and score.
-
-    Args:
-        recipe: What was trained.
-        result: What came of it.
-        start: SHA-256 of the checkpoint that training started from; empty for random ones.
-        parts: The trainings behind that one, and this one.
-        checkpoint_hash: SHA-256 of the checkpoint written.
-        seconds: All of the training, opening the images included.
-    """
-    config = recipe.config
-    parameters = sum(parameter.numel() for parameter in result.model.parameters())
-    scores = ", ".join(f"{name} {value:.4f}" for name, value in result.scores.items())
+def card(recipe: Recipe, trained: Trained) -> str:
+    """A Markdown card: what it is, the command, data, options, time, hardware and scores."""
+    config, fitted = recipe.config, trained.fitted
+    training = config.training
     teacher = config.teacher if isinstance(config, EmbeddingConfig) else None
+    parameters = sum(parameter.numel() for parameter in trained.task.model.parameters())
+    validation = ", ".join(f"{name} {value:.4f}" for name, value in fitted.scores.items())
     rows = {
         "command": f"`unprompt train {recipe.path}`",
         "objective": config.objective,
         "parameters": f"{parameters:,} while training; stored as float16",
-        "data": f"`{_flow(recipe.dataset.plain())}`, of which the last {config.validation} held "
-        "out",
-        "start": f"checkpoint with SHA-256 `{start}`" if start else "",
+        "data": f"`{_flow(recipe.dataset.plain())}`, of which {config.validation} are held out for "
+        f"validation and the last {config.test} for the test",
+        "start": f"checkpoint with SHA-256 `{trained.start}`" if trained.start else "",
         "teacher": f"`{teacher.path.name}`" if teacher else "",
-        "all parts, the start's included": parts_row(parts),
-        "seed": str(config.seed),
-        "steps": f"{result.steps:,} of {config.batch_size} images, {config.epochs} epochs",
-        "time": f"{seconds / 60:.0f} minutes on {os.cpu_count()} cores ({platform.machine()})",
-        "score on the held-out images": scores,
-        "SHA-256 of the checkpoint": f"`{checkpoint_hash}`",
+        "all parts, the start's included": parts_row(trained.parts),
+        "options": f"`{_flow(_changed(recipe))}`",
+        "steps": f"{fitted.steps:,} of {training.batch_size} images, {training.epochs} epochs",
+        "time": f"{fitted.seconds / 60:.0f} minutes, {config.runtime.precision}, on "
+        f"{os.cpu_count()} cores ({platform.machine()})",
+        "validation, which chose the parameters": validation,
+        "test, with 95 % intervals": ", ".join(
+            f"{name} {_shown(score)}" for name, score in trained.scores.items()
+        ),
+        "SHA-256 of the checkpoint": f"`{trained.checkpoint}`",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items() if value)
     return (
-        f"# {config.name}\n\nA small tower for the painter world, written by its recipe; "
-        f"not for real images.\n\n| | |\n|---|---|\n{table}\n"
+        f"# {config.name}\n\nA small tower, written by its recipe; not for real images.\n\n"
+        f"| | |\n|---|---|\n{table}\n"
     )
 
 
@@ -69,7 +60,20 @@ def parts_row(parts: Sequence[TrainingPart]) -> str:
     )
 
 
+def _shown(estimate: Estimate) -> str:
+    if estimate.ci95 is None:
+        return f"{estimate.score:.4f}"
+    return f"{estimate.score:.4f} [{estimate.ci95[0]:.4f}, {estimate.ci95[1]:.4f}]"
+
+
+def _changed(recipe: Recipe) -> dict[str, Any]:
+    """The recipe's options that are not the defaults, without its data and folders."""
+    own = recipe.config.model_dump(mode="json", exclude_defaults=True)
+    elsewhere = ("name", "objective", "tower", "start", "teacher", "data", "text_encoder")
+    return {name: value for name, value in own.items() if name not in elsewhere}
+
+
 def _flow(plain: Any) -> str:
     """Plain data as YAML in one line."""
-    text = yaml.safe_dump(plain, sort_keys=False, default_flow_style=True)
+    text = yaml.safe_dump(plain, sort_keys=False, default_flow_style=True, width=10**6)
     return " ".join(text.split())

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from unprompt._recipes.models import Preprocess, read_json
-from unprompt._recipes.objective import Objective
+from unprompt._recipes.models import read_json
 from unprompt._recipes.recipe import ContrastiveConfig
 from unprompt._recipes.targets import Targets
 from unprompt._recipes.tokenizer import make_tokenizer, tokenizer_of
+from unprompt._recipes.tower_task import TowerTask
 from unprompt.errors import ConfigError
+from unprompt.train.pixels import Pixels
 
 if TYPE_CHECKING:
     import torch
 
 
-class Contrastive(Objective):
+class Contrastive(TowerTask):
     """CLIP's loss (Radford et al. 2021, arXiv 2103.00020) on an open_clip model.
 
     With ``semantics`` both towers are also drawn to the prompt's embedding in the target space.
@@ -48,9 +49,7 @@ class Contrastive(Objective):
         self._words = targets.words if config.words else None
         heads = {"words": self._words.head(width)} if self._words else {}
         self.model = torch.nn.ModuleDict({"clip": clip, **heads})
-        self.preprocess = Preprocess(
-            int(pixels["size"]), tuple(pixels["mean"]), tuple(pixels["std"])
-        )
+        self.pixels = Pixels(int(pixels["size"]), tuple(pixels["mean"]), tuple(pixels["std"]))
         prompts = list(targets.prompts)
         encoded = self.tokenizer(
             prompts, padding="max_length", truncation=True, return_tensors="pt"
@@ -58,28 +57,30 @@ class Contrastive(Objective):
         self._tokens: torch.Tensor = encoded.input_ids  # (N, context)
         self._clip_loss = open_clip.ClipLoss()
 
-    def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    def loss(
+        self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
+    ) -> torch.Tensor:
         """Symmetric cross-entropy over the batch's image-text cosines, plus words and semantics."""
         from torch.nn.functional import normalize
 
-        clip: Any = self.model.get_submodule("clip")
+        clip: Any = model.get_submodule("clip")
         features = clip.encode_image(pixels).float()
         images = normalize(features, dim=1)
         tokens = self._tokens[rows].to(pixels.device)
         texts = clip.encode_text(tokens, normalize=True).float()
         loss: torch.Tensor = self._clip_loss(images, texts, clip.logit_scale.exp())
         if self._words is not None:
-            logits = self.model.get_submodule("words")(features)
+            logits = model.get_submodule("words")(features)
             loss = loss + self._config.words * self._words.loss(logits, rows)
         if self._config.semantics:
             image, text = self._cosines(images, texts, rows)
-            loss = loss + self._config.semantics * (2 - image - text)
+            loss = loss + self._config.semantics * (2 - image.mean() - text.mean())
         return loss
 
-    def score(
+    def scores(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
-    ) -> dict[str, float]:
-        """Recall of each image's own prompt among all held out, and cosines to the target."""
+    ) -> dict[str, torch.Tensor]:
+        """Whether each image finds its own prompt among all held out, and cosines to the target."""
         import torch
 
         tokens = self._tokens[rows].to(pixels.device)
@@ -87,18 +88,15 @@ class Contrastive(Objective):
         images, texts = images.float(), texts.float()
         best = (images @ texts.T).topk(min(5, len(texts))).indices  # (n, 5)
         hit = best == torch.arange(len(best), device=best.device)[:, None]
-        scores = {
-            "recall@1": hit[:, :1].any(1).float().mean(),
-            "recall@5": hit.any(1).float().mean(),
-        }
+        scores = {"recall@1": hit[:, :1].any(1).float(), "recall@5": hit.any(1).float()}
         if self._config.semantics:
             cosines = self._cosines(images, texts, rows)
             scores["image to target"], scores["text to target"] = cosines
-        return {name: float(score) for name, score in scores.items()}
+        return scores
 
     def _cosines(
         self, images: torch.Tensor, texts: torch.Tensor, rows: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean cosine of image and of text embeddings (n, D) with the target."""
+        """Cosines of image and of text embeddings (n, D) with the target, (n,) each."""
         targets = self._targets[rows].to(images.device)
-        return (images * targets).sum(1).mean(), (texts * targets).sum(1).mean()
+        return (images * targets).sum(1), (texts * targets).sum(1)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from unprompt._files.cache import Cache
-from unprompt._files.hashing import file_hash
+from unprompt._files.hashing import content_hash, file_hash
 from unprompt._files.refusals import room_needed
 from unprompt._files.writing import replacing, write_text
-from unprompt._members.cached_text import CachedTextEncoder
+from unprompt._members.cached_text import CachedTextEncoder, key_of
 from unprompt._members.training import TrainingPart, read_training, write_training
 from unprompt._recipes.captioning import Captioning
 from unprompt._recipes.card import card
 from unprompt._recipes.contrastive import Contrastive
-from unprompt._recipes.images import image_tensor
-from unprompt._recipes.loop import TrainingResult, steps_per_epoch, train
-from unprompt._recipes.objective import Objective
 from unprompt._recipes.recipe import (
     CaptioningConfig,
     ContrastiveConfig,
@@ -27,49 +24,105 @@ from unprompt._recipes.recipe import (
     RecipeConfig,
     RegressionConfig,
 )
+from unprompt._recipes.recipe_run import RecipeRun
 from unprompt._recipes.regression import Regression
+from unprompt._recipes.scoring import test_scores
 from unprompt._recipes.targets import Targets
+from unprompt._recipes.tower_task import TowerTask
 from unprompt._registry.plugins import Registry
-from unprompt.contracts import Dataset, Progress, Runtime, silent
+from unprompt._scoring.estimate import Estimate
+from unprompt.contracts import Progress, TextEncoder, silent
 from unprompt.errors import ConfigError, DataError, MissingFileError
 from unprompt.towers import loading
-from unprompt.towers.precision import check_device, resolved
 from unprompt.towers.state import read_state
+from unprompt.train.checkpoints import FOLDER
+from unprompt.train.fit import fit
+from unprompt.train.job import Fitted, Job
+from unprompt.types import Json
 
 CARD = "README.md"
 
 
-def execute(recipe: Recipe, registry: Registry, progress: Progress = silent) -> TrainingResult:
-    """Train, and write checkpoint, tokenizer and card.
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of a recipe.
+
+    Attributes:
+        task: With the trained model.
+        fitted: What the loop says.
+        scores: On the test images, with intervals.
+        start: SHA-256 of the checkpoint that training started from; empty for random ones.
+        parts: The trainings behind that one, and this one.
+        checkpoint: SHA-256 of the checkpoint written.
+    """
+
+    task: TowerTask
+    fitted: Fitted
+    scores: Mapping[str, Estimate]
+    start: str
+    parts: Sequence[TrainingPart]
+    checkpoint: str
+
+
+def execute(
+    recipe: Recipe,
+    registry: Registry,
+    progress: Progress = silent,
+    *,
+    resume: bool = True,
+    runs: Path | None = None,
+) -> Trained:
+    """Train, or go on where an interrupted training was, and write checkpoint, tokenizer and card.
+
+    Args:
+        recipe: What to train.
+        registry: Builds dataset and text encoder.
+        progress: Shows steps.
+        resume: Whether to go on from checkpoints that are there; else they are removed.
+        runs: Where checkpoints and metrics lie; default: ``runs`` beside the recipe.
 
     Raises:
-        ConfigError: The device cannot be used, or folders or data do not fit the recipe.
+        ConfigError: The device cannot be used, folders or data do not fit the recipe, or there are
+            checkpoints of other options.
     """
     import torch
 
-    check_device(recipe.config.runtime.device)
-    config = recipe.config.model_copy(update={"runtime": resolved(recipe.config.runtime)})
-    torch.manual_seed(config.seed)
-    runtime = Runtime(**config.runtime.model_dump(), progress=progress)
-    started = time.monotonic()
-    dataset: Dataset = registry.build(recipe.dataset.spec, recipe.dataset.options)
-    ids = [record.image_id for record in dataset.records()]
-    steps_per_epoch(len(ids), config)  # fail now rather than after opening all images
+    run = RecipeRun.of(recipe, registry, progress, runs)
+    config = run.config
+    if not resume:
+        shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
+    torch.manual_seed(config.training.seed)
     encoder = None
     if part := recipe.text_encoder:
-        plain = registry.build(part.spec, part.options, runtime)
+        plain = registry.build(part.spec, part.options, run.runtime)
         encoder = CachedTextEncoder(plain, Cache.default())
-    objective = make_objective(config, Targets.of(dataset, encoder, config.wordings))
-    start = _load(objective, config.start.path) if config.start else ""
-    parts = [*(read_training(config.start.path) if config.start else ()), _part(recipe, ids)]
-    images = image_tensor(dataset.images().select(ids), objective.preprocess.size, runtime)
-    result = train(objective, images, config, runtime.progress)
-    _save(recipe, objective, result, start, parts, time.monotonic() - started)
-    return result
+    targets = Targets.of(run.dataset, encoder, config.wordings)
+    task = make_task(config, targets)
+    task.first = run.train
+    start = _load(task, config.start.path) if config.start else ""
+    before = read_training(config.start.path) if config.start else ()
+    own = TrainingPart(**recipe.dataset.plain(), images=run.train, seed=config.training.seed)
+    job = _job(run, task, _identity(run, targets, encoder, start))
+    fitted = fit(job, progress)
+    first = run.train + config.validation
+    test = run.samples(task, first, len(run.records))
+    scores = test_scores(task, test, run.runtime, first)
+    trained = Trained(
+        task=task,
+        fitted=fitted,
+        scores=scores,
+        start=start,
+        parts=(*before, own),
+        checkpoint=_save(config.tower.path, task),
+    )
+    write_training(config.tower.path, trained.parts)
+    write_text(config.tower.path / CARD, card(recipe, trained))
+    shutil.rmtree(job.checkpoints, ignore_errors=True)
+    return trained
 
 
-def make_objective(config: RecipeConfig, targets: Targets) -> Objective:
-    """The recipe's objective; see `Objective`."""
+def make_task(config: RecipeConfig, targets: Targets) -> TowerTask:
+    """The task of the recipe's objective; see `TowerTask`."""
     if isinstance(config, ContrastiveConfig):
         return Contrastive(config, targets)
     if isinstance(config, RegressionConfig):
@@ -78,51 +131,65 @@ def make_objective(config: RecipeConfig, targets: Targets) -> Objective:
     return Captioning(config, targets)
 
 
-def _part(recipe: Recipe, ids: Sequence[str]) -> TrainingPart:
-    """The recipe's own training."""
-    config, plain = recipe.config, recipe.dataset.plain()
-    count = len(ids) - config.validation
-    return TrainingPart(**plain, images=count, seed=config.seed)
+def _job(run: RecipeRun, task: TowerTask, identity: Mapping[str, Json]) -> Job:
+    """The fit of a recipe."""
+    config, runtime = run.config, run.runtime
+    training, records = config.training, run.records[: run.train]
+    numbers = {record.prompt_id: i for i, record in enumerate(records)}
+    end = run.train + config.validation
+    return Job(
+        name=config.name,
+        task=task,
+        train=run.samples(task, 0, run.train, augment=training.augment),
+        validation=run.samples(task, run.train, end),
+        options=training,
+        folder=run.folder,
+        identity=identity,
+        prompts=[numbers[record.prompt_id] for record in records],
+        device=runtime.device,
+        precision=runtime.precision,
+        threads=runtime.workers,
+    )
 
 
-def _load(objective: Objective, folder: Path) -> str:
-    """Fill the objective's model from a folder that a training wrote.
+def _identity(
+    run: RecipeRun, targets: Targets, encoder: TextEncoder | None, start: str
+) -> dict[str, Json]:
+    """All that a training depends on beside its options for the loop, for checkpoints."""
+    images = [run.images.digest(record.image_id) for record in run.records]
+    config = run.recipe.plain()
+    free = ("training", "runtime", "name", "tower", "start", "data", "text_encoder")
+    own = {f"recipe.{name}": value for name, value in config.items() if name not in free}
+    return {
+        **own,
+        "data": content_hash([images, list(targets.prompts), *map(list, targets.others)]),
+        "text encoder": None if encoder is None else content_hash(key_of(encoder)),
+        "start": start,
+    }
+
+
+def _load(task: TowerTask, folder: Path) -> str:
+    """Fill the task's model from a folder that a training wrote.
 
     Returns:
         SHA-256 of the checkpoint; the result of this training may replace them.
     """
-    path = folder / objective.file
+    path = folder / task.file
     try:
         state = read_state(path, "start")
         with loading(path, "start"):
-            objective.load(state)
+            task.load(state)
     except (DataError, MissingFileError) as error:
         raise ConfigError(error.problems) from error
     return file_hash(path)
 
 
-def _save(
-    recipe: Recipe,
-    objective: Objective,
-    result: TrainingResult,
-    start: str,
-    parts: Sequence[TrainingPart],
-    seconds: float,
-) -> None:
-    """Write checkpoint, tokenizer, `training.FILE` and card, by rename; the card comes last.
-
-    ``start`` and ``parts`` are `card`'s.
-    """
-    folder = recipe.config.tower.path
+def _save(folder: Path, task: TowerTask) -> str:
+    """Write checkpoint and tokenizer, by rename; returns the checkpoint's SHA-256."""
     with tempfile.TemporaryDirectory() as scratch:
         with room_needed(Path(scratch)):
-            objective.save(result.model, Path(scratch))
+            task.save(Path(scratch))
         for written in sorted(Path(scratch).iterdir()):
             with replacing(folder / written.name) as part:
                 shutil.copyfile(written, part)
-        checkpoint_hash = file_hash(Path(scratch) / objective.file)
-    write_training(folder, parts)
-    text = card(
-        recipe, result, start=start, parts=parts, checkpoint_hash=checkpoint_hash, seconds=seconds
-    )
-    write_text(folder / CARD, text)
+        return file_hash(Path(scratch) / task.file)

@@ -1,32 +1,33 @@
-"""All images of a dataset as one uint8 tensor: drawn or decoded once, before training."""
+"""Images of a recipe as square pixels, whatever their shape."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unprompt.contracts import Images, Runtime
+from unprompt.train.pixels import Pixels
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
 
-def image_tensor(images: Images, size: int, runtime: Runtime) -> torch.Tensor:
-    """Open N images and scale them to squares of ``size`` pixels: uint8 (N, 3, size, size)."""
-    import numpy as np
-    import torch
-    from joblib import Parallel, delayed
+@dataclass(frozen=True, slots=True)
+class SquarePixels:
+    """Scales an image to a square, as small towers are trained on, and normalises it.
 
-    parts = [images.ids[i : i + 256] for i in range(0, len(images), 256)]
-    jobs = (delayed(_opened)(images.select(part), size) for part in parts)
-    stacks = Parallel(n_jobs=runtime.workers, return_as="generator")(jobs)
-    opened = list(runtime.progress(stacks, what="open images", total=len(parts)))
-    return torch.from_numpy(np.concatenate(opened)).permute(0, 3, 1, 2)
+    Attributes:
+        pixels: Size and normalisation.
+    """
 
+    pixels: Pixels
 
-def _opened(images: Images, size: int) -> object:
-    """uint8 of shape (n, size, size, 3)."""
-    import numpy as np
-    from PIL.Image import Resampling
+    def __call__(self, image: Image) -> torch.Tensor:
+        """Float32 of shape (3, size, size)."""
+        import numpy as np
+        import torch
+        from PIL.Image import Resampling
 
-    opened = (images.open(image_id) for image_id in images.ids)
-    return np.stack([np.asarray(i.resize((size, size), Resampling.BICUBIC)) for i in opened])
+        scaled = image.resize((self.pixels.size,) * 2, Resampling.BICUBIC)
+        stored = torch.from_numpy(np.array(scaled)).permute(2, 0, 1)
+        return self.pixels.normalise(stored[None])[0]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from unprompt._recipes.models import Features, Preprocess
+from unprompt._recipes.models import Features
 from unprompt._recipes.recipe import EmbeddingConfig
 from unprompt._recipes.targets import Targets
 from unprompt._recipes.teacher import Teacher
 from unprompt.errors import ConfigError
+from unprompt.train.pixels import Pixels
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class EmbeddingLosses:
     """Linear heads on an image tower and their losses; the heads are not saved."""
 
-    def __init__(self, config: EmbeddingConfig, targets: Targets, preprocess: Preprocess) -> None:
+    def __init__(self, config: EmbeddingConfig, targets: Targets, pixels: Pixels) -> None:
         """Load the teacher, where there is one.
 
         Raises:
@@ -33,7 +34,7 @@ class EmbeddingLosses:
         self._teacher = None
         if config.teacher:
             folder, dim = config.teacher.path, self._targets.shape[1]
-            self._teacher = Teacher(folder, preprocess, config.runtime.device)
+            self._teacher = Teacher(folder, pixels, config.runtime.device)
             if config.distill and self._teacher.dim != dim:
                 raise ConfigError(
                     f"distill: the teacher's embedding has {self._teacher.dim} numbers, "
@@ -93,10 +94,12 @@ class EmbeddingLosses:
             loss = loss + self._distillation(self._teacher, tokens, predicted, pixels, rows)
         return loss
 
-    def cosine(self, model: torch.nn.Module, features: Features, rows: torch.Tensor) -> float:
-        """Mean cosine of the predicted embeddings with the targets."""
+    def cosines(
+        self, model: torch.nn.Module, features: Features, rows: torch.Tensor
+    ) -> torch.Tensor:
+        """The cosine of each predicted embedding with its target, (n,)."""
         predicted = self.predicted(model, features)
-        return float((predicted * self._targets[rows].to(predicted.device)).sum(1).mean())
+        return (predicted * self._targets[rows].to(predicted.device)).sum(1)
 
     def predicted(self, model: torch.nn.Module, features: Features) -> torch.Tensor:
         """Embeddings: unit rows of shape (n, D)."""

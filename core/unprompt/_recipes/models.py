@@ -11,24 +11,10 @@ from typing import TYPE_CHECKING, Any
 from unprompt._files import reading
 from unprompt.errors import ConfigError, DataError, MissingFileError
 from unprompt.towers import loading
+from unprompt.train.pixels import Pixels
 
 if TYPE_CHECKING:
     import torch
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocess:
-    """How images become pixels.
-
-    Attributes:
-        size: Side in pixels.
-        mean: Of each colour channel, in [0, 1]; subtracted from it.
-        std: Likewise; divides it afterwards.
-    """
-
-    size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +37,14 @@ class ImageTower:
     Attributes:
         model: The tower.
         forward: From the tower, or a copy with other parameters, and pixels (n, 3, size, size).
-        preprocess: How its images become pixels.
+        pixels: How images become its input.
         width: Of its pooled output and its tokens.
         patches: Whether it gives patch tokens.
     """
 
     model: torch.nn.Module
     forward: Callable[[torch.nn.Module, torch.Tensor], Features]
-    preprocess: Preprocess
+    pixels: Pixels
     width: int
     patches: bool
 
@@ -98,12 +84,12 @@ def building(folder: Path) -> Iterator[None]:
         raise ConfigError(error.problems) from error
 
 
-def read_preprocess(folder: Path, size: str) -> Preprocess:
+def read_preprocess(folder: Path, size: str) -> Pixels:
     """From transformers' ``preprocessor_config.json``; ``size`` is its key for the final size."""
     config = read_json(folder / "preprocessor_config.json")
     with building(folder / "preprocessor_config.json"):
         mean, std = (tuple(map(float, config[name])) for name in ("image_mean", "image_std"))
-        return Preprocess(int(config[size]["height"]), mean, std)
+        return Pixels(int(config[size]["height"]), mean, std)
 
 
 def vit_features(output: Any) -> Features:
@@ -126,11 +112,11 @@ def _clip_vision(folder: Path) -> ImageTower:
     def forward(model: torch.nn.Module, pixels: torch.Tensor) -> Features:
         return vit_features(model(pixel_values=pixels, output_hidden_states=True))
 
-    preprocess = read_preprocess(folder, "crop_size")
+    pixels = read_preprocess(folder, "crop_size")
     with building(folder / "config.json"):
         config = CLIPVisionConfig.from_pretrained(folder)
         model: Any = CLIPVisionModel(config)
-    return ImageTower(model, forward, preprocess, config.hidden_size, patches=True)
+    return ImageTower(model, forward, pixels, config.hidden_size, patches=True)
 
 
 def _timm(folder: Path) -> ImageTower:
@@ -144,6 +130,6 @@ def _timm(folder: Path) -> ImageTower:
     with building(folder / "config.json"):
         model = timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
     data = resolve_data_config(model=model)  # type: ignore[no-untyped-call]  # timm's
-    preprocess = Preprocess(int(data["input_size"][1]), tuple(data["mean"]), tuple(data["std"]))
+    pixels = Pixels(int(data["input_size"][1]), tuple(data["mean"]), tuple(data["std"]))
     width = int(model.num_features)  # type: ignore[arg-type]  # timm's, an int
-    return ImageTower(model, forward, preprocess, width, patches=False)
+    return ImageTower(model, forward, pixels, width, patches=False)

@@ -19,6 +19,7 @@ from unprompt._registry.loading import TEXT_ENCODER, part_at
 from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts.specs import DatasetSpec, TextEncoderSpec
+from unprompt.train.options import FitOptions
 from unprompt.types import Json
 
 
@@ -59,21 +60,13 @@ class RecipeConfig(Model):
         description="Prompts per image behind `words`: its own and, where the dataset knows "
         "them, others that could have made it.",
     )
-    epochs: int = Field(default=10, ge=1, description="Passes over the images.")
-    batch_size: int = Field(default=256, ge=2, description="Images per step.")
-    learning_rate: float = Field(default=1e-3, gt=0, description="Peak, after the warm-up.")
-    weight_decay: float = Field(default=0.05, ge=0, description="AdamW's, on matrices only.")
-    warmup: float = Field(default=0.05, ge=0, lt=1, description="Share of all steps.")
-    ema: float = Field(
-        default=0.999, ge=0, lt=1, description="Decay of the parameters' moving average; 0: off."
-    )
-    shift: int = Field(
-        default=4, ge=0, description="Random shift of each batch, in pixels each way."
-    )
+    training: FitOptions = Field(default=FitOptions(), description="How it is fitted.")
     validation: int = Field(
-        default=1000, ge=2, description="The last images, held out for the card's score."
+        default=1000, ge=2, description="Images that are held out to choose the best parameters."
     )
-    seed: int = Field(default=0, ge=0, description="Of parameters, order and shifts.")
+    test: int = Field(
+        default=1000, ge=2, description="The last images, held out for the card's scores."
+    )
     runtime: RuntimeConfig = Field(default=RuntimeConfig(), description="Device and precision.")
 
 

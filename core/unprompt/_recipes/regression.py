@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from unprompt._recipes.losses import EmbeddingLosses
 from unprompt._recipes.models import build_tower
-from unprompt._recipes.objective import Objective
 from unprompt._recipes.recipe import RegressionConfig
 from unprompt._recipes.targets import Targets
+from unprompt._recipes.tower_task import TowerTask
 
 if TYPE_CHECKING:
     import torch
 
 
-class Regression(Objective):
+class Regression(TowerTask):
     """1 - cosine of a linear head on an image tower, and the other `EmbeddingLosses`.
 
     Only the tower is kept: a head is fitted to each experiment's own train split.
@@ -27,19 +27,21 @@ class Regression(Objective):
         import torch
 
         tower = build_tower(config.tower.path)
-        self._forward, self.preprocess = tower.forward, tower.preprocess
-        self._losses = EmbeddingLosses(config, targets, self.preprocess)
+        self._forward, self.pixels = tower.forward, tower.pixels
+        self._losses = EmbeddingLosses(config, targets, self.pixels)
         heads = self._losses.heads(tower.width, patches=tower.patches)
         self.model = torch.nn.ModuleDict({"vision": tower.model, **heads})
 
-    def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """See `EmbeddingLosses.loss`."""
-        features = self._forward(self.model.get_submodule("vision"), pixels)
-        return self._losses.loss(self.model, features, pixels, rows)
-
-    def score(
+    def loss(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
-    ) -> dict[str, float]:
-        """Mean cosine on the held-out images."""
+    ) -> torch.Tensor:
+        """See `EmbeddingLosses.loss`."""
         features = self._forward(model.get_submodule("vision"), pixels)
-        return {"cosine": self._losses.cosine(model, features, rows)}
+        return self._losses.loss(model, features, pixels, rows)
+
+    def scores(
+        self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """The cosine of prediction and target."""
+        features = self._forward(model.get_submodule("vision"), pixels)
+        return {"cosine": self._losses.cosines(model, features, rows)}

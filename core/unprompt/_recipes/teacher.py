@@ -12,8 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unprompt._recipes.models import Preprocess
 from unprompt.errors import ConfigError, first_line
+from unprompt.train.pixels import Pixels
 
 if TYPE_CHECKING:
     import torch
@@ -27,12 +27,12 @@ class Teacher:
         dim: Width of its image embedding.
     """
 
-    def __init__(self, folder: Path, preprocess: Preprocess, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, pixels: Pixels, device: str = "cpu") -> None:
         """Load the tower of a folder that `Contrastive` has written.
 
         Args:
             folder: Holds ``open_clip_config.json`` and a checkpoint.
-            preprocess: What the pixels that it will be given are normalised with.
+            pixels: What the pixels that it will be given are normalised with.
             device: Where they will be.
 
         Raises:
@@ -46,7 +46,7 @@ class Teacher:
         own = self._tower.preprocess_cfg
         size = own["size"]
         self._size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)
-        given = torch.tensor([preprocess.mean, preprocess.std])[:, :, None, None]
+        given = torch.tensor([pixels.mean, pixels.std])[:, :, None, None]
         wanted = torch.tensor([own["mean"], own["std"]])[:, :, None, None]
         # (given * std + mean - own mean) / own std, as one product and one sum.
         self._scale = (given[1] / wanted[1]).to(device)

@@ -18,6 +18,7 @@ from unprompt._report.headline import headline
 from unprompt._report.histogram import histogram
 from unprompt._report.history import history_chart
 from unprompt._report.record import record
+from unprompt._report.subsets import subsets
 from unprompt._report.table import table
 from unprompt._report.training import curves
 from unprompt._report.visible import visible
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 SECTIONS = {
     "pipeline": "The pipeline",
     "scores": "Scores",
+    "subsets": "Subsets",
     "weights": "Weights",
     "search": "Search",
     "training": "Training",
@@ -107,6 +109,7 @@ def _content(run: Run) -> Mapping[str, Any]:
     return {
         "pipeline": pipeline(run),
         "scores": table(run),
+        "subsets": subsets(run),
         "weights": weights(run),
         "search": {
             "history": history_chart(scores.history.values),

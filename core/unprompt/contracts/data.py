@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 from unprompt.contracts.runtime import TextEncoder
@@ -34,7 +35,12 @@ class ImageSource(Protocol):
     """Opens images by id.
 
     A source whose images are files may also have ``path(image_id) -> Path | None``: the file, for
-    families that read more of it than its pixels; see `Images.path`.
+    families that read more of it than its pixels; see `Images.path`. One that keeps many images in
+    a file may have ``blocks(image_ids) -> Sequence[int]``: for each image the number of the part of
+    its storage (a tar file, a row group) that is best read together; see `Images.blocks`.
+
+    Images are opened from several threads at once, and sources are sent to worker processes by
+    pickling where a training has some.
     """
 
     def open(self, image_id: str) -> Image:
@@ -77,6 +83,18 @@ class Images:
         """
         path: Callable[[str], Path | None] | None = getattr(self.source, "path", None)
         return None if path is None else path(image_id)
+
+    def blocks(self) -> tuple[int, ...] | None:
+        """Sizes of the consecutive blocks of storage in which the images lie, in their order.
+
+        A training that shuffles block by block reads them almost in sequence. None where any order
+        is as good.
+        """
+        numbers: Callable[[Sequence[str]], Sequence[int]] | None
+        numbers = getattr(self.source, "blocks", None)
+        if numbers is None:
+            return None
+        return tuple(sum(1 for _ in run) for _, run in groupby(numbers(self.ids)))
 
     def select(self, ids: Sequence[str]) -> Images:
         """Only ``ids``, in that order. Raises DataError for an id that is not among its own."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Fill = tuple[int, ...]
 
+_STREAM = 2
+"""Tells these random numbers from others of the same seed and epoch."""
 _RATIOS = (3 / 4, 4 / 3)
 _ERASED_AREAS, _ERASED_RATIOS = (0.02, 1 / 3), (0.3, 3.3)
 """Of `timm` and torchvision."""
@@ -241,7 +243,7 @@ def augmented(
     """
     import numpy as np
 
-    generator = np.random.default_rng(key)
+    generator = np.random.default_rng([*key, _STREAM])
     for step in steps:
         change = next(iter(dict(step).values()))
         pixels = change.apply(pixels, generator, fill)
@@ -254,11 +256,15 @@ def _box(
     ratios: tuple[float, float],
     generator: np.random.Generator,
 ) -> tuple[int, int, int, int]:
-    """A random rectangle: top, left, height, width; the image's sides where it would not fit."""
+    """A random rectangle of a share of the area: top, left, height, width.
+
+    Of the ratios of width to height (relative to the image's) those are drawn that fit into it.
+    """
     height, width = sides
-    ratio = math.exp(generator.uniform(math.log(ratios[0]), math.log(ratios[1])))
-    tall = min(height, max(1, round(math.sqrt(area * height * width / ratio))))
-    wide = min(width, max(1, round(math.sqrt(area * height * width * ratio))))
+    narrow, broad = max(ratios[0], area), min(ratios[1], 1 / area)
+    ratio = math.exp(generator.uniform(math.log(narrow), math.log(broad)))
+    tall = min(height, max(1, round(height * math.sqrt(area / ratio))))
+    wide = min(width, max(1, round(width * math.sqrt(area * ratio))))
     top = int(generator.integers(0, height - tall + 1))
     left = int(generator.integers(0, width - wide + 1))
     return top, left, tall, wide

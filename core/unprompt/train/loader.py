@@ -69,6 +69,7 @@ class Loader:
 
     def _start(self, workers: int) -> Any:
         """A `DataLoader` whose batches are those of `_Asking`."""
+        import torch
         from torch.utils.data import DataLoader
 
         opener = self._samples.opener
@@ -76,14 +77,15 @@ class Loader:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This DataLoader will create")  # it was asked for
             return DataLoader(
-                _Remote(opener),
-                batch_sampler=self._asked,  # type: ignore[arg-type]  # torch takes any iterable
+                _Remote(opener),  # type: ignore[arg-type]  # torch asks for no more than an item
+                batch_sampler=self._asked,
                 num_workers=workers,
                 multiprocessing_context="spawn",  # torch and faiss survive no fork
                 persistent_workers=True,
                 prefetch_factor=AHEAD,
                 collate_fn=_Gather(opener.pixels.size),
                 pin_memory=self._pin,
+                generator=torch.Generator(),  # else it draws from the one that dropout draws from
             )
 
     def _in_processes(
@@ -97,7 +99,7 @@ class Loader:
             if "DataLoader worker" not in str(error):
                 raise
             raise DataError(
-                f"a process that opens images was killed: {first_line(error)}; is there too "
+                f"a process that opens images ended: {first_line(error)}; is there too "
                 "little memory, or shared memory (/dev/shm), for so many `workers`?"
             ) from error
 

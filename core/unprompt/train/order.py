@@ -13,6 +13,9 @@ from unprompt.errors import ConfigError
 Rows: TypeAlias = npt.NDArray[np.int64]
 """Numbers of samples."""
 
+_STREAM = 1
+"""Tells these random numbers from others of the same seed and epoch."""
+
 
 def epoch_order(
     n: int,
@@ -42,7 +45,7 @@ def epoch_order(
     Returns:
         Numbers from 0 to n - 1, of shape (n,), or (number of prompts,).
     """
-    generator = np.random.default_rng([seed, epoch])
+    generator = np.random.default_rng([seed, epoch, _STREAM])
     if blocks is None or buffer is None:
         order = generator.permutation(n)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 Pick = tuple[int, int]
 """An epoch and the number of a sample."""
+
+
+_MAKING_ROOM = threading.Lock()
+"""Of all samples: a lock of their own could not be sent to other processes."""
 
 
 class SampleBatch(NamedTuple):
@@ -152,10 +157,11 @@ class Samples:
         """Where opened images are kept; the system gives the memory as it is filled."""
         import torch
 
-        if self._kept is None:
-            side = self.opener.pixels.size
-            self._kept = torch.empty((len(self), 3, side, side), dtype=torch.uint8)
-        return self._kept
+        with _MAKING_ROOM:  # two threads would each make their own, and one be forgotten
+            if self._kept is None:
+                side = self.opener.pixels.size
+                self._kept = torch.empty((len(self), 3, side, side), dtype=torch.uint8)
+            return self._kept
 
 
 def gathered(

@@ -1,50 +1,58 @@
-"""What the training loop asks of an objective, and how its checkpoint is read and written."""
+"""What every objective of a recipe shares: a task whose checkpoint is read and written."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from unprompt._recipes.models import Preprocess
+from unprompt.train.task import Task
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
 
-class Objective(ABC):
-    """A model to train, its loss on a batch, and its scores.
+class TowerTask(Task):
+    """A tower to train, with heads that are not kept.
 
     Made of a recipe's options and the `Targets` of N images, with random parameters; ConfigError
     where the tower's folder, or the teacher's, does not fit them.
 
-    ``rows`` say which of the N images a batch holds. They are in the processor's memory, like
-    everything that there is of each image; only a batch's part of it goes to the pixels' device.
-
     Attributes:
-        saved: Name of the module inside `model` that is kept; heads beside it are not.
+        saved: Name of the module inside `model` that is kept.
         file: Name of its checkpoint.
-        model: What is trained.
-        preprocess: How images become its pixels.
+        first: Row of the first validation sample among the N images.
         tokenizer: Of its text side, if it has one.
     """
 
     saved: ClassVar[str]
     file: ClassVar[str] = "model.safetensors"
-    model: torch.nn.Module
-    preprocess: Preprocess
+    first: int = 0
     tokenizer: PreTrainedTokenizerBase | None = None
 
     @abstractmethod
-    def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Of a batch: pixels of shape (n, 3, size, size), rows of shape (n,)."""
-
-    @abstractmethod
-    def score(
+    def scores(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """One number per image of each score, (n,), of held-out images, all at once.
+
+        ``rows`` are their numbers among the N images. The higher the first score's mean, the
+        better the tower.
+        """
+
+    def score(
+        self, model: torch.nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]]
     ) -> dict[str, float]:
-        """Of a held-out batch, under the parameters of ``model``, such as the moving average."""
+        """Means over all validation images, scored at once, as a recall among them needs."""
+        import torch
+
+        parts = list(batches)
+        pixels = torch.cat([part for part, _ in parts])
+        rows = torch.cat([part for _, part in parts])
+        scores = self.scores(model, pixels, rows + self.first)
+        return {name: float(values.double().mean()) for name, values in scores.items()}
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Start from the checkpoint that `save` wrote; heads start from random parameters again.
@@ -56,14 +64,14 @@ class Objective(ABC):
         tied = {name: state[of] for name, of in _tied(module).items() if of in state}
         module.load_state_dict(state | tied)
 
-    def save(self, model: torch.nn.Module, folder: Path) -> None:
+    def save(self, folder: Path) -> None:
         """Write parameters without heads, tied ones once, and the tokenizer.
 
         float16 halves the file; it is read back as float32.
         """
         from safetensors.torch import save_file
 
-        module = model.get_submodule(self.saved)
+        module = self.model.get_submodule(self.saved)
         tied = _tied(module)
         state = {
             name: value.half().contiguous() if value.is_floating_point() else value

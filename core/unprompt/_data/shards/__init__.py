@@ -1,0 +1,1 @@
+"""Images by the thousand in each file: tar files, and Parquet files with image bytes."""

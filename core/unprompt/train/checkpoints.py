@@ -1,0 +1,234 @@
+"""Checkpoints of a fit: one file each, which is there whole or not at all.
+
+A checkpoint holds the model, its moving average, the optimiser's state and where in which epoch it
+was written. Random numbers need no place in it: order, augmentations and dropout are functions of
+random seed, epoch and step. Learning rates are functions of the step.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from unprompt._files import paths
+from unprompt._files.reading import check_file, reading
+from unprompt._files.refusals import room_needed
+from unprompt._files.writing import replacing
+from unprompt.errors import ConfigError, DataError, first_line, named
+from unprompt.types import Json
+
+if TYPE_CHECKING:
+    import torch
+
+LAST, BEST = "last.safetensors", "best.safetensors"
+FOLDER = "checkpoints"
+"""Inside the folder of a training."""
+
+_STATE = "unprompt.fit"
+
+
+class Position(BaseModel):
+    """Where a fit is.
+
+    Attributes:
+        step: Optimiser steps taken.
+        seconds: Time spent, over all attempts.
+        best: Scores of the best validation so far.
+        best_step: Its step.
+        last: Scores of the last validation.
+        broken: The samples that could not be read, as `BrokenSamples.state` has them.
+        attempts: How often training was started.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    step: int = 0
+    seconds: float = 0.0
+    best: dict[str, float] = {}
+    best_step: int = 0
+    last: dict[str, float] = {}
+    broken: dict[str, Any] = {}
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a checkpoint is made of and filled from.
+
+    Attributes:
+        model: What is fitted.
+        average: The moving average of its parameters; None: there is none.
+        optimizer: Its optimiser.
+        identity: All that the fit depends on, flat: a checkpoint of another one is refused.
+        free: Keys of `identity` that may differ.
+    """
+
+    model: torch.nn.Module
+    average: torch.nn.Module | None
+    optimizer: torch.optim.Optimizer
+    identity: Mapping[str, Json]
+    free: frozenset[str] = field(default=frozenset())
+
+
+def save(path: Path, state: State, position: Position) -> None:
+    """Write a checkpoint, by rename.
+
+    Raises:
+        OutputError: It cannot be written; the one before is still there.
+    """
+    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
+    if state.average is not None:
+        averaged = state.average.state_dict().items()
+        tensors |= {f"average.{name}": value for name, value in averaged}
+    moments, groups = _flat(state.optimizer)
+    content = {
+        "position": position.model_dump(),
+        "identity": dict(state.identity),
+        "groups": groups,
+    }
+    _write(path, tensors | moments, {_STATE: json.dumps(content)})
+
+
+def save_model(path: Path, model: torch.nn.Module, position: Position) -> None:
+    """Write the parameters alone, by rename. Raises OutputError as `save` does."""
+    content = json.dumps({"position": position.model_dump()})
+    _write(path, dict(model.state_dict()), {_STATE: content})
+
+
+def load(path: Path, state: State) -> Position:
+    """Fill model, average and optimiser from what `save` wrote.
+
+    Raises:
+        ConfigError: It is of a fit with other options or data; names what differs.
+        DataError: It is damaged.
+    """
+    tensors, content = _read(path)
+    _check_identity(path, content.get("identity"), state)
+    position = _position(path, content)
+    with reading(path, RuntimeError, KeyError, ValueError):
+        state.model.load_state_dict(_below("model", tensors))
+        if state.average is not None:
+            state.average.load_state_dict(_below("average", tensors))
+        _fill(state.optimizer, tensors, content["groups"])
+    return position
+
+
+def load_model(path: Path, model: torch.nn.Module) -> Position:
+    """Fill a model with what `save_model` wrote. Raises DataError if it is damaged."""
+    tensors, content = _read(path)
+    with reading(path, RuntimeError, KeyError, ValueError):
+        model.load_state_dict(tensors)
+    return _position(path, content)
+
+
+def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    from safetensors.torch import save_file
+
+    kept: dict[str, torch.Tensor] = {}
+    shared: set[int] = set()
+    for name, value in tensors.items():
+        whole = value.detach().cpu().contiguous()
+        # Tied parameters are written under each of their names.
+        kept[name] = whole.clone() if whole.data_ptr() in shared else whole
+        shared.add(whole.data_ptr())
+    with replacing(path) as part, room_needed(path):
+        save_file(kept, part, metadata=metadata)
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """Tensors and what `save` wrote beside them."""
+    from safetensors import SafetensorError, safe_open
+
+    check_file(path)
+    with reading(path, SafetensorError), safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+    try:
+        content = json.loads(metadata[_STATE])
+    except (KeyError, json.JSONDecodeError) as error:
+        raise DataError(f"{paths.shown(path)}: not a checkpoint of a training") from error
+    return tensors, content
+
+
+def _position(path: Path, content: Mapping[str, Any]) -> Position:
+    try:
+        return Position.model_validate(content.get("position"))
+    except ValidationError as error:
+        raise DataError(f"{paths.shown(path)}: not a checkpoint: {first_line(error)}") from error
+
+
+def _check_identity(path: Path, found: object, state: State) -> None:
+    """Refuse a checkpoint of another fit, with the keys that differ."""
+    known = found if isinstance(found, dict) else {}
+    here = dict(state.identity)
+    differing = sorted(
+        key for key in (known.keys() | here.keys()) - state.free if known.get(key) != here.get(key)
+    )
+    if differing:
+        changes = [
+            f"{key} {_brief(known.get(key))}, now {_brief(here.get(key))}" for key in differing
+        ]
+        more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
+        raise ConfigError(
+            f"{paths.shown(path)}: of another training: {'; '.join(changes[:5])}{more}; "
+            "go back to its options, or start anew with `unprompt train ... --resume never`"
+        )
+
+
+def _brief(value: Json) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _flat(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], list[dict[str, Any]]]:
+    """The optimiser's state as tensors by name, and its groups without parameters."""
+    import torch
+
+    state = optimizer.state_dict()
+    tensors = {
+        f"optimizer.{number}.{name}": torch.as_tensor(value)
+        for number, values in state["state"].items()
+        for name, value in values.items()
+    }
+    groups = [
+        {name: value for name, value in group.items() if isinstance(value, int | float | list)}
+        for group in state["param_groups"]
+    ]
+    return tensors, groups
+
+
+def _fill(
+    optimizer: torch.optim.Optimizer,
+    tensors: Mapping[str, torch.Tensor],
+    groups: list[dict[str, Any]],
+) -> None:
+    """Put back what `_flat` took; what a group says beside numbers is the optimiser's own."""
+    own = optimizer.state_dict()
+    if [group["params"] for group in groups] != [g["params"] for g in own["param_groups"]]:
+        raise ValueError(f"the optimiser has other groups: {named([str(len(groups))])}")
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for key, value in _below("optimizer", tensors).items():
+        number, _, name = key.partition(".")
+        moments.setdefault(int(number), {})[name] = _laid_out(value, parameters[int(number)])
+    merged = [mine | group for mine, group in zip(own["param_groups"], groups, strict=True)]
+    optimizer.load_state_dict({"state": moments, "param_groups": merged})
+
+
+def _laid_out(value: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """A moment in its parameter's memory layout: in another one, sums are rounded otherwise."""
+    import torch
+
+    if value.shape != parameter.shape:
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    start = f"{prefix}."
+    return {k.removeprefix(start): value for k, value in tensors.items() if k.startswith(start)}
