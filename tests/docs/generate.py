@@ -95,6 +95,8 @@ def hook_table() -> str:
     return "\n\n".join(parts)
 
 
+DATASETS = ("imagefolder", "kaggle", "pairs", "parquet-images", "webdataset")
+
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "ensembles/README.md": {
         "ensemble": lambda: key_table(models.EnsembleConfig),
@@ -107,9 +109,11 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "plugins/README.md": {"hooks": hook_table},
     "plugins/blip.md": page("clip-blip"),
     "plugins/clip.md": page("clip-l14", "clip-l16-384"),
+    "plugins/data.md": page(*DATASETS, scored=False),
     "plugins/embedded-metadata.md": page("embedded-metadata", scored=False),
     "plugins/knn.md": page("knn-vit-g", "knn-vit-h"),
     "plugins/painter.md": page("painter", scored=False),
+    "plugins/trackers.md": page("mlflow", "trackio", scored=False),
 }
 
 

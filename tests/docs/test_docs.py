@@ -20,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from unprompt._registry.loading import load_experiment
 from unprompt._registry.plugins import Registry
 from unprompt.contracts import hookspecs
+from unprompt.contracts.specs import DatasetSpec
 from unprompt.testing import (
     DatasetContract,
     ObserverContract,
@@ -241,3 +242,13 @@ def test_every_family_has_a_page_that_the_guide_links() -> None:
         assert f"]({name}.md)" in guide
         assert "<!-- begin options -->\n\n### `" in text
         assert "MIT" in text  # the licence of the weights
+
+
+def test_every_dataset_of_the_core_is_on_the_page_of_datasets() -> None:
+    claims = [claim for claim in Registry().claims if claim.module.startswith("unprompt._builtin.")]
+    ours = [claim.name for claim in claims if Registry().offered(claim.name, DatasetSpec)]
+    text = (ROOT / "plugins/data.md").read_text(encoding="utf-8")
+    assert ours
+    assert [
+        name for name in ours if f"\n| `{name}` |" not in text or f"### `{name}`" not in text
+    ] == []

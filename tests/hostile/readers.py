@@ -179,7 +179,7 @@ def _parquet(folder: Path) -> None:
 
 def _read_dataset(kind: Any, options: Any, name: str) -> Callable[[Path], object]:
     def read(folder: Path) -> object:
-        dataset = kind(options(shards=(Location.of(str(folder / name)),), broken=1))
+        dataset = kind(options(shards=(Location(folder / name, name),), broken=1.0))
         return [dataset.images().open(record.image_id) for record in dataset.records()]
 
     return read

@@ -74,7 +74,10 @@ def same(first: SampleBatch, second: SampleBatch) -> bool:
 
 
 def test_processes_threads_and_memory_give_the_same(make: Callable[..., Samples]) -> None:
+    import torch
+
     every = ("crop", "erase", "colour", "shift", "hflip")
+    before = torch.get_rng_state()
     asked = epochs(2)
     alone = list(loader(make(*every), asked, 0))
     kept = Loader(make(*every, keep=True), 0, threads=3)
@@ -84,6 +87,7 @@ def test_processes_threads_and_memory_give_the_same(make: Callable[..., Samples]
         remote = [*by_processes.batches(asked[:half]), *by_processes.batches(asked[half:])]
     finally:
         by_processes.close()
+    assert torch.equal(torch.get_rng_state(), before), "a model's chance is left alone"
     assert len(alone) == len(remote) == len(asked)
     assert all(map(same, alone, remote))
     assert all(map(same, alone, kept.batches(asked)))

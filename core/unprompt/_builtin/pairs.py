@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,9 @@ class PairsOptions(BaseModel):
     table: Location = Field(
         description="A csv, tsv, jsonl or parquet file with one row per image: a column that "
         "names the image (image, filepath, file_name, ...) and one with its prompt (prompt, "
-        "text, caption); image_id, prompt_id, group, split, weight and subset are optional."
+        "text, caption); image_id, prompt_id, group, split, subset (scores are also given for each "
+        "subset apart) and weight (how much an image counts in training, at least 0; 1 where the "
+        "cell is empty) are optional."
     )
     images: Location | None = Field(
         default=None,
@@ -63,7 +66,8 @@ class Pairs(Dataset):
 
         Raises:
             DataError: Broken table, missing columns or images, repeated ids, empty prompts,
-                unknown splits, or one ``prompt_id`` for several prompts; lists all of them.
+                unknown splits, weights that are none, or one ``prompt_id`` for several prompts;
+                lists all of them.
         """
         return self._read[0]
 
@@ -109,9 +113,31 @@ def records_of(table: Table, ids: Sequence[str]) -> tuple[Record, ...]:
     return tuple(record_of(given or other, *values) for other, given, *values in rows)
 
 
+def _weights(table: Table) -> list[float]:
+    """Each row's sample weight: 1 where there is none, NaN where it is no number."""
+    column = table.find(["weight"])
+    if column is None:
+        return [1.0] * len(table)
+    # As text NaN and infinity are missing, see `Table.texts`; as weights they are mistakes.
+    pairs = zip(table.texts(column), (row[column] for row in table.rows), strict=True)
+    return [
+        _number(text or (str(value) if isinstance(value, float) else "1")) for text, value in pairs
+    ]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> list[str]:
     """What is wrong with the table, one line per kind of problem."""
     missing = [str(path) for path in paths if not is_file(path)]
+    unweighted = [
+        str(number) for number, row in enumerate(records, start=1) if not 0 <= row.weight < math.inf
+    ]
     ids, prompts = [row.image_id for row in records], [row.prompt for row in records]
     problems = row_problems(table, ids, prompts)
     problems += [f"{table}: no such image: {named(missing)}"] if missing else []

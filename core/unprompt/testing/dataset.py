@@ -71,6 +71,13 @@ class DatasetContract:
         ids = [record.image_id for record in dataset.records()]
         assert sorted(dataset.images().ids) == sorted(ids)
 
+    def test_blocks_of_storage_hold_every_image(self, make_dataset: Callable[[], Dataset]) -> None:
+        images = make_dataset().images()
+        blocks = images.blocks()
+        if blocks is not None:  # any order is as good
+            assert sum(blocks) == len(images)
+            assert min(blocks) > 0
+
     def test_every_image_opens_as_rgb(self, make_dataset: Callable[[], Dataset]) -> None:
         images = make_dataset().images()
         for image_id in images.ids:

@@ -69,6 +69,7 @@ class Loader:
 
     def _start(self, workers: int) -> Any:
         """A `DataLoader` whose batches are those of `_Asking`."""
+        import torch
         from torch.utils.data import DataLoader
 
         opener = self._samples.opener
@@ -84,6 +85,7 @@ class Loader:
                 prefetch_factor=AHEAD,
                 collate_fn=_Gather(opener.pixels.size),
                 pin_memory=self._pin,
+                generator=torch.Generator(),  # else it draws from the one that dropout draws from
             )
 
     def _in_processes(

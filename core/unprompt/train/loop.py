@@ -143,7 +143,7 @@ class Loop:
         self.average.update(self.job.task.model, step)
         self.position.step += 1
         self.seen += len(batch.rows) * self.fabric.world_size
-        if self.position.step % LOGGED_EVERY == 0 or self.position.step == self.steps:
+        if self.position.step % LOGGED_EVERY == 0 or self.position.step in (1, self.steps):
             self.measured |= {"loss": float(loss), "gradient_length": float(length or 0)}
 
     def _backward(self, batch: SampleBatch, in_float32: bool) -> torch.Tensor:

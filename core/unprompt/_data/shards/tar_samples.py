@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field
 from io import BufferedReader
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from unprompt._data.prompts import PROMPT_COLUMNS
 from unprompt._data.record_columns import OPTIONAL
@@ -22,6 +22,7 @@ IMAGES = ("jpg", "jpeg", "png", "webp")
 """Extensions of members that are images, in any case."""
 TEXTS = ("txt", "caption")
 JSON = "json"
+_KINDS = frozenset([*IMAGES, *TEXTS, JSON])
 
 LARGEST = 512 << 20
 """Bytes of the largest image file that is read."""
@@ -70,15 +71,15 @@ def tar_samples(path: Path, prompt: str | None) -> tuple[list[Sample], list[Left
 
 def _sort_in(member: Member, keys: dict[str, _Parts], left_out: list[LeftOut]) -> None:
     """Put a member to its key; members of other kinds are nobody's."""
-    name = PurePosixPath(member.name)
-    stem, _, extension = name.name.partition(".")
+    folder, slash, name = member.name.rpartition("/")
+    stem, _, extension = name.partition(".")
     kind = extension.lower()
-    if kind not in (*IMAGES, *TEXTS, JSON) or not stem:
+    if kind not in _KINDS or not stem:
         return
     if why := _bad_name(member.name):
         left_out.append(LeftOut(shown(member.name), why))
         return
-    parts = keys.setdefault((name.parent / stem).as_posix(), _Parts())
+    parts = keys.setdefault(f"{folder}{slash}{stem}".removeprefix("./"), _Parts())
     if kind in IMAGES:
         parts.repeated |= parts.image is not None
         parts.image = parts.image or member
@@ -89,7 +90,9 @@ def _sort_in(member: Member, keys: dict[str, _Parts], left_out: list[LeftOut]) -
 
 def _bad_name(name: str) -> str | None:
     """Why a name is not taken as an id."""
-    if any("\ud800" <= letter <= "\udfff" for letter in name):
+    try:
+        name.encode()
+    except UnicodeEncodeError:
         return "the name is not UTF-8"
     if not name.isprintable():
         return "the name holds control characters"
