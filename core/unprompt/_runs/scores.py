@@ -229,7 +229,8 @@ class Scores(Result):
             if split.members.keys() != self.weights.keys() or split.best_member not in self.weights:
                 what = f"other members in `{name}` than in `weights`"
                 raise PydanticCustomError("members", "{what}", {"what": what})
-        entries = (*self.leave_one_out.values(), *self.ablations.values())
+        entries: list[Contribution | AblationScore] = [*self.leave_one_out.values()]
+        entries += self.ablations.values()
         if any(entry.subsets.keys() != self.test.subsets.keys() for entry in entries):
             raise PydanticCustomError("subsets", "other subsets than in `test`")
         if not any(self.weights.values()):

@@ -50,8 +50,9 @@ def fit(job: Job, progress: Progress = silent, metrics: Metrics = unheard) -> Fi
         # Not as an argument, in which Lightning looks for modules, and changes what holds them.
         fields: Any = fabric.launch(partial(_in_process, job=job))
     checkpoints.load_model(job.checkpoints / RESULT, job.task.model)
-    for line in read_metrics(job.folder / METRICS):
-        metrics(line.step, line.measured)
+    if (path := job.folder / METRICS).is_file():
+        for line in read_metrics(path):
+            metrics(line.step, line.measured)
     return Fitted(**fields)
 
 
