@@ -234,5 +234,5 @@ def test_a_killed_process_is_one_line(
         list(loader(samples, [[(0, 0)]], 1))
 
 
-def test_broken_is_told_apart_by_type(make: Callable[..., Samples]) -> None:
+def test_a_broken_sample_is_of_its_own_type(make: Callable[..., Samples]) -> None:
     assert isinstance(make()[0, 3], Broken)
