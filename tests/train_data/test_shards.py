@@ -16,7 +16,7 @@ from unprompt import Dataset, DatasetSpec
 from unprompt._registry.plugins import Registry
 from unprompt.errors import DataError
 from unprompt.towers.sources import PreprocessConfig
-from unprompt.train.broken import BrokenSamples
+from unprompt.train.broken import Broken, BrokenSamples
 from unprompt.train.loader import loader
 from unprompt.train.order import epoch_order, picks, share
 from unprompt.train.pixels import Pixels
@@ -84,11 +84,13 @@ def test_what_a_worker_process_is_sent_opens_the_same(samples: Samples) -> None:
     sent = pickle.loads(pickle.dumps(samples.opener))
     for row, image_id in enumerate(samples.images.ids):
         opened, again = samples.opener.open(image_id), sent.open(image_id)
-        if row == CORRUPT:
-            assert opened == again
-        else:
-            assert torch.equal(opened, again)
-            assert torch.equal(samples[2, row], sent.change(again, 2, row))
+        if isinstance(opened, Broken):
+            assert (opened, row) == (again, CORRUPT)
+            continue
+        changed = samples[2, row]
+        assert isinstance(changed, torch.Tensor)
+        assert torch.equal(opened, again)
+        assert torch.equal(changed, sent.change(again, 2, row))
 
 
 def test_a_damaged_member_is_named_and_the_others_are_taken(samples: Samples) -> None:
