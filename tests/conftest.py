@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -195,6 +195,7 @@ def experiment(
     prompts: Mapping[str, str] | None = None,
     suffix: str = "",
     noise: Mapping[int, float] | None = None,
+    subsets: Sequence[str] = (),
     **search: Any,
 ) -> dict[str, Any]:
     """An experiment on ``images`` test images; everything that a report can show is on.
@@ -206,9 +207,17 @@ def experiment(
         prompts: Image, such as ``test-0`` -> its prompt, where it is not the usual one.
         suffix: Behind the number in every image id.
         noise: Member -> its noise, where it is not the usual one.
+        subsets: That groups are in by turns; an empty text: in none.
         search: Of the ``search`` block.
     """
-    dataset = {"test": images, "wordings": oracle, "prompts": prompts or {}, "suffix": suffix}
+    dataset: dict[str, Any] = {
+        "test": images,
+        "wordings": oracle,
+        "prompts": prompts or {},
+        "suffix": suffix,
+    }
+    if subsets:
+        dataset["subsets"] = list(subsets)
     usual = {i: 0.12 + 0.06 * i for i in range(members)}
     return {
         "name": "made",

@@ -42,6 +42,9 @@ class DatasetOptions(Model):
     wordings: bool = Field(description="Whether other wordings of a prompt are known.")
     prompts: dict[str, str] = Field(description="Image -> prompt, where it is not the usual one.")
     suffix: str = Field(description="Behind the number in every image id.")
+    subsets: list[str] = Field(
+        default=[], description="Subsets that groups are in by turns; an empty text: in none."
+    )
 
 
 class MemberOptions(Model):
@@ -87,6 +90,9 @@ class NoisyDataset(Dataset):
                 prompt=options.prompts.get(f"{split}-{i}", f"{split} number {i}"),
                 group=f"{split}-{i // 2}",
                 split=split,
+                subset=options.subsets[i // 2 % len(options.subsets)] or None
+                if options.subsets
+                else None,
             )
             for split, count in (LEARNED | {"test": options.test}).items()
             for i in range(count)
@@ -118,18 +124,24 @@ class NoisyMember(Predictor):
         np.save(artifact / "rows.npy", train.targets.rows, allow_pickle=False)
         prompts = [record.prompt for record in train.records]
         (artifact / "prompts.json").write_text(json.dumps(prompts))
-        if self.options.scores:
+        if self.scores:
             (artifact / "training").mkdir()
             lines = [json.dumps(line) + "\n" for line in self._train(train)]
             (artifact / "training" / "metrics.jsonl").write_text("".join(lines))
             (artifact / "training" / "README.md").write_text("# A card\n")
 
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Of its validation; a plugin that derives from this one may have other options."""
+        scores: tuple[float, ...] = getattr(self.options, "scores", ())
+        return scores
+
     def _train(self, train: TrainSet) -> Iterator[dict[str, float]]:
         """Four steps an epoch."""
-        for step in range(1, STEPS * len(self.options.scores) + 1):
-            values = {"epoch": step / STEPS, "seconds": step / 2, "loss": 1 / step}
+        for step in range(1, STEPS * len(self.scores) + 1):
+            values = {"epoch": step / STEPS, "seconds": step / 2, "loss": 1 - step / 20}
             if step % STEPS == 0:
-                values["validation cosine"] = self.options.scores[step // STEPS - 1]
+                values["validation cosine"] = self.scores[step // STEPS - 1]
             train.metrics(step, values)
             yield {"step": step, **values}
 

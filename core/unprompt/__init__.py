@@ -145,7 +145,7 @@ _HOMES = {
     "contracts.specs": ["DatasetSpec", "ObserverSpec", "PredictorSpec", "TextEncoderSpec"],
     "embeddings": ["Embeddings", "cosine", "unit"],
 }
-_MODULES = ("artifacts", "bank", "testing", "towers")
+_MODULES = ("artifacts", "bank", "testing", "towers", "train")
 """The public modules beside this one; `help(unprompt.testing)` works without another import."""
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -3,7 +3,10 @@
 Encodes the prompts of every world that a recipe of ``experiments/train`` trained on (without the
 images that the recipe held out) and the experiment's test prompts with its text encoder, and counts
 the test prompts that have a training prompt at or above each cosine: by tower, all of its recipes
-together, and over all towers. The numbers in the model cards are this script's.
+together, and over all towers; for all test prompts, and for each subset that the dataset names,
+such as the painter's seen and unseen combinations. It also counts the training images of each
+subset, and stops where a recipe's data says ``unseen: 0`` and has an unseen one. The numbers in the
+model cards are this script's.
 
 412,000 prompts at about 200 a second on one free core; each world's counts are printed as they come
 and kept in the cache, so that a run that was ended goes on where it was. ``--cards`` writes each
@@ -15,7 +18,8 @@ tower's counts into its model card.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -31,8 +35,8 @@ from unprompt._recipes.recipe import load_recipe
 from unprompt._registry.loading import load_experiment
 from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
-from unprompt.contracts import TextEncoder
-from unprompt.types import FloatArray, PlainData
+from unprompt.contracts import Dataset, Record, TextEncoder
+from unprompt.types import BoolArray, FloatArray, PlainData
 
 EXPERIMENTS = Path(__file__).parents[1]
 CHECKPOINTS = EXPERIMENTS.parent / "plugins" / "unprompt_painter" / "checkpoints"
@@ -57,15 +61,36 @@ class World:
     def name(self) -> str:
         """The dataset as tables show it."""
         options = self.dataset.plain()["options"]
-        return f"{self.dataset.plugin} {options.get('seed', '')}".strip()
+        name = f"{self.dataset.plugin} {options.get('seed', '')}".strip()
+        share = options.get("unseen")
+        return name if share is None else f"{name} (unseen {share:g})"
+
+    def trained_on(self, registry: Registry) -> tuple[Record, ...]:
+        """Its rows, without those that the recipe held out."""
+        dataset: Dataset = registry.build(self.dataset.spec, self.dataset.options)
+        return tuple(dataset.records()[: self.count])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Test:
-    """The experiment's distinct wanted prompts with their targets (n, D)."""
+    """The experiment's n test prompts.
+
+    Attributes:
+        prompts: The prompts.
+        rows: Their targets, of shape (n, D).
+        subsets: Name -> which of them are in it, of shape (n,).
+    """
 
     prompts: tuple[str, ...]
     rows: FloatArray
+    subsets: Mapping[str, BoolArray]
+
+    def counts(self, highest: FloatArray) -> str:
+        """How many have a training prompt at each threshold: of all, then of each subset."""
+        parts = [f"of {len(highest)}: {counts(highest)}"]
+        for name, inside in self.subsets.items():
+            parts.append(f"of {inside.sum()} {name}: {counts(highest[inside])}")
+        return "; ".join(parts)
 
 
 def main() -> None:
@@ -80,24 +105,31 @@ def main() -> None:
     context = make_context(registry, RuntimeConfig(batch_size=256), offline=True)
     data = open_dataset(experiment, context, Timings())
     ids = data.splits.ids["test"]
-    test = Test(tuple(data.prompts[name] for name in ids), data.targets.select(ids).rows)
+    subset = {record.image_id: record.subset for record in data.records}
+    test = Test(
+        tuple(data.prompts[name] for name in ids),
+        data.targets.select(ids).rows,
+        masks([subset[name] for name in ids]),
+    )
     # The plain encoder: 412,000 rows have no place in the cache of texts.
     part = experiment.ensemble.text_encoder
     encoder: TextEncoder = registry.build(part.spec, part.options, context.runtime)
     towers = worlds_of_towers(registry)
     nearest = {}
     for world in dict.fromkeys(world for worlds in towers.values() for world in worlds):
+        trained = subset_counts(world, registry)
         nearest[world] = nearest_cosines(world, test, encoder, context)
-        print(f"{world.name}: {world.count:,} prompts, {counts(nearest[world])}", flush=True)
-    print(f"\n{'tower':10} {'prompts':>9}  test prompts of {len(ids)} with one at cosine >= ...")
+        shown = f"{world.count:,} prompts{trained}; {test.counts(nearest[world])}"
+        print(f"{world.name}: {shown}", flush=True)
+    print(f"\n{'tower':10} {'prompts':>9}  test prompts with one at cosine >= ...")
     for tower, worlds in (towers | {"all": list(nearest)}).items():
         highest = np.max([nearest[world] for world in worlds], axis=0)
         names = ", ".join(world.name for world in worlds) if tower != "all" else ""
         total = sum(world.count for world in worlds)
-        print(f"{tower:10} {total:9,}  {counts(highest)}  {names}")
+        print(f"{tower:10} {total:9,}  {test.counts(highest)}  {names}")
         if arguments.cards and tower != "all":
-            where = f"of {len(ids)} of {experiment.config.name}"
-            write_card(CHECKPOINTS / tower / "README.md", f"{where}: {counts(highest)}")
+            value = f"{experiment.config.name}, {test.counts(highest)}"
+            write_card(CHECKPOINTS / tower / "README.md", value)
 
 
 def worlds_of_towers(registry: Registry) -> dict[str, list[World]]:
@@ -111,6 +143,25 @@ def worlds_of_towers(registry: Registry) -> dict[str, list[World]]:
     return {tower: list(worlds.values()) for tower, worlds in towers.items()}
 
 
+def masks(subsets: Sequence[str | None]) -> dict[str, BoolArray]:
+    """Which of n images are in each subset, of shape (n,)."""
+    names = sorted({name for name in subsets if name is not None})
+    return {name: np.array([other == name for other in subsets]) for name in names}
+
+
+def subset_counts(world: World, registry: Registry) -> str:
+    """How many training images are of each subset, in brackets; empty where there are none.
+
+    Raises:
+        SystemExit: The recipe leaves unseen combinations out, and there is one.
+    """
+    found = Counter(record.subset for record in world.trained_on(registry) if record.subset)
+    if world.dataset.plain()["options"].get("unseen") == 0 and found["unseen"]:
+        raise SystemExit(f"{world.name}: {found['unseen']:,} images of unseen combinations")
+    shown = ", ".join(f"{count:,} {name}" for name, count in sorted(found.items()))
+    return f" ({shown})" if shown else ""
+
+
 def nearest_cosines(world: World, test: Test, encoder: TextEncoder, context: Context) -> FloatArray:
     """The highest cosine of each test prompt with the world's prompts, float32 of shape (n,).
 
@@ -120,8 +171,8 @@ def nearest_cosines(world: World, test: Test, encoder: TextEncoder, context: Con
     key: PlainData = [encoder.identity, plain, world.count, list(test.prompts)]
 
     def make(folder: Path) -> None:
-        records = context.registry.build(world.dataset.spec, world.dataset.options).records()
-        prompts = list(dict.fromkeys(record.prompt for record in records[: world.count]))
+        records = world.trained_on(context.registry)
+        prompts = list(dict.fromkeys(record.prompt for record in records))
         highest = np.full(len(test.prompts), -1, np.float32)
         for chunk in chunks(sorted(prompts, key=len)):  # a batch is padded to its longest
             highest = np.maximum(highest, (encoder.encode(chunk) @ test.rows.T).max(axis=0))

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from unprompt import Model
 from unprompt.towers import IDENTITY, TowerSource, Views
+from unprompt_clip.training import TrainingOptions
 
 Penalty = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -21,7 +22,13 @@ class RegressorOptions(Model):
         strict=False,
         min_length=1,
         description="Ridge penalties to choose from, on standardised features; the choice is by "
-        "leave-one-out error on the train split. Not used where the checkpoint brings a head.",
+        "leave-one-out error on the train split, with `training` by the validation images. Not "
+        "used where the checkpoint brings a head.",
+    )
+    training: TrainingOptions | None = Field(
+        default=None,
+        description="How tower and head are trained; null: the tower stays as it is, and a linear "
+        "head is fitted in closed form.",
     )
     views: Views = IDENTITY
     evidence: int = Field(default=5, ge=1, description="Nearest train prompts to show per image.")

@@ -11,19 +11,39 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet, unit
+from unprompt.artifacts import read_tensors
 from unprompt.bank import PromptBank
 from unprompt.towers import ImageTower, TimmTower, VisionTower, averaged, pixel_batches
-from unprompt_clip.head import Head
+from unprompt.train import (
+    CARD,
+    FOLDER,
+    FoldedHead,
+    Loss,
+    features,
+    fit_probe,
+    teacher_identity,
+    teacher_needs,
+)
+from unprompt_clip.card import card_of
 from unprompt_clip.options import RegressorOptions
+from unprompt_clip.training import TrainingOptions
+from unprompt_clip.tuning import Tuning, dry_head
 
 OWNER = "image tower"
+FIT = "fit the head"
+TOWER_FILE = "tower.safetensors"
+"""What training has changed of the tower's parameters."""
+NOTHING = (
+    "the head has nothing to learn from: use the ensemble through an experiment's run, or a "
+    "checkpoint with a head"
+)
 
 
 class Regressor(Predictor):
-    """Tower -> pooled features -> linear head -> unit rows, averaged over views.
+    """Tower -> pooled features -> head -> unit rows, averaged over views.
 
     The head is the one in the checkpoint, where there is one; otherwise it is fitted to the train
-    split.
+    split. With `training` a head is fitted in any case, and the tower with it.
     """
 
     options: RegressorOptions
@@ -33,64 +53,73 @@ class Regressor(Predictor):
         """Store both."""
         super().__init__(options, runtime)
         self._tower: ImageTower[Any] | None = None
-        self._head: Head | None = None
+        self._head: FoldedHead | None = None
         self._bank: PromptBank | None = None
 
     def identity(self) -> Mapping[str, Any]:
-        """The tower's."""
+        """The tower's, and a teacher's predictions."""
+        return {**self.tower_identity(), **teacher_identity(self._losses)}
+
+    def tower_identity(self) -> Mapping[str, Any]:
+        """What the tower is before it is trained, by content."""
         return self.family.identity(self.options.backbone, self.runtime, OWNER)
 
     def needs(self) -> Sequence[Need]:
-        """The tower's files."""
-        return self.family.needs(self.options.backbone)
+        """The files of the tower and of teachers."""
+        return [*self.family.needs(self.options.backbone), *teacher_needs(self._losses)]
 
     def towers(self) -> Mapping[str, int]:
         """The image tower."""
         return {"image": self.family.parameters(self.options.backbone, OWNER)}
 
     def prepare(self, train: TrainSet, artifact: Path) -> None:
-        """Find the head, and keep the train prompts, to find words for predictions.
+        """Find or fit the head, train the tower where that is asked for, and keep the prompts.
+
+        The train prompts are there to find words for predictions.
 
         Raises:
-            DataError: The checkpoint has no head, and there are fewer than two images to learn
-                one from; or its head is not for this text encoder.
+            DataError: There are fewer than two images to learn from; or the checkpoint's head is
+                not for this text encoder.
+            UnpromptError: See `Tuning`.
         """
-        tower = self.tower
-        if tower.head is not None:
-            head = Head.of(*tower.head)
-            if head.bias.shape != (train.text_encoder.dim,):
-                raise DataError(
-                    f"the head in {self.options.backbone.describe()} predicts {len(head.bias)} "
-                    f"numbers, the text encoder has {train.text_encoder.dim}"
-                )
+        training = self.options.training
+        if training is None or self.runtime.dry_run:
+            self._head_for(train).save(artifact)
         else:
-            head = self._fit(tower, train)
-        head.save(artifact)
+            self._tune(training, train, artifact)
         first = {record.prompt: record.image_id for record in train.records}
         rows = train.targets.select(list(first.values())).rows
         PromptBank.of(list(first), rows).save(artifact)
 
     def load(self, artifact: Path) -> None:
-        """Read tower, head and prompts.
+        """Read tower, what has changed of it, head and prompts.
 
         Raises:
             DataError: A file of the artifact is damaged, or of another tower or encoder.
         """
-        head, bank = Head.read(artifact), PromptBank.read(artifact)
+        head, bank = FoldedHead.read(artifact), PromptBank.read(artifact)
         encoder = self.runtime.text_encoder
         dim = encoder.dim if encoder is not None else None
         bank.check(artifact, target_dim=dim, key_dim=None)
         head.check(artifact, features=self.tower.dim, target_dim=dim)
+        training = self.options.training
+        if training is not None and training.epochs and not self.runtime.dry_run:
+            self._fill_tower(artifact / TOWER_FILE)
         self._head, self._bank = head, bank
 
     def check_prepared(self, prepared: Any) -> None:
-        """Refuse other options, which the head depends on, but for the number of prompts shown.
+        """Refuse other options, which head and tower depend on.
+
+        Free are the number of prompts shown, and what changes no training's result.
 
         Raises:
             ConfigError: Another option differs.
         """
-        shown = {"evidence": self.options.evidence}
-        super().check_prepared(prepared.model_copy(update=shown))
+        free: dict[str, object] = {"evidence": self.options.evidence}
+        own, theirs = self.options.training, prepared.training
+        if own is not None and theirs is not None and own.comparable() == theirs.comparable():
+            free["training"] = own
+        super().check_prepared(prepared.model_copy(update=free))
 
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows with the nearest train prompts, where there are any.
@@ -121,18 +150,9 @@ class Regressor(Predictor):
         """Drop tower, head and prompts."""
         self._tower = self._head = self._bank = None
 
-    def _fit(self, tower: ImageTower[Any], train: TrainSet) -> Head:
-        """Ridge regression from the images as they are; views are for prediction."""
-        if len(train) < 2:
-            raise DataError(
-                "the head has nothing to learn from: use the ensemble through an experiment's "
-                "run, or a checkpoint with a head"
-            )
-        batches = pixel_batches(train.images, tower.preprocess, self.runtime, what="fit the head")
-        with closing(batches):
-            features = np.concatenate([tower.features(pixels) for _, pixels in batches])
-        targets = train.targets.align(train.images.ids).rows
-        return Head.fit(features, targets, self.options.penalties)
+    def forget_tower(self) -> None:
+        """Drop the tower: the next use loads it as it comes."""
+        self._tower = None
 
     @property
     def tower(self) -> ImageTower[Any]:
@@ -140,6 +160,64 @@ class Regressor(Predictor):
         if self._tower is None:
             self._tower = self.family(self.options.backbone, self.runtime, OWNER)
         return self._tower
+
+    @property
+    def _losses(self) -> Loss:
+        return () if self.options.training is None else self.options.training.loss
+
+    def _head_for(self, train: TrainSet) -> FoldedHead:
+        """The checkpoint's head, or a linear one, fitted to the images as they are.
+
+        Views are for prediction. In a dry run a head that would be trained has random parameters.
+        """
+        training, dim = self.options.training, train.text_encoder.dim
+        if training is not None:
+            return dry_head(training, self.tower.dim, dim)
+        if self.tower.head is not None:
+            weight, bias = self.tower.head
+            if bias.shape != (dim,):
+                raise DataError(
+                    f"the head in {self.options.backbone.describe()} predicts {len(bias)} "
+                    f"numbers, the text encoder has {dim}"
+                )
+            return FoldedHead.of({"fc.weight": weight, "fc.bias": bias})
+        if len(train) < 2:
+            raise DataError(NOTHING)
+        rows = features(
+            lambda: self.tower, self.tower_identity(), train.images, self.runtime, what=FIT
+        )
+        targets = train.targets.align(train.images.ids).rows
+        weights = {record.image_id: record.weight for record in train.records}
+        given = [weights[name] for name in train.images.ids]
+        probe = fit_probe(rows, targets, self.options.penalties, weights=given)
+        return FoldedHead(probe.weight, probe.bias)
+
+    def _tune(self, training: TrainingOptions, train: TrainSet, artifact: Path) -> None:
+        """Train, and write what came of it."""
+        from safetensors.torch import save_file
+
+        if len(train) < 2:
+            raise DataError(NOTHING)
+        folder = artifact / FOLDER
+        folder.mkdir()
+        tuned = Tuning(self, training, train).run(folder)
+        tuned.head.save(artifact)
+        if tuned.tower is not None:
+            save_file(dict(tuned.tower), artifact / TOWER_FILE)
+        card = card_of(self.options.backbone.describe(), training, tuned, self.runtime)
+        (folder / CARD).write_text(card, encoding="utf-8")
+        self.forget_tower()
+
+    def _fill_tower(self, path: Path) -> None:
+        """Give the tower the parameters that training has changed.
+
+        Raises:
+            DataError: The file is missing, damaged, or of another tower.
+        """
+        import torch
+
+        state = {name: torch.from_numpy(value) for name, value in read_tensors(path).items()}
+        self.tower.fill(state, path)
 
 
 class ClipRegressor(Regressor):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
-from unprompt import unit
 from unprompt.bank import PromptBank
+from unprompt_knn.centre import Centre, summed
 from unprompt_knn.kernel import FloatArray, Numbers, Ridge, Softmax
 
 
@@ -19,6 +18,7 @@ def fit(
     neighbours: int,
     kernel: Softmax | Ridge,
     near_duplicate: float = 0.7,
+    centre: Centre | None = None,
 ) -> dict[str, float]:
     """Softmax's temperature or ridge's penalty with the best mean cosine on known images.
 
@@ -27,11 +27,13 @@ def fit(
 
     Args:
         bank: The prompts to search.
-        queries: The images' CLIP embeddings, unit rows of shape (n, C).
+        queries: The images' CLIP embeddings, as the bank is searched with: unit rows of shape
+            (n, C).
         targets: Their prompts' rows in the target space, of shape (n, D).
         neighbours: K.
         kernel: Its own number is the result where no image has a neighbour left.
         near_duplicate: Cosine of prompts from which on a split keeps them together.
+        centre: What was taken out of bank and queries.
 
     Returns:
         The option's name and its value.
@@ -47,19 +49,22 @@ def fit(
     rows = np.take_along_axis(rows[usable], order, axis=1)  # (m, K)
     masked = np.where(others[usable], cosines[usable], -np.inf)
     masked = np.take_along_axis(masked, order, axis=1).astype(np.float32)
-    score = _score(bank, masked, rows, targets[usable])
+    score = _score(bank, masked, rows, targets[usable], centre)
     tried = {value: kernel.model_copy(update={kernel.number: value}) for value in kernel.tried}
     return {kernel.number: max(tried, key=lambda value: score(tried[value]))}
 
 
 def _score(
-    bank: PromptBank, cosines: FloatArray, rows: Numbers, targets: FloatArray
+    bank: PromptBank,
+    cosines: FloatArray,
+    rows: Numbers,
+    targets: FloatArray,
+    centre: Centre | None,
 ) -> Callable[[Softmax | Ridge], float]:
     near = bank.targets[rows]  # (m, K, D)
 
     def score(kernel: Softmax | Ridge) -> float:
-        shares = kernel.shares(cosines, rows, bank.keys)
-        predicted: npt.NDArray[np.float32] = unit(np.einsum("nk,nkd->nd", shares, near))
+        predicted = summed(near, kernel.shares(cosines, rows, bank.keys), centre)
         return float(np.einsum("nd,nd->n", predicted, targets).mean())
 
     return score

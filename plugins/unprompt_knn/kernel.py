@@ -1,6 +1,7 @@
 """The kernels: how much a neighbour counts.
 
-A kernel gives each neighbour's share of the weighted sum, float64 of shape (n, K), from
+A kernel gives each neighbour's share of the weighted sum, float64 of shape (n, K); those of softmax
+and power add up to 1, those of ridge to what the neighbours explain of the query. It has them from
 
 - ``cosines``: of each query with its neighbours, float32 of shape (n, K), K > 0; -inf leaves a
   neighbour out;
@@ -108,9 +109,8 @@ class Ridge(Fitted):
     """The combination of neighbours that comes nearest to the query.
 
     For a query q and its neighbours' keys X (K, C), ``w = (X X^T + penalty I)^-1 X q``: a kernel
-    ridge regression, linear, on the neighbours alone; each row is divided by the sum of its
-    magnitudes. Averages of neighbours lean to where the bank is dense; this follows the image
-    between them.
+    ridge regression, linear, on the neighbours alone. Averages of neighbours lean to where the bank
+    is dense; this follows the image between them.
 
     Source: locally linear weights, Roweis and Saul 2000 (LLE), with Tikhonov's penalty.
     """
@@ -133,7 +133,7 @@ class Ridge(Fitted):
     )
 
     def shares(self, cosines: FloatArray, rows: Numbers, keys: FloatArray) -> DoubleArray:
-        """Shares whose magnitudes add up to 1; of neighbours that are left out, 0."""
+        """Shares of either sign; of neighbours that are left out, 0."""
         blocks = [slice(i, i + _BLOCK) for i in range(0, len(rows), _BLOCK)]
         parts = [self._solved(cosines[b], keys[rows[b]]) for b in blocks]
         return np.concatenate(parts) if parts else np.empty(rows.shape)
@@ -146,8 +146,8 @@ class Ridge(Fitted):
         diagonal = np.arange(gram.shape[1])
         gram[:, diagonal, diagonal] += self.penalty  # keeps rows that are left out regular, too
         wanted = np.where(inside, cosines, 0.0).astype(np.float64)
-        raw = np.linalg.solve(gram, wanted[:, :, None])[:, :, 0]
-        shares: DoubleArray = raw / np.maximum(np.abs(raw).sum(axis=1, keepdims=True), 1e-300)
+        solved = np.linalg.solve(gram, wanted[:, :, None])[:, :, 0]
+        shares: DoubleArray = solved.astype(np.float64, copy=False)
         return shares
 
 

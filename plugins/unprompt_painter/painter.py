@@ -22,6 +22,13 @@ class PainterOptions(Model):
     seed: int = Field(default=0, ge=0, description="Which world; the shipped towers name theirs.")
     images: int = Field(default=6000, ge=1, description="Images to draw, indices 0..images-1.")
     size: int = Field(default=128, ge=16, le=1024, description="Side of an image in pixels.")
+    unseen: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of images whose combination of subject, setting and style worlds for "
+        "training leave out; 0: such a world. None: as they fall, about 0.27.",
+    )
 
 
 class Painter(Dataset):
@@ -32,13 +39,11 @@ class Painter(Dataset):
         from unprompt_painter.world import World  # reads the vocabulary
 
         self._ids = tuple(f"{index:06d}" for index in range(options.images))
-        self._world = World(options.seed, options.size)
+        self._world = World(options.seed, options.size, options.unseen)
 
     def records(self) -> tuple[Record, ...]:
         """One row per index. Equal prompts share their ``prompt_id``."""
-        prompts = [self._world.prompt(int(image_id)) for image_id in self._ids]
-        hashes = [hashlib.sha256(prompt.encode()).hexdigest()[:16] for prompt in prompts]
-        return tuple(map(Record, self._ids, hashes, prompts))
+        return tuple(map(self._record, self._ids))
 
     def images(self) -> Images:
         """The images."""
@@ -54,7 +59,14 @@ class Painter(Dataset):
 
     def digest(self, image_id: str) -> str:
         """Returns a name of everything that decides an image's pixels."""
-        return f"{_painter_hash()}/{self._world.seed}/{self._world.size}/{image_id}"
+        world = self._world
+        share = "" if world.unseen is None else f"/unseen {world.unseen}"
+        return f"{_painter_hash()}/{world.seed}/{world.size}{share}/{image_id}"
+
+    def _record(self, image_id: str) -> Record:
+        prompt = self._world.prompt(int(image_id))
+        prompt_id = hashlib.sha256(prompt.encode()).hexdigest()[:16]
+        return Record(image_id, prompt_id, prompt, subset=self._world.subset(int(image_id)))
 
 
 @cache

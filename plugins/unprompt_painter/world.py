@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from unprompt_painter.combinations import Subset, subset
 from unprompt_painter.grammar import phrase
 from unprompt_painter.scene import Scene, fill, sample_scene, seen
 
@@ -18,14 +19,32 @@ class World:
     """Prompts and images, ``size`` by ``size`` pixels, as functions of the seed and their number.
 
     Two worlds with different seeds share the vocabulary and the drawing, nothing else.
+
+    Attributes:
+        seed: Which world.
+        size: Side of an image in pixels.
+        unseen: Share of scenes that are of held-out combinations, 0..1, see `subset`; None: as
+            they fall. Scenes that are in their subset without it stay as they are.
     """
 
     seed: int
     size: int = 128
+    unseen: float | None = None
 
     def scene(self, index: int) -> Scene:
         """Returns the scene behind a prompt."""
-        return sample_scene(self._rng(index, "scene"))
+        rng = self._rng(index, "scene")
+        scene = sample_scene(rng)
+        if self.unseen is not None:
+            # By a stream of its own: which subset it is says nothing of the scene in it.
+            unseen = self._rng(index, "unseen").random() < self.unseen
+            while subset(scene) != ("unseen" if unseen else "seen"):
+                scene = sample_scene(rng)
+        return scene
+
+    def subset(self, index: int) -> Subset:
+        """Returns whether an image is of a held-out combination."""
+        return subset(self.scene(index))
 
     def prompt(self, index: int) -> str:
         """Returns the prompt of an image."""
@@ -41,7 +60,9 @@ class World:
     def wordings(self, index: int, count: int) -> list[str]:
         """Returns prompts that could have made this very image.
 
-        They are independent draws from the distribution of prompts given what the image shows.
+        They are independent draws from the distribution of prompts given what the image shows,
+        whatever the share of unseen scenes: it weighs all scenes of an image alike, because they
+        are in one subset.
         """
         rng = self._rng(index, "wordings")
         visible = seen(self.scene(index))

@@ -189,6 +189,15 @@ def test_an_interval_of_cosines_ends_where_cosines_do() -> None:
     assert alone(4).mean_cosine(-values).low == -1
 
 
+@pytest.mark.parametrize("values", [[1.01, 1.02, 1.03, 1.04], [0.99, 1.02, 1.02, 1.02]])
+def test_an_interval_holds_a_mean_that_is_beyond_cosines(values: list[float]) -> None:
+    """An oracle's mean is an estimate."""
+    estimate = alone(4).mean_cosine(np.array(values))
+    assert estimate.score == pytest.approx(np.mean(values))
+    assert estimate.low == pytest.approx(alone(4).mean(np.array(values)).low)
+    assert estimate.high == estimate.score > 1
+
+
 def test_an_estimate_is_written_as_json_and_can_be_negated() -> None:
     estimate = Estimate(score=0.77123, ci95=(0.76499, 0.77741))
     content = {"score": 0.77123, "ci95": [0.76499, 0.77741]}

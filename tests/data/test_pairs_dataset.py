@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,6 +64,64 @@ def write_table(path: Path, rows: list[Row]) -> Path:
         lines = [separator.join(row) for row in [rows[0], *(row.values() for row in rows)]]
         path.write_text("\n".join(lines))
     return path
+
+
+WEIGHTS = ["2.5", "", "0", "1e-3"]
+SUBSETS = ["unseen", " seen ", "", "unseen"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_pairs_weight_and_subset(tmp_path: Path, suffix: str, full_rows: list[Row]) -> None:
+    rows = [
+        row | {"Weight": weight, "subset": subset}
+        for row, weight, subset in zip(full_rows, WEIGHTS, SUBSETS, strict=True)
+    ]
+    records = pairs_of(write_table(tmp_path / f"t.{suffix}", rows)).records()
+    assert [record.weight for record in records] == [2.5, 1, 0, 0.001]
+    assert [record.subset for record in records] == ["unseen", "seen", None, "unseen"]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_pairs_weights_that_are_numbers(tmp_path: Path, suffix: str, full_rows: list[Row]) -> None:
+    """Beside a missing one, which is 1."""
+    rows: list[dict[str, Any]] = [*full_rows]
+    rows = [row | {"weight": w} for row, w in zip(rows, (2.5, None, 0, 3), strict=True)]
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [record.weight for record in pairs_of(path).records()] == [2.5, 1, 0, 3]
+
+
+@pytest.mark.parametrize("bad", ["heavy", "-0.1", "nan", "inf", "1e999", "1,5", "-inf"])
+def test_pairs_weights_that_are_none(
+    tmp_path: Path, full_rows: list[Row], problems: Problems, bad: str
+) -> None:
+    table = tmp_path / "t.tsv"
+    weights = ["1", bad, "", bad]
+    rows = [row | {"weight": w} for row, w in zip(full_rows, weights, strict=True)]
+    assert problems(pairs_of(write_table(table, rows))) == (
+        f"{table}: weight should be a finite number of at least 0, and is not of '2', 'd'",
+    )
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0])
+def test_pairs_numbers_that_are_no_weights(
+    tmp_path: Path, full_rows: list[Row], problems: Problems, bad: float
+) -> None:
+    table = tmp_path / "t.parquet"
+    pq.write_table(pa.Table.from_pylist([{**full_rows[0], "weight": bad}]), table)
+    assert problems(pairs_of(table)) == (
+        f"{table}: weight should be a finite number of at least 0, and is not of '1'",
+    )
+
+
+def test_pairs_weight_is_no_truth(tmp_path: Path, full_rows: list[Row], problems: Problems) -> None:
+    table = tmp_path / "t.jsonl"
+    table.write_text(json.dumps({**full_rows[0], "weight": True}) + "\n")
+    [problem] = problems(pairs_of(table))
+    assert problem.startswith(f"{table}: row 1: column 'weight' ")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])

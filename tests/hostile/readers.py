@@ -28,10 +28,10 @@ from unprompt._files.checksums import CHECKSUMS
 from unprompt.bank import PromptBank
 from unprompt.towers import ClipTowers, FolderSource, TimmTower, VisionTower
 from unprompt.towers.state import read_state
+from unprompt.train import FoldedHead as Head
 from unprompt_blip.caption_models import load as load_captioner
 from unprompt_blip.phrases import Phrases
 from unprompt_blip.sources import FolderCaptioner
-from unprompt_clip.head import Head
 from unprompt_knn.kernel import Softmax
 
 CHECKPOINTS = Path(unprompt_painter.__file__).parent / "checkpoints"

@@ -16,9 +16,9 @@ from safetensors.numpy import load_file, save_file
 import unprompt
 from unprompt import DataError, unit
 from unprompt.bank import PromptBank
+from unprompt.train import FoldedHead as Head
 from unprompt.types import FloatArray
 from unprompt_blip.phrases import Phrases
-from unprompt_clip.head import Head
 from unprompt_knn.kernel import Ridge, Softmax
 
 

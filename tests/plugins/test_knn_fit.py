@@ -111,5 +111,5 @@ def test_nothing_to_fit_on_is_one_clear_line(tmp_path: Path) -> None:
     options = VitHOptions.model_validate(
         {"backbone": CLIP_A, "bank": {"prompts": str(table)}, "kernel": {"fit": 8}}
     )
-    with pytest.raises(DataError, match=r"^the kernel has no images to fit on: "):
+    with pytest.raises(DataError, match=r"^`kernel.fit` has no images to go by: "):
         Knn(options, Runtime()).prepare(_train(0, _Rows()), tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,59 @@ def test_an_oracle_at_the_floor_closes_no_gap() -> None:
     ).scores()
     assert (scores.gap_closed, scores.gap_closed_ci95, scores.ensemble.gap_closed) == (None,) * 3
     assert scores.oracle == pytest.approx(scores.floor)
+
+
+def test_a_table_of_subsets_has_the_blend_and_its_lead(finished_run: MakeRun) -> None:
+    folder = finished_run(subsets=("even", "odd"))
+    shown, scores = table(folder), load_run(folder).scores
+    lines = shown.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("subset "))
+    for line, (name, subset) in zip(lines[start + 1 :], scores.test.subsets.items(), strict=False):
+        lead, gap = subset.paired.ensemble_minus_best_member, subset.ensemble.gap_closed
+        assert gap is not None
+        assert line.split()[:4] == [
+            *(name, "30", subset.best_member, f"{subset.members[subset.best_member].score:.4f}")
+        ]
+        ensemble = subset.ensemble
+        assert f"  {ensemble.score:.4f} [{ensemble.low:.4f}, {ensemble.high:.4f}]  " in line
+        assert f"  {gap.score:.1%} [{gap.low:.1%}, {gap.high:.1%}]  " in line
+        assert line.endswith(f"  {lead.score:+.4f} [{lead.low:+.4f}, {lead.high:+.4f}]: better")
+    header = next(line for line in lines if "on even" in line)
+    for name, contribution in scores.leave_one_out.items():
+        line = next(line for line in lines if line.startswith(f"without {name} "))
+        for subset_name, gain in contribution.subsets.items():
+            place = header.index(f"on {subset_name}")
+            cell = f"{-gain.score:+.4f} [{-gain.high:+.4f}, {-gain.low:+.4f}]"
+            assert line[place:].startswith(cell)
+
+
+def test_without_subsets_the_table_has_nothing_of_them(finished_run: MakeRun) -> None:
+    assert "subset" not in table(finished_run())
+
+
+def test_many_subsets_are_cut_short(finished_run: MakeRun) -> None:
+    """30 groups, a subset each: 20 rows, and no columns beside what members add."""
+    names = [f"s{i:02}" for i in range(30)]
+    lines = table(finished_run(subsets=names)).splitlines()
+    rows = [line for line in lines if re.match(r"s\d\d +2 ", line)]
+    assert [line[:3] for line in rows] == names[:20]
+    assert all(line.endswith(": 1 group is too few to tell") for line in rows)
+    assert "and 10 more in scores.json" in lines
+    assert not any(" on s" in line for line in lines)
+
+
+def test_a_baseline_clearly_above_the_blend_on_a_subset_is_said(finished_run: MakeRun) -> None:
+    def edit(scores: Any) -> None:
+        even, odd = (scores["test"]["subsets"][name]["paired"] for name in ("even", "odd"))
+        even["ensemble_minus_equal"] = {"score": -0.02, "ci95": [-0.03, -0.01]}
+        odd["ensemble_minus_equal"] = {"score": -0.02, "ci95": [-0.03, 0.01]}
+        odd["ensemble_minus_best_member"] = {"score": -0.0111, "ci95": [-0.02, -0.01]}
+
+    shown = table(finished_run(subsets=("even", "odd")), edit)
+    assert [line for line in shown.splitlines() if line.startswith("note:")] == [
+        "note: on the subset even, equal weights score 0.0200 above the blend",
+        "note: on the subset odd, the best member, member-0, scores 0.0111 above the blend",
+    ]
 
 
 def test_one_member_has_no_cost_of_fitting(finished_run: MakeRun) -> None:

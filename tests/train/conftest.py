@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from unprompt._recipes.execute import execute
-from unprompt._recipes.loop import TrainingResult
+from unprompt._recipes.execute import Trained, execute
 from unprompt._recipes.recipe import RegressionConfig, load_recipe
 from unprompt._registry.plugins import Registry
 
@@ -19,9 +18,10 @@ WEIGHTS = ROOT / "plugins" / "unprompt_painter" / "checkpoints"
 TOY = (
     "data.options.images=80",
     "data.options.size=32",
-    "validation=16",
-    "epochs=2",
-    "batch_size=32",
+    "validation=8",
+    "test=8",
+    "training.epochs=2",
+    "training.batch_size=32",
 )
 SMALL_CLIP = {
     "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8},
@@ -128,16 +128,17 @@ def regression() -> Callable[..., RegressionConfig]:
 
 
 @pytest.fixture
-def train() -> Callable[..., TrainingResult]:
+def train(tmp_path: Path) -> Callable[..., Trained]:
     """``train(recipe, folder, *overrides)``: run a recipe at toy size."""
 
-    def run(recipe: str, folder: Path, *overrides: str) -> TrainingResult:
+    def run(recipe: str, folder: Path, *overrides: str) -> Trained:
         path = ROOT / "experiments" / "train" / recipe
         toy = [*TOY, f"tower={folder}"]
         if not recipe.startswith("vision"):  # vision towers have no tokenizer
             starts = any(override.startswith("start=") for override in overrides)
             toy.append(f"vocabulary={'null' if starts else 600}")
         registry = Registry()
-        return execute(load_recipe(path, registry, (*toy, *overrides)), registry)
+        loaded = load_recipe(path, registry, (*toy, *overrides))
+        return execute(loaded, registry, runs=tmp_path / "runs")
 
     return run

@@ -8,22 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from unprompt._recipes.execute import make_objective
-from unprompt._recipes.loop import train
-from unprompt._recipes.models import Preprocess
-from unprompt._recipes.objective import Objective
-from unprompt._recipes.recipe import RegressionConfig, load_recipe
+from unprompt._recipes.execute import make_task
+from unprompt._recipes.recipe import load_recipe
 from unprompt._recipes.targets import Targets
 from unprompt._registry.plugins import Registry
-from unprompt.contracts import silent
-
-if TYPE_CHECKING:
-    import torch
 
 Make = Callable[..., Path]
 RECIPES = Path(__file__).parents[2] / "experiments" / "train"
@@ -63,60 +55,15 @@ def test_losses_and_scores_are_computed_on_the_device_of_the_pixels(
     sets = (f"tower={folder}", "start=null", "runtime.device=meta", *options)
     config = load_recipe(RECIPES / f"{recipe}.yaml", Registry(), sets).config
     embeddings = np.eye(len(PROMPTS), 384, dtype=np.float32)
-    objective = make_objective(config, Targets(PROMPTS, embeddings))
-    objective.model.to("meta")
+    task = make_task(config, Targets(PROMPTS, embeddings))
+    task.model.to("meta")
     rows = torch.tensor([3, 1, 38, 7, 11])
     pixels = torch.zeros(5, 3, 32, 32, device="meta")
     with OneDevice():  # type: ignore[no-untyped-call]  # as above
-        loss = objective.loss(pixels, rows)
+        loss = task.loss(task.model, pixels, rows)
         torch.autograd.backward(loss)
         with pytest.raises(RuntimeError, match="meta"):  # until it reads a number
-            objective.score(objective.model, pixels, rows)
+            float(next(iter(task.scores(task.model, pixels, rows).values())).sum())
     assert loss.device.type == "meta"
-    gradients = [parameter.grad for parameter in objective.model.parameters()]
+    gradients = [parameter.grad for parameter in task.model.parameters()]
     assert {g.device.type for g in gradients if g is not None} == {"meta"}
-
-
-class Reached(Exception):
-    """The loop has come to the loss."""
-
-
-class Probe(Objective):
-    """Notes where the loop moves the model and the pixels.
-
-    The model itself stays: timm's moving average wants a device that has random numbers.
-    """
-
-    preprocess = Preprocess(8, (0.5,) * 3, (0.5,) * 3)
-
-    def __init__(self) -> None:
-        import torch
-
-        self.devices: list[str] = []
-
-        class Model(torch.nn.Linear):
-            def to(model, *where: object, **layout: object) -> Model:
-                self.devices += [str(device) for device in where]
-                return model
-
-        self.model = Model(3, 1)
-
-    def loss(self, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        self.devices.append(str(pixels.device))
-        raise Reached
-
-    def score(
-        self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
-    ) -> dict[str, float]:
-        raise AssertionError("there was no loss")
-
-
-def test_the_loop_moves_model_and_batches(regression: Callable[..., RegressionConfig]) -> None:
-    import torch
-
-    images = torch.zeros(8, 3, 8, 8, dtype=torch.uint8)
-    probe = Probe()
-    config = regression(batch_size=2, validation=2, runtime={"device": "meta"})
-    with pytest.raises(Reached):
-        train(probe, images, config, silent)
-    assert probe.devices == ["meta", "meta"]

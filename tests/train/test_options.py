@@ -8,25 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from unprompt._recipes.loop import TrainingResult
+from unprompt._recipes.execute import Trained
 
 Make = Callable[..., Path]
 COMMON = (
     ("words=1",),
     ("words=1", "wordings=3"),
-    ("epochs=2",),
-    ("batch_size=32",),
-    ("learning_rate=0.1",),
-    ("weight_decay=0.9",),
-    ("warmup=0.5",),
-    ("ema=0.1",),
-    ("shift=0",),
-    ("validation=20",),
-    ("seed=77",),
+    ("training.epochs=2",),
+    ("training.batch_size=32",),
+    ("training.learning_rate=0.1",),
+    ("training.weight_decay=0.9",),
+    ("training.warmup=0.5",),
+    ("training.ema=0.1",),
+    ("training.augment=[]",),
+    ("validation=4",),
+    ("training.seed=77",),
     ("runtime.precision=bfloat16",),
     ("data.options.seed=77",),
 )
-FOUR_STEPS = ("epochs=1", "batch_size=16")  # the moving average starts at the third
+FOUR_STEPS = (
+    "training.epochs=1",
+    "training.batch_size=16",
+)  # the moving average starts at the third
 TEACHER = "teacher={teacher}"
 PREDICTS = (("contrast=0.7",), (TEACHER,), (TEACHER, "distill=0.3"))
 OPTIONS = {
@@ -43,15 +46,15 @@ PLAIN = {  # without the options that the recipe of the packaged tower gives
 
 @pytest.mark.parametrize("recipe", OPTIONS)
 def test_every_option_changes_what_is_trained(
-    recipe: str, train: Callable[..., TrainingResult], toy_tower: Make, toy_teacher: Make
+    recipe: str, train: Callable[..., Trained], toy_tower: Make, toy_teacher: Make
 ) -> None:
     folder, teacher = toy_tower(recipe.removesuffix("-1")), toy_teacher(384)
 
     def trained(*options: str) -> str:
         given = (option.format(teacher=teacher) for option in options)
         result = train(f"{recipe}.yaml", folder, *FOUR_STEPS, *PLAIN.get(recipe, ()), *given)
-        digest = hashlib.sha256(repr(result.scores).encode())
-        for name, value in result.model.state_dict().items():
+        digest = hashlib.sha256(repr(result.fitted.scores).encode())
+        for name, value in result.task.model.state_dict().items():
             digest.update(name.encode() + value.float().numpy().tobytes())
         return digest.hexdigest()
 

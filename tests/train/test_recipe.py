@@ -11,6 +11,7 @@ import yaml
 from unprompt._recipes.recipe import Recipe, load_recipe
 from unprompt._registry.plugins import Registry
 from unprompt.errors import ConfigError
+from unprompt.train.options import FitOptions
 
 OBJECTIVES = ("contrastive", "regression", "captioning")
 CLIP = "belongs to objective contrastive"
@@ -49,15 +50,9 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
     ),
     "start: some/folder": ([], [], []),
     "start: some/folder\nvocabulary: 600": ([KEPT], [f"vocabulary: {HAS_TEXT}"], [KEPT]),
-    "epochs: 3": ([], [], []),
-    "batch_size: 16": ([], [], []),
-    "learning_rate: 0.5": ([], [], []),
-    "weight_decay: 0.5": ([], [], []),
-    "warmup: 0.5": ([], [], []),
-    "ema: 0.5": ([], [], []),
-    "shift: 1": ([], [], []),
+    "training: {epochs: 3, batch_size: 16, learning_rate: 0.5, ema: 0.5}": ([], [], []),
     "validation: 16": ([], [], []),
-    "seed: 16": ([], [], []),
+    "test: 16": ([], [], []),
     RUNTIME: ([], [], []),
 }
 
@@ -87,6 +82,9 @@ def test_an_objective_takes_what_it_reads(objective: str, options: str, tmp_path
         config = load(tmp_path, objective, options).config.model_dump(mode="json")
         for name, value in yaml.safe_load(options).items():
             path = str(tmp_path / value) if name in ("start", "teacher") else value
+            if name == "training":
+                assert config[name] == FitOptions(**value).model_dump(mode="json")
+                continue
             assert config[name] == (value | {"options": {}} if name == "text_encoder" else path)
 
 
@@ -119,13 +117,13 @@ def test_all_options_that_nothing_reads_are_reported_at_once(tmp_path: Path) -> 
 )
 def test_an_unknown_objective_is_one_line(objective: str, what: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
-    path.write_text(f"name: bad\n{objective}tower: .\ndata: {{plugin: painter}}\nepoch: 3\n")
+    path.write_text(f"name: bad\n{objective}tower: .\ndata: {{plugin: painter}}\nvalidaton: 3\n")
     with pytest.raises(ConfigError) as caught:
         load_recipe(path, Registry())
     first, second = caught.value.problems
     known = "'contrastive', 'regression' or 'captioning'"
     assert first == f"{path}:2:1: objective: should be one of {known}, {what}"
-    assert second == f"{path}:5:1: epoch: unknown key; did you mean 'epochs'?"
+    assert second == f"{path}:5:1: validaton: unknown key; did you mean 'validation'?"
 
 
 def test_a_recipe_that_is_no_map_is_one_line(tmp_path: Path) -> None:

@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from unprompt._recipes.losses import EmbeddingLosses
-from unprompt._recipes.models import Features, Preprocess
+from unprompt._recipes.models import Features
 from unprompt._recipes.recipe import RegressionConfig
 from unprompt._recipes.targets import Targets
 from unprompt._recipes.teacher import Teacher
 from unprompt.errors import ConfigError
+from unprompt.train.pixels import Pixels
 
 Make = Callable[..., Path]
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-PREPROCESS = Preprocess(32, *CLIP)
+PREPROCESS = Pixels(32, *CLIP)
 
 
 def test_pixels_of_another_normalisation_and_size_give_the_same_rows(toy_teacher: Make) -> None:
@@ -35,7 +36,7 @@ def test_pixels_of_another_normalisation_and_size_give_the_same_rows(toy_teacher
     with torch.no_grad():
         wanted = model.encode_image(normalised(*CLIP, 32), normalize=True)
     for (mean, std), side in ((CLIP, 32), (IMAGENET, 32), (IMAGENET, 40)):
-        teacher = Teacher(folder, Preprocess(side, mean, std))
+        teacher = Teacher(folder, Pixels(side, mean, std))
         features = teacher.features(normalised(mean, std, side))
         assert torch.allclose(teacher.embeddings(features), wanted, atol=1e-4)
         tokens = teacher.tokens(features, 2)

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from unprompt._files.hashing import file_hash
-from unprompt._recipes.loop import TrainingResult
+from unprompt._recipes.execute import Trained
 from unprompt._recipes.losses import EmbeddingLosses
-from unprompt._recipes.models import Features, Preprocess
+from unprompt._recipes.models import Features
 from unprompt._recipes.recipe import RegressionConfig
 from unprompt._recipes.targets import Targets
 from unprompt._recipes.words import RARE, Words
 from unprompt.contracts import TextEncoder
 from unprompt.errors import ConfigError
+from unprompt.train.pixels import Pixels
 from unprompt.types import FloatArray
 from unprompt_painter.painter import Painter, PainterOptions
 
@@ -69,7 +70,7 @@ def test_the_weighted_loss_of_the_words_is_added(
     import torch
 
     targets = Targets(PROMPTS, np.eye(len(PROMPTS), dtype=np.float32))
-    preprocess = Preprocess(32, (0.5,) * 3, (0.5,) * 3)
+    preprocess = Pixels(32, (0.5,) * 3, (0.5,) * 3)
     losses = EmbeddingLosses(regression(words=0.5), targets, preprocess)
     plain = EmbeddingLosses(regression(), targets, preprocess)
     model = torch.nn.ModuleDict(losses.heads(8, patches=False))
@@ -100,7 +101,7 @@ def test_a_dataset_that_knows_no_other_wordings_is_one_clear_line() -> None:
 
 
 def test_a_tower_that_does_not_fit_the_contrastive_recipe_is_one_clear_line(
-    train: Callable[..., TrainingResult], toy_tower: Make, tmp_path: Path
+    train: Callable[..., Trained], toy_tower: Make, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match=r"open_clip_config\.json: cannot be read"):
         train("clip-b.yaml", tmp_path)
@@ -114,7 +115,7 @@ def test_a_tower_that_does_not_fit_the_contrastive_recipe_is_one_clear_line(
 
 
 def test_precision_auto_trains_in_what_the_processor_computes_in(
-    train: Callable[..., TrainingResult], toy_tower: Make, monkeypatch: pytest.MonkeyPatch
+    train: Callable[..., Trained], toy_tower: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 

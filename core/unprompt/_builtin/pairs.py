@@ -43,7 +43,9 @@ class PairsOptions(BaseModel):
     table: Location = Field(
         description="A csv, tsv, jsonl or parquet file with one row per image: a column that "
         "names the image (image, filepath, file_name, ...) and one with its prompt (prompt, "
-        "text, caption); image_id, prompt_id, group, split, weight and subset are optional."
+        "text, caption); image_id, prompt_id, group, split, subset (scores are also given for each "
+        "subset apart) and weight (how much an image counts in training, at least 0; 1 where the "
+        "cell is empty) are optional."
     )
     images: Location | None = Field(
         default=None,
@@ -63,7 +65,8 @@ class Pairs(Dataset):
 
         Raises:
             DataError: Broken table, missing columns or images, repeated ids, empty prompts,
-                unknown splits, or one ``prompt_id`` for several prompts; lists all of them.
+                unknown splits, weights that are none, or one ``prompt_id`` for several prompts;
+                lists all of them.
         """
         return self._read[0]
 
@@ -104,9 +107,19 @@ def records_of(table: Table, ids: Sequence[str]) -> tuple[Record, ...]:
         return table.texts(column) if column is not None else [""] * len(table)
 
     own = optional(*ID_COLUMNS)
-    columns = (optional(name) for name in OPTIONAL)
+    columns = (_weights(table) if name == "weight" else optional(name) for name in OPTIONAL)
     rows = zip(ids, own, prompt_texts(table), *columns, strict=True)
     return tuple(record_of(given or other, *values) for other, given, *values in rows)
+
+
+def _weights(table: Table) -> list[str]:
+    """Each row's sample weight as text; empty where there is none."""
+    column = table.find(["weight"])
+    if column is None:
+        return [""] * len(table)
+    # As text NaN and infinity are missing, see `Table.texts`; as weights they are mistakes.
+    pairs = zip(table.texts(column), (row[column] for row in table.rows), strict=True)
+    return [text or (str(value) if isinstance(value, float) else "") for text, value in pairs]
 
 
 def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from unprompt._cli.tables import text_table
+from unprompt._cli.cells import text_table
 from unprompt._config.models import RuntimeConfig
 from unprompt._data.checking import readable
 from unprompt._data.image_input import as_images

@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from unprompt._cli.tables import text_table
+from unprompt._cli.cells import text_table
 from unprompt._registry.allowed import VARIABLE
 from unprompt._registry.check import Status, check_plugins
 from unprompt._registry.claims import Claim

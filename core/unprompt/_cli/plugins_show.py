@@ -13,7 +13,7 @@ from typing import Any
 import typer
 import yaml
 
-from unprompt._cli.tables import text_table
+from unprompt._cli.cells import text_table
 from unprompt._config.option_rows import AS_BELOW, OptionRow
 from unprompt._registry.details import Details, Offer, details
 from unprompt._registry.plugins import Registry

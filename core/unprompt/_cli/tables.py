@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
+from unprompt._cli.cells import interval, judged, text_table, verdict_words, with_interval
+from unprompt._cli.subsets import MOST_ROWS, gain_cells, gain_columns, subset_table
 from unprompt._runs.baselines import baselines, notes
 from unprompt._runs.compare import Comparison, Standing
 from unprompt._runs.coverage import Part
 from unprompt._runs.scores import FittingCost, MemberScore, Scores
-from unprompt._scoring.digits import fixed, interval_end, weight
-from unprompt._scoring.estimate import Estimate, Verdict, verdict
+from unprompt._scoring.digits import fixed, weight
 from unprompt._search.summary import SearchSummary
-
-
-def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns; the first to the left, numbers as they come."""
-    lines = [header, *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
 
 
 def scores_table(scores: Scores) -> str:
@@ -53,10 +44,11 @@ def scores_table(scores: Scores) -> str:
         *_reading(scores),
         f"intervals: 95 %, {test.groups} groups of near-duplicate prompts on test",
         *(
-            _difference(f"searched - {name}", difference, test.groups)
-            for name, difference in baselines(scores).items()
+            f"searched - {name}: {judged(difference, test.groups)}"
+            for name, difference in baselines(test).items()
         ),
         *(f"note: {line}" for line in notes(scores)),
+        *subset_table(test),
         *_contributions(scores),
         f"polish: {_polish(scores.search)}",
         *_fitting_cost(scores.fitting_cost),
@@ -99,6 +91,9 @@ def comparison_table(comparison: Comparison) -> str:
         if line.predicted is not None:
             cells = _cells(line.predicted, comparison.predicted_groups, counted)
             rows.append(["", "ensemble, predicted prompts only", *cells])
+        for name, standing in [*line.subsets.items()][:MOST_ROWS]:
+            cells = _cells(standing, comparison.subsets[name].groups, counted)
+            rows.append(["", f"ensemble, subset {name}", *cells])
         best = f"best member: {line.best_member.name}"
         rows.append(["", best, *_cells(line.best_member, comparison.groups, counted)])
         if line.read:
@@ -107,6 +102,10 @@ def comparison_table(comparison: Comparison) -> str:
             f"{line.run}: read from files by {name}, in no other score: {_part(part, images)}"
             for name, part in line.reading.items()
         ]
+    remarks += [
+        f"subset {name}: {size.images} of {images} test images in {size.groups} groups"
+        for name, size in [*comparison.subsets.items()][:MOST_ROWS]
+    ]
     header = ["", "", "test", *(["answered"] if counted else [])]
     header += ["minus first", "95 % interval", ""]
     sizes = f"{images} test images in {comparison.groups} groups, the same in all runs"
@@ -118,28 +117,6 @@ def comparison_table(comparison: Comparison) -> str:
             "were read by none of them"
         )
     return "\n".join([sizes, "", text_table(header, rows), *([""] if remarks else []), *remarks])
-
-
-def _interval(estimate: Estimate, *, signed: bool = False, percent: bool = False) -> str:
-    """``[0.7650, 0.7774]``; "none" where there are too few groups for one."""
-    if estimate.ci95 is None:
-        return "none"
-    if percent:
-        low, high = (fixed(end, 1, percent=True) for end in estimate.ci95)
-    else:
-        low, high = (interval_end(end, signed=signed) for end in estimate.ci95)
-    return f"[{low}, {high}]"
-
-
-def _with_interval(difference: Estimate) -> str:
-    """``+0.0082 [+0.0070, +0.0093]``; the number alone where there is no interval."""
-    number = fixed(difference.score, signed=True)
-    return f"{number} {_interval(difference, signed=True)}" if difference.ci95 else number
-
-
-def _verdict_words(verdict: Verdict, groups: int) -> str:
-    """A verdict with the number of groups where they are too few."""
-    return f"{groups} groups are too few to tell" if verdict is Verdict.TOO_FEW else verdict
 
 
 def _polish(search: SearchSummary) -> str:
@@ -156,9 +133,10 @@ def _contributions(scores: Scores) -> list[str]:
     for name, contribution in scores.leave_one_out.items():
         loss = contribution.test.negated()
         flag = "no clear gain on the holdout" if contribution.flagged else ""
-        shown = fixed(loss.score, signed=True)
-        rows.append([f"without {name}", shown, _interval(loss, signed=True), flag])
-    lines = ["", text_table(["", "test", "95 % interval", ""], rows), ""] if rows else []
+        shown = [fixed(loss.score, signed=True), interval(loss, signed=True)]
+        rows.append([f"without {name}", *shown, *gain_cells(contribution.subsets), flag])
+    header = ["", "test", "95 % interval", *gain_columns(scores.test.subsets), ""]
+    lines = ["", text_table(header, rows), ""] if rows else []
     if scores.search.dropped:
         lines.append(f"dropped: {', '.join(scores.search.dropped)}")
     return lines
@@ -169,9 +147,9 @@ def _row(
 ) -> list[str]:
     """A line of the table of scores; ``images`` of test where somebody abstains."""
     gap = test.gap_closed
-    shown = f"{fixed(gap.score, 1, percent=True)} {_interval(gap, percent=True)}" if gap else ""
+    shown = f"{fixed(gap.score, 1, percent=True)} {interval(gap, percent=True)}" if gap else ""
     means = [fixed(holdout.score) if holdout else "", fixed(test.score)]
-    return [label, weight, *means, _interval(test), shown, *_answered(test, images)]
+    return [label, weight, *means, interval(test), shown, *_answered(test, images)]
 
 
 def _answered(score: MemberScore, images: int | None) -> list[str]:
@@ -182,7 +160,7 @@ def _answered(score: MemberScore, images: int | None) -> list[str]:
     if part is None:
         return [f"{images} (100.0%)"]
     counted = f"{part.images} ({fixed(part.share, 1, percent=True)})"
-    return [counted, *([fixed(part.score.score), _interval(part.score)] if part.score else [])]
+    return [counted, *([fixed(part.score.score), interval(part.score)] if part.score else [])]
 
 
 def _reading(scores: Scores) -> list[str]:
@@ -202,26 +180,20 @@ def _part(part: Part, images: int) -> str:
     counted = f"{part.images} of {images} test images"
     if part.score is None:
         return counted
-    interval = f" {_interval(part.score)}" if part.score.ci95 else ""
-    return f"{counted}, cosine {fixed(part.score.score)}{interval}"
+    return f"{counted}, cosine {with_interval(part.score, signed=False)}"
 
 
 def _limit(scores: Scores, name: Literal["floor", "oracle"]) -> list[str]:
     holdout, test = scores.holdout.limit(name), scores.test.limit(name)
     assert holdout and test  # a dataset knows the oracle of all splits or of none
-    return [name, "", fixed(holdout.score), fixed(test.score), _interval(test), ""]
-
-
-def _difference(label: str, difference: Estimate, groups: int) -> str:
-    words = _verdict_words(verdict(difference, groups), groups)
-    return f"{label}: {_with_interval(difference)}: {words}"
+    return [name, "", fixed(holdout.score), fixed(test.score), interval(test), ""]
 
 
 def _fitting_cost(cost: FittingCost | None) -> list[str]:
     """What choosing the weights cost; no line where none were chosen."""
     if cost is None:
         return []
-    shown = _with_interval(cost)
+    shown = with_interval(cost)
     if cost.judged_on == "test":
         what = "the lead over equal weights on the holdout, where they were chosen, minus on test"
     else:
@@ -235,6 +207,6 @@ def _cells(standing: Standing, groups: int, counted: bool) -> list[str]:
     difference = standing.minus_first
     if difference is None:
         return [*mean, "", "", ""]
-    words = _verdict_words(difference.verdict, groups)
+    words = verdict_words(difference.verdict, groups)
     shown = fixed(difference.score, signed=True)
-    return [*mean, shown, _interval(difference, signed=True), words]
+    return [*mean, shown, interval(difference, signed=True), words]

@@ -15,7 +15,7 @@ from unprompt._config.search import SearchConfig
 
 RESERVED = {
     *("ensemble", "image_id", "prompt", "predicted", "origin"),
-    *("readback", "composed", "cosine", "group"),
+    *("readback", "composed", "cosine", "group", "subset"),
 }
 """Names that files and columns use themselves, so that no member can have them."""
 

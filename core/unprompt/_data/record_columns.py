@@ -44,7 +44,7 @@ def record_of(
         group=group or None,
         split=SPLITS.get(split.strip().lower(), split) or None,
         weight=_number(weight),
-        subset=subset or None,
+        subset=subset.strip() or None,
     )
 
 
@@ -66,7 +66,7 @@ def record_problems(records: Sequence[Record], where: str) -> list[str]:
         for what, values in (
             ("different prompts share the prompt_id", ambiguous),
             ("split should be train, holdout (validation, val, dev) or test, not", unknown),
-            ("the weight should be a number of at least 0, and is not for", light),
+            ("weight should be a finite number of at least 0, and is not of", light),
         )
         if values
     ]

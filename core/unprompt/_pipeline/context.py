@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from unprompt._members.context import Context
 from unprompt._pipeline.dataset import DatasetSplits
 from unprompt._pipeline.observers import Observers
@@ -13,6 +15,7 @@ from unprompt._pipeline.timings import Timings
 from unprompt._registry.parts import Experiment
 from unprompt._scoring.intervals import Intervals
 from unprompt.contracts import RunView
+from unprompt.types import BoolArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,3 +54,10 @@ class RunContext:
     def intervals(self, split: str) -> Intervals:
         """How means over a split's images get their intervals."""
         return Intervals(self.groups(split))
+
+    def subsets(self, split: str) -> dict[str, BoolArray]:
+        """Each subset that the dataset names in a split, by name: its images, of shape (N,)."""
+        subset = {record.image_id: record.subset for record in self.data.records}
+        own = [subset[name] for name in self.data.splits.ids[split]]
+        names = sorted({name for name in own if name is not None})
+        return {name: np.array([other == name for other in own]) for name in names}

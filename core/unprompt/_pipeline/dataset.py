@@ -21,6 +21,11 @@ from unprompt.errors import DataError, named
 
 log = logging.getLogger(__name__)
 
+MOST_SUBSETS = 100
+"""Of a dataset; more are ids in the wrong column."""
+LONGEST_SUBSET = 60
+"""Letters of a subset's name."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DatasetSplits:
@@ -109,6 +114,7 @@ def open_dataset(experiment: Experiment, context: Context, timings: Timings) -> 
         ids = [record.image_id for record in records]
         with naming(dataset, "records"):
             _check_ids(ids, images)
+            _check_subsets(records)
         digests = {name: images.digest(name) for name in images.ids}
         _check_images(images, digests, context)
     with timings.timed("targets"):
@@ -127,6 +133,22 @@ def _check_ids(ids: Sequence[str], images: Images) -> None:
         raise DataError(f"images and prompts do not match: {named(unmatched)}")
     if not ids:
         raise DataError("there are no images")
+
+
+def _check_subsets(records: Sequence[Record]) -> None:
+    """Raise DataError where subsets have no names for a table, or are too many for one."""
+    names = {record.subset for record in records if record.subset is not None}
+    unfit = sorted(n for n in names if not n.isprintable() or len(n) > LONGEST_SUBSET)
+    if unfit:
+        raise DataError(
+            f"names of subsets are shown in tables: one line of {LONGEST_SUBSET} letters at most, "
+            f"not {named([name[:LONGEST_SUBSET] for name in unfit])}"
+        )
+    if len(names) > MOST_SUBSETS:
+        raise DataError(
+            f"{len(names)} different subsets, {named(sorted(names))}: each is scored apart, so "
+            f"there may be {MOST_SUBSETS} at most"
+        )
 
 
 def _check_images(images: Images, digests: Mapping[str, str], context: Context) -> None:

@@ -1,24 +1,18 @@
-"""The evaluation of a split: every member, the blends, and the floor and oracle around them."""
+"""Every cosine of a split or of a subset of it, and the scores that are made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from unprompt._data.origin import Origin, origins
-from unprompt._pipeline.context import RunContext
-from unprompt._pipeline.members import MemberPredictions
 from unprompt._runs.coverage import Origins, Part
 from unprompt._runs.scores import AblationScore, MemberScore, Paired, QueryScore, SplitScores
-from unprompt._scoring.blend import blend
 from unprompt._scoring.estimate import Estimate
-from unprompt._scoring.floor_oracle import floor_cosines, oracle_cosines
 from unprompt._scoring.intervals import Intervals
-from unprompt._search.engine import SearchResult
-from unprompt.embeddings import Embeddings, cosine
 from unprompt.types import BoolArray, DoubleArray
 
 
@@ -42,6 +36,7 @@ class Evaluation:
         read: Images whose prompt is read from the file by a member of the blend; None where no
             such member takes part.
         reading: The cosines of members that read and take no part, and where they read a prompt.
+        subsets: Name -> the images of a subset, of shape (N,), one or more.
     """
 
     intervals: Intervals
@@ -56,9 +51,33 @@ class Evaluation:
     blend_answered: Mapping[str, BoolArray] = field(default_factory=dict)
     read: BoolArray | None = None
     reading: Mapping[str, tuple[DoubleArray, BoolArray]] = field(default_factory=dict)
+    subsets: Mapping[str, BoolArray] = field(default_factory=dict)
+
+    def where(self, inside: BoolArray) -> Evaluation:
+        """The same of some of the images only, which are ``inside`` (N,), one or more.
+
+        The oracle's length, see `oracle_cosines`, stays the one pooled over all images: a subset
+        may be too small for an estimate of its own.
+        """
+        return Evaluation(
+            intervals=self.intervals.where(inside),
+            members={name: values[inside] for name, values in self.members.items()},
+            equal=self.equal[inside],
+            searched=self.searched[inside],
+            ensemble=self.ensemble[inside],
+            floor=self.floor[inside],
+            oracle=None if self.oracle is None else self.oracle[inside],
+            query=None if self.query is None else (self.query[0][inside], self.query[1]),
+            answered={name: values[inside] for name, values in self.answered.items()},
+            blend_answered={name: values[inside] for name, values in self.blend_answered.items()},
+            read=None if self.read is None else self.read[inside],
+            reading={
+                name: (both[0][inside], both[1][inside]) for name, both in self.reading.items()
+            },
+        )
 
     def scores(self) -> SplitScores:
-        """What ``scores.json`` holds of this split."""
+        """What ``scores.json`` holds of these images, and of each of their subsets."""
         best = max(self.members, key=lambda name: float(self.members[name].mean()))
         floor, ensemble = self.intervals.mean_cosine(self.floor), self._blend_score("ensemble")
         oracle = None if self.oracle is None else self.intervals.mean_cosine(self.oracle)
@@ -92,6 +111,7 @@ class Evaluation:
             ),
             origins=self._origins(),
             reading={name: self._part(*both) for name, both in self.reading.items()},
+            subsets={name: self.where(inside).scores() for name, inside in self.subsets.items()},
         )
 
     @property
@@ -107,8 +127,15 @@ class Evaluation:
     def ablation(self, values: DoubleArray) -> AblationScore:
         """Another blend's cosines (N,) of the same images: its score, and minus the ensemble."""
         mean = self.intervals.mean_cosine(values)
-        versus = self.intervals.mean(values - self.ensemble)
-        return AblationScore(score=mean.score, ci95=mean.ci95, versus=versus)
+        return AblationScore(
+            score=mean.score,
+            ci95=mean.ci95,
+            versus=self.intervals.mean(values - self.ensemble),
+            subsets={
+                name: self.where(inside).ablation(values[inside])
+                for name, inside in self.subsets.items()
+            },
+        )
 
     def _query_score(self) -> QueryScore | None:
         if self.query is None:
@@ -130,13 +157,12 @@ class Evaluation:
 
     def _part(self, values: DoubleArray, inside: BoolArray) -> Part:
         """The score on some of the images, with an interval over their own groups."""
-        groups = [self.intervals.groups[i] for i in np.flatnonzero(inside).tolist()]
-        intervals = Intervals(groups)
+        intervals, images = self.intervals.where(inside), int(inside.sum())
         return Part(
-            images=len(groups),
-            share=len(groups) / len(values),
-            groups=len(set(groups)),
-            score=intervals.mean_cosine(values[inside]) if groups else None,
+            images=images,
+            share=images / len(values),
+            groups=intervals.group_count,
+            score=intervals.mean_cosine(values[inside]) if images else None,
         )
 
     def _origins(self) -> Origins | None:
@@ -147,93 +173,3 @@ class Evaluation:
         return Origins(
             **{name: self._part(self.ensemble, inside) for name, inside in where.items()}
         )
-
-
-def evaluate(
-    run: RunContext,
-    predictions: Mapping[str, MemberPredictions],
-    reading: Mapping[str, MemberPredictions],
-    result: SearchResult,
-    split: str,
-) -> Evaluation:
-    """Score every member and blend on ``holdout`` or ``test``.
-
-    Args:
-        run: The experiment and its data.
-        predictions: Those of members that take part.
-        reading: Those of members that read prompts from files and take no part.
-        result: What the search came to.
-        split: Which images.
-    """
-    data = run.data
-    ids = data.splits.ids[split]
-    targets = data.targets.select(ids)
-    members, others = (
-        {name: member.batches[split].embeddings.align(ids) for name, member in some.items()}
-        for some in (predictions, reading)
-    )
-    blends = _blends([*members.values()], result)
-    query = _query(run, predictions, ids) if split == "test" else None
-
-    def cosines(embeddings: Embeddings) -> DoubleArray:
-        return cosine(embeddings.rows, targets.rows)
-
-    count = run.experiment.config.score.wordings
-    if split == "holdout":
-        count = max(2, count // 4)  # nothing is concluded from its oracle, and texts take time
-    wordings = data.dataset.wordings(ids, count)
-    return Evaluation(
-        intervals=run.intervals(split),
-        members={name: cosines(embeddings) for name, embeddings in members.items()},
-        equal=cosines(blends["equal"]),
-        searched=cosines(blends["searched"]),
-        ensemble=cosines(blends["ensemble"]),
-        floor=floor_cosines(data.targets.select(data.splits.ids["train"]), targets),
-        oracle=oracle_cosines(wordings, targets, data.text_encoder) if wordings else None,
-        query=(cosines(query[0]), query[1]) if query else None,
-        answered={name: embeddings.answered for name, embeddings in members.items()},
-        blend_answered={name: embeddings.answered for name, embeddings in blends.items()}
-        | ({"query": query[0].answered} if query else {}),
-        read=_read(run, members, result),
-        reading={
-            name: (cosines(embeddings), embeddings.answered) for name, embeddings in others.items()
-        },
-    )
-
-
-def _blends(rows: Sequence[Embeddings], result: SearchResult) -> dict[str, Embeddings]:
-    """The members blended by equal weights, the best trial's, and the final ones."""
-    return {
-        "equal": blend(rows, [1.0] * len(rows)),
-        "searched": blend(rows, result.searched),
-        "ensemble": blend(rows, result.weights),
-    }
-
-
-def _read(
-    run: RunContext, members: Mapping[str, Embeddings], result: SearchResult
-) -> BoolArray | None:
-    """The images whose prompt a member of the blend read; None where none that reads takes part."""
-    if not any(member.reads for member in run.experiment.members):
-        return None
-    pairs = zip(run.experiment.members, result.weights, strict=True)
-    used = [member.name for member, weight in pairs if member.reads and weight > 0]
-    images = len(next(iter(members.values())))
-    read: BoolArray = np.any([np.zeros(images, bool), *(members[n].answered for n in used)], axis=0)
-    return read
-
-
-def _query(
-    run: RunContext, predictions: Mapping[str, MemberPredictions], ids: Sequence[str]
-) -> tuple[Embeddings, tuple[str, ...]] | None:
-    """The mean of the backbones' own embeddings, each backbone once, and its members."""
-    looking = [member.name for member in run.experiment.members if not member.reads]
-    own = {name: rows for name in looking if (rows := predictions[name].own) is not None}
-    if not own:
-        return None
-    distinct: list[Embeddings] = []
-    for embeddings in own.values():
-        aligned = embeddings.align(ids)
-        if not any(np.allclose(aligned.rows, other.rows, atol=1e-4) for other in distinct):
-            distinct.append(aligned)
-    return blend(distinct, [1.0] * len(distinct)), tuple(own)

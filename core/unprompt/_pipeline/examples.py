@@ -15,7 +15,7 @@ from unprompt._files.writing import write_bytes, write_text
 from unprompt._pipeline.evaluation import Evaluation
 from unprompt._pipeline.pipeline import Outcome
 from unprompt._runs import files
-from unprompt._runs.examples import COLUMNS, EXAMPLES, ORIGIN, Example, ExampleEvidence
+from unprompt._runs.examples import COLUMNS, EXAMPLES, ORIGIN, SUBSET, Example, ExampleEvidence
 from unprompt._text.shown import ShownPrompt
 from unprompt.contracts import Evidence, Images
 
@@ -66,7 +66,7 @@ def choose(outcome: Outcome) -> list[tuple[int, Literal["best", "worst"]]]:
 
 
 def _table(outcome: Outcome) -> str:
-    """A row for each test image: prompts, the blend's cosine, its group, members' cosines.
+    """A row for each test image: prompts, the blend's cosine, group, subset, members' cosines.
 
     The cell of a member is empty where it has no answer.
     """
@@ -76,13 +76,14 @@ def _table(outcome: Outcome) -> str:
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     quoted = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    table.writerow([*COLUMNS, ORIGIN, *test.members])
+    table.writerow([*COLUMNS, ORIGIN, SUBSET, *test.members])
+    subset = {record.image_id: record.subset or "" for record in data.records}
     for i, name in enumerate(data.splits.ids["test"]):
         cosines = [
             "" if cosine is None else f"{cosine:.6f}" for cosine in _by_member(test, i).values()
         ]
         row = [name, prompts[name], *_guess(shown[name]), f"{test.ensemble[i]:.6f}"]
-        row += [test.intervals.groups[i], origin[i], *cosines]
+        row += [test.intervals.groups[i], origin[i], subset[name], *cosines]
         # Python quotes a carriage return only from 3.13 on, and readers end a line there.
         (quoted if any("\r" in cell for cell in row) else table).writerow(row)
     return out.getvalue()

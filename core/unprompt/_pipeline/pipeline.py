@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from unprompt._members.ensemble import Blended, combine
 from unprompt._pipeline.blend_search import check_search, search_blend, with_options
 from unprompt._pipeline.context import RunContext
-from unprompt._pipeline.evaluation import Evaluation, evaluate
+from unprompt._pipeline.evaluate import evaluate
+from unprompt._pipeline.evaluation import Evaluation
 from unprompt._pipeline.expected import Expectation, learn_expectation
 from unprompt._pipeline.members import MemberPredictions, predict_members
 from unprompt._pipeline.scores import run_scores

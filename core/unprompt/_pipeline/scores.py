@@ -112,7 +112,9 @@ def _leave_one_out(
         [config.weight_bounds(name) for name in names] if config.bounds else None,
     )
     holdout, test = (
-        ScoredSplit(_objective(stacked[split]).subset(used), run.intervals(split))
+        ScoredSplit(
+            _objective(stacked[split]).subset(used), run.intervals(split), run.subsets(split)
+        )
         for split in EVALUATED
     )
     return leave_one_out(members, holdout, test)

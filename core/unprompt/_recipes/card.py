@@ -24,11 +24,12 @@ def card(recipe: Recipe, trained: Trained) -> str:
     config, fitted = recipe.config, trained.fitted
     training = config.training
     teacher = config.teacher if isinstance(config, EmbeddingConfig) else None
+    parameters = sum(parameter.numel() for parameter in trained.task.model.parameters())
     validation = ", ".join(f"{name} {value:.4f}" for name, value in fitted.scores.items())
     rows = {
         "command": f"`unprompt train {recipe.path}`",
         "objective": config.objective,
-        "parameters": f"{trained.parameters:,} while training; stored as float16",
+        "parameters": f"{parameters:,} while training; stored as float16",
         "data": f"`{_flow(recipe.dataset.plain())}`, of which {config.validation} are held out for "
         f"validation and the last {config.test} for the test",
         "start": f"checkpoint with SHA-256 `{trained.start}`" if trained.start else "",

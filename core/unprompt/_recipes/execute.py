@@ -48,24 +48,29 @@ class Trained:
     """What came of a recipe.
 
     Attributes:
+        task: With the trained model.
         fitted: What the loop says.
         scores: On the test images, with intervals.
         start: SHA-256 of the checkpoint that training started from; empty for random ones.
         parts: The trainings behind that one, and this one.
         checkpoint: SHA-256 of the checkpoint written.
-        parameters: While training, heads included.
     """
 
+    task: TowerTask
     fitted: Fitted
     scores: Mapping[str, Estimate]
     start: str
     parts: Sequence[TrainingPart]
     checkpoint: str
-    parameters: int
 
 
 def execute(
-    recipe: Recipe, registry: Registry, progress: Progress = silent, *, resume: bool = True
+    recipe: Recipe,
+    registry: Registry,
+    progress: Progress = silent,
+    *,
+    resume: bool = True,
+    runs: Path | None = None,
 ) -> Trained:
     """Train, or go on where an interrupted training was, and write checkpoint, tokenizer and card.
 
@@ -74,6 +79,7 @@ def execute(
         registry: Builds dataset and text encoder.
         progress: Shows steps.
         resume: Whether to go on from checkpoints that are there; else they are removed.
+        runs: Where checkpoints and metrics lie; default: ``runs`` beside the recipe.
 
     Raises:
         ConfigError: The device cannot be used, folders or data do not fit the recipe, or there are
@@ -81,7 +87,7 @@ def execute(
     """
     import torch
 
-    run = RecipeRun.of(recipe, registry, progress)
+    run = RecipeRun.of(recipe, registry, progress, runs)
     config = run.config
     if not resume:
         shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
@@ -102,12 +108,12 @@ def execute(
     test = run.samples(task, first, len(run.records))
     scores = test_scores(task, test, run.runtime, first)
     trained = Trained(
+        task=task,
         fitted=fitted,
         scores=scores,
         start=start,
         parts=(*before, own),
         checkpoint=_save(config.tower.path, task),
-        parameters=sum(parameter.numel() for parameter in task.model.parameters()),
     )
     write_training(config.tower.path, trained.parts)
     write_text(config.tower.path / CARD, card(recipe, trained))

@@ -32,6 +32,7 @@ class RecipeRun:
         records: The dataset's N rows.
         images: Their images.
         train: How many of the first ones are trained on.
+        runs: Where checkpoints and metrics of all trainings lie.
     """
 
     recipe: Recipe
@@ -41,9 +42,12 @@ class RecipeRun:
     records: tuple[Record, ...]
     images: Images
     train: int
+    runs: Path
 
     @classmethod
-    def of(cls, recipe: Recipe, registry: Registry, progress: Progress) -> RecipeRun:
+    def of(
+        cls, recipe: Recipe, registry: Registry, progress: Progress, runs: Path | None
+    ) -> RecipeRun:
         """Open the dataset. Raises ConfigError if the device or the sizes do not fit."""
         check_device(recipe.config.runtime.device)
         config = recipe.config.model_copy(update={"runtime": resolved(recipe.config.runtime)})
@@ -51,14 +55,16 @@ class RecipeRun:
         dataset: Dataset = registry.build(recipe.dataset.spec, recipe.dataset.options)
         records = dataset.records()
         train = check_size(len(records), config)
-        return cls(recipe, config, runtime, dataset, records, dataset.images(), train)
+        packaged = is_packaged(recipe.path)
+        beside = working_folder() if packaged else absolute(recipe.path).parent
+        images, folder = dataset.images(), runs or beside / "runs"
+        return cls(recipe, config, runtime, dataset, records, images, train, folder)
 
     @property
     def folder(self) -> Path:
-        """Where checkpoints and metrics lie: below ``runs`` beside the recipe."""
-        path, config = self.recipe.path, self.recipe.config
-        folder = working_folder() if is_packaged(path) else absolute(path).parent
-        return training_folder(folder / "runs", config.name, config.tower.path.name)
+        """Where its checkpoints and metrics lie."""
+        config = self.recipe.config
+        return training_folder(self.runs, config.name, config.tower.path.name)
 
     def samples(
         self, task: TowerTask, first: int, end: int, augment: Sequence[Step] = ()

@@ -173,6 +173,8 @@ def _record(value: Any) -> Record:
     for name in ("image_id", "prompt_id"):
         if not as_text(getattr(value, name), name):
             raise PluginError(f"gave an empty text as {name}")
+    if value.subset == "":
+        raise PluginError("gave an empty text as subset")
     if value.split is not None and value.split not in SPLITS:
         raise refusal(value.split, f"one of {', '.join(SPLITS)}", " as split")
     texts = {

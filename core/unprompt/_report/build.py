@@ -18,7 +18,9 @@ from unprompt._report.headline import headline
 from unprompt._report.histogram import histogram
 from unprompt._report.history import history_chart
 from unprompt._report.record import record
+from unprompt._report.subsets import subsets
 from unprompt._report.table import table
+from unprompt._report.training import curves
 from unprompt._report.visible import visible
 from unprompt._report.weights import weights
 from unprompt._runs import files
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 SECTIONS = {
     "pipeline": "The pipeline",
     "scores": "Scores",
+    "subsets": "Subsets",
     "weights": "Weights",
     "search": "Search",
+    "training": "Training",
     "images": "Test images",
     "expected": "Expected scores",
     "agreement": "Agreement",
@@ -105,11 +109,13 @@ def _content(run: Run) -> Mapping[str, Any]:
     return {
         "pipeline": pipeline(run),
         "scores": table(run),
+        "subsets": subsets(run),
         "weights": weights(run),
         "search": {
             "history": history_chart(scores.history.values),
             "importances": bars(scores.importances),
         },
+        "training": curves(run),
         "images": histogram(run),
         "expected": calibration(run),
         "agreement": agreement(run),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from unprompt._report.numbers import fixed, interval, plural, signed
 from unprompt._runs.baselines import baselines, notes
 from unprompt._runs.run import Run
+from unprompt._runs.scores import SplitScores
 from unprompt._scoring.estimate import FEW_GROUPS, Estimate, Verdict, verdict
 
 _CLAUSE = {
@@ -37,9 +38,12 @@ class Headline:
 def headline(run: Run) -> Headline:
     """Read the verdict off the paired differences."""
     sentence, tone = _sentence(run)
-    best_trial = run.scores.test.paired.ensemble_minus_best_trial
-    comparisons = baselines(run.scores) | {"best trial": best_trial}
-    return Headline(sentence, tone, comparisons, tuple(notes(run.scores)))
+    return Headline(sentence, tone, comparisons(run.scores.test), tuple(notes(run.scores)))
+
+
+def comparisons(test: SplitScores) -> dict[str, Estimate]:
+    """The blend minus every other prediction of test or a subset of it, by the other's name."""
+    return baselines(test) | {"best trial": test.paired.ensemble_minus_best_trial}
 
 
 def _sentence(run: Run) -> tuple[str, str]:

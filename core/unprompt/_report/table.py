@@ -9,7 +9,7 @@ from typing import Literal
 from unprompt._report.scales import Scale, Tick, anchor
 from unprompt._runs.coverage import Part
 from unprompt._runs.run import Run
-from unprompt._runs.scores import MemberScore
+from unprompt._runs.scores import MemberScore, SplitScores
 from unprompt._scoring.estimate import Estimate
 
 ROW = 42
@@ -115,22 +115,39 @@ class Table:
 
 def table(run: Run) -> Table:
     """Lay out every score of the run."""
-    holdout, test = run.scores.holdout, run.scores.test
+    rows, limits = score_rows(run.scores.holdout, run.scores.test)
+    return Table(rows, limits, dot_plot(rows, limits), run.scores.test.abstains)
+
+
+def score_rows(
+    holdout: SplitScores | None, test: SplitScores
+) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+    """The rows and limits of a table.
+
+    Args:
+        holdout: Scores on the holdout; None for a subset that the holdout has no image of.
+        test: Scores of the same on test.
+    """
     members = [
-        _row(name, "member", holdout.members[name], score, best=name == test.best_member)
+        _row(
+            name,
+            "member",
+            holdout.members[name] if holdout else None,
+            score,
+            best=name == test.best_member,
+        )
         for name, score in test.members.items()
     ]
     members.sort(key=lambda row: -row.test.score)
     blends = [
-        _row("equal weights", "equal", holdout.equal, test.equal),
-        _row("best trial", "searched", holdout.searched, test.searched),
-        _row("searched weights", "ensemble", holdout.ensemble, test.ensemble),
+        _row("equal weights", "equal", holdout.equal if holdout else None, test.equal),
+        _row("best trial", "searched", holdout.searched if holdout else None, test.searched),
+        _row("searched weights", "ensemble", holdout.ensemble if holdout else None, test.ensemble),
     ]
     if test.query is not None:
         blends.append(_row("query itself", "query", None, test.query))
-    limits = [row for name in LIMITS if (row := _limit(run, name))]
-    rows = (*members, *blends)
-    return Table(rows, tuple(limits), dot_plot(rows, limits), test.abstains)
+    limits = [row for name in LIMITS if (row := _limit(holdout, test, name))]
+    return (*members, *blends), tuple(limits)
 
 
 def _row(
@@ -140,9 +157,9 @@ def _row(
     return Row(label, role, held_out, test, test.gap_closed, best, test.answered)
 
 
-def _limit(run: Run, name: Limit) -> Row | None:
-    holdout, test = run.scores.holdout.limit(name), run.scores.test.limit(name)
-    return Row(name, name, holdout.score, test) if holdout and test else None
+def _limit(holdout: SplitScores | None, test: SplitScores, name: Limit) -> Row | None:
+    held_out, limit = holdout.limit(name) if holdout else None, test.limit(name)
+    return Row(name, name, held_out.score if held_out else None, limit) if limit else None
 
 
 def dot_plot(rows: Sequence[Row], limits: Sequence[Row]) -> DotPlot:

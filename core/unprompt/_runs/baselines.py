@@ -5,13 +5,13 @@ from __future__ import annotations
 from unprompt._runs.coverage import Part
 from unprompt._runs.scores import Scores, SplitScores
 from unprompt._scoring.digits import fixed
-from unprompt._scoring.estimate import FEW_GROUPS, Estimate
+from unprompt._scoring.estimate import FEW_GROUPS, Estimate, Verdict, verdict
 from unprompt._scoring.intervals import LEAST_GROUPS
 
 
-def baselines(scores: Scores) -> dict[str, Estimate]:
-    """The blend minus each baseline on test, by the baseline's name."""
-    paired = scores.test.paired
+def baselines(test: SplitScores) -> dict[str, Estimate]:
+    """The blend minus each baseline on test or a subset of it, by the baseline's name."""
+    paired = test.paired
     differences = {
         "best member": paired.ensemble_minus_best_member,
         "equal weights": paired.ensemble_minus_equal,
@@ -23,23 +23,45 @@ def baselines(scores: Scores) -> dict[str, Estimate]:
 
 def notes(scores: Scores) -> list[str]:
     """Sentences on what limits a run's numbers, each without its full stop; often there is none."""
-    test, lines = scores.test, list[str]()
-    for name, difference in baselines(scores).items():
-        above = difference.negated()
-        if name == "query itself" and above.score > 0:
-            members = test.query.members if test.query else ()
-            lines.append(
-                f"the query itself, the mean of the image embeddings of {', '.join(members)}, "
-                f"scores {fixed(above.score)} above the blend, without bank, head, text or search"
-            )
-        elif above.score > 0 and len(scores.members) > 1:
-            verb = "score" if name == "equal weights" else "scores"
-            lines.append(f"{_named(name, scores)} {verb} {fixed(above.score)} above the blend")
+    test = scores.test
+    lines = [
+        _above(name, test, whole=True)
+        for name, difference in _compared(test).items()
+        if difference.score < 0
+    ]
     if test.oracle is not None and test.gap_closed is None:
         lines.append("the oracle is not above the floor, so there is no gap to close")
     lines += coverage_notes(test)
     caution = few_groups(test.groups)
-    return [*lines, caution] if caution else lines
+    lines += [caution] if caution else []
+    # By chance something is above the blend on one of several subsets.
+    return lines + [
+        f"on the subset {name}, {_above(other, subset)}"
+        for name, subset in test.subsets.items()
+        for other, difference in _compared(subset).items()
+        if verdict(difference, subset.groups) is Verdict.WORSE
+    ]
+
+
+def _compared(test: SplitScores) -> dict[str, Estimate]:
+    """Baselines that are another prediction than the blend: with one member, the query alone."""
+    several = len(test.members) > 1
+    return {name: d for name, d in baselines(test).items() if several or name == "query itself"}
+
+
+def _above(name: str, test: SplitScores, *, whole: bool = False) -> str:
+    """How far a baseline is above the blend; on the whole split, also what the query itself is."""
+    above = f"{fixed(-baselines(test)[name].score)} above the blend"
+    if name == "best member":
+        return f"the best member, {test.best_member}, scores {above}"
+    if name == "equal weights":
+        return f"equal weights score {above}"
+    if whole and name == "query itself" and test.query:
+        return (
+            f"the query itself, the mean of the image embeddings of "
+            f"{', '.join(test.query.members)}, scores {above}, without bank, head, text or search"
+        )
+    return f"the {name} scores {above}"
 
 
 def coverage_notes(test: SplitScores) -> list[str]:
@@ -83,9 +105,3 @@ def few_groups(groups: int) -> str | None:
     if groups < FEW_GROUPS:
         return f"{groups} groups of near-duplicate prompts are few: take the interval with caution"
     return None
-
-
-def _named(name: str, scores: Scores) -> str:
-    if name == "best member":
-        return f"the best member, {scores.test.best_member},"
-    return name if name == "equal weights" else f"the {name}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from unprompt._runs.coverage import Part
 from unprompt._runs.run import Run, load_run
-from unprompt._runs.scores import ENSEMBLE
+from unprompt._runs.scores import ENSEMBLE, SplitSize
 from unprompt._scoring.estimate import Estimate, Result, Verdict, verdict
 from unprompt._scoring.intervals import Intervals
 from unprompt.errors import DataError, named
@@ -50,6 +50,7 @@ class ComparedRun(Result):
             the runs read; None where that is all of them, or none.
         reading: Members that read prompts from files and have no part in the blend -> where they
             read one, and what those score.
+        subsets: Its blend, against the first run's blend, on each subset of the images.
     """
 
     run: str
@@ -59,6 +60,7 @@ class ComparedRun(Result):
     read: int = 0
     predicted: Standing | None = None
     reading: Mapping[str, Part] = {}
+    subsets: Mapping[str, Standing] = {}
 
 
 class Comparison(Result):
@@ -70,6 +72,7 @@ class Comparison(Result):
         runs: In the order given.
         predicted: Images whose prompt none of the runs read from its file.
         predicted_groups: Groups among those.
+        subsets: Subsets of the images, as the first run has them, and how large they are.
     """
 
     images: int
@@ -77,6 +80,7 @@ class Comparison(Result):
     runs: tuple[ComparedRun, ...]
     predicted: int
     predicted_groups: int
+    subsets: Mapping[str, SplitSize] = {}
 
 
 def compare(given: Sequence[Path | str | Run]) -> Comparison:
@@ -105,17 +109,35 @@ def compare(given: Sequence[Path | str | Run]) -> Comparison:
     read = {row.image_id for run in runs for row in run.images if row.origin == "read"}
     predicted = [name for name in everywhere if name not in read]
     group = {row.image_id: row.group for row in first.images}
+    subsets = _subsets(first)
     return Comparison(
         images=len(everywhere),
         groups=len(set(group.values())),
-        runs=tuple(_compared(run, first, everywhere, predicted) for run in runs),
+        runs=tuple(_compared(run, first, everywhere, predicted, subsets) for run in runs),
         predicted=len(predicted),
         predicted_groups=len({group[name] for name in predicted}),
+        subsets={
+            name: SplitSize(images=len(ids), groups=len({group[image] for image in ids}))
+            for name, ids in subsets.items()
+        },
     )
 
 
+def _subsets(run: Run) -> dict[str, list[str]]:
+    """The test images of each subset."""
+    subsets: dict[str, list[str]] = {}
+    for row in run.images:
+        if row.subset is not None:
+            subsets.setdefault(row.subset, []).append(row.image_id)
+    return dict(sorted(subsets.items()))
+
+
 def _compared(
-    run: Run, first: Run, everywhere: Sequence[str], predicted: Sequence[str]
+    run: Run,
+    first: Run,
+    everywhere: Sequence[str],
+    predicted: Sequence[str],
+    subsets: Mapping[str, Sequence[str]],
 ) -> ComparedRun:
     best = run.scores.test.best_member, first.scores.test.best_member
     return ComparedRun(
@@ -128,6 +150,10 @@ def _compared(
         if 0 < len(predicted) < len(everywhere)
         else None,
         reading=run.scores.test.reading,
+        subsets={
+            name: _standing((run, ENSEMBLE), (first, ENSEMBLE), ids)
+            for name, ids in subsets.items()
+        },
     )
 
 

@@ -58,9 +58,11 @@ EXAMPLES = TypeAdapter(tuple[Example, ...])
 """Reads and writes ``examples.json``."""
 
 COLUMNS = ("image_id", "prompt", "predicted", "readback", "composed", "cosine", "group")
-"""Of ``images.csv``; then `ORIGIN`, and a column of cosines for each member."""
+"""Of ``images.csv``; then `ORIGIN`, `SUBSET`, and a column of cosines for each member."""
 ORIGIN = COLUMN
 """The column that tables of older runs lack: nothing was read from files there."""
+SUBSET = "subset"
+"""Likewise: their images are in no subset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class ImageRow:
         group: Of near-duplicate prompts.
         members: Each member's cosine; None, an empty cell, where it has no answer.
         origin: Whether the prompt is predicted, read from the file, or nobody has an answer.
+        subset: The one that the dataset names; None, an empty cell, where it names none.
     """
 
     image_id: str
@@ -88,6 +91,7 @@ class ImageRow:
     group: str
     members: Mapping[str, float | None]
     origin: Origin = "predicted"
+    subset: str | None = None
 
 
 def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
@@ -122,6 +126,7 @@ def read_images(path: Path, members: Sequence[str]) -> tuple[ImageRow, ...]:
             origin=as_origin(row[ORIGIN], f"{path}: row {number}: column {ORIGIN!r}")
             if ORIGIN in table.columns
             else "predicted",
+            subset=str(row[SUBSET]) or None if SUBSET in table.columns else None,
         )
         for number, row in enumerate(table.rows, start=1)
     )

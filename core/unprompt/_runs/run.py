@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from unprompt._config.models import ScoreConfig
+from unprompt._data.metrics import MetricsLine, read_metrics
 from unprompt._data.predictions import read_predictions
 from unprompt._files import paths
 from unprompt._files.checksums import check_files
@@ -105,6 +106,17 @@ class Run:
             DataError: There is no such file, it is broken, or it changed since the run.
         """
         return read_predictions(self.file(files.predictions(member, split)))
+
+    def training(self, member: str) -> tuple[MetricsLine, ...] | None:
+        """What a member's training measured, in the order of its steps; None: it did not train.
+
+        Raises:
+            DataError: The file is broken, or changed since the run.
+        """
+        name = files.training_metrics(member)
+        if not paths.is_file(self.folder / name):
+            return None
+        return read_metrics(self.file(name))
 
     def file(self, name: str) -> Path:
         """A file of the run, checked against the checksums that the run wrote.

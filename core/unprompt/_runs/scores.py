@@ -73,7 +73,7 @@ class SplitSize(Result):
 
 
 class SplitScores(SplitSize):
-    """Every score of one split.
+    """Every score of one split, or of a subset of it.
 
     Attributes:
         members: Each member alone, in the order of the ensemble.
@@ -94,6 +94,8 @@ class SplitScores(SplitSize):
             where no member that reads takes part.
         reading: Members that read prompts from files and take no part -> where they read one, and
             what those prompts score; they are in no other number.
+        subsets: The same of each subset of these images that the dataset names, its own best
+            member included.
     """
 
     members: Mapping[str, MemberScore]
@@ -111,6 +113,18 @@ class SplitScores(SplitSize):
     paired: Paired
     origins: Origins | None = None
     reading: Mapping[str, Part] = {}
+    subsets: Mapping[str, SplitScores] = {}
+
+    @model_validator(mode="after")
+    def _check_subsets(self) -> Self:
+        """They are of these images and these members."""
+        for name, subset in self.subsets.items():
+            size = subset.images <= self.images and subset.groups <= self.groups
+            members = subset.members.keys() == self.members.keys()
+            if not (size and members and subset.best_member in self.members) or subset.subsets:
+                what = f"the subset {name!r} is not one of these images and members"
+                raise PydanticCustomError("subsets", "{what}", {"what": what})
+        return self
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
@@ -155,9 +169,11 @@ class AblationScore(Estimate):
 
     Attributes:
         versus: Its score minus that of the blend.
+        subsets: The same on each subset of the test images.
     """
 
     versus: Estimate
+    subsets: Mapping[str, AblationScore] = {}
 
 
 class History(Result):
@@ -213,6 +229,10 @@ class Scores(Result):
             if split.members.keys() != self.weights.keys() or split.best_member not in self.weights:
                 what = f"other members in `{name}` than in `weights`"
                 raise PydanticCustomError("members", "{what}", {"what": what})
+        entries: list[Contribution | AblationScore] = [*self.leave_one_out.values()]
+        entries += self.ablations.values()
+        if any(entry.subsets.keys() != self.test.subsets.keys() for entry in entries):
+            raise PydanticCustomError("subsets", "other subsets than in `test`")
         if not any(self.weights.values()):
             raise PydanticCustomError("weights", "every weight is 0")
         return self

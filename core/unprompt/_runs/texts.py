@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from unprompt._scoring.estimate import Estimate, Result
 
 
@@ -16,6 +18,7 @@ class TextScores(Result):
         shown: The mean cosine of a shown prompt's embedding with the true prompt's.
         nearest: The same of the nearest of the members' texts, as it is.
         shown_minus_nearest: The difference, image by image.
+        subsets: The same on each subset of the test images that has such prompts.
     """
 
     images: int
@@ -25,3 +28,4 @@ class TextScores(Result):
     shown: Estimate
     nearest: Estimate
     shown_minus_nearest: Estimate
+    subsets: Mapping[str, TextScores] = {}

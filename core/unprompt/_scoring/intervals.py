@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from unprompt._scoring.estimate import Estimate
 from unprompt.errors import DataError
-from unprompt.types import DoubleArray
+from unprompt.types import BoolArray, DoubleArray
 
 LEAST_GROUPS = 3
 """With fewer groups there is no interval: two differ by chance in any way."""
@@ -59,6 +59,10 @@ class Intervals:
         """How many groups there are."""
         return len(self._sizes)
 
+    def where(self, inside: BoolArray) -> Intervals:
+        """Those of some of the images, which are ``inside`` (N,), over their own groups."""
+        return Intervals([self.groups[i] for i in np.flatnonzero(inside).tolist()])
+
     def mean(self, values: DoubleArray) -> Estimate:
         """The mean of one number per image; no interval below `LEAST_GROUPS`.
 
@@ -77,13 +81,15 @@ class Intervals:
         return Estimate(score=score, ci95=None) if spread is None else spread.around(score)
 
     def mean_cosine(self, values: DoubleArray) -> Estimate:
-        """`mean` of cosines, with an interval that ends where cosines do, at -1 and 1."""
+        """`mean` of cosines, with an interval that ends where cosines do, at -1 and 1.
+
+        It holds the mean also where that is beyond: an oracle is an estimate, and may be.
+        """
         estimate = self.mean(values)
         if estimate.ci95 is None:
             return estimate
-        return Estimate(
-            score=estimate.score, ci95=(max(estimate.low, -1.0), min(estimate.high, 1.0))
-        )
+        score, low, high = estimate.score, max(estimate.low, -1.0), min(estimate.high, 1.0)
+        return Estimate(score=score, ci95=(min(low, score), max(high, score)))
 
     def gap_closed(
         self, values: DoubleArray, floor: DoubleArray, oracle: DoubleArray

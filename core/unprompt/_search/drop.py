@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from unprompt._scoring.estimate import Estimate, Result
 from unprompt._scoring.intervals import Intervals
 from unprompt._search.objective import GramObjective
 from unprompt._search.polish import Bounds, polish
+from unprompt.types import BoolArray, DoubleArray
 
 _ROUNDING = 1e-9
 """A gain below this is rounding: a member of weight 0 leaves such differences behind."""
@@ -17,14 +18,32 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredSplit:
-    """The mean cosine of M members on one split, and what gives intervals of differences there."""
+    """The mean cosine of M members on one split, and what gives intervals of differences there.
+
+    Attributes:
+        objective: Gives the cosines of N images.
+        intervals: Of means over these images.
+        subsets: Name -> the images of a subset, of shape (N,), one or more.
+    """
 
     objective: GramObjective
     intervals: Intervals
+    subsets: Mapping[str, BoolArray] = field(default_factory=dict)
 
     def difference(self, weights: Sequence[float], others: Sequence[float]) -> Estimate:
         """Mean cosine under M weights minus that under M others, image by image."""
-        return self.intervals.mean(self.objective.cosines(weights) - self.objective.cosines(others))
+        return self.intervals.mean(self._differences(weights, others))
+
+    def in_subsets(self, weights: Sequence[float], others: Sequence[float]) -> dict[str, Estimate]:
+        """`difference` on each subset."""
+        values = self._differences(weights, others)
+        return {
+            name: self.intervals.where(inside).mean(values[inside])
+            for name, inside in self.subsets.items()
+        }
+
+    def _differences(self, weights: Sequence[float], others: Sequence[float]) -> DoubleArray:
+        return self.objective.cosines(weights) - self.objective.cosines(others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +64,14 @@ class Contribution(Result):
         holdout: The same on the holdout, where both blends were fitted.
         flagged: Whether the holdout does not show a gain; False where it has too few groups for
             an interval, as nothing can be concluded then.
+        subsets: ``test`` on each subset of the test images; the blends are the same.
     """
 
     weight: float
     test: Estimate
     holdout: Estimate
     flagged: bool
+    subsets: Mapping[str, Estimate] = {}
 
 
 class Reduced(NamedTuple):
@@ -82,6 +103,7 @@ def leave_one_out(
             test=test.difference(members.weights, refitted),
             holdout=gain,
             flagged=_shows_no_gain(gain),
+            subsets=test.in_subsets(members.weights, refitted),
         )
         for index, refitted, gain in _left_out(members, all_members, members.weights, holdout)
     }

@@ -82,9 +82,28 @@ class TimmTower(ImageTower[TimmSource]):
         with loading(source.describe(), owner), torch.device("meta"):
             check_size(self._random(source, runtime, owner), files)
 
-    def _pooled(self, pixels: torch.Tensor) -> torch.Tensor:
-        pooled: torch.Tensor = self._model(pixels)
+    @staticmethod
+    def pool(network: Any, pixels: torch.Tensor) -> torch.Tensor:
+        """Without the classifier, see `ImageTower.pool`."""
+        pooled: torch.Tensor = network(pixels)
         return pooled
+
+    @staticmethod
+    def layers(network: Any) -> dict[str, int]:
+        """As timm groups an architecture's parameters; see `ImageTower.layers`."""
+        from timm.models import group_parameters
+
+        groups: dict[str, int] = group_parameters(network, network.group_matcher(), reverse=True)
+        return groups
+
+    @staticmethod
+    def recompute(network: Any) -> None:
+        """As timm does it; see `ImageTower.recompute`."""
+        try:
+            network.set_grad_checkpointing(True)
+        except (AssertionError, AttributeError) as error:  # timm's own refusal, and none at all
+            kind = type(network).__name__
+            raise ConfigError(f"gradient_checkpointing: timm's {kind} cannot do that") from error
 
     def _read(self, model: Any, source: TimmSource, runtime: Runtime, owner: str) -> None:
         """Fill the model with parameters; a checkpoint's classifier becomes the head."""

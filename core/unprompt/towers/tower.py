@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from unprompt._files.paths import shown
 from unprompt.contracts import Need, Runtime
-from unprompt.errors import ConfigError, DataError
+from unprompt.errors import ConfigError, DataError, named
 from unprompt.towers.files import files_hash
 from unprompt.towers.precision import finite, inference
 from unprompt.towers.sources import CheckpointSource, TowerSource
@@ -103,7 +104,67 @@ class ImageTower(Tower[S]):
 
     def features(self, pixels: torch.Tensor) -> FloatArray:
         """Pixels (n, 3, H, W) -> pooled features, float32 of shape (n, dim). Raises as `finite`."""
-        return self._rows(self._pooled, pixels)
+        return self._rows(lambda seen: self.pool(self._model, seen), pixels)
+
+    @property
+    def transform(self) -> Callable[[Image], torch.Tensor]:
+        """`preprocess` without the tower, so that it can be sent to other processes."""
+        transform: Callable[[Image], torch.Tensor] = self._preprocess
+        return transform
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The model itself, for training: what is changed in it is what predicts."""
+        network: torch.nn.Module = self._model
+        return network
+
+    @staticmethod
+    @abstractmethod
+    def pool(network: Any, pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels (n, 3, H, W) -> features (n, dim), with gradients.
+
+        Args:
+            network: A tower's `network`, or a copy of one.
+            pixels: On the network's device.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def layers(network: Any) -> dict[str, int]:
+        """Which layer each parameter belongs to: 0 is the embedding of patches, blocks follow.
+
+        Args:
+            network: A tower's `network`; it may have adapters.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def recompute(network: Any) -> None:
+        """Gradient checkpointing: activations are computed again instead of kept.
+
+        Raises:
+            ConfigError: The architecture cannot do that.
+        """
+
+    def fill(self, state: Mapping[str, torch.Tensor], path: Path) -> None:
+        """Replace parameters by trained ones.
+
+        Args:
+            state: Some or all of the `network`'s state dict.
+            path: Where they were read, for error lines.
+
+        Raises:
+            DataError: One is no parameter of this tower, of another shape, or not finite.
+        """
+        import torch
+
+        own = self._model.state_dict()
+        merged = {**own, **state}
+        wrong = [name for name, value in state.items() if not torch.isfinite(value).all()]
+        problem = misfit(own, merged) or (f"not finite: {named(wrong)}" if wrong else None)
+        if problem:
+            raise DataError(f"{shown(path)}: not the parameters of this tower: {problem}")
+        self._model.load_state_dict(merged)
 
     @classmethod
     def identity(cls, source: S, runtime: Runtime, owner: str) -> dict[str, PlainData]:
@@ -119,10 +180,6 @@ class ImageTower(Tower[S]):
     @abstractmethod
     def _files(cls, source: S, runtime: Runtime, owner: str) -> list[Path]:
         """Everything that the tower depends on, downloaded where it may be; see `__init__`."""
-
-    @abstractmethod
-    def _pooled(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pixels (n, 3, H, W) -> (n, dim)."""
 
     def _take_head(self, state: dict[str, torch.Tensor], weight: str, bias: str) -> None:
         """Move a head out of a state dict, where it is there."""

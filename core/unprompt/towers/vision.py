@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,9 +88,23 @@ class VisionTower(ImageTower[TransformersSource]):
         self.dim = int(model.config.hidden_size)
         return model.to(runtime.device).eval(), _processor(source, runtime, owner)
 
-    def _pooled(self, pixels: torch.Tensor) -> torch.Tensor:
-        pooled: torch.Tensor = self._model(pixel_values=pixels).pooler_output
+    @staticmethod
+    def pool(network: Any, pixels: torch.Tensor) -> torch.Tensor:
+        """``pooler_output``, see `ImageTower.pool`."""
+        pooled: torch.Tensor = network(pixel_values=pixels).pooler_output
         return pooled
+
+    @staticmethod
+    def layers(network: Any) -> dict[str, int]:
+        """Embeddings, then blocks; what is behind the last block belongs to it."""
+        last = int(network.config.num_hidden_layers)
+        return {name: _layer(name, last) for name, _ in network.named_parameters()}
+
+    @staticmethod
+    def recompute(network: Any) -> None:
+        """Of each block, see `ImageTower.recompute`."""
+        enable = getattr(network, "activation_checkpointing_enable", None)  # its name since 5.24
+        (enable or network.gradient_checkpointing_enable)({"use_reentrant": False})
 
     def _from_checkpoint(self, source: CheckpointSource, runtime: Runtime, owner: str) -> Any:
         path = source.checkpoint.path
@@ -104,6 +119,14 @@ class VisionTower(ImageTower[TransformersSource]):
         check_keys(own, state, source, f"{owner}: {path}")
         model.load_state_dict(state)
         return model
+
+
+def _layer(name: str, last: int) -> int:
+    """The layer of a parameter; those of adapters stand below their linear layer's name."""
+    block = re.search(r"(?:^|\.)layers\.(\d+)\.", name)
+    if block:
+        return int(block[1]) + 1
+    return last if "post_layernorm" in name else 0
 
 
 def _own_name(name: str, own: set[str]) -> str:

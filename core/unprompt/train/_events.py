@@ -2,11 +2,12 @@
 
 `tensorboardX.SummaryWriter` writes in a thread of its own, behind a queue of ten events: once a
 full disk has ended that thread, a training would wait for room in the queue for ever. Its writer of
-event files is therefore used directly, so that errors come to whoever logs.
+records is therefore used directly, so that errors come to whoever logs.
 """
 
 from __future__ import annotations
 
+import platform
 import time
 import uuid
 from collections.abc import Iterable
@@ -15,7 +16,9 @@ from pathlib import Path
 
 from unprompt._data.metrics import MetricsLine
 
-_PATTERN = "events.out.tfevents.*"
+_PREFIX = "events.out.tfevents."
+_VERSION = "brain.Event:2"
+"""What the first event of a file says of its format."""
 _FLUSH_SECONDS = 10.0
 """Flushing waits for the disk."""
 
@@ -36,20 +39,19 @@ class EventFile:
         Raises:
             Exception: Whatever the library or the operating system raises.
         """
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.record_writer import RecordWriter
 
-        older = list(folder.glob(_PATTERN))
-        self._zero = time.time() - seconds
-        self._flushed = time.monotonic()
-        # Two that are made in one second would have one name.
-        self._writer = EventsWriter(str(folder.absolute() / "events"), f".{uuid.uuid4().hex[:8]}")
-        start = Event(step=0, session_log=SessionLog(status=SessionLog.START))
-        start.wall_time = time.time()
-        self._writer.write_event(start)
-        for line in lines:
-            self._write(line)
-        self._writer.flush()
+        older = list(folder.glob(f"{_PREFIX}*"))
+        now = time.time()
+        self._zero, self._flushed = now - seconds, time.monotonic()
+        # Two that are made in one second need two names.
+        name = f"{_PREFIX}{now:010.0f}.{platform.node()}.{uuid.uuid4().hex[:8]}"
+        self._writer = RecordWriter(str(folder.absolute() / name))
+        try:
+            self._begin(now, lines)
+        except BaseException:
+            self.abandon()
+            raise
         for path in older:
             with suppress(OSError):
                 path.unlink()
@@ -63,7 +65,25 @@ class EventFile:
 
     def close(self) -> None:
         """Flush and close the file. Raises as the constructor."""
+        self._writer.flush()
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Close the file, whatever is wrong with it."""
+        with suppress(Exception):
+            self._writer.close()
+
+    def _begin(self, now: float, lines: Iterable[MetricsLine]) -> None:
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+        for start in (
+            Event(wall_time=now, file_version=_VERSION),
+            Event(wall_time=now, step=0, session_log=SessionLog(status=SessionLog.START)),
+        ):
+            self._writer.write(start.SerializeToString())
+        for line in lines:
+            self._write(line)
+        self._writer.flush()
 
     def _write(self, line: MetricsLine) -> None:
         from tensorboardX.proto.event_pb2 import Event
@@ -72,6 +92,5 @@ class EventFile:
         measured = {"epoch": line.epoch, **line.values}
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in measured.items()]
         wall_time = self._zero + line.seconds
-        self._writer.write_event(
-            Event(wall_time=wall_time, step=line.step, summary=Summary(value=values))
-        )
+        event = Event(wall_time=wall_time, step=line.step, summary=Summary(value=values))
+        self._writer.write(event.SerializeToString())

@@ -31,12 +31,13 @@ class Criterion:
 
     extras: Mapping[str, torch.nn.Module]
 
-    def __init__(self, terms: Sequence[Term], train: TrainSet) -> None:
+    def __init__(self, terms: Sequence[Term], train: TrainSet, *, weighted: bool = True) -> None:
         """Bind the losses.
 
         Args:
             terms: What YAML says.
             train: N images; the order of its records is that of ``rows``.
+            weighted: Whether the records' weights count.
 
         Raises:
             DataError: The sum of weights is zero, or the predictions of a teacher lack images, are
@@ -50,7 +51,8 @@ class Criterion:
         self._terms = tuple(terms)
         self._targets = torch.from_numpy(train.targets.select(ids).rows)
         self._prompts = torch.tensor([numbers[text] for text in texts])
-        self._weights = _scaled([record.weight for record in train.records])
+        weights = [record.weight if weighted else 1.0 for record in train.records]
+        self._weights = _scaled(weights)
         self._teachers = {
             place: torch.from_numpy(_teacher(term, ids, train))
             for place, term in enumerate(self._terms)
@@ -70,17 +72,17 @@ class Criterion:
                 of them, by its name.
             rows: Which of the N images they are, (n,), on the CPU.
         """
+        import torch
+
         device = outputs[ROWS].device
         weights = self._weights[rows].to(device)
-        terms = enumerate(self._terms)
-        parts = [term.weight * self._part(i, term, outputs, rows, weights) for i, term in terms]
-        return sum(parts[1:], start=parts[0])
-
-    def cosine(self, predicted: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """The cosine of each predicted row with its target, float64 of shape (n,) on the CPU."""
-        from torch.nn.functional import cosine_similarity
-
-        return cosine_similarity(predicted.cpu().double(), self._targets[rows].double())
+        with torch.autocast(device.type, enabled=False):  # sums of bfloat16 have three digits
+            wide = {name: value.float() for name, value in outputs.items()}
+            parts = [
+                term.weight * self._part(place, term, wide, rows, weights)
+                for place, term in enumerate(self._terms)
+            ]
+            return sum(parts[1:], start=parts[0])
 
     def _part(
         self,

@@ -59,6 +59,20 @@ class MlpHead(Model):
         description="Of the hidden layer.",
         json_schema_extra={"unit": "features"},
     )
+    epochs: int = Field(
+        default=20,
+        ge=1,
+        description="Passes over the frozen features, in which the head is trained alone.",
+    )
+    batch_size: int = Field(
+        default=256,
+        ge=2,
+        description="Images of a step then.",
+        json_schema_extra={"unit": "images"},
+    )
+    learning_rate: float = Field(
+        default=1e-3, gt=0, allow_inf_nan=False, description="Peak of the learning rate then."
+    )
 
     @property
     def least_batch(self) -> int:

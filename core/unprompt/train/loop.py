@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 from unprompt.contracts import Metrics, Progress
@@ -68,13 +68,17 @@ class Loop:
     def run(self) -> Fitted:
         """Fit, validate, and leave the result in the task's model."""
         job = self.job
-        if job.train.keep and self.position.step < self.steps:
-            job.train.open_all(job.threads, self.progress)
-        with closing(Loader(job.train, job.options.workers, threads=job.threads)) as loader:
-            steps = self._taken(loader)
-            for _ in self.progress(steps, what=job.name, total=self.steps - self.position.step):
-                pass
-        return self._finished()
+        with ExitStack() as stack:
+            if self.log is not None:
+                stack.callback(self.log.close)
+            if job.train.keep and self.position.step < self.steps:
+                job.train.open_all(job.threads, self.progress)
+            loader = Loader(job.train, job.options.workers, threads=job.threads)
+            with closing(loader):
+                steps = self._taken(loader)
+                for _ in self.progress(steps, what=job.name, total=self.steps - self.position.step):
+                    pass
+            return self._finished()
 
     def _set_up(self, optimizer: torch.optim.Optimizer) -> tuple[Any, Any]:
         """Step and optimiser as Lightning wraps them: device, precision, processes."""
@@ -136,7 +140,7 @@ class Loop:
         self.average.update(self.job.task.model, step)
         self.position.step += 1
         self.seen += len(batch.rows) * self.fabric.world_size
-        if self.position.step % LOGGED_EVERY == 0 or self.position.step == self.steps:
+        if self.position.step % LOGGED_EVERY == 0 or self.position.step in (1, self.steps):
             self.measured |= {"loss": float(loss), "gradient_length": float(length or 0)}
 
     def _backward(self, batch: SampleBatch, in_float32: bool) -> torch.Tensor:
@@ -222,8 +226,6 @@ class Loop:
         if job.options.wise_ft and self.log is not None and len(job.validation):
             part, chosen = best_interpolation(job, self.start, scores)
             scores = dict(chosen)
-        if self.log is not None:
-            self.log.close()
         return Fitted(
             steps=position.step,
             scores=scores,

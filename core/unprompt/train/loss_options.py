@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -26,6 +27,12 @@ class _Term(Model):
         allow_inf_nan=False,
         description="Factor of the loss in the sum of a list of losses.",
     )
+
+    def __str__(self) -> str:
+        """As YAML would write it."""
+        given = self.model_dump(mode="json", exclude_defaults=True)
+        name = given.pop("name", "cosine")
+        return json.dumps({"name": name, **given}) if given else str(name)
 
 
 class Cosine(_Term):
@@ -114,7 +121,7 @@ def _check_terms(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     seen = [term.name for term in terms if not isinstance(term, Distillation)]
     if len(seen) != len(set(seen)):
         twice = next(name for name in seen if seen.count(name) > 1)
-        raise PydanticCustomError("loss", "names {name!r} twice", {"name": twice})
+        raise PydanticCustomError("loss", "names `{name}` twice", {"name": twice})
     return terms
 
 

@@ -3,7 +3,7 @@
 Each gives one number for a batch of n images: the mean of the images' losses, each multiplied by
 its weight. Weights have a mean of 1 over all train images, so that the mean over parts of a batch
 (several processes, accumulated gradients) is the loss of the whole batch. Predicted rows have any
-length; sums are float32 or wider under autocast, too.
+length. Everything is float32; call them without autocast.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def cosine(predicted: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
     """
     from torch.nn.functional import cosine_similarity
 
-    return _mean(1 - cosine_similarity(predicted.float(), targets.float()), weights)
+    return _mean(1 - cosine_similarity(predicted, targets), weights)
 
 
 def angular(predicted: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -45,7 +45,7 @@ def angular(predicted: torch.Tensor, targets: torch.Tensor, weights: torch.Tenso
     import torch
     from torch.nn.functional import normalize
 
-    a, b = normalize(predicted.float()), normalize(targets.float())
+    a, b = normalize(predicted), normalize(targets)
     angles = 2 * torch.atan2((a - b).norm(dim=1), (a + b).norm(dim=1))
     return _mean(angles / math.pi, weights)
 
@@ -62,7 +62,7 @@ def huber(predicted: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor)
     """
     from torch.nn.functional import huber_loss
 
-    each = huber_loss(predicted.float(), targets.float(), reduction="none")
+    each = huber_loss(predicted, targets, reduction="none")
     return _mean(each.mean(dim=1), weights)
 
 
@@ -76,7 +76,7 @@ def words(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> 
     """
     from torch.nn.functional import binary_cross_entropy_with_logits
 
-    each = binary_cross_entropy_with_logits(logits.float(), labels.float(), reduction="none")
+    each = binary_cross_entropy_with_logits(logits, labels, reduction="none")
     return _mean(each.mean(dim=1), weights)
 
 
@@ -105,7 +105,7 @@ def contrastive(
     import torch
     from torch.nn.functional import cross_entropy, normalize
 
-    cosines = normalize(predicted.float()) @ normalize(targets.float()).T  # (n, n)
+    cosines = normalize(predicted) @ normalize(targets).T  # (n, n)
     own = torch.arange(len(cosines), device=cosines.device)
     equal = (prompts[:, None] == prompts) & (own[:, None] != own)
     logits = (cosines / temperature).masked_fill(equal, -math.inf)

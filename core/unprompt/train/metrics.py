@@ -143,6 +143,7 @@ class MetricsLog:
             return True
 
         if not self._guarded("the TensorBoard event file", done):
+            events.abandon()
             self._events = None
 
     def _guarded(self, what: str, call: Callable[[], T]) -> T | None:

@@ -48,6 +48,7 @@ def fit_probe(
     *,
     weights: npt.ArrayLike | None = None,
     validation: npt.ArrayLike | None = None,
+    refit: bool = True,
 ) -> Probe:
     """Ridge regression on standardised features; the bias is not penalised.
 
@@ -60,7 +61,9 @@ def fit_probe(
         penalties: To choose from, each above 0.
         weights: How much each of N images counts, at least 0; None: all alike.
         validation: For each of N images whether it only helps to choose the penalty, of shape
-            (N,); the fit with the chosen one is then repeated with all images. None: leave-one-out.
+            (N,). None: the choice is by leave-one-out error.
+        refit: Whether the fit with the chosen penalty is repeated with the validation images. A
+            fine-tuning that begins here and is validated on them needs one that has not seen them.
 
     Raises:
         DataError: No image of a weight above zero is left to fit or to choose by.
@@ -73,12 +76,13 @@ def fit_probe(
         if not given[part].any():
             raise DataError(f"the linear probe has no image {what} whose weight is above zero")
     system = _System.of(features, targets, np.where(held, 0.0, given))
-    scores = {}
-    for penalty in penalties:
-        weight, bias = system.solve(penalty)
-        scores[penalty] = _score(features, targets, given, held, (weight, bias))
+    scores = {
+        penalty: _score(features, targets, given, held, system.solve(penalty))
+        for penalty in penalties
+    }
     best = max(penalties, key=lambda penalty: scores[penalty])
-    weight, bias = _System.of(features, targets, given).solve(best)
+    final = _System.of(features, targets, given) if refit else system
+    weight, bias = final.solve(best)
     return Probe(weight.astype(np.float32), bias.astype(np.float32), best, scores)
 
 

@@ -14,7 +14,7 @@ import yaml
 from unprompt import Embeddings, cosine, unit
 from unprompt._pipeline.evaluation import Evaluation
 from unprompt._pipeline.timings import hardware, versions
-from unprompt._runs.examples import COLUMNS
+from unprompt._runs.examples import COLUMNS, SUBSET
 from unprompt._runs.leak import Leak
 from unprompt._runs.manifest import Manifest
 from unprompt._runs.scores import History, Scores, SplitSize
@@ -117,18 +117,19 @@ def _write_run(
     prompts: Mapping[str, str] = PROMPTS,
     groups: Mapping[str, str] = GROUPS,
     encoder: str = "minilm-1",
+    subset: Sequence[str] | None = None,
 ) -> Path:
     """The files of a run that a comparison reads, rows in the given order."""
     folder.mkdir(parents=True)
     members = [name for name in columns if name != "cosine"]
     with (folder / "images.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow([*COLUMNS, *members])
+        table.writerow([*COLUMNS, *([] if subset is None else [SUBSET]), *members])
         for i in order:
             name = IDS[i]
             values = [f"{columns[column][i]:.6f}" for column in members]
             row = [name, prompts[name], "", "", "no", f"{columns['cosine'][i]:.6f}", groups[name]]
-            table.writerow([*row, *values])
+            table.writerow([*row, *([] if subset is None else [subset[i]]), *values])
     evaluation = _evaluation(columns, groups)
     scores = _scores(folder.name, evaluation, members)
     (folder / "scores.json").write_text(scores.model_dump_json())

@@ -64,6 +64,39 @@ def test_three_runs_as_a_table(
     assert re.search(r"\]  +better$", lines[7])
 
 
+def test_subsets_of_the_first_run_are_compared_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], runs: Runs
+) -> None:
+    """The second run has others, or none: images are what is compared, and they are the same."""
+    subset = ["left", "left", "right", "right", "", ""] * 20
+    first_columns, second_columns = runs.cosines(1), runs.cosines(2, (1.2, 0.8), (1, 2))
+    folders = [
+        runs.write(tmp_path / "a", first_columns, subset=subset),
+        runs.write(tmp_path / "b", second_columns, order=range(120)[::-1]),
+    ]
+    comparison = compare(folders)
+    assert {name: (s.images, s.groups) for name, s in comparison.subsets.items()} == {
+        "left": (40, 20),
+        "right": (40, 20),
+    }
+    for name in ("left", "right"):
+        inside = np.array(subset) == name
+        groups = [runs.groups[image] for image, yes in zip(runs.ids, inside, strict=True) if yes]
+        difference = second_columns["cosine"][inside] - first_columns["cosine"][inside]
+        expected = Intervals(groups).mean(difference)
+        standing = comparison.runs[1].subsets[name]
+        assert standing.score == pytest.approx(second_columns["cosine"][inside].mean(), abs=1e-6)
+        assert standing.minus_first is not None
+        ends = (standing.minus_first.score, standing.minus_first.low, standing.minus_first.high)
+        assert ends == pytest.approx((expected.score, expected.low, expected.high), abs=2e-6)
+        assert comparison.runs[0].subsets[name].minus_first is None
+    print_comparison(folders, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("ensemble, subset left" in line for line in lines) == 2
+    assert lines[-1] == "subset right: 40 of 120 test images in 20 groups"
+    assert compare(folders[::-1]).subsets == {}
+
+
 def test_json_and_table_agree(
     first: Path, second: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,38 +1,22 @@
-"""Frozen features of images, kept: a tower sees an image once, whatever is fitted on it later.
-
-A file of SQLite in unprompt's cache for each tower and precision; a row of it is an image, by the
-hash of its content. So a split, a fold or a data set that grew finds what it shares with an
-earlier one, and a killed process loses the batch that it was at.
-"""
+"""The file that features are kept in."""
 
 from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 
-import unprompt
 from unprompt._files import paths
-from unprompt._files.hashing import content_hash
 from unprompt._files.workplace import make_folder
-from unprompt.contracts import Images, Runtime
-from unprompt.errors import OutputError, first_line
-from unprompt.towers import pixel_batches
-from unprompt.types import FloatArray, PlainData
-
-if TYPE_CHECKING:
-    import torch
-    from PIL.Image import Image
-
-_LAYOUT = 1
-"""Raise it when rows come to mean something else."""
+from unprompt.errors import DataError, OutputError, first_line
+from unprompt.types import FloatArray
 
 _IN_MEMORY = 1 << 30
 """Bytes of features from which on they are in a temporary file, mapped into memory."""
@@ -46,73 +30,7 @@ _WAIT = 60
 log = logging.getLogger(__name__)
 
 
-class Frozen(Protocol):
-    """What `features` needs of a tower, as `unprompt.towers.ImageTower` has it."""
-
-    def preprocess(self, image: Image) -> torch.Tensor:
-        """An image as the tower's pixels."""
-        ...
-
-    def features(self, pixels: torch.Tensor) -> FloatArray:
-        """Pixels (n, 3, H, W) -> float32 of shape (n, F)."""
-        ...
-
-
-def features(
-    tower: Callable[[], Frozen],
-    identity: Mapping[str, PlainData],
-    images: Images,
-    runtime: Runtime,
-    *,
-    folder: Path | None = None,
-    what: str = "features",
-) -> FloatArray:
-    """The tower's features of each image, from the cache where they are there.
-
-    Args:
-        tower: Gives the tower; called only if an image's features are not known.
-        identity: What the tower is by content, preprocess included, such as
-            `unprompt.towers.ImageTower.identity`.
-        images: N images, at least one.
-        runtime: Precision, which features depend on; batch size, threads and progress. In a dry
-            run, whose towers are random, nothing is kept.
-        folder: Where to keep them; None: in unprompt's cache.
-        what: Names the work in the progress display.
-
-    Returns:
-        float32 of shape (N, F), in the order of ``images.ids``; do not write to it. More than 1 GiB
-        is mapped from a temporary file.
-
-    Raises:
-        DataError: An image cannot be read, or a feature is not finite.
-        OutputError: The cache cannot be written.
-    """
-    if runtime.dry_run:
-        return np.concatenate([rows for _, rows in _computed(tower(), images, runtime, what)])
-    key: PlainData = [_LAYOUT, unprompt.__version__, identity, runtime.precision]
-    root = paths.cache_folder() / "features" if folder is None else folder
-    digests = [images.digest(name) for name in images.ids]
-    with closing(_Store(root / f"{content_hash(key)}.sqlite")) as store:
-        known = store.known(digests)
-        first = dict(zip(reversed(digests), reversed(images.ids), strict=True))
-        missing = {name: digest for digest, name in first.items() if digest not in known}
-        if missing:
-            wanted = images.select([name for name in images.ids if name in missing])
-            for ids, rows in _computed(tower(), wanted, runtime, what):
-                store.add([missing[name] for name in ids], rows)
-        return store.rows(digests)
-
-
-def _computed(
-    tower: Frozen, images: Images, runtime: Runtime, what: str
-) -> Iterator[tuple[tuple[str, ...], FloatArray]]:
-    """Ids and features, batch by batch."""
-    with closing(pixel_batches(images, tower.preprocess, runtime, what=what)) as batches:
-        for ids, pixels in batches:
-            yield ids, tower.features(pixels)
-
-
-class _Store:
+class FeatureStore:
     """Rows of float32 by the digest of their image, in one file; several processes may share it.
 
     Each row has a checksum: one that a damaged disk or a bug changed counts as missing. A file that
@@ -176,14 +94,21 @@ class _Store:
         with self._refusals(), self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", lines)
 
-    def rows(self, digests: Sequence[str]) -> FloatArray:
-        """The rows of N images that are all known, (N, F)."""
+    def rows(self, digests: Sequence[str], without: Collection[str]) -> FloatArray:
+        """The rows of N images, (N, F), zero for those in ``without``; the others are known.
+
+        Raises:
+            DataError: None is.
+        """
         places: dict[str, list[int]] = {}
         for place, digest in enumerate(digests):
-            places.setdefault(digest, []).append(place)
+            if digest not in without:
+                places.setdefault(digest, []).append(place)
+        if not places:
+            raise DataError(f"none of {len(digests)} images can be read")
         result: FloatArray | None = None
         with self._refusals():
-            for digest, blob, _ in self._select(list(places)):
+            for digest, blob, _ in self._select([*places]):
                 row = np.frombuffer(blob, "<f4")
                 if result is None:
                     result = _room(len(digests), len(row))
@@ -217,6 +142,6 @@ class _Store:
 def _room(count: int, width: int) -> Any:
     """An array to fill: in memory, or in a file that has no name and goes with its last user."""
     if count * width * 4 <= _IN_MEMORY:
-        return np.empty((count, width), np.float32)
+        return np.zeros((count, width), np.float32)
     with TemporaryFile(prefix="unprompt-features-") as file:
         return np.memmap(file, np.float32, "w+", shape=(count, width))

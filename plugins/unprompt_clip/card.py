@@ -1,0 +1,78 @@
+"""The card of a trained member: what it was made of, how, and what it scored on validation."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from unprompt import Runtime
+from unprompt.train import Fitted
+from unprompt_clip.training import TrainingOptions
+
+if TYPE_CHECKING:
+    from unprompt_clip.tuning import Tuned
+
+
+def card_of(tower: str, training: TrainingOptions, tuned: Tuned, runtime: Runtime) -> str:
+    """Markdown. Scores on holdout and test are those of a run, which says them with intervals."""
+    images = (
+        f"Fitted to {tuned.images:,} images; {tuned.held:,} others of the train split, in whole "
+        f"groups of near-duplicates, were held back for validation. {tuned.broken}"
+    )
+    lines = [
+        f"# {tower}, trained",
+        "",
+        images,
+        "",
+        *_head_lines(training, tuned),
+        *([] if tuned.fitted is None else _fit_lines("Fine-tuning", tuned.fitted)),
+        "",
+        f"Made with {_machine(runtime)}.",
+        "",
+        "## Options",
+        "",
+        "```json",
+        json.dumps(training.model_dump(mode="json"), indent=2),
+        "```",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _head_lines(training: TrainingOptions, tuned: Tuned) -> Iterator[str]:
+    """How the head was made, before any fine-tuning."""
+    if tuned.first is not None:
+        yield from _fit_lines(f"The head (`{training.head.name}`) on frozen features", tuned.first)
+    if tuned.probe is None:
+        return
+    if not tuned.probe.scores:
+        yield f"Linear probe: penalty {tuned.probe.penalty:g}, by leave-one-out error."
+        return
+    yield f"Linear probe: penalty {tuned.probe.penalty:g}, by the cosine on validation:"
+    yield from ("", "| penalty | cosine |", "|---|---|")
+    for penalty, score in sorted(tuned.probe.scores.items()):
+        yield f"| {penalty:g} | {score:.4f} |"
+    yield ""
+
+
+def _fit_lines(what: str, fitted: Fitted) -> Iterator[str]:
+    """Steps, scores and time of a fit."""
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in fitted.scores.items())
+    yield (
+        f"{what}: {fitted.steps:,} steps in {fitted.seconds / 60:.1f} minutes"
+        + (f" and {fitted.attempts} attempts" if fitted.attempts > 1 else "")
+        + (f"; of step {fitted.best_step:,}, on validation: {scores}." if scores else ".")
+    )
+    if fitted.interpolation != 1:
+        yield f"The result is {fitted.interpolation:g} of the way from the start to it (WiSE-FT)."
+
+
+def _machine(runtime: Runtime) -> str:
+    """Device, processor and PyTorch."""
+    import torch
+
+    on_gpu = torch.device(runtime.device).type == "cuda"
+    device = torch.cuda.get_device_name(runtime.device) if on_gpu else platform.machine()
+    threads = "" if on_gpu else f" with {torch.get_num_threads()} threads"
+    return f"PyTorch {torch.__version__} on {device}{threads}, {runtime.precision}"

@@ -1,0 +1,1 @@
+"""Observers that write runs to trackers: trackio and MLflow."""
