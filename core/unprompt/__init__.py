@@ -7,7 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unprompt._api import PredictionScore, find_prompts, load_ensemble, run, score, search
+    from unprompt._api import (
+        PredictionScore,
+        find_prompts,
+        load_ensemble,
+        run,
+        score,
+        search,
+        train_members,
+    )
     from unprompt._config.base import Model
     from unprompt._config.choice import choice, choice_by_name, refuse_options, unread_option
     from unprompt._config.location import Location
@@ -115,6 +123,7 @@ __all__ = [
     "run",
     "score",
     "search",
+    "train_members",
     "unit",
     "unread_option",
 ]
@@ -127,6 +136,7 @@ _HOMES = {
         "run",
         "score",
         "search",
+        "train_members",
     ],
     "_config.base": ["Model"],
     "_config.choice": ["choice", "choice_by_name", "refuse_options", "unread_option"],

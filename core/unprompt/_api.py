@@ -21,6 +21,8 @@ from unprompt._pipeline.run import run_experiment
 from unprompt._pipeline.search import FilledStudy, run_search
 from unprompt._pipeline.setup import ensemble_file, make_context, runtime_config
 from unprompt._pipeline.target import target_of
+from unprompt._pipeline.trained import TrainedMember
+from unprompt._pipeline.trained import train_members as train_members_of
 from unprompt._registry.loading import load_ensemble as read_ensemble
 from unprompt._registry.loading import load_experiment as read_experiment
 from unprompt._registry.parts import Experiment
@@ -133,6 +135,36 @@ def run(
     path = yaml_path(experiment)
     resolved, context = _opened(path, overrides, offline, progress)
     return run_experiment(resolved, path, None if output is None else user_path(output), context)
+
+
+def train_members(
+    experiment: Path | str,
+    members: Sequence[str] = (),
+    *,
+    overrides: Sequence[str] = (),
+    resume: bool = True,
+    runs: Path | str | None = None,
+    offline: bool = False,
+    progress: Progress = silent,
+) -> list[TrainedMember]:
+    """Let members of an experiment learn, without a search; a training that was killed goes on.
+
+    Args:
+        experiment: Its YAML file; ``package:NAME/...`` is in an installed package.
+        members: Their names; none: all that have no artifact.
+        overrides: As ``--set`` takes them.
+        resume: Whether to go on from checkpoints that are there; else they are removed.
+        runs: The folder of the runs of all experiments; None: ``runs`` beside the file.
+        offline: Never touch the network.
+        progress: Shows progress.
+
+    Raises:
+        UnpromptError: A user's mistake.
+    """
+    path = yaml_path(experiment)
+    resolved, context = _opened(path, overrides, offline, progress)
+    folder = None if runs is None else user_path(runs)
+    return train_members_of(resolved, path, members, context, resume=resume, runs=folder)
 
 
 def search(

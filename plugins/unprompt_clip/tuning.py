@@ -82,7 +82,7 @@ class Tuning:
             artifact: A folder that gets the metrics.
 
         Raises:
-            UnpromptError: See `unprompt.train.fit`, `Criterion` and `Adapted`.
+            UnpromptError: See `unprompt.train.fitting`, `Criterion` and `Adapted`.
         """
         import torch
 

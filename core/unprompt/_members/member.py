@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ from unprompt.types import FloatArray, PlainData
 PREDICTIONS = "predictions.parquet"
 VARIANTS = "variants.safetensors"
 OWN = "own.safetensors"
+CHECKPOINTS = "checkpoints"
+"""What folders of checkpoints are called inside `TrainSet.work`."""
 ARTIFACTS = "artifacts"
 """The folder of a run that holds its members' artifacts."""
 
@@ -89,11 +92,7 @@ class LiveMember:
             UnpromptError: Raised by the family.
         """
         with _owned(self._member):
-            artifact = self._given_artifact or self._context.cache.folder(
-                "artifacts",
-                [self._key, _train_key(train)],
-                lambda folder: self._make(train, folder),
-            )
+            artifact = self._given_artifact or self._learn(train)
             key = [self._key, folder_hash(artifact), key_of(self._text_encoder)]
         return Prepared(self._member, artifact, key)
 
@@ -217,6 +216,20 @@ class LiveMember:
         source = registry.source_hash(part.plugin)
         identity, encoder = self._predictor.identity(), self._text_encoder.identity
         return made_now(part, self._claim, identity, encoder, source)
+
+    def _learn(self, train: TrainSet) -> Path:
+        """The artifact in the cache; made there, checkpoints of its training are done with."""
+        made: list[Path] = []
+
+        def make(folder: Path) -> None:
+            self._make(train, folder)
+            made.append(folder)
+
+        artifact = self._context.cache.folder("artifacts", [self._key, _train_key(train)], make)
+        if made and train.work is not None:
+            for folder in [*train.work.rglob(CHECKPOINTS)]:
+                shutil.rmtree(folder, ignore_errors=True)
+        return artifact
 
     def _make(self, train: TrainSet, folder: Path) -> None:
         self._predictor.prepare(train, folder)

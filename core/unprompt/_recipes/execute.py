@@ -38,7 +38,7 @@ from unprompt.errors import ConfigError, DataError, MissingFileError
 from unprompt.towers import loading
 from unprompt.towers.state import read_state
 from unprompt.train.checkpoints import FOLDER
-from unprompt.train.fit import fit
+from unprompt.train.fitting import fit
 from unprompt.train.job import Fitted, Job
 from unprompt.types import Json
 

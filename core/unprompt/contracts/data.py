@@ -171,7 +171,8 @@ class TrainSet:
         group_cosine: From which cosine on the splits count two prompts as near-duplicates.
         work: A folder that outlives an interrupted `Predictor.prepare`, for checkpoints of a long
             training: the next attempt finds there what the last one wrote, whatever its options
-            were. None: there is none.
+            were. Folders in it that are named ``checkpoints`` are removed once what was learned
+            is kept. None: there is none.
         metrics: Called with a step's number and its metrics by name, such as a loss; observers hear
             of them.
     """

@@ -8,7 +8,7 @@ from unprompt.train.adapters import Adapted, Adapter
 from unprompt.train.broken import Broken, BrokenSamples
 from unprompt.train.criterion import ROWS, Criterion
 from unprompt.train.feature_samples import FEATURES, FeatureSamples
-from unprompt.train.fit import fit
+from unprompt.train.fitting import fit
 from unprompt.train.frozen import features
 from unprompt.train.heads import (
     FoldedHead,

@@ -42,7 +42,7 @@ class Loop:
         """Put model and optimiser on the device, and fill them from the last checkpoint.
 
         Raises:
-            ConfigError: See `unprompt.train.fit.fit`.
+            ConfigError: See `unprompt.train.fitting.fit`.
         """
         self.fabric, self.job, self.progress = fabric, job, progress
         options, task = job.options, job.task

@@ -1,0 +1,157 @@
+"""Training members of an experiment without a search: artifacts, cards and scores."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unprompt._config.check import did_you_mean
+from unprompt._data.metrics import CARD, FOLDER
+from unprompt._files.cache import copy_folder
+from unprompt._files.hashing import content_hash
+from unprompt._files.writing import replacing_folder, write_text
+from unprompt._members.context import Context
+from unprompt._members.member import CHECKPOINTS
+from unprompt._pipeline.context import RunContext
+from unprompt._pipeline.dataset import open_dataset
+from unprompt._pipeline.folder import runs_folder
+from unprompt._pipeline.members import predict_member
+from unprompt._pipeline.timings import Timings
+from unprompt._registry.parts import Experiment, Member
+from unprompt._runs.files import training_folder
+from unprompt._runs.scores import EVALUATED
+from unprompt._scoring.estimate import Estimate
+from unprompt.contracts import RunView
+from unprompt.embeddings import cosine
+from unprompt.errors import ConfigError
+
+ARTIFACT = "artifact"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedMember:
+    """What a member has learned, and how well it predicts.
+
+    Attributes:
+        name: Of the member.
+        folder: Where its artifact, card and metrics lie.
+        holdout: Mean cosine on the holdout, with its 95 % interval.
+        test: Likewise on the test split.
+        subsets: Likewise on each subset of the test split, by name.
+        seconds: That learning took; little where it was learned before.
+    """
+
+    name: str
+    folder: Path
+    holdout: Estimate
+    test: Estimate
+    subsets: dict[str, Estimate]
+    seconds: float
+
+
+def train_members(
+    experiment: Experiment,
+    path: Path,
+    names: Sequence[str],
+    context: Context,
+    *,
+    resume: bool = True,
+    runs: Path | None = None,
+) -> list[TrainedMember]:
+    """Let members learn, predict holdout and test, and write artifacts with their cards.
+
+    Args:
+        experiment: Checked configuration.
+        path: The YAML file that it came from.
+        names: Members; empty: all that have no artifact.
+        context: Registry, runtime and cache.
+        resume: Whether to go on from checkpoints that are there; else they are removed.
+        runs: The folder of the runs of all experiments; default: ``runs`` beside ``path``.
+
+    Raises:
+        ConfigError: There is no such member, or it has an artifact; or there are checkpoints of
+            other options.
+        UnpromptError: Another mistake of a user's.
+    """
+    members = _chosen(experiment, names)
+    timings = Timings()
+    data = open_dataset(experiment, context, timings)
+    folder = runs or runs_folder(experiment, path).parent
+    view = RunView(experiment.config.name, folder, experiment.plain())
+    run = RunContext(experiment, data, context, timings, view, None, folder)
+    return [_train(run, member, resume) for member in members]
+
+
+def _chosen(experiment: Experiment, names: Sequence[str]) -> list[Member]:
+    """The members to train."""
+    known = {member.name: member for member in experiment.ensemble.members}
+    for name in names:
+        if name not in known:
+            near = did_you_mean(name, known)
+            raise ConfigError(f"no member {name!r}{near}; there are {', '.join(known)}")
+        if known[name].artifact is not None:
+            raise ConfigError(f"member {name!r} has an artifact, so there is nothing to train")
+    members = [known[name] for name in names] or [m for m in known.values() if m.artifact is None]
+    if not members:
+        raise ConfigError("every member has an artifact, so there is nothing to train")
+    return members
+
+
+def _train(run: RunContext, member: Member, resume: bool) -> TrainedMember:
+    """One member, from checkpoints to its card."""
+    assert run.runs is not None  # train_members says where
+    folder = training_folder(run.runs, run.experiment.config.name, member.name)
+    if not resume:
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+    predictions = predict_member(run, member)
+    scores: dict[str, Estimate] = {}
+    subsets: dict[str, Estimate] = {}
+    for split in EVALUATED:
+        ids = run.data.splits.ids[split]
+        rows = predictions.batches[split].embeddings.align(ids).rows
+        cosines = cosine(rows, run.data.targets.select(ids).rows)
+        scores[split] = run.intervals(split).mean_cosine(cosines)
+        if split == "test":
+            for name, inside in run.subsets(split).items():
+                intervals = run.intervals(split).where(inside)
+                subsets[name] = intervals.mean_cosine(cosines[inside])
+    seconds = run.timings.seconds.get(f"prepare {member.name}", 0.0)
+    trained = TrainedMember(
+        member.name, folder, scores["holdout"], scores["test"], subsets, seconds
+    )
+    if (folder / ARTIFACT).is_dir():
+        shutil.rmtree(folder / ARTIFACT)
+    with replacing_folder(folder / ARTIFACT) as part:
+        copy_folder(predictions.prepared.artifact, part)
+    write_text(folder / CARD, _card(run, trained, folder / ARTIFACT / FOLDER / CARD))
+    return trained
+
+
+def _card(run: RunContext, trained: TrainedMember, own: Path) -> str:
+    """The card of the member's family, and what it scores."""
+    prompts = [(record.image_id, record.prompt) for record in run.data.records]
+    rows = {
+        "experiment": run.experiment.config.name,
+        "data": f"SHA-256 of ids and prompts `{content_hash(prompts)}`",
+        "text encoder": f"`{run.data.text_encoder.identity}`",
+        "images": ", ".join(f"{len(ids):,} {split}" for split, ids in run.data.splits.ids.items()),
+        "holdout": shown(trained.holdout),
+        "test": shown(trained.test),
+        **{f"test, {name}": shown(score) for name, score in trained.subsets.items()},
+        "learned in": f"{trained.seconds:.1f} s by this command, on {os.cpu_count()} cores "
+        f"({platform.machine()}), device {run.context.runtime.device}",
+    }
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    text = own.read_text(encoding="utf-8") if own.is_file() else f"# {trained.name}\n"
+    return f"{text}\n## Scores\n\n| | |\n|---|---|\n{table}\n"
+
+
+def shown(estimate: Estimate) -> str:
+    """A score with its 95 % interval, as text."""
+    if estimate.ci95 is None:
+        return f"{estimate.score:.4f}"
+    return f"{estimate.score:.4f} [{estimate.ci95[0]:.4f}, {estimate.ci95[1]:.4f}]"
