@@ -8,7 +8,8 @@ random seed, epoch and step. Learning rates are functions of the step.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 LAST, BEST = "last.safetensors", "best.safetensors"
 FOLDER = "checkpoints"
 """Inside the folder of a training."""
+
+ADVICE = "start anew with `unprompt train ... --resume never`"
 
 _STATE = "unprompt.fit"
 
@@ -118,6 +121,41 @@ def load(path: Path, state: State) -> Position:
     return position
 
 
+def resume(folder: Path, state: State) -> Position:
+    """Fill model, average and optimiser from the last checkpoint of a folder, if there is one.
+
+    A process may have been killed after it wrote the best parameters, and before the checkpoint
+    that says so. Then the best ones count as such already: the same training finds them again.
+
+    Raises:
+        ConfigError: See `load`.
+        DataError: See `load`; or the best parameters are damaged or gone.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    last, best = folder / LAST, folder / BEST
+    if not paths.exists(last):
+        return Position()
+    with _advised():
+        position = load(last, state)
+        if position.best:
+            check_file(best)
+            with reading(best, SafetensorError), safe_open(best, "pt") as file:
+                written = _position(best, _content(best, file))
+            position.best, position.best_step = written.best, written.best_step
+    return position
+
+
+@contextmanager
+def _advised() -> Iterator[None]:
+    """Say what to do about a checkpoint that cannot be gone on with."""
+    try:
+        yield
+    except DataError as error:
+        lines = [f"{line}; {ADVICE}" for line in error.problems]
+        raise DataError(lines) from error
+
+
 def load_model(path: Path, model: torch.nn.Module) -> Position:
     """Fill a model with what `save_model` wrote. Raises DataError if it is damaged."""
     tensors, content = _read(path)
@@ -146,13 +184,18 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
     check_file(path)
     with reading(path, SafetensorError), safe_open(path, "pt") as file:
-        metadata = file.metadata() or {}
+        content = _content(path, file)
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+    return tensors, content
+
+
+def _content(path: Path, file: Any) -> dict[str, Any]:
+    """What `save` wrote beside the tensors; the file is opened, which compares its length."""
     try:
-        content = json.loads(metadata[_STATE])
+        content: dict[str, Any] = json.loads((file.metadata() or {})[_STATE])
     except (KeyError, json.JSONDecodeError) as error:
         raise DataError(f"{paths.shown(path)}: not a checkpoint of a training") from error
-    return tensors, content
+    return content
 
 
 def _position(path: Path, content: Mapping[str, Any]) -> Position:
@@ -176,7 +219,7 @@ def _check_identity(path: Path, found: object, state: State) -> None:
         more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
         raise ConfigError(
             f"{paths.shown(path)}: of another training: {'; '.join(changes[:5])}{more}; "
-            "go back to its options, or start anew with `unprompt train ... --resume never`"
+            f"go back to its options, or {ADVICE}"
         )
 
 

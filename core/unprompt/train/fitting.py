@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from unprompt.contracts import Metrics, Progress, silent, unheard
 from unprompt.errors import ConfigError
 from unprompt.train import checkpoints
+from unprompt.train.alone import alone_in
 from unprompt.train.job import Fitted, Job
 from unprompt.train.loop import Loop
-from unprompt.train.metrics import METRICS, read_metrics
+from unprompt.train.processes import Channel, run_together
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 RESULT = "result.safetensors"
+PATIENCE = timedelta(days=30)
 
 
 def fit(job: Job, progress: Progress = silent, metrics: Metrics = unheard) -> Fitted:
@@ -29,71 +32,105 @@ def fit(job: Job, progress: Progress = silent, metrics: Metrics = unheard) -> Fi
     On the CPU the result is the same, bit for bit, however often it was interrupted. The result is
     in ``job.task.model``; checkpoints stay until whoever keeps it removes `Job.checkpoints`.
 
+    Several processes see the batches that one sees, each its part. Their sums are rounded in
+    another order; batch normalisation and contrasts are within each process's part.
+
     Args:
         job: What to fit.
-        progress: Shows steps, of one process.
-        metrics: Hears of them.
+        progress: Shows images, or what else is opened.
+        metrics: Hears of steps.
 
     Raises:
         ConfigError: Checkpoints in the folder are of a fit with other options or data, or options
             do not fit model or data.
-        DataError: The loss is not finite, or too many samples cannot be read.
-        OutputError: A checkpoint cannot be written.
+        DataError: The loss is not finite, too many samples cannot be read, a checkpoint is
+            damaged, or a process was killed.
+        OutputError: A checkpoint cannot be written, or another process trains in the folder.
     """
-    job.folder.mkdir(parents=True, exist_ok=True)
+    count = job.options.processes
+    check_devices(job.device, count)
+    with alone_in(job.folder):
+        if count == 1:
+            return _alone(job, progress, metrics)
+        job.task.model.cpu()  # each process takes it to its own device
+        work = partial(_in_process, job=job, port=_free_port())
+        fitted: Fitted = run_together(count, work, progress, metrics)
+        checkpoints.load_model(job.checkpoints / RESULT, job.task.model)
+        return fitted
+
+
+def _alone(job: Job, progress: Progress, metrics: Metrics) -> Fitted:
     with _quiet():
         fabric = _fabric(job)
-        if job.options.processes == 1:
-            fabric.launch()
-            return Loop(fabric, job, progress, metrics).run()
-        job.task.model.cpu()  # each process takes it to its own device
-        # Not as an argument, in which Lightning looks for modules, and changes what holds them.
-        fields: Any = fabric.launch(partial(_in_process, job=job))
-    checkpoints.load_model(job.checkpoints / RESULT, job.task.model)
-    if (path := job.folder / METRICS).is_file():
-        for line in read_metrics(path):
-            metrics(line.step, line.measured)
-    return Fitted(**fields)
+        fabric.launch()
+        return Loop(fabric, job, progress, metrics).run()
 
 
-def _in_process(fabric: Fabric, job: Job) -> dict[str, Any]:
+def _in_process(rank: int, channel: Channel, job: Job, port: int) -> Fitted:
     """One of several processes; the first writes what the parent reads, and gives `Fitted`."""
+    import torch.distributed
+
     for value in (*job.task.model.parameters(), *job.task.model.buffers()):
         value.data = value.data.clone()  # the memory that it was sent in is all processes'
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank)}
     with _quiet():
-        fitted = Loop(fabric, job, silent, unheard).run()
-    if fabric.global_rank == 0:
+        fabric = _fabric(job)
+        fabric.launch()
+        fitted = Loop(fabric, job, channel.progress, channel.metrics).run()
+    if rank == 0:
         position = checkpoints.Position(step=fitted.steps)
         checkpoints.save_model(job.checkpoints / RESULT, job.task.model, position)
     fabric.barrier()
-    return asdict(fitted)
+    torch.distributed.destroy_process_group()
+    return fitted
+
+
+def check_devices(device: str, processes: int) -> None:
+    """Check that there are as many devices as processes.
+
+    Args:
+        device: A torch device.
+        processes: Of a fit.
+
+    Raises:
+        ConfigError: There are fewer.
+    """
+    import torch
+
+    count = torch.cuda.device_count() if device.startswith("cuda") else processes
+    if processes > max(1, count):
+        raise ConfigError(f"processes: {processes}, but this machine has {count} CUDA devices")
 
 
 def _fabric(job: Job) -> Fabric:
-    """Lightning's for the job's device, precision and number of processes.
-
-    Raises:
-        ConfigError: There are not as many devices as processes.
-    """
-    import torch
+    """Lightning's for the job's device, precision and number of processes."""
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
     from lightning_fabric.strategies.ddp import DDPStrategy
 
     kind, _, number = job.device.partition(":")
     count = job.options.processes
-    if kind == "cuda" and count > torch.cuda.device_count():
-        has = torch.cuda.device_count()
-        raise ConfigError(f"processes: {count}, but this machine has {has} CUDA devices")
     devices: Any = [int(number or 0)] if kind == "cuda" and count == 1 else count
-    one = "auto"
-    strategy: Any = DDPStrategy(start_method="spawn") if count > 1 else one
+    strategy: Any = "auto"
+    if count > 1:
+        # The first process scores and saves while others wait; who waits for a dead one is ended.
+        strategy = DDPStrategy(timeout=PATIENCE, find_unused_parameters=True)
     precision: Any = "bf16-mixed" if job.precision == "bfloat16" else "32-true"
     return Fabric(
         accelerator="cuda" if kind == "cuda" else "cpu",
         devices=devices,
         strategy=strategy,
         precision=precision,
+        plugins=[LightningEnvironment()],  # whatever job manager this runs under
     )
+
+
+def _free_port() -> int:
+    """A port of this machine at which processes meet."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 @contextmanager

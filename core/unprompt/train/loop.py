@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
+from unprompt._files import paths
 from unprompt.contracts import Metrics, Progress
-from unprompt.errors import DataError, named
 from unprompt.train import checkpoints
 from unprompt.train.averaging import Average, copied
 from unprompt.train.broken import BrokenSamples
 from unprompt.train.checkpoints import Position, State
+from unprompt.train.global_batch import balance, check_finite
 from unprompt.train.job import Fitted, Job
 from unprompt.train.loader import Loader
 from unprompt.train.metrics import MetricsLog
@@ -23,7 +24,7 @@ from unprompt.train.options import FREE
 from unprompt.train.order import Rows, epoch_order, picks, share
 from unprompt.train.samples import SampleBatch
 from unprompt.train.step import seeded, training_step
-from unprompt.train.validation import best_interpolation, first, validate
+from unprompt.train.validation import Validation, best_interpolation, in_words, is_better
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +52,9 @@ class Loop:
         freeze(task, options.freeze)
         if options.gradient_checkpointing:
             task.save_memory()
-        self.per_epoch = len(self._batches(0))
+        first = self._batches(0)
+        self.per_epoch = len(first)
+        self.batch_size = len(first[0]) * fabric.world_size
         self.steps = self.per_epoch * options.epochs
         optimizer = make_optimizer(task, options)
         self.scheduler = make_scheduler(optimizer, options, self.steps)
@@ -60,9 +63,11 @@ class Loop:
         self.pull = DecayToStart(optimizer, options.decay_to_start)
         self.state = State(task.model, self.average.kept, optimizer, job.keyed(), FREE)
         self.broken = BrokenSamples(options.most_broken, len(job.train))
+        self.validation = Validation(job)
         self.position = self._resumed()
         self.began = self.saved = time.monotonic()
-        self.before, self.seen = self.position.seconds, 0
+        self.before, self.saved_step = self.position.seconds, self.position.step
+        self.seen, self.busy = 0, 0.0
         self.measured: dict[str, float] = {}
 
     def run(self) -> Fitted:
@@ -76,10 +81,13 @@ class Loop:
             if self.position.step == 0:  # a fit that only makes it worse ends where it began
                 self._validate()
                 self._tell()
-            loader = Loader(job.train, job.options.workers, threads=job.threads)
+            pin = self.fabric.device.type == "cuda"
+            loader = Loader(job.train, job.options.workers, threads=job.threads, pin=pin)
+            ahead = self.steps - self.position.step
             with closing(loader):
-                steps = self._taken(loader)
-                for _ in self.progress(steps, what=job.name, total=self.steps - self.position.step):
+                images = self._taken(loader)
+                what = f"{job.name}: images"
+                for _ in self.progress(images, what=what, total=ahead * self.batch_size):
                     pass
             return self._finished()
 
@@ -110,44 +118,58 @@ class Loop:
         return share(order, rank, world, options.batch_size)
 
     def _taken(self, loader: Loader) -> Iterator[int]:
-        """Take every step that is left, epoch by epoch."""
+        """Take every step that is left, epoch by epoch; gives each image of each."""
         for epoch in range(self.position.step // self.per_epoch, self.job.options.epochs):
             batches = self._batches(epoch)
             done = self.position.step - epoch * self.per_epoch
+            began = time.monotonic()
             for batch in loader.batches(picks(epoch, batches[done:])):
                 self._take(batch, epoch)
+                self.busy += time.monotonic() - began
                 ends = self.position.step % self.per_epoch == 0
                 if ends or self._validation_due(epoch):
                     self._validate()
                 self._tell()
                 if ends or time.monotonic() - self.saved > 60 * self.job.options.checkpoint_minutes:
                     self._save()
-                yield self.position.step
+                yield from range(self.batch_size)
+                began = time.monotonic()
 
     def _take(self, batch: SampleBatch, epoch: int) -> None:
         """One optimiser step."""
         options, step = self.job.options, self.position.step
-        for line in self.broken.add(len(batch.rows) + len(batch.broken), batch.broken):
-            log.warning("%s", line)
+        broken, factor = balance(self.fabric, batch)
+        for line in self.broken.add(self.batch_size, broken):
+            if self.log is not None:
+                log.warning("%s", line)
         self.scheduler.step_update(step)
         seeded(options.seed, step, self.fabric.global_rank)
         self.step.train()
-        loss = self._backward(batch, epoch >= options.epochs - options.float32_epochs)
+        loss = self._backward(batch, factor, epoch >= options.epochs - options.float32_epochs)
         length = self.fabric.clip_gradients(
             self.step, self.optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
         )
-        self._check_finite({"loss": float(loss), "gradient": float(length or 0)}, batch, epoch)
+        measured = {"loss": float(loss), "gradient_length": float(length or 0)}
+        ids = [self.job.train.images.ids[row] for row in batch.rows.tolist()]
+        where = f"{self.job.name}: step {step + 1} of {self.steps}, epoch {epoch + 1}"
+        check_finite(measured, ids, self.fabric, where, self._kept())
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.pull.step()
         self.average.update(self.job.task.model, step)
         self.position.step += 1
-        self.seen += len(batch.rows) * self.fabric.world_size
+        self.seen += self.batch_size - len(broken)
         if self.position.step % LOGGED_EVERY == 0 or self.position.step in (1, self.steps):
-            self.measured |= {"loss": float(loss), "gradient_length": float(length or 0)}
+            self.measured |= measured
 
-    def _backward(self, batch: SampleBatch, in_float32: bool) -> torch.Tensor:
-        """Gradients of a batch, part by part; its loss, the mean over all processes."""
+    def _backward(self, batch: SampleBatch, factor: float, in_float32: bool) -> torch.Tensor:
+        """Gradients of a batch, part by part; its loss, the mean over all processes.
+
+        Args:
+            batch: This process's part.
+            factor: See `balance`.
+            in_float32: Whether to compute in float32, whatever the precision is.
+        """
         import torch
 
         count = max(1, min(self.job.options.accumulate, len(batch.rows)))
@@ -155,27 +177,20 @@ class Loop:
         total = torch.zeros((), device=self.fabric.device)
         for i, (pixels, rows) in enumerate(parts):
             with self.fabric.no_backward_sync(self.step, enabled=i < count - 1):
-                loss = self.step(pixels.to(self.fabric.device), rows, in_float32)
-                loss = loss * (len(rows) / max(1, len(batch.rows)))
+                on_device = pixels.to(self.fabric.device, non_blocking=True)
+                loss = self.step(on_device, rows, in_float32)
+                loss = loss * (factor * len(rows) / max(1, len(batch.rows)))
                 self.fabric.backward(loss)
             total += loss.detach()
         mean: torch.Tensor = self.fabric.all_reduce(total)  # type: ignore[assignment]  # a tensor
         return mean
 
-    def _check_finite(self, values: dict[str, float], batch: SampleBatch, epoch: int) -> None:
-        """Raise DataError, with the batch's images, where loss or gradient is not finite."""
-        wrong = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
-        if not wrong:
-            return
-        last = self.job.checkpoints / checkpoints.LAST
-        kept = (
-            f"the checkpoint before it is kept: {last}" if last.is_file() else "no checkpoint yet"
-        )
-        ids = [self.job.train.images.ids[row] for row in batch.rows.tolist()]
-        raise DataError(
-            f"{self.job.name}: {wrong[0]} in step {self.position.step + 1} of {self.steps}, epoch "
-            f"{epoch + 1}, on {named(ids)}; {kept}"
-        )
+    def _kept(self) -> str:
+        """What is there of the training, should it end now."""
+        if not self.saved_step:
+            return "there is no checkpoint yet"
+        last = paths.shown(self.job.checkpoints / checkpoints.LAST)
+        return f"the checkpoint of step {self.saved_step} is kept: {last}"
 
     def _validation_due(self, epoch: int) -> bool:
         """Whether a validation inside the epoch comes after this step."""
@@ -188,10 +203,10 @@ class Loop:
         if self.log is None or not len(job.validation):
             return
         model = self.average.module(job.task.model)
-        position.last = validate(job, model)
+        position.last = self.validation.scores(model)
         self.measured |= {f"validation {name}": value for name, value in position.last.items()}
-        log.info("%s: step %d of %d: %s", job.name, position.step, self.steps, position.last)
-        if not position.best or first(position.last) > first(position.best):
+        log.info("%s: %s: validation %s", job.name, self._where(), in_words(position.last))
+        if is_better(position.last, position.best):
             position.best, position.best_step = position.last, position.step
             checkpoints.save_model(job.checkpoints / checkpoints.BEST, model, position)
 
@@ -201,13 +216,19 @@ class Loop:
             self.position.seconds = self._seconds()
             self.position.broken = self.broken.state()
             checkpoints.save(self.job.checkpoints / checkpoints.LAST, self.state, self.position)
-        self.saved = time.monotonic()
+        self.saved, self.saved_step = time.monotonic(), self.position.step
+
+    def _where(self) -> str:
+        """This step, for people."""
+        step = self.position.step
+        if not step:
+            return "before the first step"
+        return f"step {step} of {self.steps}, epoch {math.ceil(step / self.per_epoch)}"
 
     def _resumed(self) -> Position:
         """Where the last attempt was, whose state model and optimiser get."""
-        last = self.job.checkpoints / checkpoints.LAST
-        position = checkpoints.load(last, self.state) if last.is_file() else Position()
-        if position.step:
+        position = checkpoints.resume(self.job.checkpoints, self.state)
+        if position.step and self.log is not None:
             log.info("%s: going on at step %d of %d", self.job.name, position.step, self.steps)
         if position.broken:
             self.broken.restore(position.broken)
@@ -227,7 +248,7 @@ class Loop:
             self.average.give(job.task.model)
         part = 1.0
         if job.options.wise_ft and self.log is not None and len(job.validation):
-            part, chosen = best_interpolation(job, self.start, scores)
+            part, chosen = best_interpolation(job, self.start, scores, self.validation)
             scores = dict(chosen)
         return Fitted(
             steps=position.step,
@@ -237,7 +258,7 @@ class Loop:
             seconds=self._seconds(),
             images_per_second=self._rate(),
             attempts=position.attempts,
-            broken=self.broken.reasons,
+            broken=self.broken.reasons | self.validation.broken,
         )
 
     def _tell(self) -> None:
@@ -252,8 +273,8 @@ class Loop:
         self.measured = {}
 
     def _rate(self) -> float:
-        """Images seen per second, in this attempt."""
-        return self.seen / max(time.monotonic() - self.began, 1e-9)
+        """Images per second of the steps of this attempt, without validations and checkpoints."""
+        return self.seen / max(self.busy, 1e-9)
 
     def _seconds(self) -> float:
         return self.before + time.monotonic() - self.began

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from unprompt.errors import ConfigError
 from unprompt.train.options import FitOptions
 from unprompt.train.task import Task
 
@@ -16,12 +17,33 @@ FLOOR = 1e-2
 
 
 def freeze(task: Task, layers: int | None) -> None:
-    """Leave the embeddings and the first ``layers`` blocks as they are; None: nothing."""
+    """Leave the embeddings and the first ``layers`` blocks as they are; None: nothing.
+
+    Raises:
+        ConfigError: The model has not so many, or does not say its layers.
+    """
     if layers is None:
         return
+    check_freeze(layers, task.depths)
     for name, parameter in task.model.named_parameters():
         if task.depth(name) <= layers:
             parameter.requires_grad_(False)
+
+
+def check_freeze(layers: int | None, depths: int) -> None:
+    """Check `freeze`.
+
+    Args:
+        layers: The option.
+        depths: As `Task.depths`.
+
+    Raises:
+        ConfigError: The model has fewer layers.
+    """
+    if layers is not None and layers >= depths:
+        raise ConfigError(
+            f"freeze: {layers}, but the model has {depths - 1} layers above its embeddings"
+        )
 
 
 def make_optimizer(task: Task, options: FitOptions) -> torch.optim.Optimizer:
