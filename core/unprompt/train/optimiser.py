@@ -106,9 +106,9 @@ class DecayToStart:
 
     def __init__(self, optimizer: torch.optim.Optimizer, decay: float) -> None:
         """Keep a copy of what the optimiser trains."""
-        self._decay = decay
-        self._groups = [
-            (group, [parameter.detach().clone() for parameter in group["params"]])
+        self._decay, self._optimizer = decay, optimizer
+        self._starts = [
+            [parameter.detach().clone() for parameter in group["params"]]
             for group in (optimizer.param_groups if decay else ())
         ]
 
@@ -116,7 +116,11 @@ class DecayToStart:
         """Move the parameters, after the optimiser's own step."""
         import torch
 
+        if not self._starts:
+            return
+        # The optimiser is asked anew: its groups are others once it has read a checkpoint.
+        groups = zip(self._optimizer.param_groups, self._starts, strict=True)
         with torch.no_grad():
-            for group, starts in self._groups:
+            for group, starts in groups:
                 for parameter, start in zip(group["params"], starts, strict=True):
                     parameter.lerp_(start, group["lr"] * self._decay)
