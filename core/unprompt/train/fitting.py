@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import warnings
@@ -70,13 +71,12 @@ def _in_process(rank: int, channel: Channel, job: Job, port: int) -> Fitted:
     """One of several processes; the first writes what the parent reads, and gives `Fitted`."""
     import torch.distributed
 
-    for value in (*job.task.model.parameters(), *job.task.model.buffers()):
-        value.data = value.data.clone()  # the memory that it was sent in is all processes'
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "LOCAL_RANK": str(rank)}
     with _quiet():
         fabric = _fabric(job)
         fabric.launch()
-        fitted = Loop(fabric, job, channel.progress, channel.metrics).run()
+        progress = channel.progress if rank == 0 else silent
+        fitted = Loop(fabric, job, progress, channel.metrics).run()
     if rank == 0:
         position = checkpoints.Position(step=fitted.steps)
         checkpoints.save_model(job.checkpoints / RESULT, job.task.model, position)
@@ -136,13 +136,18 @@ def _free_port() -> int:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without Lightning's hints, which are for scripts of its own."""
+    import lightning_fabric  # noqa: F401  # sets the level of its log
+
+    logger = logging.getLogger("lightning_fabric")
+    level, before = logger.level, os.environ.get("POSSIBLE_USER_WARNINGS")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"lightning_fabric.*")
-        before = os.environ.get("POSSIBLE_USER_WARNINGS")
         os.environ["POSSIBLE_USER_WARNINGS"] = "0"
+        logger.setLevel(logging.WARNING)
         try:
             yield
         finally:
+            logger.setLevel(level)
             if before is None:
                 del os.environ["POSSIBLE_USER_WARNINGS"]
             else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from unprompt._config.base import Model
 from unprompt.train.augment import Augmentations
@@ -114,12 +115,27 @@ class FitOptions(Model):
         default=False, description="Compute activations twice instead of keeping them."
     )
     processes: int = Field(
-        default=1, ge=1, description="Processes, one per device: GPUs, or gloo on the CPU."
+        default=1,
+        ge=1,
+        description="Processes, one per device: GPUs, or gloo on the CPU. Each computes its part "
+        "of every batch; a contrast and batch normalisation are within each part.",
     )
     checkpoint_minutes: float = Field(
         default=1.0, gt=0, description="Between checkpoints; each epoch ends with one, too."
     )
     seed: int = Field(default=0, ge=0, description="Of parameters, order and augmentations.")
+
+    @model_validator(mode="after")
+    def _check_processes(self) -> Self:
+        """Refuse batches that cannot be divided equally."""
+        if self.batch_size % self.processes:
+            raise PydanticCustomError(
+                "batch",
+                "a `batch_size` of {batch} cannot be divided among {count} processes; take a "
+                "multiple of {count}",
+                {"batch": self.batch_size, "count": self.processes},
+            )
+        return self
 
 
 FREE = frozenset(
@@ -127,4 +143,5 @@ FREE = frozenset(
     for name in ("accumulate", "workers", "keep_images", "processes", "checkpoint_minutes")
 )
 """Options that a training may go on with when they have changed: they change no result, or only
-by rounding."""
+by rounding; with `accumulate` and `processes` also the parts of a batch that a contrast and batch
+normalisation see."""

@@ -8,6 +8,7 @@ when they are interrupted themselves.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import pickle
 import signal
@@ -15,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from logging.handlers import QueueHandler
 from multiprocessing import connection, parent_process
@@ -146,16 +147,19 @@ class _Together:
     def start(self, count: int, work: Work) -> None:
         """Start the processes. ``fork`` is out of the question: torch and faiss survive none."""
         import torch
-        import torch.multiprocessing
 
-        context = torch.multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("spawn")
+        # Plain bytes: what torch sends by itself goes through /dev/shm, which containers limit to
+        # 64 MB, and stays memory that all processes share.
+        sent = pickle.dumps(work, protocol=pickle.HIGHEST_PROTOCOL)
         threads = max(1, torch.get_num_threads() // count)
         level = logging.getLogger("unprompt").getEffectiveLevel()
         for rank in range(count):
             ours, theirs = context.Pipe(duplex=False)
-            given = (rank, theirs, work, threads, level)
+            given = (rank, theirs, sent, threads, level)
             process = context.Process(target=_process, args=given, name=f"training-{rank}")
-            process.start()
+            with _without_hints():
+                process.start()
             self._processes.append(process)
             theirs.close()
             self._open[ours] = rank
@@ -253,6 +257,19 @@ class _Together:
             raise RuntimeError("a process of the training ended without a word")
 
 
+@contextmanager
+def _without_hints() -> Iterator[None]:
+    """Without warnings of torch's C++ parts in processes that start now; they are for authors."""
+    name = "TORCH_CPP_LOG_LEVEL"
+    before = os.environ.get(name)
+    os.environ.setdefault(name, "ERROR")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+
+
 class _InProcessError(Exception):
     """The traceback of another process, as text."""
 
@@ -269,8 +286,8 @@ def _steps(messages: Iterator[object]) -> Iterator[None]:
             yield None
 
 
-def _process(rank: int, end: Connection, work: Work, threads: int, level: int) -> None:
-    """One of the processes."""
+def _process(rank: int, end: Connection, sent: bytes, threads: int, level: int) -> None:
+    """One of the processes; ``sent`` is the `Work`, pickled."""
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who ends all
@@ -280,6 +297,7 @@ def _process(rank: int, end: Connection, work: Work, threads: int, level: int) -
     logging.getLogger().addHandler(QueueHandler(channel))  # type: ignore[arg-type]  # no queue
     logging.getLogger("unprompt").setLevel(level)
     try:
+        work: Work = pickle.loads(sent)
         channel.send(_Result(work(rank, channel)))
     except BaseException as error:  # noqa: BLE001  # the parent raises it
         when, trace = time.monotonic(), traceback.format_exc()
