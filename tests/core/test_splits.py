@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from unprompt._config.models import SplitConfig
 from unprompt._data.splits import SPLITS, make_splits
 
 
-def _records(prompts: Sequence[str], **columns: Sequence[str | None]) -> tuple[Record, ...]:
+def _records(prompts: Sequence[str], **columns: Sequence[Any]) -> tuple[Record, ...]:
     return tuple(
         Record(f"i{n}", prompt, prompt, **{name: column[n] for name, column in columns.items()})
         for n, prompt in enumerate(prompts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from unprompt._data.prompts import (
     prompt_texts,
     row_problems,
 )
-from unprompt._data.record_columns import OPTIONAL, record_of, record_problems
+from unprompt._data.record_columns import OPTIONAL, optional_text, record_of, record_problems
 from unprompt._data.tables import Table, read_table
 from unprompt._files.paths import is_file
 from unprompt.contracts import Dataset, Images, Record
@@ -105,7 +104,10 @@ def records_of(table: Table, ids: Sequence[str]) -> tuple[Record, ...]:
 
     def optional(*aliases: str) -> list[str]:
         column = table.find(aliases)
-        return table.texts(column) if column is not None else [""] * len(table)
+        if column is None:
+            return [""] * len(table)
+        pairs = zip(table.texts(column), table.rows, strict=True)
+        return [optional_text(aliases[0], text, row[column]) for text, row in pairs]
 
     own = optional(*ID_COLUMNS)
     columns = (optional(name) for name in OPTIONAL)
@@ -113,31 +115,9 @@ def records_of(table: Table, ids: Sequence[str]) -> tuple[Record, ...]:
     return tuple(record_of(given or other, *values) for other, given, *values in rows)
 
 
-def _weights(table: Table) -> list[float]:
-    """Each row's sample weight: 1 where there is none, NaN where it is no number."""
-    column = table.find(["weight"])
-    if column is None:
-        return [1.0] * len(table)
-    # As text NaN and infinity are missing, see `Table.texts`; as weights they are mistakes.
-    pairs = zip(table.texts(column), (row[column] for row in table.rows), strict=True)
-    return [
-        _number(text or (str(value) if isinstance(value, float) else "1")) for text, value in pairs
-    ]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
 def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> list[str]:
     """What is wrong with the table, one line per kind of problem."""
     missing = [str(path) for path in paths if not is_file(path)]
-    unweighted = [
-        str(number) for number, row in enumerate(records, start=1) if not 0 <= row.weight < math.inf
-    ]
     ids, prompts = [row.image_id for row in records], [row.prompt for row in records]
     problems = row_problems(table, ids, prompts)
     problems += [f"{table}: no such image: {named(missing)}"] if missing else []
