@@ -124,18 +124,24 @@ class NoisyMember(Predictor):
         np.save(artifact / "rows.npy", train.targets.rows, allow_pickle=False)
         prompts = [record.prompt for record in train.records]
         (artifact / "prompts.json").write_text(json.dumps(prompts))
-        if self.options.scores:
+        if self.scores:
             (artifact / "training").mkdir()
             lines = [json.dumps(line) + "\n" for line in self._train(train)]
             (artifact / "training" / "metrics.jsonl").write_text("".join(lines))
             (artifact / "training" / "README.md").write_text("# A card\n")
 
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """Of its validation; a plugin that derives from this one may have other options."""
+        scores: tuple[float, ...] = getattr(self.options, "scores", ())
+        return scores
+
     def _train(self, train: TrainSet) -> Iterator[dict[str, float]]:
         """Four steps an epoch."""
-        for step in range(1, STEPS * len(self.options.scores) + 1):
+        for step in range(1, STEPS * len(self.scores) + 1):
             values = {"epoch": step / STEPS, "seconds": step / 2, "loss": 1 - step / 20}
             if step % STEPS == 0:
-                values["validation cosine"] = self.options.scores[step // STEPS - 1]
+                values["validation cosine"] = self.scores[step // STEPS - 1]
             train.metrics(step, values)
             yield {"step": step, **values}
 

@@ -157,7 +157,7 @@ def test_every_entry_point_resolves_and_offers_what_it_is_called(name: str) -> N
     assert isinstance(getattr(importlib.import_module(target), attribute), type)
 
 
-_OFFERS = ("unprompt_predictor", "unprompt_dataset", "unprompt_text_encoder")
+_OFFERS = ("unprompt_predictor", "unprompt_dataset", "unprompt_text_encoder", "unprompt_observer")
 
 
 def test_the_installed_entry_points_are_those_of_the_project() -> None:

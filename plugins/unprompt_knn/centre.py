@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from unprompt import unit
+from unprompt import DataError, unit
 from unprompt.artifacts import read_tensors
 from unprompt.bank import PromptBank
-from unprompt.errors import DataError
 from unprompt_knn.kernel import DoubleArray, FloatArray
 
 FILE = "centre.safetensors"

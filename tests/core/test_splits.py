@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,15 @@ from unprompt._config.models import SplitConfig
 from unprompt._data.splits import SPLITS, make_splits
 
 
-def _records(prompts: Sequence[str], **columns: Sequence[Any]) -> tuple[Record, ...]:
-    return tuple(
-        Record(f"i{n}", prompt, prompt, **{name: column[n] for name, column in columns.items()})
-        for n, prompt in enumerate(prompts)
-    )
+def _records(prompts: Sequence[str], **columns: Sequence[str | None]) -> tuple[Record, ...]:
+    texts = [{name: column[n] for name, column in columns.items()} for n in range(len(prompts))]
+    records = [Record(f"i{n}", prompt, prompt) for n, prompt in enumerate(prompts)]
+    return tuple(map(_with, records, texts))
+
+
+def _with(record: Record, texts: dict[str, str | None]) -> Record:
+    changes: dict[str, Any] = dict(texts)
+    return replace(record, **changes)
 
 
 def _targets(records: Sequence[Record]) -> Embeddings:

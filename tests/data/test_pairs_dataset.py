@@ -102,7 +102,7 @@ def test_pairs_weights_that_are_none(
     weights = ["1", bad, "", bad]
     rows = [row | {"weight": w} for row, w in zip(full_rows, weights, strict=True)]
     assert problems(pairs_of(write_table(table, rows))) == (
-        f"{table}: the weight should be a number of at least 0, and is not for '2', 'd'",
+        f"{table}: weight should be a finite number of at least 0, and is not of '2', 'd'",
     )
 
 
@@ -113,7 +113,7 @@ def test_pairs_numbers_that_are_no_weights(
     table = tmp_path / "t.parquet"
     pq.write_table(pa.Table.from_pylist([{**full_rows[0], "weight": bad}]), table)
     assert problems(pairs_of(table)) == (
-        f"{table}: the weight should be a number of at least 0, and is not for '1'",
+        f"{table}: weight should be a finite number of at least 0, and is not of '1'",
     )
 
 

@@ -150,9 +150,9 @@ def test_a_broken_row_is_counted_and_named(
         ({"image": pa.array([], pa.binary()), "text": pa.array([], pa.string())}, "no image with"),
         (columns(0, 2, image_id=["a", "a"]), "repeated ids 'a'"),
         (columns(0, 2, split=["train", "tset"]), "split should be train, holdout"),
-        (columns(0, 2, weight=[1.0, -0.5]), "the weight should be a number of at least 0"),
-        (columns(0, 2, weight=[1.0, math.nan]), "the weight should be a number of at least 0"),
-        (columns(0, 2, weight=[math.inf, None]), "the weight should be a number of at least 0"),
+        (columns(0, 2, weight=[1.0, -0.5]), "weight should be a finite number of at least 0"),
+        (columns(0, 2, weight=[1.0, math.nan]), "weight should be a finite number of at least 0"),
+        (columns(0, 2, weight=[math.inf, None]), "weight should be a finite number of at least 0"),
     ],
 )
 def test_tables_that_are_something_else(tmp_path: Path, table: dict[str, Any], says: str) -> None:

@@ -463,9 +463,9 @@ def test_every_unusable_shard_is_named(tmp_path: Path) -> None:
     ("fields", "says"),
     [
         ({"split": "traning"}, "split should be train, holdout"),
-        ({"weight": -1}, "the weight should be a number of at least 0, and is not for 's/x'"),
-        ({"weight": "heavy"}, "the weight should be a number"),
-        ({"weight": "inf"}, "the weight should be a number"),
+        ({"weight": -1}, "weight should be a finite number of at least 0, and is not of 's/x'"),
+        ({"weight": "heavy"}, "weight should be a finite number"),
+        ({"weight": "inf"}, "weight should be a finite number"),
         ({"prompt_id": prompt_id("prompt 0")}, "different prompts share the prompt_id"),
     ],
 )

@@ -230,7 +230,7 @@ def test_a_tracker_that_cannot_begin_is_one_warning(
     assert line.endswith("; the run goes on without it")
 
 
-def test_a_tracker_that_fails_later_is_one_warning_and_still_told_of_the_end(
+def test_a_tracker_that_fails_later_is_one_warning_and_still_hears_of_the_end(
     mlflow: Callable[..., MlflowTracker],
     file_store: None,
     tmp_path: Path,

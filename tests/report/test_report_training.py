@@ -62,7 +62,7 @@ def test_a_member_that_was_trained_has_a_curve_and_its_card(
     # noisy_plugin.py: three epochs of four steps, half a second each; the second scores best.
     words = (
         "12 steps, 3 epochs, 6.0 s. Loss at the end: 0.4000. Validation cosine at the end: 0.6500. "
-        "Ring: the best checkpoint, with 0.7000 at step 8. Dashed: ends of epochs."
+        "Ring: the best score, 0.7000 at step 8. Dashed: ends of epochs."
     )
     assert page.text.count(words) == 2
 
@@ -93,7 +93,7 @@ def test_what_was_not_measured_is_not_shown(make_run: MakeRun) -> None:
     trained(folder, [line(1, **{"validation recall": 0.5}), line(2, images_per_second=81.4)])
     assert caption(folder).startswith(
         "2 steps, 0.2 epochs, 1.0 s, at the end 81 images a second. Validation recall at the end: "
-        "0.5000. Ring: the best checkpoint, with 0.5000 at step 1."
+        "0.5000. Ring: the best score, 0.5000 at step 1."
     )
 
 

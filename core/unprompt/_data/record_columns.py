@@ -79,7 +79,7 @@ def record_problems(records: Sequence[Record], where: str) -> list[str]:
         for what, values in (
             ("different prompts share the prompt_id", ambiguous),
             ("split should be train, holdout (validation, val, dev) or test, not", unknown),
-            ("the weight should be a number of at least 0, and is not for", light),
+            ("weight should be a finite number of at least 0, and is not of", light),
         )
         if values
     ]

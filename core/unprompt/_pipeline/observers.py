@@ -43,7 +43,7 @@ class Listener:
         if before:
             self._check_folder(arguments)
 
-    def told_safely(self, arguments: Mapping[str, Any]) -> str | None:
+    def tell_safely(self, arguments: Mapping[str, Any]) -> str | None:
         """As `tell`; a failed call is given as a line that names the plugin.
 
         Raises:

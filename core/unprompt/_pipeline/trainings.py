@@ -42,9 +42,9 @@ class Training:
         """
         number, measured = as_metrics(step, values)
         self._last = max(self._last, number)
-        told = {"run": self._view, "member": self._member, "step": number, "values": measured}
+        arguments = {"run": self._view, "member": self._member, "step": number, "values": measured}
         for listener in tuple(self._listeners):
-            if (problem := listener.told_safely(told)) is not None:
+            if (problem := listener.tell_safely(arguments)) is not None:
                 self._listeners.remove(listener)
                 log.warning("%s; it hears no more of the training of %r", problem, self._member)
 

@@ -2,101 +2,95 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from unprompt._recipes.models import read_json
+from unprompt._recipes.open_clip_towers import OpenClipTask, texts
 from unprompt._recipes.recipe import ContrastiveConfig
 from unprompt._recipes.targets import Targets
-from unprompt._recipes.tokenizer import make_tokenizer, tokenizer_of
-from unprompt._recipes.tower_task import TowerTask
-from unprompt.errors import ConfigError
-from unprompt.train.pixels import Pixels
+from unprompt.train.semantics import alike, contrast
 
 if TYPE_CHECKING:
     import torch
 
+_AT_ONCE = 512
+"""Texts in one forward pass of a frozen text tower."""
 
-class Contrastive(TowerTask):
+
+class Contrastive(OpenClipTask):
     """CLIP's loss (Radford et al. 2021, arXiv 2103.00020) on an open_clip model.
 
-    With ``semantics`` both towers are also drawn to the prompt's embedding in the target space.
-    CLIP's loss tells prompts apart but says nothing of which are alike; CLIPs that have read the
-    web know that, and kNN regression depends on it.
+    With ``alike`` its labels are soft: which texts of the batch say almost the same, as the text
+    tower has it. With ``freeze_text`` the text tower stays as it is (LiT, Zhai et al. 2022, arXiv
+    2111.07991). Images meet the target space in neither.
     """
-
-    saved = "clip"
-    file = "open_clip_model.safetensors"
 
     def __init__(self, config: ContrastiveConfig, targets: Targets) -> None:
         """Build the towers of ``open_clip_config.json``, and their tokenizer."""
-        import open_clip
         import torch
 
-        path = config.tower.path / "open_clip_config.json"
-        content = read_json(path)
-        architecture, pixels = content["model_cfg"], content["preprocess_cfg"]
-        text, width = architecture["text_cfg"], architecture["embed_dim"]
-        context = text["context_length"]
-        self.tokenizer = tokenizer_of(
-            config, make_tokenizer, targets.prompts, context, text["vocab_size"], path
-        )
-        dim = targets.embeddings.shape[1]
-        if config.semantics and width != dim:
-            raise ConfigError(f"tower: {path}: embed_dim has to be the target space's {dim}")
-        names = architecture.keys() & {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
-        clip = open_clip.CLIP(**{name: architecture[name] for name in names})
-        self._config, self._targets = config, torch.from_numpy(targets.embeddings)
+        clip = self._build(config, targets)
+        self._config = config
         self._words = targets.words if config.words else None
-        heads = {"words": self._words.head(width)} if self._words else {}
+        heads = {"words": self._words.head(self.width)} if self._words else {}
         self.model = torch.nn.ModuleDict({"clip": clip, **heads})
-        self.pixels = Pixels(int(pixels["size"]), tuple(pixels["mean"]), tuple(pixels["std"]))
-        prompts = list(targets.prompts)
-        encoded = self.tokenizer(
-            prompts, padding="max_length", truncation=True, return_tensors="pt"
-        )
-        self._tokens: torch.Tensor = encoded.input_ids  # (N, context)
-        self._clip_loss = open_clip.ClipLoss()
+        self._frozen: torch.Tensor | None = None
+
+    def prepare(self) -> None:
+        """Fix what the recipe keeps fixed, after a start was loaded."""
+        import torch
+
+        clip, config = self.model.get_submodule("clip"), self._config
+        if config.alike:
+            scale = clip.get_parameter("logit_scale").requires_grad_(False)
+            scale.data.fill_(math.log(config.alike))
+        if config.freeze_text:
+            for name, parameter in clip.named_parameters():
+                parameter.requires_grad_(name.startswith("visual") and parameter.requires_grad)
+            with torch.no_grad():
+                parts = torch.split(self.tokens, _AT_ONCE)
+                self._frozen = torch.cat([texts(clip.eval(), part) for part in parts])
 
     def loss(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
     ) -> torch.Tensor:
-        """Symmetric cross-entropy over the batch's image-text cosines, plus words and semantics."""
-        from torch.nn.functional import normalize
+        """Symmetric cross-entropy over the batch's image-text cosines, plus words."""
+        import torch
 
         clip: Any = model.get_submodule("clip")
         features = clip.encode_image(pixels).float()
-        images = normalize(features, dim=1)
-        tokens = self._tokens[rows].to(pixels.device)
-        texts = clip.encode_text(tokens, normalize=True).float()
-        loss: torch.Tensor = self._clip_loss(images, texts, clip.logit_scale.exp())
+        images = torch.nn.functional.normalize(features, dim=1)
+        prompts = self._texts(clip, rows, pixels.device)
+        if self._config.alike:
+            labels = alike(prompts, prompts, self._config.alike)
+        else:
+            labels = torch.eye(len(rows), device=pixels.device)
+        loss = contrast(images, prompts, labels, clip.logit_scale.exp())
         if self._words is not None:
             logits = model.get_submodule("words")(features)
             loss = loss + self._config.words * self._words.loss(logits, rows)
-        if self._config.semantics:
-            image, text = self._cosines(images, texts, rows)
-            loss = loss + self._config.semantics * (2 - image.mean() - text.mean())
         return loss
 
     def scores(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
     ) -> dict[str, torch.Tensor]:
-        """Whether each image finds its own prompt among all held out, and cosines to the target."""
+        """Whether each image finds its own prompt among all held out, and their cosine."""
         import torch
 
-        tokens = self._tokens[rows].to(pixels.device)
-        images, texts, _ = model.get_submodule("clip")(pixels, tokens)
-        images, texts = images.float(), texts.float()
-        best = (images @ texts.T).topk(min(5, len(texts))).indices  # (n, 5)
+        clip: Any = model.get_submodule("clip")
+        parts = torch.split(pixels, _AT_ONCE)
+        features = torch.cat([clip.encode_image(part).float() for part in parts])
+        images = torch.nn.functional.normalize(features, dim=1)
+        prompts = self._texts(clip, rows, pixels.device)
+        best = (images @ prompts.T).topk(min(5, len(prompts))).indices  # (n, 5)
         hit = best == torch.arange(len(best), device=best.device)[:, None]
         scores = {"recall@1": hit[:, :1].any(1).float(), "recall@5": hit.any(1).float()}
-        if self._config.semantics:
-            cosines = self._cosines(images, texts, rows)
-            scores["image to target"], scores["text to target"] = cosines
-        return scores
+        cosines = {"cosine to its prompt": (images * prompts).sum(1)}
+        # Of soft labels the cosine is the aim; recall is for reading.
+        return cosines | scores if self._config.alike else scores | cosines
 
-    def _cosines(
-        self, images: torch.Tensor, texts: torch.Tensor, rows: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cosines of image and of text embeddings (n, D) with the target, (n,) each."""
-        targets = self._targets[rows].to(images.device)
-        return (images * targets).sum(1), (texts * targets).sum(1)
+    def _texts(self, clip: Any, rows: torch.Tensor, device: torch.device) -> torch.Tensor:
+        """Unit rows of the prompts, (n, C)."""
+        if self._frozen is not None:
+            return self._frozen[rows].to(device)
+        return texts(clip, self.tokens[rows].to(device))

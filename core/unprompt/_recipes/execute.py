@@ -23,11 +23,13 @@ from unprompt._recipes.recipe import (
     Recipe,
     RecipeConfig,
     RegressionConfig,
+    TextConfig,
 )
 from unprompt._recipes.recipe_run import RecipeRun
 from unprompt._recipes.regression import Regression
 from unprompt._recipes.scoring import test_scores
 from unprompt._recipes.targets import Targets
+from unprompt._recipes.text import Text
 from unprompt._recipes.tower_task import TowerTask
 from unprompt._registry.plugins import Registry
 from unprompt._scoring.estimate import Estimate
@@ -100,6 +102,7 @@ def execute(
     task = make_task(config, targets)
     task.first = run.train
     start = _load(task, config.start.path) if config.start else ""
+    task.prepare()
     before = read_training(config.start.path) if config.start else ()
     own = TrainingPart(**recipe.dataset.plain(), images=run.train, seed=config.training.seed)
     job = _job(run, task, _identity(run, targets, encoder, start))
@@ -123,6 +126,8 @@ def execute(
 
 def make_task(config: RecipeConfig, targets: Targets) -> TowerTask:
     """The task of the recipe's objective; see `TowerTask`."""
+    if isinstance(config, TextConfig):
+        return Text(config, targets)
     if isinstance(config, ContrastiveConfig):
         return Contrastive(config, targets)
     if isinstance(config, RegressionConfig):

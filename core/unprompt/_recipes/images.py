@@ -31,3 +31,21 @@ class SquarePixels:
         scaled = image.resize((self.pixels.size,) * 2, Resampling.BICUBIC)
         stored = torch.from_numpy(np.array(scaled)).permute(2, 0, 1)
         return self.pixels.normalise(stored[None])[0]
+
+
+BLANK = ((0.0,) * 3, (1.0,) * 3)
+"""Mean and deviation of pixels that nobody looks at."""
+
+
+class Blank:
+    """The images of an objective that reads prompts alone: one pixel each, nothing is opened."""
+
+    def open(self, image_id: str) -> Image:
+        """A black pixel."""
+        from PIL import Image
+
+        return Image.new("RGB", (1, 1))
+
+    def digest(self, image_id: str) -> str:
+        """The same for all."""
+        return "blank"

@@ -33,15 +33,10 @@ class EmbeddingLosses:
         self._words = targets.words if config.words else None
         self._teacher = None
         if config.teacher:
-            folder, dim = config.teacher.path, self._targets.shape[1]
-            self._teacher = Teacher(folder, pixels, config.runtime.device)
-            if config.distill and self._teacher.dim != dim:
-                raise ConfigError(
-                    f"distill: the teacher's embedding has {self._teacher.dim} numbers, "
-                    f"the target space {dim}: {folder}"
-                )
+            self._teacher = Teacher(config.teacher.path, pixels, config.runtime.device)
         # The teacher's, of the images that it was given so far; see `_embedded`.
-        self._embeddings = torch.zeros(self._targets.shape if config.distill else (0, 0))
+        count = len(self._targets) if self._teacher and config.distill else 0
+        self._embeddings = torch.zeros(count, self._teacher.dim if self._teacher else 0)
 
     def heads(self, width: int, *, patches: bool) -> dict[str, torch.nn.Module]:
         """The heads to train beside an image tower, whose outputs are ``width`` wide.
@@ -54,6 +49,8 @@ class EmbeddingLosses:
         heads: dict[str, torch.nn.Module] = {"fc": torch.nn.Linear(width, self._targets.shape[1])}
         if self._words is not None:
             heads["words"] = self._words.head(width)
+        if self._teacher is not None and self._config.distill:
+            heads["distilled"] = torch.nn.Linear(width, self._teacher.dim)
         if self._teacher is not None and patches:
             heads["tokens"] = torch.nn.Linear(width, self._teacher.channels)
         elif self._teacher is not None and not self._config.distill:
@@ -91,7 +88,10 @@ class EmbeddingLosses:
             tokens = features.tokens
             if tokens is not None:
                 tokens = model.get_submodule("tokens")(tokens)
-            loss = loss + self._distillation(self._teacher, tokens, predicted, pixels, rows)
+            student = features.pooled
+            if self._config.distill:
+                student = model.get_submodule("distilled")(student)
+            loss = loss + self._distillation(self._teacher, tokens, student, pixels, rows)
         return loss
 
     def cosines(
@@ -112,14 +112,14 @@ class EmbeddingLosses:
         self,
         teacher: Teacher,
         tokens: torch.Tensor | None,
-        predicted: torch.Tensor,
+        student: torch.Tensor,
         pixels: torch.Tensor,
         rows: torch.Tensor,
     ) -> torch.Tensor:
-        """The teacher's terms: its feature map for the tokens, its embedding for the predicted."""
+        """The teacher's terms: its feature map for the tokens, its embedding for the student's."""
         import torch
 
-        loss = predicted.new_zeros(())
+        loss = student.new_zeros((), dtype=torch.float32)
         features = None
         if tokens is not None:
             features = teacher.features(pixels)
@@ -127,7 +127,8 @@ class EmbeddingLosses:
             loss = loss + torch.nn.functional.mse_loss(tokens, wanted)
         if self._config.distill:
             embedded = self._embedded(teacher, features, pixels, rows)
-            loss = loss + self._config.distill * (1 - (predicted * embedded).sum(1).mean())
+            student = torch.nn.functional.normalize(student.float(), dim=1)
+            loss = loss + self._config.distill * (1 - (student * embedded).sum(1).mean())
         return loss
 
     def _embedded(

@@ -27,8 +27,9 @@ class RecipeConfig(Model):
     """One training run: what every objective reads."""
 
     name: Name = Field(description="Shown in the model card.")
-    objective: Literal["contrastive", "regression", "captioning"] = Field(
-        description="contrastive: an open_clip image and text tower, CLIP's loss. "
+    objective: Literal["text", "contrastive", "regression", "captioning"] = Field(
+        description="text: an open_clip text tower, distilled from the target space's encoder; no "
+        "image is opened. contrastive: an open_clip image and text tower, CLIP's loss. "
         "regression: an image tower, of timm or transformers' CLIP, with a linear head to the "
         "target space, 1 - cosine; only the tower is kept. "
         "captioning: a transformers BLIP that writes the prompt, cross-entropy, with the losses "
@@ -41,7 +42,7 @@ class RecipeConfig(Model):
     data: PartConfig = Field(description="Images and prompts; all of them are used.")
     text_encoder: PartConfig = Field(
         default=PartConfig(plugin="minilm"),
-        description="The target space; a contrastive recipe has one only with `semantics`.",
+        description="The target space; not of a contrastive recipe.",
     )
     start: Location | None = Field(
         default=None,
@@ -98,8 +99,20 @@ class EmbeddingConfig(RecipeConfig):
     distill: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of 1 - cosine with the teacher's image embedding, which has to be as "
-        "wide as the target space.",
+        description="Weight of 1 - cosine between the teacher's image embedding and what a linear "
+        "head makes of the tower's features.",
+    )
+
+
+class TextConfig(TokenizerConfig):
+    """``objective: text``."""
+
+    objective: Literal["text"]
+    relations: float = Field(
+        default=1.0,
+        ge=0,
+        description="Weight of the squared difference between cosines of two texts in the tower's "
+        "space and in the target space.",
     )
 
 
@@ -107,12 +120,14 @@ class ContrastiveConfig(TokenizerConfig):
     """``objective: contrastive``."""
 
     objective: Literal["contrastive"]
-    semantics: float = Field(
+    alike: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of drawing both towers to the prompt's embedding in the target space; "
-        "embed_dim is then that space's.",
+        description="Scale of soft labels: a batch's texts count as an image's by their cosine "
+        "with its own, times this, in a softmax; images are compared at the same scale. 0: only "
+        "its own counts, and the scale is learned.",
     )
+    freeze_text: bool = Field(default=False, description="Leave the text tower as `start` has it.")
 
 
 class RegressionConfig(EmbeddingConfig):
@@ -128,6 +143,7 @@ class CaptioningConfig(EmbeddingConfig, TokenizerConfig):
 
 
 OBJECTIVES: dict[str, type[RecipeConfig]] = {
+    "text": TextConfig,
     "contrastive": ContrastiveConfig,
     "regression": RegressionConfig,
     "captioning": CaptioningConfig,
@@ -205,8 +221,10 @@ def _idle(config: RecipeConfig) -> Iterator[tuple[str, str]]:
     if isinstance(config, TokenizerConfig) and config.start and config.vocabulary:
         yield "vocabulary", "does nothing with `start`, whose tokenizer is kept"
     if "text_encoder" in config.model_fields_set and not _has_target_space(config):
-        yield "text_encoder", "does nothing without `semantics`"
+        yield "text_encoder", "does nothing: images and texts meet in a space of their own"
+    if isinstance(config, ContrastiveConfig) and config.freeze_text and not config.start:
+        yield "freeze_text", "needs `start`, a text tower that has learned something"
 
 
 def _has_target_space(config: RecipeConfig) -> bool:
-    return not isinstance(config, ContrastiveConfig) or config.semantics > 0
+    return not isinstance(config, ContrastiveConfig)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unprompt._config.location import is_packaged
 from unprompt._files.paths import absolute, working_folder
-from unprompt._recipes.images import SquarePixels
+from unprompt._recipes.images import BLANK, Blank, SquarePixels
 from unprompt._recipes.recipe import Recipe, RecipeConfig
 from unprompt._recipes.tower_task import TowerTask
 from unprompt._registry.plugins import Registry
@@ -17,6 +17,7 @@ from unprompt.contracts import Dataset, Images, Progress, Record, Runtime
 from unprompt.errors import ConfigError
 from unprompt.towers.precision import check_device, resolved
 from unprompt.train.augment import Step
+from unprompt.train.pixels import Pixels
 from unprompt.train.samples import Samples
 
 
@@ -72,11 +73,12 @@ class RecipeRun:
         """Some of the images, in the dataset's order."""
         training = self.config.training
         ids = tuple(record.image_id for record in self.records[first:end])
-        preprocess = SquarePixels(task.pixels)
+        pixels = task.pixels if task.reads_images else Pixels(1, *BLANK)
+        source = self.images.source if task.reads_images else Blank()
         return Samples(
-            Images(ids, self.images.source),
-            preprocess,
-            task.pixels,
+            Images(ids, source),
+            SquarePixels(pixels),
+            pixels,
             seed=training.seed,
             augment=augment,
             keep=training.keep_images,

@@ -23,12 +23,14 @@ class TowerTask(Task):
     Attributes:
         saved: Name of the module inside `model` that is kept.
         file: Name of its checkpoint.
+        reads_images: Whether it looks at images at all; else none is opened.
         first: Row of the first validation sample among the N images.
         tokenizer: Of its text side, if it has one.
     """
 
     saved: ClassVar[str]
     file: ClassVar[str] = "model.safetensors"
+    reads_images: ClassVar[bool] = True
     first: int = 0
     tokenizer: PreTrainedTokenizerBase | None = None
 
@@ -53,6 +55,10 @@ class TowerTask(Task):
         rows = torch.cat([part for _, part in parts])
         scores = self.scores(model, pixels, rows + self.first)
         return {name: float(values.double().mean()) for name, values in scores.items()}
+
+    def prepare(self) -> None:
+        """Get ready to be fitted, after `load`; the default does nothing."""
+        return
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Start from the checkpoint that `save` wrote; heads start from random parameters again.

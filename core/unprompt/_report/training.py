@@ -67,7 +67,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best checkpoint: the step with the highest score on validation images."""
+    """The step with the highest score on validation images; a member may keep another one."""
 
     step: int
     epoch: float
@@ -83,7 +83,7 @@ class Curve:
         panels: The loss and the score on validation images, those of them that were measured.
         across: Ticks of the steps, percent of the width.
         epochs: Ends of epochs; those without room for a number have none.
-        best: The best checkpoint; None without a score on validation images.
+        best: The best score; None without a score on validation images.
         steps: Optimiser steps.
         passes: Passes over the train split.
         seconds: How long it took.

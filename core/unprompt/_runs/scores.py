@@ -229,9 +229,9 @@ class Scores(Result):
             if split.members.keys() != self.weights.keys() or split.best_member not in self.weights:
                 what = f"other members in `{name}` than in `weights`"
                 raise PydanticCustomError("members", "{what}", {"what": what})
-        named = [entry.subsets.keys() for entry in self.leave_one_out.values()]
-        named += [entry.subsets.keys() for entry in self.ablations.values()]
-        if any(names != self.test.subsets.keys() for names in named):
+        entries: list[Contribution | AblationScore] = [*self.leave_one_out.values()]
+        entries += self.ablations.values()
+        if any(entry.subsets.keys() != self.test.subsets.keys() for entry in entries):
             raise PydanticCustomError("subsets", "other subsets than in `test`")
         if not any(self.weights.values()):
             raise PydanticCustomError("weights", "every weight is 0")

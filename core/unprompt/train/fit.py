@@ -13,7 +13,7 @@ from unprompt.errors import ConfigError
 from unprompt.train import checkpoints
 from unprompt.train.job import Fitted, Job
 from unprompt.train.loop import Loop
-from unprompt.train.metrics import read_metrics
+from unprompt.train.metrics import METRICS, read_metrics
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -46,8 +46,9 @@ def fit(job: Job, progress: Progress = silent, metrics: Metrics = unheard) -> Fi
             return Loop(fabric, job, progress, metrics).run()
         fitted: Fitted = fabric.launch(_in_process, job)  # type: ignore[arg-type]  # and its arguments
     checkpoints.load_model(job.checkpoints / RESULT, job.task.model)
-    for line in read_metrics(job.folder):
-        metrics(line.step, line.values)
+    if (path := job.folder / METRICS).is_file():
+        for line in read_metrics(path):
+            metrics(line.step, line.measured)
     return fitted
 
 

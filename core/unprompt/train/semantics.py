@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def readout(texts: torch.Tensor, head: torch.nn.Linear, targets: torch.Tensor) -> torch.Tensor:
+def readout(texts: torch.Tensor, head: torch.nn.Module, targets: torch.Tensor) -> torch.Tensor:
     """Mean of 1 - cosine between what ``head`` reads from the text embeddings and the target rows.
 
     The head is thrown away after training. It is linear, so that what it reads is what a linear

@@ -1,0 +1,65 @@
+"""An open_clip image and text tower from a folder's configuration, and prompts as its tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from unprompt._recipes.models import building, read_json
+from unprompt._recipes.recipe import TokenizerConfig
+from unprompt._recipes.targets import Targets
+from unprompt._recipes.tokenizer import make_tokenizer, tokenizer_of
+from unprompt._recipes.tower_task import TowerTask
+from unprompt.train.pixels import Pixels
+
+if TYPE_CHECKING:
+    import torch
+
+
+class OpenClipTask(TowerTask):
+    """A task on the towers of ``open_clip_config.json``.
+
+    Attributes:
+        width: Of their embedding space.
+        tokens: The prompts, int64 of shape (N, context).
+    """
+
+    saved = "clip"
+    file = "open_clip_model.safetensors"
+    width: int
+    tokens: torch.Tensor
+
+    def _build(self, config: TokenizerConfig, targets: Targets) -> torch.nn.Module:
+        """Both towers with random parameters; sets tokenizer, pixels, width and tokens.
+
+        Raises:
+            ConfigError: There is no such configuration, or the tokenizer does not fit it.
+        """
+        import open_clip
+
+        path = config.tower.path / "open_clip_config.json"
+        content = read_json(path)
+        with building(path):
+            architecture, pixels = content["model_cfg"], content["preprocess_cfg"]
+            text, self.width = architecture["text_cfg"], int(architecture["embed_dim"])
+            self.pixels = Pixels(int(pixels["size"]), tuple(pixels["mean"]), tuple(pixels["std"]))
+            names = architecture.keys() & {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu"}
+            clip: torch.nn.Module = open_clip.CLIP(**{name: architecture[name] for name in names})
+        self.tokenizer = tokenizer_of(
+            config,
+            make_tokenizer,
+            targets.prompts,
+            text["context_length"],
+            text["vocab_size"],
+            path,
+        )
+        self.tokens = self.tokenizer(
+            list(targets.prompts), padding="max_length", truncation=True, return_tensors="pt"
+        ).input_ids
+        return clip
+
+
+def texts(clip: Any, tokens: torch.Tensor) -> torch.Tensor:
+    """Unit rows of the text tower, float32 of shape (n, C), for tokens (n, context)."""
+    from torch.nn.functional import normalize
+
+    return normalize(clip.encode_text(tokens).float(), dim=1)
