@@ -155,7 +155,8 @@ def measure_loader(plugin: str, folder: Path, *, workers: int) -> None:
     asked = picks(0, share(order, 0, 1, 50))
     loader = Loader(samples, workers, threads=2)
     given = loader.batches(asked)
-    next(given)
+    for _ in range(2 * max(1, workers)):  # until every process has started
+        next(given)
     start = time.perf_counter()
     count = sum(len(batch.rows) for batch in given)
     speed = count / (time.perf_counter() - start)

@@ -206,7 +206,7 @@ def test_ids_are_looked_up(ids: set[str], other: str) -> None:
     assert other in ids or lookup.row(other) is None
 
 
-def test_ids_with_the_same_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_with_the_same_hash_stay_distinct(monkeypatch: pytest.MonkeyPatch) -> None:
     from unprompt._data.shards import lookup as module
 
     honest = module._hashes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +152,25 @@ def test_images_in_memory_are_opened_once(
     assert batch.rows.tolist() == [row for row in range(COUNT) if row not in BROKEN]
 
 
+def test_threads_that_come_first_together_keep_images_in_one_place(
+    make: Callable[..., Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    made: list[Any] = []
+    honest = torch.empty
+
+    def slow(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(0.05)  # the others come meanwhile
+        made.append(honest(*args, **kwargs))
+        return made[-1]
+
+    samples = make(keep=True)
+    monkeypatch.setattr(torch, "empty", slow)
+    list(Loader(samples, 0, threads=8).batches([[(0, row) for row in range(COUNT)]]))
+    assert len([kept for kept in made if len(kept) == COUNT]) == 1
+
+
 def test_a_mistake_in_a_source_is_no_broken_sample(make: Callable[..., Samples]) -> None:
     samples = make()
     with pytest.raises(IndexError):
@@ -214,5 +234,5 @@ def test_a_killed_process_is_one_line(
         list(loader(samples, [[(0, 0)]], 1))
 
 
-def test_broken_is_told_apart_by_type(make: Callable[..., Samples]) -> None:
+def test_a_broken_sample_is_of_its_own_type(make: Callable[..., Samples]) -> None:
     assert isinstance(make()[0, 3], Broken)

@@ -20,7 +20,7 @@ from unprompt.types import FloatArray
 
 from .conftest import COUNT, Colours, MakeMember, MakeTrain, Narrow, coloured
 
-FAST = {"epochs": 2, "learning_rate": 1e-3}
+FAST: dict[str, Any] = {"epochs": 2, "learning_rate": 1e-3, "keep": "last"}
 NAMES = ("clip-l14", "clip-l16-384")
 
 
@@ -165,8 +165,8 @@ def test_a_second_head_touches_no_tower(
     mlp = {"name": "mlp", "width": 16, "epochs": 1, "batch_size": 16}
     others: list[dict[str, Any]] = [
         {"epochs": 0, "penalties": [0.5, 5.0]},
-        {"epochs": 0, "head": mlp},
-        {"epochs": 0, "head": mlp, "loss": "angular"},
+        {"epochs": 0, "head": mlp, "keep": "last"},
+        {"epochs": 0, "head": mlp, "loss": "angular", "keep": "last"},
         {"epochs": 0, "validation": 0.5, "seed": 3},
         {},  # without `training`
         {"penalties": [2.0]},

@@ -6,6 +6,8 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from unprompt.contracts import Metrics, Progress, silent, unheard
@@ -44,23 +46,27 @@ def fit(job: Job, progress: Progress = silent, metrics: Metrics = unheard) -> Fi
         if job.options.processes == 1:
             fabric.launch()
             return Loop(fabric, job, progress, metrics).run()
-        fitted: Fitted = fabric.launch(_in_process, job)  # type: ignore[arg-type]  # and its arguments
+        job.task.model.cpu()  # each process takes it to its own device
+        # Not as an argument, in which Lightning looks for modules, and changes what holds them.
+        fields: Any = fabric.launch(partial(_in_process, job=job))
     checkpoints.load_model(job.checkpoints / RESULT, job.task.model)
     if (path := job.folder / METRICS).is_file():
         for line in read_metrics(path):
             metrics(line.step, line.measured)
-    return fitted
+    return Fitted(**fields)
 
 
-def _in_process(fabric: Fabric, job: Job) -> Fitted:
-    """One of several processes; the first writes what the parent reads."""
+def _in_process(fabric: Fabric, job: Job) -> dict[str, Any]:
+    """One of several processes; the first writes what the parent reads, and gives `Fitted`."""
+    for value in (*job.task.model.parameters(), *job.task.model.buffers()):
+        value.data = value.data.clone()  # the memory that it was sent in is all processes'
     with _quiet():
         fitted = Loop(fabric, job, silent, unheard).run()
     if fabric.global_rank == 0:
         position = checkpoints.Position(step=fitted.steps)
         checkpoints.save_model(job.checkpoints / RESULT, job.task.model, position)
     fabric.barrier()
-    return fitted
+    return asdict(fitted)
 
 
 def _fabric(job: Job) -> Fabric:

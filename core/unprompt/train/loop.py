@@ -73,6 +73,9 @@ class Loop:
                 stack.callback(self.log.close)
             if job.train.keep and self.position.step < self.steps:
                 job.train.open_all(job.threads, self.progress)
+            if self.position.step == 0:  # a fit that only makes it worse ends where it began
+                self._validate()
+                self._tell()
             loader = Loader(job.train, job.options.workers, threads=job.threads)
             with closing(loader):
                 steps = self._taken(loader)

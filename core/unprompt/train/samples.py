@@ -134,10 +134,12 @@ class Samples:
         with ThreadPoolExecutor(max(1, threads), thread_name_prefix="open-images") as pool:
             opened = pool.map(self._opened, range(len(self)))
             try:
-                found = list(progress(map(_if_broken, opened), what="open images", total=len(self)))
+                broken = list(
+                    progress(map(_if_broken, opened), what="open images", total=len(self))
+                )
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
-        return [item for item in found if item is not None]
+        return [item for item in broken if item is not None]
 
     def _opened(self, row: int) -> torch.Tensor | Broken:
         """A sample without augmentation."""

@@ -44,10 +44,10 @@ class Lookup:
     def row(self, image_id: str) -> int | None:
         """The place of an id; None where it is unknown."""
         (value,) = _hashes((image_id,), self.salt)
-        place = int(np.searchsorted(self.hashes, np.uint64(value)))
-        if place == len(self.hashes) or int(self.hashes[place]) != value:
+        slot = int(np.searchsorted(self.hashes, np.uint64(value)))
+        if slot == len(self.hashes) or int(self.hashes[slot]) != value:
             return None
-        return int(self.rows[place])
+        return int(self.rows[slot])
 
 
 def _hashes(ids: Iterable[str], salt: int) -> Iterable[int]:

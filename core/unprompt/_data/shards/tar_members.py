@@ -178,13 +178,13 @@ def _next_header(file: BufferedReader, start: int, size: int) -> int | None:
     offset = start + _BLOCK
     while offset < size:
         chunk = os.pread(file.fileno(), _CHUNK, offset)
-        place = chunk.find(_MAGIC)
-        while place >= 0:
-            begin = place - _MAGIC_AT
+        word = chunk.find(_MAGIC)
+        while word >= 0:
+            begin = word - _MAGIC_AT
             whole = 0 <= begin and begin % _BLOCK == 0 and begin + _BLOCK <= len(chunk)
             if whole and _header(chunk[begin : begin + _BLOCK]):
                 return offset + begin
-            place = chunk.find(_MAGIC, place + 1)
+            word = chunk.find(_MAGIC, word + 1)
         offset += _CHUNK
     return None
 
@@ -192,13 +192,13 @@ def _next_header(file: BufferedReader, start: int, size: int) -> int | None:
 def _pax_fields(content: bytes) -> dict[bytes, bytes]:
     """The records of a pax header, a length and ``KEY=VALUE`` each, as far as they are whole."""
     fields: dict[bytes, bytes] = {}
-    place = 0
-    while place < len(content):
-        length, _, _ = content[place : place + 20].partition(b" ")
-        if not length.isdigit() or not 0 < int(length) <= len(content) - place:
+    start = 0
+    while start < len(content):
+        length, _, _ = content[start : start + 20].partition(b" ")
+        if not length.isdigit() or not 0 < int(length) <= len(content) - start:
             break
-        record = content[place + len(length) + 1 : place + int(length) - 1]
+        record = content[start + len(length) + 1 : start + int(length) - 1]
         key, _, value = record.partition(b"=")
         fields[key] = value
-        place += int(length)
+        start += int(length)
     return fields
