@@ -46,7 +46,11 @@ def test_each_card_names_the_data_and_seed_of_every_part(folder: Path) -> None:
     recipes = [load_recipe(path, Registry()) for path in RECIPES]
     own = [recipe for recipe in recipes if recipe.config.tower.path.resolve() == folder]
     wanted = {
-        (recipe.dataset.plain()["options"]["seed"], recipe.config.training.seed, recipe.config.validation)
+        (
+            recipe.dataset.plain()["options"]["seed"],
+            recipe.config.training.seed,
+            recipe.config.validation + recipe.config.test,
+        )
         for recipe in own
     }
     parts = read_training(folder)
