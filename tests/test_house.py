@@ -82,6 +82,7 @@ PUBLIC = [
     "run",
     "score",
     "search",
+    "train_members",
     "unit",
 ]
 

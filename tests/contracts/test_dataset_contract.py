@@ -69,6 +69,15 @@ class FewerImages(Colours):
         return super().images().select(COLOURS[1:])
 
 
+class BlocksOfMore(Colours):
+    def images(self) -> Images:
+        class Source(MemoryImages):
+            def blocks(self, image_ids: Sequence[str]) -> Sequence[int]:
+                return [len(image_ids), 1]
+
+        return Images(COLOURS, Source(dict.fromkeys(COLOURS, Image.new("RGB", (4, 3)))))
+
+
 class GreyImages(Colours):
     def images(self) -> Images:
         class Source(MemoryImages):
@@ -140,6 +149,7 @@ BROKEN: list[tuple[str, type[Dataset]]] = [
     ("test_groups_are_complete_and_in_one_split", changed(group=None)),
     ("test_groups_are_complete_and_in_one_split", changed(group="group-blue", split="test")),
     ("test_images_are_those_of_the_records", FewerImages),
+    ("test_blocks_of_storage_hold_every_image", BlocksOfMore),
     ("test_every_image_opens_as_rgb", GreyImages),
     ("test_images_never_change", ChangingPixels),
     ("test_digests_never_change", digests(lambda image_id: f"{image_id}-{next(calls)}")),

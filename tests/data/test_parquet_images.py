@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -150,6 +151,8 @@ def test_a_broken_row_is_counted_and_named(
         (columns(0, 2, image_id=["a", "a"]), "repeated ids 'a'"),
         (columns(0, 2, split=["train", "tset"]), "split should be train, holdout"),
         (columns(0, 2, weight=[1.0, -0.5]), "weight should be a finite number of at least 0"),
+        (columns(0, 2, weight=[1.0, math.nan]), "weight should be a finite number of at least 0"),
+        (columns(0, 2, weight=[math.inf, None]), "weight should be a finite number of at least 0"),
     ],
 )
 def test_tables_that_are_something_else(tmp_path: Path, table: dict[str, Any], says: str) -> None:

@@ -464,7 +464,8 @@ def test_every_unusable_shard_is_named(tmp_path: Path) -> None:
     [
         ({"split": "traning"}, "split should be train, holdout"),
         ({"weight": -1}, "weight should be a finite number of at least 0, and is not of 's/x'"),
-        ({"weight": "heavy"}, "the weight should be a number"),
+        ({"weight": "heavy"}, "weight should be a finite number"),
+        ({"weight": "inf"}, "weight should be a finite number"),
         ({"prompt_id": prompt_id("prompt 0")}, "different prompts share the prompt_id"),
     ],
 )

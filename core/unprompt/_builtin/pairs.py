@@ -17,7 +17,7 @@ from unprompt._data.prompts import (
     prompt_texts,
     row_problems,
 )
-from unprompt._data.record_columns import OPTIONAL, record_of, record_problems
+from unprompt._data.record_columns import OPTIONAL, optional_text, record_of, record_problems
 from unprompt._data.tables import Table, read_table
 from unprompt._files.paths import is_file
 from unprompt.contracts import Dataset, Images, Record
@@ -104,22 +104,15 @@ def records_of(table: Table, ids: Sequence[str]) -> tuple[Record, ...]:
 
     def optional(*aliases: str) -> list[str]:
         column = table.find(aliases)
-        return table.texts(column) if column is not None else [""] * len(table)
+        if column is None:
+            return [""] * len(table)
+        pairs = zip(table.texts(column), table.rows, strict=True)
+        return [optional_text(aliases[0], text, row[column]) for text, row in pairs]
 
     own = optional(*ID_COLUMNS)
-    columns = (_weights(table) if name == "weight" else optional(name) for name in OPTIONAL)
+    columns = (optional(name) for name in OPTIONAL)
     rows = zip(ids, own, prompt_texts(table), *columns, strict=True)
     return tuple(record_of(given or other, *values) for other, given, *values in rows)
-
-
-def _weights(table: Table) -> list[str]:
-    """Each row's sample weight as text; empty where there is none."""
-    column = table.find(["weight"])
-    if column is None:
-        return [""] * len(table)
-    # As text NaN and infinity are missing, see `Table.texts`; as weights they are mistakes.
-    pairs = zip(table.texts(column), (row[column] for row in table.rows), strict=True)
-    return [text or (str(value) if isinstance(value, float) else "") for text, value in pairs]
 
 
 def _problems(records: Sequence[Record], paths: Sequence[Path], table: Path) -> list[str]:

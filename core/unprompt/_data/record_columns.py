@@ -48,6 +48,19 @@ def record_of(
     )
 
 
+def optional_text(name: str, text: str, value: object) -> str:
+    """The text of an optional column's value, for `record_of`.
+
+    As texts NaN and infinity are missing; as weights they are mistakes, and stay to be named.
+
+    Args:
+        name: The column's, one of `OPTIONAL`.
+        text: What `text_of` makes of the value.
+        value: What a row holds.
+    """
+    return str(value) if name == "weight" and not text and isinstance(value, float) else text
+
+
 def record_problems(records: Sequence[Record], where: str) -> list[str]:
     """What is wrong with optional columns, one line per kind of problem.
 

@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from unprompt._config.free import without_free
 from unprompt._config.options import with_changes
 from unprompt._data.formats import parquet
 from unprompt._files import paths
 from unprompt._files.checksums import check_part
-from unprompt._files.hashing import content_hash, folder_hash
+from unprompt._files.hashing import folder_hash
 from unprompt._files.tensors import read_tensors
 from unprompt._members.artifact import ArtifactFile, check_artifact, check_made, made_now, seal
 from unprompt._members.batches import collect, collect_embeddings, collect_variants
 from unprompt._members.cached_text import key_of
 from unprompt._members.context import Context
+from unprompt._members.keys import image_key, train_key
 from unprompt._registry.boundary import naming, overrides
 from unprompt._registry.claims import Claim
 from unprompt._registry.parts import Member
@@ -121,7 +123,7 @@ class LiveMember:
         if reads:  # a header of each file, where the key of a cached result takes all its bytes
             with _owned(self._member):
                 return predicted()
-        folder = self._cached("predictions", [prepared.key, _image_key(images)], make)
+        folder = self._cached("predictions", [prepared.key, image_key(images)], make)
         return parquet.read_batch(folder / PREDICTIONS)
 
     def predict_variants(
@@ -153,7 +155,7 @@ class LiveMember:
             save_file({"rows": rows}, folder / VARIANTS)
 
         keys = [part.keyed()["options"] for part in parts]
-        folder = self._cached("variants", [prepared.key, _image_key(images), keys], make)
+        folder = self._cached("variants", [prepared.key, image_key(images), keys], make)
         shapes = {"rows": (len(changes), len(images.ids), "D")}
         rows: FloatArray = read_tensors(folder / VARIANTS, shapes)["rows"]
         return [Embeddings(images.ids, variant) for variant in rows]
@@ -182,7 +184,7 @@ class LiveMember:
                 rows = collect_embeddings(batches, images.ids)
             save_file({} if rows is None else {"rows": rows}, folder / OWN)
 
-        folder = self._cached("own", [prepared.key, _image_key(images)], make)
+        folder = self._cached("own", [prepared.key, image_key(images)], make)
         rows: FloatArray | None = read_tensors(folder / OWN).get("rows")
         fits = rows is not None and rows.shape[1] == self._text_encoder.dim
         return Embeddings(images.ids, rows) if rows is not None and fits else None
@@ -197,8 +199,9 @@ class LiveMember:
     def _key(self) -> PlainData:
         """Everything that predictions depend on, except the train split and the images."""
         made = self._made
+        options = without_free(self._member.part.options, made.options)
         return {
-            "part": {"plugin": made.plugin, "options": made.options},
+            "part": {"plugin": made.plugin, "options": options},
             "plugin": [made.distribution, made.version],
             "source": made.source,
             "identity": made.identity,
@@ -225,7 +228,7 @@ class LiveMember:
             self._make(train, folder)
             made.append(folder)
 
-        artifact = self._context.cache.folder("artifacts", [self._key, _train_key(train)], make)
+        artifact = self._context.cache.folder("artifacts", [self._key, train_key(train)], make)
         if made and train.work is not None:
             for folder in [*train.work.rglob(CHECKPOINTS)]:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -274,17 +277,6 @@ def changed_member(member: Member, changes: Mapping[str, object]) -> Member:
     part = member.part
     options = type(part.options).model_validate(with_changes(part.options, changes))
     return replace(member, part=replace(part, options=options))
-
-
-def _train_key(train: TrainSet) -> PlainData:
-    rows = [
-        (r.image_id, train.images.digest(r.image_id), r.prompt, r.weight) for r in train.records
-    ]
-    return [key_of(train.text_encoder), train.group_cosine, content_hash(rows)]
-
-
-def _image_key(images: Images) -> PlainData:
-    return [(name, images.digest(name)) for name in images.ids]
 
 
 @contextmanager

@@ -59,7 +59,17 @@ class OpenClipTask(TowerTask):
 
 
 def texts(clip: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """Unit rows of the text tower, float32 of shape (n, C), for tokens (n, context)."""
-    from torch.nn.functional import normalize
+    """Unit rows of the text tower, float32 of shape (n, C), for tokens (n, context).
 
-    return normalize(clip.encode_text(tokens).float(), dim=1)
+    What ``encode_text`` gives, computed up to the end of the longest text: no token looks at later
+    ones, so that padding costs time and changes nothing.
+    """
+    import torch
+
+    ends = tokens.argmax(dim=1)  # the end token has the highest id; see `make_tokenizer`
+    length = int(ends.max()) + 1
+    positions = clip.positional_embedding[:length]
+    mask = clip.attn_mask[:length, :length]
+    hidden = clip.transformer(clip.token_embedding(tokens[:, :length]) + positions, attn_mask=mask)
+    pooled = clip.ln_final(hidden)[torch.arange(len(tokens), device=tokens.device), ends]
+    return torch.nn.functional.normalize((pooled @ clip.text_projection).float(), dim=1)

@@ -128,6 +128,12 @@ class ContrastiveConfig(TokenizerConfig):
         "its own counts, and the scale is learned.",
     )
     freeze_text: bool = Field(default=False, description="Leave the text tower as `start` has it.")
+    candidates: int = Field(
+        default=0,
+        ge=0,
+        description="Texts of other images beside the batch's own, drawn at random for each batch, "
+        "among which an image finds its own; only with `freeze_text`, where they cost a product.",
+    )
 
 
 class RegressionConfig(EmbeddingConfig):
@@ -224,6 +230,8 @@ def _idle(config: RecipeConfig) -> Iterator[tuple[str, str]]:
         yield "text_encoder", "does nothing: images and texts meet in a space of their own"
     if isinstance(config, ContrastiveConfig) and config.freeze_text and not config.start:
         yield "freeze_text", "needs `start`, a text tower that has learned something"
+    if isinstance(config, ContrastiveConfig) and config.candidates and not config.freeze_text:
+        yield "candidates", "does nothing without `freeze_text`"
 
 
 def _has_target_space(config: RecipeConfig) -> bool:

@@ -61,7 +61,7 @@ def make_optimizer(task: Task, options: FitOptions) -> torch.optim.Optimizer:
             model, weight_decay=options.weight_decay, layer_decay=options.layer_decay
         )
     optimizer: torch.optim.Optimizer = timm_optim.create_optimizer_v2(
-        groups, opt="adamw", lr=options.learning_rate, weight_decay=options.weight_decay
+        groups, opt="adamw", lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
     )
     return optimizer
 

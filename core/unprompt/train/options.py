@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from unprompt._config.base import Model
+from unprompt._config.free import MARK, is_free
 from unprompt.train.augment import Augmentations
+
+FREELY: dict[str, JsonValue] = {MARK: True}
+"""Of options that change no result, or only by rounding."""
 
 
 class FitOptions(Model):
@@ -19,6 +23,7 @@ class FitOptions(Model):
         default=64, ge=2, description="Images per optimiser step, over all processes."
     )
     accumulate: int = Field(
+        json_schema_extra=FREELY,
         default=1,
         ge=1,
         description="Parts that a batch is computed in, one after the other, where it does not fit "
@@ -96,10 +101,12 @@ class FitOptions(Model):
         "other; null: any image may follow any other.",
     )
     keep_images: bool = Field(
+        json_schema_extra=FREELY,
         default=False,
         description="Decode all images once, ahead, and keep them in memory: 3 bytes a pixel.",
     )
     workers: int = Field(
+        json_schema_extra=FREELY,
         default=0,
         ge=0,
         description="Processes that open images; 0: this one does, in `runtime.workers` threads.",
@@ -115,13 +122,17 @@ class FitOptions(Model):
         default=False, description="Compute activations twice instead of keeping them."
     )
     processes: int = Field(
+        json_schema_extra=FREELY,
         default=1,
         ge=1,
         description="Processes, one per device: GPUs, or gloo on the CPU. Each computes its part "
         "of every batch; a contrast and batch normalisation are within each part.",
     )
     checkpoint_minutes: float = Field(
-        default=1.0, gt=0, description="Between checkpoints; each epoch ends with one, too."
+        json_schema_extra=FREELY,
+        default=1.0,
+        gt=0,
+        description="Between checkpoints; each epoch ends with one, too.",
     )
     seed: int = Field(default=0, ge=0, description="Of parameters, order and augmentations.")
 
@@ -139,9 +150,6 @@ class FitOptions(Model):
 
 
 FREE = frozenset(
-    f"training.{name}"
-    for name in ("accumulate", "workers", "keep_images", "processes", "checkpoint_minutes")
+    f"training.{name}" for name in FitOptions.model_fields if is_free(FitOptions, name)
 )
-"""Options that a training may go on with when they have changed: they change no result, or only
-by rounding; with `accumulate` and `processes` also the parts of a batch that a contrast and batch
-normalisation see."""
+"""Options that a training may go on with when they have changed."""

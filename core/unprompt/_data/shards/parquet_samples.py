@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from unprompt._data.parquet_columns import parquet_file
 from unprompt._data.prompts import ID_COLUMNS, PROMPT_COLUMNS
-from unprompt._data.record_columns import OPTIONAL
+from unprompt._data.record_columns import OPTIONAL, optional_text
 from unprompt._data.shards.index import Sample
 from unprompt._data.shards.left_out import LeftOut
 from unprompt._data.tables import find_column, pick_column
@@ -149,4 +149,4 @@ def _text(values: dict[str, Any], names: dict[str, str], role: str) -> str:
     value = values[names[role]] if role in names else None
     if isinstance(value, str) and len(value) > LONGEST:
         raise DataError(f"the {role} has more than {LONGEST:,} letters")
-    return text_of(value, f"the {role}")
+    return optional_text(role, text_of(value, f"the {role}"), value)

@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 
 from unprompt._data.prompts import PROMPT_COLUMNS
-from unprompt._data.record_columns import OPTIONAL
+from unprompt._data.record_columns import OPTIONAL, optional_text
 from unprompt._data.shards.index import Sample
 from unprompt._data.shards.left_out import LeftOut
 from unprompt._data.shards.tar_members import Damage, Member, Other, tar_members
@@ -115,7 +115,8 @@ def _sample(file: BufferedReader, key: str, parts: _Parts, prompt: str | None) -
     try:
         fields = _json(file, parts.texts[JSON]) if JSON in parts.texts else {}
         text = _prompt(file, parts, fields, prompt)
-        optional = [text_of(fields.get(name), name) for name in OPTIONAL]
+        values = [(name, fields.get(name)) for name in OPTIONAL]
+        optional = [optional_text(name, text_of(value, name), value) for name, value in values]
     except DataError as error:
         return error.problems[0]
     if not text:
