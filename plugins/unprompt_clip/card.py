@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from unprompt_clip.tuning import Tuned
 
 
+NAMED = 20
+"""Images that could not be read."""
+
+
 def card_of(tower: str, training: TrainingOptions, tuned: Tuned, runtime: Runtime) -> str:
     """Markdown. Scores on holdout and test are those of a run, which says them with intervals."""
     images = (
@@ -64,6 +68,12 @@ def _fit_lines(what: str, fitted: Fitted) -> Iterator[str]:
         + (f" and {fitted.attempts} attempts" if fitted.attempts > 1 else "")
         + (f"; of step {fitted.best_step:,}, on validation: {scores}." if scores else ".")
     )
+    if fitted.broken:
+        names = ", ".join(f"`{name}`" for name in [*fitted.broken][:NAMED])
+        yield (
+            f"{len(fitted.broken):,} images could not be read meanwhile, and were left out: "
+            f"{names}{' and others' if len(fitted.broken) > NAMED else ''}."
+        )
     if fitted.interpolation != 1:
         yield f"The result is {fitted.interpolation:g} of the way from the start to it (WiSE-FT)."
 

@@ -24,6 +24,7 @@ from unprompt.train import (
     Probe,
     Samples,
     build_head,
+    check_fit,
     fill_linear,
     fit,
     fit_probe,
@@ -71,9 +72,25 @@ class Tuning:
     """The training of one member, from the start or from where it was interrupted."""
 
     def __init__(self, member: Regressor, training: TrainingOptions, train: TrainSet) -> None:
-        """Divide the images. Raises DataError as `Divided.of` does."""
+        """Check the options, and divide the images.
+
+        Raises:
+            ConfigError: The tower, or this machine, does not fit the options.
+            DataError: As `Divided.of` does.
+        """
         self._member, self._training, self._runtime = member, training, member.runtime
+        if training.epochs:
+            self._check(member)
         self._data = Divided.of(member, training, train)
+
+    def _check(self, member: Regressor) -> None:
+        """Check options against the tower before any image is opened."""
+        network, family = member.tower.network, type(member.tower)
+        layers = family.layers(network).values()
+        check_fit(self._training, self._runtime.device, lambda: max(layers, default=0) + 1)
+        if self._training.gradient_checkpointing:
+            family.recompute(network)
+            member.forget_tower()
 
     def run(self, artifact: Path) -> Tuned:
         """Fit the head, then head and tower.
@@ -145,7 +162,7 @@ class Tuning:
             )
         ]
         return Job(
-            name="fit the head",
+            name=self._called("fit the head"),
             task=task,
             train=parts[0],
             validation=parts[1],
@@ -167,7 +184,7 @@ class Tuning:
         training, transform = self._training, self._member.tower.transform
         common: dict[str, Any] = {"seed": training.seed, "keep": training.keep_images}
         return Job(
-            name="fine-tune",
+            name=self._called("fine-tune"),
             task=task,
             train=Samples(
                 self._data.fitted.images, transform, task.pixels, augment=training.augment, **common
@@ -181,6 +198,11 @@ class Tuning:
             precision=self._runtime.precision,
             threads=self._runtime.workers,
         )
+
+    def _called(self, stage: str) -> str:
+        """A stage for people: behind the member's name, which its folder has."""
+        work = self._data.train.work
+        return stage if work is None else f"{work.name}: {stage}"
 
     def _criterion(self) -> Criterion:
         """The loss on the images that are fitted to."""

@@ -13,9 +13,8 @@ from unprompt._config.check import did_you_mean
 from unprompt._data.metrics import CARD, FOLDER
 from unprompt._files.cache import copy_folder
 from unprompt._files.hashing import content_hash
-from unprompt._files.writing import replacing_folder, write_text
+from unprompt._files.writing import check_writable, replacing_folder, write_text
 from unprompt._members.context import Context
-from unprompt._members.member import CHECKPOINTS
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.folder import runs_folder
@@ -28,6 +27,7 @@ from unprompt._scoring.estimate import Estimate
 from unprompt.contracts import RunView
 from unprompt.embeddings import cosine
 from unprompt.errors import ConfigError
+from unprompt.train.checkpoints import forget
 
 ARTIFACT = "artifact"
 
@@ -78,9 +78,11 @@ def train_members(
         UnpromptError: Another mistake of a user's.
     """
     members = _chosen(experiment, names)
+    folder = runs or runs_folder(experiment, path).parent
+    for member in members:  # before the data is opened
+        check_writable(training_folder(folder, experiment.config.name, member.name) / CARD)
     timings = Timings()
     data = open_dataset(experiment, context, timings)
-    folder = runs or runs_folder(experiment, path).parent
     view = RunView(experiment.config.name, folder, experiment.plain())
     run = RunContext(experiment, data, context, timings, view, None, folder)
     return [_train(run, member, resume) for member in members]
@@ -106,7 +108,7 @@ def _train(run: RunContext, member: Member, resume: bool) -> TrainedMember:
     assert run.runs is not None  # train_members says where
     folder = training_folder(run.runs, run.experiment.config.name, member.name)
     if not resume:
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        forget(folder)
     predictions = predict_member(run, member)
     scores: dict[str, Estimate] = {}
     subsets: dict[str, Estimate] = {}

@@ -12,6 +12,7 @@ import yaml
 from unprompt._members.training import TrainingPart
 from unprompt._recipes.recipe import EmbeddingConfig, Recipe
 from unprompt._scoring.estimate import Estimate
+from unprompt.errors import named
 
 if TYPE_CHECKING:
     from unprompt._recipes.execute import Trained
@@ -39,6 +40,7 @@ def card(recipe: Recipe, trained: Trained) -> str:
         "steps": f"{fitted.steps:,} of {training.batch_size} images, {training.epochs} epochs",
         "time": f"{fitted.seconds / 60:.0f} minutes, {config.runtime.precision}, on "
         f"{os.cpu_count()} cores ({platform.machine()})",
+        "images that could not be read": named(list(fitted.broken)),
         "validation, which chose the parameters": validation,
         "test, with 95 % intervals": ", ".join(
             f"{name} {_shown(score)}" for name, score in trained.scores.items()

@@ -11,7 +11,7 @@ from pathlib import Path
 from unprompt._files.cache import Cache
 from unprompt._files.hashing import content_hash, file_hash
 from unprompt._files.refusals import room_needed
-from unprompt._files.writing import replacing, write_text
+from unprompt._files.writing import check_writable, replacing, write_text
 from unprompt._members.cached_text import CachedTextEncoder, key_of
 from unprompt._members.training import TrainingPart, read_training, write_training
 from unprompt._recipes.captioning import Captioning
@@ -37,8 +37,8 @@ from unprompt.contracts import Progress, TextEncoder, silent
 from unprompt.errors import ConfigError, DataError, MissingFileError
 from unprompt.towers import loading
 from unprompt.towers.state import read_state
-from unprompt.train.checkpoints import FOLDER
-from unprompt.train.fitting import fit
+from unprompt.train.checkpoints import forget
+from unprompt.train.fitting import check_fit, fit
 from unprompt.train.job import Fitted, Job
 from unprompt.types import Json
 
@@ -89,10 +89,11 @@ def execute(
     """
     import torch
 
+    check_writable(recipe.config.tower.path / CARD)
     run = RecipeRun.of(recipe, registry, progress, runs)
     config = run.config
     if not resume:
-        shutil.rmtree(run.folder / FOLDER, ignore_errors=True)
+        forget(run.folder)
     torch.manual_seed(config.training.seed)
     encoder = None
     if part := recipe.text_encoder:
@@ -100,6 +101,9 @@ def execute(
         encoder = CachedTextEncoder(plain, Cache.default())
     targets = Targets.of(run.dataset, encoder, config.wordings)
     task = make_task(config, targets)
+    check_fit(config.training, run.runtime.device, lambda: task.depths)
+    if config.training.gradient_checkpointing:
+        task.save_memory()
     task.first = run.train
     start = _load(task, config.start.path) if config.start else ""
     task.prepare()

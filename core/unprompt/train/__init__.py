@@ -8,7 +8,7 @@ from unprompt.train.adapters import Adapted, Adapter
 from unprompt.train.broken import Broken, BrokenSamples
 from unprompt.train.criterion import ROWS, Criterion
 from unprompt.train.feature_samples import FEATURES, FeatureSamples
-from unprompt.train.fitting import fit
+from unprompt.train.fitting import check_fit, fit
 from unprompt.train.frozen import features
 from unprompt.train.heads import (
     FoldedHead,
@@ -57,6 +57,7 @@ __all__ = [
     "Samples",
     "Task",
     "build_head",
+    "check_fit",
     "features",
     "fill_linear",
     "fit",

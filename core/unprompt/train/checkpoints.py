@@ -8,6 +8,7 @@ random seed, epoch and step. Learning rates are functions of the step.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from unprompt._files.reading import check_file, reading
 from unprompt._files.refusals import room_needed
 from unprompt._files.writing import replacing
 from unprompt.errors import ConfigError, DataError, first_line, named
+from unprompt.train.alone import alone_in
 from unprompt.types import Json
 
 if TYPE_CHECKING:
@@ -119,6 +121,19 @@ def load(path: Path, state: State) -> Position:
             state.average.load_state_dict(_below("average", tensors))
         _fill(state.optimizer, tensors, content["groups"])
     return position
+
+
+def forget(folder: Path) -> None:
+    """Remove the checkpoints of a training, those of its parts included.
+
+    Raises:
+        OutputError: Another process trains there now.
+    """
+    if not paths.exists(folder):
+        return
+    with alone_in(folder):
+        for checkpoints in [*folder.rglob(FOLDER)]:
+            shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 def resume(folder: Path, state: State) -> Position:

@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -18,6 +18,8 @@ from unprompt.train import checkpoints
 from unprompt.train.alone import alone_in
 from unprompt.train.job import Fitted, Job
 from unprompt.train.loop import Loop
+from unprompt.train.optimiser import check_freeze
+from unprompt.train.options import FitOptions
 from unprompt.train.processes import Channel, run_together
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def fit(job: Job, progress: Progress = silent, metrics: Metrics = unheard) -> Fi
         OutputError: A checkpoint cannot be written, or another process trains in the folder.
     """
     count = job.options.processes
-    check_devices(job.device, count)
+    check_fit(job.options, job.device, lambda: job.task.depths)
     with alone_in(job.folder):
         if count == 1:
             return _alone(job, progress, metrics)
@@ -85,21 +87,27 @@ def _in_process(rank: int, channel: Channel, job: Job, port: int) -> Fitted:
     return fitted
 
 
-def check_devices(device: str, processes: int) -> None:
-    """Check that there are as many devices as processes.
+def check_fit(options: FitOptions, device: str, depths: Callable[[], int]) -> None:
+    """Check options that the model or the machine may not fit, before images are opened.
 
     Args:
+        options: Of the fit.
         device: A torch device.
-        processes: Of a fit.
+        depths: Gives `Task.depths`; called where options need them.
 
     Raises:
-        ConfigError: There are fewer.
+        ConfigError: The model has fewer layers than are frozen, or does not say its layers; or
+            there are fewer devices than processes.
     """
     import torch
 
-    count = torch.cuda.device_count() if device.startswith("cuda") else processes
-    if processes > max(1, count):
-        raise ConfigError(f"processes: {processes}, but this machine has {count} CUDA devices")
+    if options.freeze is not None or options.layer_decay < 1:
+        check_freeze(options.freeze, depths())
+    count = torch.cuda.device_count() if device.startswith("cuda") else options.processes
+    if options.processes > max(1, count):
+        raise ConfigError(
+            f"processes: {options.processes}, but this machine has {count} CUDA devices"
+        )
 
 
 def _fabric(job: Job) -> Fabric:
