@@ -1,0 +1,181 @@
+"""``unprompt train``: mistakes are one line and exit code 2, and cost no training."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from unprompt.train.alone import alone_in
+
+from .experiments import MEMBER, copy_configuration, write_experiment, write_recipe
+
+Command = Callable[..., CompletedProcess[str]]
+
+
+SEEDS = random.Random().sample(range(10**6), 4)
+"""Of trainings that are in no cache, however often the tests run."""
+
+
+def line_of(done: CompletedProcess[str]) -> str:
+    """The only line of a command that ends with exit code 2."""
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    lines = [line for line in done.stderr.splitlines() if "it/s]" not in line]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_a_member_learns_and_says_so(
+    unprompt: Command, vision: Path, tmp_path: Path, caplog: Any
+) -> None:
+    path = write_experiment(tmp_path / "toy.yaml", vision, seed=SEEDS[0])
+    done = unprompt("train", path, "--member", MEMBER)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "runs" / "toy" / "training" / MEMBER
+    assert done.stdout.splitlines()[-1] == str(folder)
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    scores = {x["step"]: x["validation cosine"] for x in lines if "validation cosine" in x}
+    steps = max(scores)
+    said = [record.getMessage() for record in caplog.records]
+    for step, score in scores.items():
+        at = (
+            f"step {step} of {steps}, epoch {2 * step // steps}"
+            if step
+            else "before the first step"
+        )
+        assert f"{MEMBER}: fine-tune: {at}: validation cosine {score:.4f}" in said
+    assert not (folder / "checkpoints").exists()
+    assert "| test |" in (folder / "README.md").read_text()
+
+
+def test_the_wrong_names(unprompt: Command, vision: Path, tmp_path: Path) -> None:
+    path = write_experiment(tmp_path / "toy.yaml", vision)
+    line = line_of(unprompt("train", path, "--member", "tunde"))
+    assert line == "no member 'tunde'; did you mean 'tuned'?; there are tuned"
+    recipe = write_recipe(tmp_path / "recipe.yaml", copy_configuration(vision, tmp_path / "tower"))
+    line = line_of(unprompt("train", recipe, "--member", MEMBER))
+    assert line == "--member: a recipe trains one tower and has no members"
+
+
+@pytest.mark.parametrize("what", ["member", "recipe"])
+def test_another_training_in_the_folder(
+    what: str, unprompt: Command, vision: Path, tmp_path: Path
+) -> None:
+    if what == "member":
+        path = write_experiment(tmp_path / "toy.yaml", vision, seed=SEEDS[1])
+        folder = tmp_path / "runs" / "toy" / "training" / MEMBER
+    else:
+        path = write_recipe(tmp_path / "toy.yaml", copy_configuration(vision, tmp_path / "tower"))
+        folder = tmp_path / "runs" / "toy" / "training" / "tower"
+    with alone_in(folder):
+        for more in ((), ("--resume", "never")):
+            line = line_of(unprompt("train", path, *more))
+            assert f"{folder}: process {os.getpid()} on " in line
+            assert "wait until it has ended" in line
+    assert not (folder / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("what", ["member", "recipe"])
+def test_a_folder_that_cannot_be_written_is_noticed_first(
+    what: str, unprompt: Command, vision: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unprompt_painter.world import World
+
+    monkeypatch.setattr(World, "image", _no_image)
+    if what == "member":
+        path = write_experiment(tmp_path / "toy.yaml", vision)
+        (tmp_path / "runs").write_text("a file")
+        folder = tmp_path / "runs"
+    else:
+        folder = copy_configuration(vision, tmp_path / "tower") / "README.md"
+        folder.mkdir()
+        path = write_recipe(tmp_path / "toy.yaml", tmp_path / "tower")
+    line = line_of(unprompt("train", path))
+    assert line.startswith(str(folder)), line
+
+
+def _no_image(*given: Any) -> Any:
+    raise AssertionError("an image was opened")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("freeze=9", "freeze: 9, but the model has 3 layers above its embeddings"),
+        ("batch_size=9", "a `batch_size` of 9 cannot be divided among 2 processes"),
+        ("accumulate=0", "accumulate"),
+    ],
+)
+def test_options_of_a_member_that_do_not_fit(
+    option: str,
+    message: str,
+    unprompt: Command,
+    vision: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from unprompt_painter.world import World
+
+    monkeypatch.setattr(World, "image", _no_image)
+    key, value = option.split("=")
+    path = write_experiment(tmp_path / "toy.yaml", vision, **{"processes": 2, key: int(value)})
+    assert message in line_of(unprompt("train", path))
+
+
+@pytest.mark.parametrize("option", ["freeze=1", "layer_decay=0.5", "gradient_checkpointing=true"])
+def test_options_of_a_recipe_that_do_not_fit(
+    option: str,
+    unprompt: Command,
+    vision: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from unprompt_painter.world import World
+
+    monkeypatch.setattr(World, "image", _no_image)
+    path = write_recipe(tmp_path / "toy.yaml", copy_configuration(vision, tmp_path / "tower"))
+    line = line_of(unprompt("train", path, "--set", f"training.{option}"))
+    wanted = ("gradient_checkpointing: this model has none", "this model does not say its layers")
+    assert line.startswith(wanted)
+
+
+@pytest.mark.parametrize("images", [2, 3])
+def test_nothing_to_learn_from(
+    images: int, unprompt: Command, vision: Path, tmp_path: Path
+) -> None:
+    path = write_experiment(tmp_path / "toy.yaml", vision, images=images)
+    shares = "{train: 0.0, holdout: 0.5, test: 0.5, seed: 0}"
+    line = line_of(unprompt("train", path, "--set", f"data.split={shares}"))
+    assert "train" in line
+
+
+def test_resume_never_begins_anew(unprompt: Command, vision: Path, tmp_path: Path) -> None:
+    """A checkpoint of other options is refused, and ``--resume never`` does without it."""
+    from unprompt.train.fitting import Loop
+
+    path = write_experiment(tmp_path / "toy.yaml", vision, seed=SEEDS[3])
+    save = Loop._save
+
+    def stop(loop: Any) -> None:
+        save(loop)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loop, "_save", stop)
+        assert unprompt("train", path).returncode == 130
+    write_experiment(path, vision, seed=SEEDS[3], learning_rate=1e-4)
+    line = line_of(unprompt("train", path))
+    assert "training.learning_rate 0.001, now 0.0001" in line
+    assert "last.safetensors: of another training" in line
+    done = unprompt("train", path, "--resume", "never")
+    assert done.returncode == 0, done.stderr
+    card = (tmp_path / "runs" / "toy" / "training" / MEMBER / "README.md").read_text()
+    assert "attempts" not in card
