@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import typer
 
@@ -23,7 +23,8 @@ from unprompt._masking import masked
 from unprompt._registry.stdout import keep_from_exit_handlers
 from unprompt._registry.threads import name_what_is_waited_for
 from unprompt._registry.tracebacks import failures, traceback_of
-from unprompt.contracts import Progress, silent
+from unprompt.contracts import Progress as ShowProgress
+from unprompt.contracts import silent
 from unprompt.errors import UnpromptError
 
 T = TypeVar("T")
@@ -99,9 +100,22 @@ class MaskingFormatter(logging.Formatter):
         return masked(super().format(record))
 
 
+class ToStderr(logging.StreamHandler):  # type: ignore[type-arg]  # whatever stderr is
+    """Writes to what is stderr now: a progress bar puts lines above itself there."""
+
+    @property
+    def stream(self) -> Any:
+        """See the class."""
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, stream: object) -> None:
+        """There is nothing to choose."""
+
+
 def log_to_stderr() -> None:
     """Show warnings as plain lines, before a library sets up a format of its own."""
-    logging.basicConfig()
+    logging.basicConfig(handlers=[ToStderr()])
     for handler in logging.getLogger().handlers:
         handler.setFormatter(MaskingFormatter("%(message)s"))
 
@@ -154,7 +168,7 @@ def say(line: str) -> None:
         typer.echo(masked(line), err=True)
 
 
-def progress_on(*, quiet: bool = False) -> Progress:
+def progress_on(*, quiet: bool = False) -> ShowProgress:
     """Progress bars on stderr; none with ``quiet`` or where stderr is no terminal."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         return silent
@@ -162,8 +176,30 @@ def progress_on(*, quiet: bool = False) -> Progress:
 
 
 def _bars(items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
+    """A bar with how many of how many, how many a second, and the time that remains."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
 
-    console = Console(stderr=True)
-    return iter(track(items, description=what, total=total, console=console, transient=True))
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:,.{0 if speed >= 100 else 1}f}/s")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield from bars.track(items, total=total, description=what)

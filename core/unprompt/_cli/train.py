@@ -43,7 +43,8 @@ def train(
     """Train members of an experiment, or the tower of a recipe; what was killed goes on."""
     from unprompt._config.compose import compose
 
-    logging.getLogger("unprompt").setLevel(logging.INFO)
+    if not quiet:
+        logging.getLogger("unprompt").setLevel(logging.INFO)
     data = compose(experiment, tuple(overrides or ())).data
     if isinstance(data, dict) and "objective" in data:
         if members:

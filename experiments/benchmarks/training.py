@@ -1,0 +1,262 @@
+"""What the loop of a training costs beside the model: images a second, against a bare loop.
+
+Trains ViT-L/14 with random parameters and a linear head, batch by batch, in two ways by turns:
+
+- *loop*: `unprompt.train.fit`'s, on JPEG files: opened and preprocessed by threads or processes,
+  sent in 8 bits, with broken samples counted, every step checked for NaN, and metrics written;
+- *bare*: PyTorch alone, on decoded float pixels that lie on the device: the same model, loss, AdamW
+  and clipping.
+
+Prints both rates of each round, the median of their ratios, and the share of the rate of a matrix
+product, as measured here, that the loop makes of its floating-point operations. 3 minutes and 9 GB
+of memory on two cores in bfloat16::
+
+    python experiments/benchmarks/training.py [--device cuda] [--batch 4] [--steps 3] [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch  # noqa: TID253  # it computes all the time
+from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode  # noqa: TID253
+
+from unprompt.contracts import Images, silent, unheard
+from unprompt.towers.architectures import CLIP_MEAN, CLIP_STD, CLIP_VISION
+from unprompt.train import FitOptions, Job, Pixels, Samples, Task
+from unprompt.train.fitting import _fabric, _quiet
+from unprompt.train.loop import Loop
+
+SIDE, DIM = 224, 384
+STORED = 512
+"""Side of the JPEG files."""
+CLIP, RATE = 1.0, 1e-5
+LARGE = "openai/clip-vit-large-patch14"
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="bfloat16")
+    parser.add_argument("--model", choices=sorted(CLIP_VISION), default=LARGE)
+    parser.add_argument("--layers", type=int, help="fewer blocks, to try this file")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=3, help="of each round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=0, help="processes that open images")
+    parser.add_argument("--threads", type=int, default=2, help="that open them otherwise")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        _measure(given, Path(scratch))
+
+
+def _measure(given: argparse.Namespace, scratch: Path) -> None:
+    count = given.batch * given.steps
+    images = _images(scratch / "images", count)
+    task = Regressor(given.model, given.layers, count)
+    task.model.to(given.device)
+    operations = _operations(task, given)
+    ways: dict[str, Callable[[], float]] = {
+        "loop": lambda: _loop(task, images, given, scratch),
+        "bare": lambda: _bare(task, given),
+    }
+    for measure in ways.values():  # not counted: memory is taken, kernels are chosen
+        measure()
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(given.rounds):
+        for name in sorted(ways, reverse=bool(number % 2)):
+            rates[name].append(ways[name]())
+        loop, bare = rates["loop"][-1], rates["bare"][-1]
+        print(f"round {number + 1}: loop {loop:.3f}, bare {bare:.3f} images/s, {loop / bare:.3f}")
+    ratios = [a / b for a, b in zip(rates["loop"], rates["bare"], strict=True)]
+    loop = statistics.median(rates["loop"])
+    product = _product(given)
+    parameters = sum(value.numel() for value in task.model.parameters())
+    print(
+        f"{_device(given.device)}, {given.precision}, {parameters / 1e6:.1f} M parameters, batches "
+        f"of {given.batch}: {loop:.3f} images/s, {statistics.median(ratios):.3f} of the bare "
+        f"loop's; {operations / 1e9:.0f} GFLOP an image, {loop * operations / product:.1%} of the "
+        f"{product / 1e12:.2f} TFLOP/s of a matrix product"
+    )
+
+
+class Regressor(Task):
+    """A CLIP vision tower with a linear head, and 1 - cosine to random targets."""
+
+    def __init__(self, name: str, layers: int | None, count: int) -> None:
+        """Build it; there are targets for ``count`` images."""
+        from transformers import CLIPVisionConfig, CLIPVisionModel
+
+        torch.manual_seed(0)
+        sizes = {**CLIP_VISION[name], "hidden_act": "quick_gelu"}
+        config = CLIPVisionConfig(**(sizes | ({"num_hidden_layers": layers} if layers else {})))
+        head = torch.nn.Linear(config.hidden_size, DIM)
+        self.model = torch.nn.ModuleDict({"tower": CLIPVisionModel(config), "head": head})
+        self.pixels = Pixels(SIDE, CLIP_MEAN, CLIP_STD)
+        self.targets = torch.randn(count, DIM)
+
+    def loss(self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor) -> Any:
+        """See `Task.loss`."""
+        features = model.get_submodule("tower")(pixel_values=pixels).pooler_output
+        predicted = model.get_submodule("head")(features).float()
+        targets = self.targets[rows].to(pixels.device)
+        return (1 - torch.cosine_similarity(predicted, targets)).mean()
+
+    def score(self, model: torch.nn.Module, batches: Any) -> dict[str, float]:
+        """There are no validation images."""
+        raise NotImplementedError
+
+
+class Files:
+    """JPEG files."""
+
+    def __init__(self, folder: Path) -> None:
+        """Of this folder."""
+        self.folder = folder
+
+    def open(self, image_id: str) -> Image.Image:
+        """One of them."""
+        return Image.open(self.folder / image_id).convert("RGB")
+
+    def digest(self, image_id: str) -> str:
+        """Not asked for."""
+        return image_id
+
+
+def preprocess(image: Image.Image) -> torch.Tensor:
+    """As CLIP does it for square images."""
+    small = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return Pixels(SIDE, CLIP_MEAN, CLIP_STD).normalise(
+        torch.from_numpy(small.copy()).permute(2, 0, 1)[None]
+    )[0]
+
+
+def _images(folder: Path, count: int) -> Images:
+    """Smooth noise, as JPEG files of some 100 kB."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    names = tuple(f"{number}.jpg" for number in range(count))
+    for name in names:
+        small = Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8))
+        small.resize((STORED, STORED), Image.Resampling.BICUBIC).save(folder / name, quality=92)
+    return Images(names, Files(folder))
+
+
+class Unsaved(Loop):
+    """The loop, but for its checkpoints: 3.6 GB at the end of each round."""
+
+    def _save(self) -> None:
+        return
+
+
+def _loop(task: Regressor, images: Images, given: argparse.Namespace, scratch: Path) -> float:
+    """Images a second of the loop."""
+    options = FitOptions(
+        epochs=1,
+        batch_size=given.batch,
+        learning_rate=RATE,
+        schedule="constant",
+        warmup=0.0,
+        clip=CLIP,
+        ema=0.0,
+        workers=given.workers,
+    )
+    samples = Samples(images, preprocess, task.pixels)
+    job = Job(
+        name="benchmark",
+        task=task,
+        train=samples,
+        validation=Samples(images.select([]), preprocess, task.pixels),
+        options=options,
+        folder=scratch / f"fit-{time.monotonic_ns()}",
+        device=given.device,
+        precision=given.precision,
+        threads=given.threads,
+    )
+    with _quiet():
+        fabric = _fabric(job)
+        fabric.launch()
+        fitted = Unsaved(fabric, job, silent, unheard).run()
+    return fitted.images_per_second
+
+
+def _bare(task: Regressor, given: argparse.Namespace) -> float:
+    """Images a second of PyTorch alone."""
+    model, device = task.model, torch.device(given.device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.05)
+    batches = [*_decoded(given)]
+    model.train()
+    _wait(device)
+    began = time.monotonic()
+    for pixels, rows in batches:
+        with _autocast(given):
+            loss = task.loss(model, pixels, rows)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    _wait(device)
+    seconds = time.monotonic() - began
+    return given.batch * len(batches) / seconds
+
+
+def _decoded(given: argparse.Namespace) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    shape = (given.batch, 3, SIDE, SIDE)
+    for step in range(given.steps):
+        rows = torch.arange(given.batch) + step * given.batch
+        yield torch.randn(shape, device=given.device), rows
+
+
+def _operations(task: Regressor, given: argparse.Namespace) -> float:
+    """Floating-point operations of an image, forward and backward."""
+    pixels, rows = next(_decoded(given))
+    with FlopCounterMode(display=False) as counter:
+        task.loss(task.model, pixels[:1], rows[:1]).backward()
+    task.model.zero_grad(set_to_none=True)
+    return float(counter.get_total_flops())
+
+
+def _product(given: argparse.Namespace) -> float:
+    """Operations a second of a product of two large matrices: the best of five."""
+    on_cpu = given.device == "cpu"
+    side, device = (2048 if on_cpu else 8192), torch.device(given.device)
+    one, other = (torch.randn(side, side, device=device) for _ in range(2))
+    if given.precision == "bfloat16":
+        one, other = one.bfloat16(), other.bfloat16()
+    best = 0.0
+    for _ in range(6):
+        _wait(device)
+        began = time.monotonic()
+        torch.mm(one, other)
+        _wait(device)
+        best = max(best, 2 * side**3 / (time.monotonic() - began))
+    return best
+
+
+def _autocast(given: argparse.Namespace) -> torch.autocast:
+    kind = torch.device(given.device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=given.precision == "bfloat16")
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _device(name: str) -> str:
+    if name.startswith("cuda"):
+        return str(torch.cuda.get_device_name(name))
+    return f"CPU with {torch.get_num_threads()} threads"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""A training killed by SIGKILL at five random moments ends as one that was not: bit for bit."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch  # noqa: TID253  # results are its tensors
+from safetensors.torch import load_file
+
+from unprompt.train.checkpoints import LAST
+
+from .experiments import AUGMENTED, MEMBER, copy_configuration, write_experiment, write_recipe
+
+pytestmark = pytest.mark.slow
+
+KILLS = 5
+LONGEST = 0.5
+"""Seconds between a checkpoint of an attempt and its end: steps take 20 ms, and a checkpoint each,
+so that about half of the moments are in the writing of one."""
+EPOCHS = 60
+COMMAND = [sys.executable, "-c", "from unprompt._cli.app import main; main()"]
+
+
+def start(words: Sequence[str], cache: Path) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    environment = {**os.environ, "UNPROMPT_CACHE_DIR": str(cache), "OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [*COMMAND, *words], stdout=pipe, stderr=pipe, text=True, env=environment
+    )
+
+
+def finish(words: Sequence[str], cache: Path) -> str:
+    """What it prints, at its end."""
+    process = start(words, cache)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    return out
+
+
+def kill(words: Sequence[str], cache: Path, last: Path, delay: float) -> bool:
+    """Kill the command some time after it has written a checkpoint; whether it was alive."""
+    before = last.stat().st_mtime_ns if last.exists() else 0
+    process = start(words, cache)
+    try:
+        while process.poll() is None:
+            if last.exists() and last.stat().st_mtime_ns != before:
+                time.sleep(delay)
+                break
+            time.sleep(0.005)
+        alive = process.poll() is None
+    finally:
+        process.kill()
+        out, err = process.communicate()
+    assert alive, f"{out}\n{err}"
+    return alive
+
+
+def state(folder: Path) -> Mapping[str, torch.Tensor]:
+    """All parameters in a folder."""
+    files = sorted(folder.glob("*.safetensors"))
+    assert files
+    return {f"{path.name}:{k}": v for path in files for k, v in load_file(path).items()}
+
+
+def set_up(what: str, folder: Path, tower: Path, **training: Any) -> tuple[list[str], Path]:
+    """The command that trains, and the folder of its training."""
+    folder.mkdir()
+    given = {"epochs": EPOCHS, "checkpoint_minutes": 1e-9, **training}
+    if what == "recipe":
+        own = copy_configuration(tower, folder / "tower")
+        path = write_recipe(folder / "toy.yaml", own, **given)
+        return ["train", str(path)], folder / "runs" / "toy" / "training" / "tower"
+    path = write_experiment(folder / "toy.yaml", tower, **given)
+    words = {"member": ["train", str(path), "--member", MEMBER], "run": ["run", str(path)]}
+    return words[what], folder / "runs" / "toy" / "training" / MEMBER
+
+
+def result(what: str, folder: Path, printed: str) -> Path:
+    """Where the parameters are that a command has trained."""
+    if what == "recipe":
+        return folder / "tower"
+    if what == "member":
+        return folder / "runs" / "toy" / "training" / MEMBER / "artifact"
+    return Path(printed.splitlines()[-1]) / "artifacts" / MEMBER
+
+
+SIMPLE = {"augment": ["crop"], "accumulate": 2, "ema": 0.9, "decay_to_start": 0.1, "wise_ft": [0.5]}
+
+
+@pytest.mark.parametrize(
+    ("what", "training"),
+    [
+        ("member", AUGMENTED),
+        ("member", {"adapter": {"rank": 2, "dropout": 0.3}}),
+        ("run", {}),
+        ("recipe", SIMPLE),
+    ],
+    ids=["member", "member-dropout", "run", "recipe"],
+)
+def test_killed_five_times(
+    what: str, training: dict[str, Any], vision: Path, tmp_path: Path
+) -> None:
+    words, _ = set_up(what, tmp_path / "whole", vision, **training)
+    whole = result(what, tmp_path / "whole", finish(words, tmp_path / "cache-whole"))
+    words, folder = set_up(what, tmp_path / "killed", vision, **training)
+    cache, moments = tmp_path / "cache-killed", random.Random(what)
+    last = folder / "checkpoints" / LAST
+    for _ in range(KILLS):
+        kill(words, cache, last, moments.uniform(0, LONGEST))
+        assert last.exists()
+    again = result(what, tmp_path / "killed", finish(words, cache))
+    wanted, got = state(whole), state(again)
+    assert wanted.keys() == got.keys()
+    for name, value in wanted.items():
+        assert torch.equal(got[name], value), name
+    assert not [*folder.rglob("*.part")]
+    if what != "recipe":
+        card = (again / "training" / "README.md").read_text()
+        assert re.search(rf" and {KILLS + 1} attempts", card)
