@@ -11,7 +11,7 @@ import torch  # noqa: TID253  # every fit computes with it
 
 from unprompt.contracts import Images, Runtime, TrainSet
 from unprompt.towers import FolderSource, VisionTower
-from unprompt.train import Criterion, FitOptions, Job, LinearHead, Samples, build_head
+from unprompt.train import Adapter, Criterion, FitOptions, Job, LinearHead, Samples, build_head
 from unprompt.train.loss_options import Cosine
 from unprompt_clip.finetune import RegressorTask
 
@@ -31,6 +31,7 @@ EVERYTHING: dict[str, Any] = {
     "freeze": 0,
     "validations": 2,
 }
+DROPOUT: dict[str, Any] = {"adapter": Adapter(rank=2, dropout=0.5), "keep": "last"}
 PLAIN: dict[str, Any] = {"ema": 0.0, "keep": "last"}
 
 
@@ -42,7 +43,13 @@ def part(train: TrainSet, first: int, end: int) -> TrainSet:
 
 
 def make_job(
-    folder: Path, tower: Path, train: TrainSet, source: Any = None, held: int = HELD, **more: Any
+    folder: Path,
+    tower: Path,
+    train: TrainSet,
+    source: Any = None,
+    held: int = HELD,
+    adapter: Adapter | None = None,
+    **more: Any,
 ) -> Job:
     """A fit of `TRAIN` images, ``held`` others for validation; ``more`` are options."""
     weights = {record.image_id: record.weight for record in train.records}
@@ -53,7 +60,7 @@ def make_job(
     torch.manual_seed(0)
     head = build_head(LinearHead(), made.dim, train.targets.dim)
     targets = torch.from_numpy(others.targets.rows)
-    task = RegressorTask.of_tower(made, head, Criterion([Cosine()], seen), targets, None)
+    task = RegressorTask.of_tower(made, head, Criterion([Cosine()], seen), targets, adapter)
     given = {"epochs": 2, "batch_size": BATCH, "learning_rate": 1e-2, **more}
     options = FitOptions.model_validate(given)
     return Job(

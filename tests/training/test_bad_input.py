@@ -272,7 +272,8 @@ def test_a_loss_that_is_constant_moves_nothing(make: Make) -> None:
     before = state_of(job)
 
     def constant(model: Any, pixels: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        return 0.25 + 0 * sum(parameter.sum() for parameter in model.parameters())
+        moved = [0 * parameter.sum() for parameter in model.parameters()]
+        return torch.stack(moved).sum() + 0.25
 
     job.task.loss = constant  # type: ignore[method-assign]  # the test's own
     fit(job)

@@ -101,11 +101,10 @@ SIMPLE = {"augment": ["crop"], "accumulate": 2, "ema": 0.9, "decay_to_start": 0.
     ("what", "training"),
     [
         ("member", AUGMENTED),
-        ("member", {"adapter": {"rank": 2, "dropout": 0.3}}),
         ("run", {}),
         ("recipe", SIMPLE),
     ],
-    ids=["member", "member-dropout", "run", "recipe"],
+    ids=["member", "run", "recipe"],
 )
 def test_killed_five_times(
     what: str, training: dict[str, Any], vision: Path, tmp_path: Path

@@ -17,7 +17,7 @@ from unprompt.train.job import Job
 from unprompt.train.metrics import METRICS, read_metrics
 from unprompt.train.validation import Validation
 
-from .jobs import EVERYTHING, PLAIN, STEPS, assert_equal, make_job, state_of, stopping
+from .jobs import DROPOUT, EVERYTHING, PLAIN, STEPS, assert_equal, make_job, state_of, stopping
 
 Make = Callable[..., Job]
 
@@ -37,8 +37,8 @@ def measured(job: Job) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize(
     ("options", "minutes"),
-    [(PLAIN, 1000.0), (EVERYTHING, 1e-9)],
-    ids=["plain-every-epoch", "everything-every-step"],
+    [(PLAIN, 1000.0), (EVERYTHING, 1e-9), (DROPOUT, 1e-9)],
+    ids=["plain-every-epoch", "everything-every-step", "dropout-every-step"],
 )
 def test_interrupted_at_any_step(options: dict[str, Any], minutes: float, make: Make) -> None:
     whole = make("whole", **options)

@@ -159,7 +159,7 @@ def test_nothing_to_learn_from(
 
 def test_resume_never_begins_anew(unprompt: Command, vision: Path, tmp_path: Path) -> None:
     """A checkpoint of other options is refused, and ``--resume never`` does without it."""
-    from unprompt.train.fitting import Loop
+    from unprompt.train.loop import Loop
 
     path = write_experiment(tmp_path / "toy.yaml", vision, seed=SEEDS[3])
     save = Loop._save
