@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -47,22 +48,26 @@ def finish(words: Sequence[str], cache: Path) -> str:
     return out
 
 
-def kill(words: Sequence[str], cache: Path, last: Path, delay: float) -> bool:
-    """Kill the command some time after it has written a checkpoint; whether it was alive."""
+def await_checkpoint(process: subprocess.Popen[str], last: Path, before: int) -> None:
+    """Wait until the command has written one, or has ended."""
+    while process.poll() is None:
+        if last.exists() and last.stat().st_mtime_ns != before:
+            return
+        time.sleep(0.005)
+
+
+def kill(words: Sequence[str], cache: Path, last: Path, delay: float) -> None:
+    """Kill the command some time after it has written a checkpoint."""
     before = last.stat().st_mtime_ns if last.exists() else 0
     process = start(words, cache)
     try:
-        while process.poll() is None:
-            if last.exists() and last.stat().st_mtime_ns != before:
-                time.sleep(delay)
-                break
-            time.sleep(0.005)
+        await_checkpoint(process, last, before)
+        time.sleep(delay)
         alive = process.poll() is None
     finally:
         process.kill()
         out, err = process.communicate()
     assert alive, f"{out}\n{err}"
-    return alive
 
 
 def state(folder: Path) -> Mapping[str, torch.Tensor]:
@@ -126,3 +131,40 @@ def test_killed_five_times(
     if what != "recipe":
         card = (again / "training" / "README.md").read_text()
         assert re.search(rf" and {KILLS + 1} attempts", card)
+
+
+def children(process: subprocess.Popen[str]) -> list[Path]:
+    """The folders in /proc of the processes that a process has started."""
+    own = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [Path(f"/proc/{number}") for number in own]
+
+
+def lives(folder: Path) -> bool:
+    """Whether a process is there, and does anything."""
+    try:
+        return (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_nobody_is_left_where_one_of_several_processes_is_ended(
+    vision: Path, tmp_path: Path
+) -> None:
+    """SIGKILL leaves the parent no time to end the others, Ctrl-C does."""
+    words, folder = set_up("member", tmp_path / "two", vision, processes=2, epochs=2000)
+    last = folder / "checkpoints" / LAST
+    for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
+        before = last.stat().st_mtime_ns if last.exists() else 0
+        process = start(words, tmp_path / "cache")
+        await_checkpoint(process, last, before)
+        others = children(process)
+        assert len([other for other in others if lives(other)]) >= 2
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == code, err
+        assert "Traceback" not in err
+        deadline = time.monotonic() + 30
+        while any(map(lives, others)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(map(lives, others))

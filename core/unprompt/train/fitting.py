@@ -16,11 +16,12 @@ from unprompt.contracts import Metrics, Progress, silent, unheard
 from unprompt.errors import ConfigError
 from unprompt.train import checkpoints
 from unprompt.train.alone import alone_in
+from unprompt.train.channel import Channel
 from unprompt.train.job import Fitted, Job
 from unprompt.train.loop import Loop
 from unprompt.train.optimiser import check_freeze
 from unprompt.train.options import FitOptions
-from unprompt.train.processes import Channel, run_together
+from unprompt.train.processes import run_together
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

@@ -12,101 +12,33 @@ import multiprocessing
 import os
 import pickle
 import signal
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from logging.handlers import QueueHandler
-from multiprocessing import connection, parent_process
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import connection
+from typing import TYPE_CHECKING, Any
 
 from unprompt.contracts import Metrics, Progress
 from unprompt.errors import DataError, UnpromptError
+from unprompt.train.channel import (
+    Done,
+    Failed,
+    Measured,
+    Result,
+    Shown,
+    Step,
+    Work,
+    run_process,
+)
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
-T = TypeVar("T")
-
 OTHERS_SPEAK = 2.0
 """Seconds after a failure in which other processes may name its cause."""
 ENDING = 10.0
 """Seconds in which a process has to end by itself once it is asked to."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """A progress display begins; `_Step`s follow, and `_Done`."""
-
-    what: str
-    total: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    step: int
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class _Failed:
-    """A process has failed; ``trace`` is its traceback as text."""
-
-    when: float
-    error: BaseException
-    problems: tuple[str, ...]
-    trace: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    value: Any
-
-
-class Channel:
-    """What one of several processes says to its parent."""
-
-    def __init__(self, end: Connection) -> None:
-        """Take the end of a pipe that is written to."""
-        self._end, self._lock = end, threading.Lock()
-
-    def progress(self, items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
-        """A `Progress` that the parent shows."""
-        self.send(_Shown(what, total))
-        for item in items:
-            yield item
-            self.send(_Step())
-        self.send(_Done())
-
-    def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """`Metrics` that the parent hears."""
-        self.send(_Measured(step, dict(values)))
-
-    def put_nowait(self, record: logging.LogRecord) -> None:
-        """A line of a log; called as a queue is by `QueueHandler`."""
-        self.send(record)
-
-    def send(self, message: object) -> None:
-        """Say something; whole, whichever thread says it."""
-        with self._lock:
-            self._end.send(message)
-
-
-Work = Callable[[int, Channel], Any]
-"""What a process does: its number, and its channel to the parent; can be pickled."""
 
 
 def run_together(count: int, work: Work, progress: Progress, metrics: Metrics) -> Any:
@@ -139,7 +71,7 @@ class _Together:
     def __init__(self) -> None:
         self._processes: list[SpawnProcess] = []
         self._open: dict[Connection, int] = {}
-        self._failed: list[_Failed] = []
+        self._failed: list[Failed] = []
         self._killed: list[str] = []
         self._results: dict[int, Any] = {}
         self._until: float | None = None
@@ -157,7 +89,7 @@ class _Together:
         for rank in range(count):
             ours, theirs = context.Pipe(duplex=False)
             given = (rank, theirs, sent, threads, level)
-            process = context.Process(target=_process, args=given, name=f"training-{rank}")
+            process = context.Process(target=run_process, args=given, name=f"training-{rank}")
             with _without_hints():
                 process.start()
             self._processes.append(process)
@@ -168,7 +100,7 @@ class _Together:
         """Pass on what the processes say until they have ended."""
         messages = self._messages(metrics)
         for message in messages:
-            if isinstance(message, _Shown):
+            if isinstance(message, Shown):
                 steps = _steps(messages)
                 for _ in progress(steps, what=message.what, total=message.total):
                     pass
@@ -198,7 +130,7 @@ class _Together:
                 return
             for end in ready:
                 message = self._received(end)  # type: ignore[arg-type]  # all are connections
-                if isinstance(message, _Measured):
+                if isinstance(message, Measured):
                     metrics(message.step, message.values)
                 elif isinstance(message, logging.LogRecord):
                     logging.getLogger(message.name).handle(message)
@@ -215,9 +147,9 @@ class _Together:
             del self._open[end]
             self._ended(rank)
             return None
-        if isinstance(message, _Result):
+        if isinstance(message, Result):
             self._results[rank] = message.value
-        elif isinstance(message, _Failed):
+        elif isinstance(message, Failed):
             self._failed.append(message)
             self._wait_no_longer()
         else:
@@ -280,49 +212,7 @@ class _InProcessError(Exception):
 def _steps(messages: Iterator[object]) -> Iterator[None]:
     """Steps of one progress display."""
     for message in messages:
-        if isinstance(message, _Done):
+        if isinstance(message, Done):
             return
-        if isinstance(message, _Step):
+        if isinstance(message, Step):
             yield None
-
-
-def _process(rank: int, end: Connection, sent: bytes, threads: int, level: int) -> None:
-    """One of the processes; ``sent`` is the `Work`, pickled."""
-    import torch
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who ends all
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(threads)
-    channel = Channel(end)
-    logging.getLogger().addHandler(QueueHandler(channel))  # type: ignore[arg-type]  # no queue
-    logging.getLogger("unprompt").setLevel(level)
-    try:
-        work: Work = pickle.loads(sent)
-        channel.send(_Result(work(rank, channel)))
-    except BaseException as error:  # noqa: BLE001  # the parent raises it
-        when, trace = time.monotonic(), traceback.format_exc()
-        channel.send(_Failed(when, _sendable(error), _problems(error), trace))
-        raise SystemExit(1) from None
-    finally:
-        end.close()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent has ended: nobody would hear of what it does."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
-
-
-def _sendable(error: BaseException) -> BaseException:
-    """The error, or what can be sent in its place."""
-    with suppress(Exception):
-        if pickle.loads(pickle.dumps(error)).args == error.args:
-            return error
-    return RuntimeError(f"{type(error).__name__}: {error}")
-
-
-def _problems(error: BaseException) -> tuple[str, ...]:
-    """Those of a user's mistake, which pickle would make one."""
-    return error.problems if isinstance(error, UnpromptError) else ()
