@@ -51,7 +51,7 @@ def test_checkpoints_of_the_runs_own_kind_of_data_are_named(tmp_path: Path) -> N
         [part(1, plugin="pairs")],
         None,
     )
-    assert note.startswith("checkpoints of m0, m1 were trained on 100 images of painter in 2 data")
+    assert note.startswith("checkpoints of m0, m1 were trained on 100 samples of painter in 2 data")
 
 
 @pytest.mark.parametrize("trainings", [None, [], [part(1, plugin="pairs")]])

@@ -109,7 +109,7 @@ def test_a_contrastive_recipe_writes_a_clip_and_can_go_on(train: Train, toy_towe
         (5, 6, 64),
     ]
     card = (folder / "README.md").read_text()
-    assert re.search(r"64 images of .*seed: 1001, .*, seed 1; 64 images of .*seed: 5, .* 6", card)
+    assert re.search(r"64 samples of .*seed: 1001, .*, seed 1; 64 samples of .*seed: 5, .* 6", card)
     assert f"checkpoint with SHA-256 `{first}`" in (folder / "README.md").read_text()
     assert file_hash(weights) != first
 

@@ -26,7 +26,8 @@ class TrainingPart(BaseModel):
     Attributes:
         plugin: The dataset's plugin.
         options: Its options.
-        images: How many of its images were trained on, without those held out.
+        images: How many of its samples were trained on, without those held out: images, or prompts
+            alone in a training that opens no image.
         seed: The random seed of the training.
     """
 
@@ -83,9 +84,8 @@ def training_notes(experiment: Experiment) -> tuple[str, ...]:
         return ()
     images = sum(part.images for part in seen.values())
     note = (
-        f"checkpoints of {', '.join(members)} were trained on {images:,} images of {plugin} in "
-        f"{len(seen)} datasets; how near their prompts come to test prompts is in the {CARD} "
-        "beside each checkpoint"
+        f"checkpoints of {', '.join(members)} were trained on {images:,} samples of {plugin} in "
+        f"{len(seen)} datasets, which the {CARD} beside each checkpoint lists"
     )
     return (note,)
 

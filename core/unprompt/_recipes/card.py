@@ -57,7 +57,7 @@ def card(recipe: Recipe, trained: Trained) -> str:
 def parts_row(parts: Sequence[TrainingPart]) -> str:
     """Each training's data and random seed."""
     return "; ".join(
-        f"{part.images:,} images of `{_flow(part.model_dump(include=DATASET))}`, seed {part.seed}"
+        f"{part.images:,} samples of `{_flow(part.model_dump(include=DATASET))}`, seed {part.seed}"
         for part in parts
     )
 
