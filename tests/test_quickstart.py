@@ -116,7 +116,8 @@ def test_on_unseen_combinations_every_member_helps(quickstart: Quickstart) -> No
         if name != "clip-l14":  # its tower is the weakest and has not been trained anew
             assert contribution["subsets"]["unseen"]["ci95"][0] > 0, name
     for name, difference in unseen["paired"].items():
-        if name != "ensemble_minus_best_trial":  # which a search may well find
+        # A search may well find the best; there is no query in a space of its own.
+        if name != "ensemble_minus_best_trial" and difference is not None:
             assert difference["ci95"][0] > 0, name
     assert unseen["gap_closed"] >= 0.8
 
