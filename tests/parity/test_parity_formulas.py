@@ -73,7 +73,7 @@ def example_images() -> dict[str, Image.Image]:
 def random_bank(queries: Rows, size: int) -> PromptBank:
     """Random rows around the queries, as near as an exact match and as far as the other side."""
     rng = np.random.default_rng(size)
-    share = rng.uniform(-0.5, 1.0, size=(size, 1)) ** 3
+    share = rng.uniform(-0.5, 0.6, size=(size, 1)) ** 3
     share[:3] = 1.0  # exact matches of the first image
     noise = normalised(rng.normal(size=(size, queries.shape[1])))
     keys = unit(share * queries[rng.integers(0, len(queries), size)] + (1 - abs(share)) * noise)

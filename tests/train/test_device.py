@@ -25,7 +25,7 @@ PROMPTS = ["a red fox on a hill", "a blue heron"] * 20
 @pytest.mark.parametrize(
     ("recipe", "tower", "options"),
     [
-        ("clip-b", "clip-b", ("vocabulary=600",)),
+        ("clip-b", "clip-b", ("vocabulary=600", "freeze_text=false", "candidates=0")),
         ("vision-a-2", "vision-a", ("words=1", "distill=0.5")),
         ("vision-b", "vision-b", ("contrast=0.5",)),
         ("blip-a", "blip-a", ("vocabulary=600", "contrast=0.5")),

@@ -33,12 +33,15 @@ FOUR_STEPS = (
 TEACHER = "teacher={teacher}"
 PREDICTS = (("contrast=0.7",), (TEACHER,), (TEACHER, "distill=0.3"))
 OPTIONS = {
-    "clip-a": (*COMMON, ("vocabulary=550",), ("semantics=0.3",)),
+    "clip-a": (*COMMON, ("vocabulary=550",), ("words=0.3",)),
     "vision-a-1": (*COMMON, *PREDICTS),
     "vision-b": (*COMMON, PREDICTS[0], PREDICTS[2]),
     "blip-a": (*COMMON, *PREDICTS, ("vocabulary=550",)),
 }
-PLAIN = {  # without the options that the recipe of the packaged tower gives
+PLAIN = {
+    "clip-a": (
+        "runtime.precision=float32",
+    ),  # without the options that the recipe of the packaged tower gives
     "vision-b": ("words=0", "wordings=1"),
     "blip-a": ("words=0", "wordings=1", "distill=0", "teacher=null"),
 }

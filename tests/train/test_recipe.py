@@ -13,10 +13,10 @@ from unprompt._registry.plugins import Registry
 from unprompt.errors import ConfigError
 from unprompt.train.options import FitOptions
 
-OBJECTIVES = ("contrastive", "regression", "captioning")
+OBJECTIVES = ("contrastive", "regression", "captioning")  # `text` is below
 CLIP = "belongs to objective contrastive"
 EMBEDS = "belongs to objective regression or captioning"
-HAS_TEXT = "belongs to objective contrastive or captioning"
+HAS_TEXT = "belongs to objective text or contrastive or captioning"
 KEPT = "vocabulary: does nothing with `start`, whose tokenizer is kept"
 WORDLESS = "wordings: does nothing without `words`"
 TEACHERLESS = "distill: does nothing without `teacher`"
@@ -25,7 +25,7 @@ RUNTIME = "runtime: {device: cuda:0, precision: auto, batch_size: 8, workers: 1}
 # Options, and the lines that each of OBJECTIVES answers them with; none: it reads them all.
 # From the losses: CLIP's has no term for `contrast` and no teacher, and a regression has no text.
 TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
-    "semantics: 2.0": ([], [f"semantics: {CLIP}"], [f"semantics: {CLIP}"]),
+    "alike: 2.0": ([], [f"alike: {CLIP}"], [f"alike: {CLIP}"]),
     "vocabulary: 600": ([], [f"vocabulary: {HAS_TEXT}"], []),
     "contrast: 0.5": ([f"contrast: {EMBEDS}"], [], []),
     "teacher: some/folder": ([f"teacher: {EMBEDS}"], [], []),
@@ -39,14 +39,19 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
     "words: 1.0\nwordings: 4": ([], [], []),
     "wordings: 4": ([WORDLESS], [WORDLESS], [WORDLESS]),
     "text_encoder: {plugin: minilm}": (
-        ["text_encoder: does nothing without `semantics`"],
+        ["text_encoder: does nothing: images and texts meet in a space of their own"],
         [],
         [],
     ),
-    "semantics: 2.0\ntext_encoder: {plugin: minilm}": (
+    "start: some/folder\nfreeze_text: true\ncandidates: 8": (
         [],
-        [f"semantics: {CLIP}"],
-        [f"semantics: {CLIP}"],
+        [f"freeze_text: {CLIP}", f"candidates: {CLIP}"],
+        [f"freeze_text: {CLIP}", f"candidates: {CLIP}"],
+    ),
+    "freeze_text: true": (
+        ["freeze_text: needs `start`, a text tower that has learned something"],
+        [f"freeze_text: {CLIP}"],
+        [f"freeze_text: {CLIP}"],
     ),
     "start: some/folder": ([], [], []),
     "start: some/folder\nvocabulary: 600": ([KEPT], [f"vocabulary: {HAS_TEXT}"], [KEPT]),
@@ -99,11 +104,11 @@ def test_all_options_that_nothing_reads_are_reported_at_once(tmp_path: Path) -> 
         "vocabulary: 600\n"
     )
     with pytest.raises(ConfigError) as caught:
-        load_recipe(path, Registry(), ("semantics=1",))
+        load_recipe(path, Registry(), ("alike=1",))
     assert sorted(caught.value.problems) == [
-        "--set semantics=1: semantics: belongs to objective contrastive",
+        "--set alike=1: alike: belongs to objective contrastive",
         f"{path}:5:1: wordings: does nothing without `words`",
-        f"{path}:6:1: vocabulary: belongs to objective contrastive or captioning",
+        f"{path}:6:1: vocabulary: belongs to objective text or contrastive or captioning",
     ]
 
 
@@ -121,7 +126,7 @@ def test_an_unknown_objective_is_one_line(objective: str, what: str, tmp_path: P
     with pytest.raises(ConfigError) as caught:
         load_recipe(path, Registry())
     first, second = caught.value.problems
-    known = "'contrastive', 'regression' or 'captioning'"
+    known = "'text', 'contrastive', 'regression' or 'captioning'"
     assert first == f"{path}:2:1: objective: should be one of {known}, {what}"
     assert second == f"{path}:5:1: validaton: unknown key; did you mean 'validation'?"
 
@@ -145,7 +150,8 @@ def test_a_recipe_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     ("objective", "options"),
     [
         *itertools.product(OBJECTIVES, ("", "start: some/folder")),
-        ("contrastive", "semantics: 1.0"),
+        ("contrastive", "alike: 1.0"),
+        ("text", "relations: 2.0"),
     ],
 )
 def test_a_resolved_recipe_says_the_same_again(
@@ -155,4 +161,4 @@ def test_a_resolved_recipe_says_the_same_again(
     path = tmp_path / "resolved.yaml"
     path.write_text(yaml.safe_dump(first))
     assert load_recipe(path, Registry()).plain() == first
-    assert ("text_encoder" in first) == (objective != "contrastive" or options == "semantics: 1.0")
+    assert ("text_encoder" in first) == (objective != "contrastive")

@@ -70,8 +70,11 @@ def test_each_objective_learns(
     toy_teacher: Make,
     tmp_path: Path,
 ) -> None:
-    distilled = (f"teacher={toy_teacher(384)}", "distill=0.5") if recipe == "vision-a-1" else ()
-    train(f"{recipe}.yaml", toy_tower(tower), *LONGER, *distilled)
+    own = {
+        "vision-a-1": (f"teacher={toy_teacher(384)}", "distill=0.5"),
+        "clip-a": ("alike=0",),  # soft labels have an entropy that no training takes away
+    }
+    train(f"{recipe}.yaml", toy_tower(tower), *LONGER, *own.get(recipe, ()))
     losses = logged_losses(tmp_path / "runs")
     assert len(losses) == 4  # steps 1, 10, 20 and the last, 24
     assert losses[-1] < 0.9 * losses[0]
@@ -102,14 +105,17 @@ def test_a_contrastive_recipe_writes_a_clip_and_can_go_on(train: Train, toy_towe
     assert image.shape == (1, 384) and text.shape == (2, 384)
     assert np.allclose(np.linalg.norm(text, axis=1), 1, atol=1e-5)
 
-    train("clip-a.yaml", folder, f"start={folder}", "data.options.seed=5", "training.seed=6")
+    others = ("data.options.seed=5", "training.seed=6", "training.keep=last")
+    train("clip-a.yaml", folder, f"start={folder}", *others)
     parts = read_training(folder)
     assert [(part.options["seed"], part.seed, part.images) for part in parts] == [
-        (1001, 1, 64),
+        (1021, 21, 64),
         (5, 6, 64),
     ]
     card = (folder / "README.md").read_text()
-    assert re.search(r"64 samples of .*seed: 1001, .*, seed 1; 64 samples of .*seed: 5, .* 6", card)
+    assert re.search(
+        r"64 samples of .*seed: 1021, .*, seed 21; 64 samples of .*seed: 5, .* 6", card
+    )
     assert f"checkpoint with SHA-256 `{first}`" in (folder / "README.md").read_text()
     assert file_hash(weights) != first
 
@@ -236,13 +242,9 @@ def test_a_tower_or_teacher_that_does_not_fit_is_one_clear_line(
         (line,) = caught.value.problems
         return line
 
-    teacher, narrow = f"teacher={toy_teacher(384)}", toy_teacher(32)
+    teacher = f"teacher={toy_teacher(384)}"
     vision, blip = toy_tower("vision-b"), toy_tower("blip-a")
     for recipe, folder in (("vision-b.yaml", vision), ("blip-a.yaml", blip)):
-        line = problem(recipe, folder, f"teacher={narrow}", "distill=1")
-        assert line == (
-            "distill: the teacher's embedding has 32 numbers, the target space 384: " + str(narrow)
-        )
         assert "no open_clip_config.json" in problem(recipe, folder, f"teacher={folder}")
         assert "config.json: cannot be read" in problem(recipe, tmp_path, teacher)
     assert problem("vision-b.yaml", vision, teacher) == (

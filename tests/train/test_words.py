@@ -108,10 +108,6 @@ def test_a_tower_that_does_not_fit_the_contrastive_recipe_is_one_clear_line(
     folder = toy_tower("clip-b")
     with pytest.raises(ConfigError, match=r"open_clip_config\.json: \d+ tokens, vocab_size 600$"):
         train("clip-b.yaml", folder, "vocabulary=700")
-    config = folder / "open_clip_config.json"
-    config.write_text(config.read_text().replace('"embed_dim": 384', '"embed_dim": 64'))
-    with pytest.raises(ConfigError, match=r"embed_dim has to be the target space's 384$"):
-        train("clip-b.yaml", folder)
 
 
 def test_precision_auto_trains_in_what_the_processor_computes_in(

@@ -166,11 +166,13 @@ def test_resume_never_begins_anew(unprompt: Command, vision: Path, tmp_path: Pat
 
     def stop(loop: Any) -> None:
         save(loop)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(
+            os.getpid(), signal.SIGTERM
+        )  # an ignored SIGINT, as in a background job, would do nothing
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "_save", stop)
-        assert unprompt("train", path).returncode == 130
+        assert unprompt("train", path).returncode == 143
     write_experiment(path, vision, seed=SEEDS[3], learning_rate=1e-4)
     line = line_of(unprompt("train", path))
     assert "training.learning_rate 0.001, now 0.0001" in line

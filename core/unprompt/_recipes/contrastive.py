@@ -101,4 +101,4 @@ class Contrastive(OpenClipTask):
         """Unit rows of the prompts, (n, C)."""
         if self._frozen is not None:
             return self._frozen[rows].to(device)
-        return texts(clip, self.tokens[rows].to(device))
+        return texts(clip, self.tokens[rows], device)

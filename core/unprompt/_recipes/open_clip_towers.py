@@ -58,16 +58,22 @@ class OpenClipTask(TowerTask):
         return clip
 
 
-def texts(clip: Any, tokens: torch.Tensor) -> torch.Tensor:
+def texts(clip: Any, tokens: torch.Tensor, device: torch.device | None = None) -> torch.Tensor:
     """Unit rows of the text tower, float32 of shape (n, C), for tokens (n, context).
 
     What ``encode_text`` gives, computed up to the end of the longest text: no token looks at later
     ones, so that padding costs time and changes nothing.
+
+    Args:
+        clip: Both towers.
+        tokens: On the CPU.
+        device: Where the towers are; None: there, too.
     """
     import torch
 
     ends = tokens.argmax(dim=1)  # the end token has the highest id; see `make_tokenizer`
     length = int(ends.max()) + 1
+    tokens, ends = tokens.to(device), ends.to(device)
     positions = clip.positional_embedding[:length]
     mask = clip.attn_mask[:length, :length]
     hidden = clip.transformer(clip.token_embedding(tokens[:, :length]) + positions, attn_mask=mask)

@@ -39,7 +39,7 @@ class Text(OpenClipTask):
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor
     ) -> torch.Tensor:
         """`readout` and, with its weight, `relations`."""
-        rows_of_text = texts(model.get_submodule("clip"), self.tokens[rows].to(pixels.device))
+        rows_of_text = texts(model.get_submodule("clip"), self.tokens[rows], pixels.device)
         targets = self._targets[rows].to(pixels.device)
         loss = readout(rows_of_text, model.get_submodule("readout"), targets)
         return loss + self._config.relations * relations(rows_of_text, targets)
@@ -50,6 +50,6 @@ class Text(OpenClipTask):
         """The cosine of what the head reads with the target."""
         import torch
 
-        rows_of_text = texts(model.get_submodule("clip"), self.tokens[rows].to(pixels.device))
+        rows_of_text = texts(model.get_submodule("clip"), self.tokens[rows], pixels.device)
         read = torch.nn.functional.normalize(model.get_submodule("readout")(rows_of_text), dim=1)
         return {"cosine": (read * self._targets[rows].to(pixels.device)).sum(1)}
