@@ -11,6 +11,7 @@ import pytest
 from unprompt._recipes.execute import Trained
 
 Make = Callable[..., Path]
+BFLOAT16 = ("runtime.precision=bfloat16",)
 COMMON = (
     ("words=1",),
     ("words=1", "wordings=3"),
@@ -23,7 +24,7 @@ COMMON = (
     ("training.augment=[]",),
     ("validation=4",),
     ("training.seed=77",),
-    ("runtime.precision=bfloat16",),
+    BFLOAT16,
     ("data.options.seed=77",),
 )
 FOUR_STEPS = (
@@ -35,7 +36,9 @@ PREDICTS = (("contrast=0.7",), (TEACHER,), (TEACHER, "distill=0.3"))
 OPTIONS = {
     "clip-a": (*COMMON, ("vocabulary=550",), ("words=0.3",)),
     "vision-a-1": (*COMMON, *PREDICTS),
-    "vision-b": (*COMMON, PREDICTS[0], PREDICTS[2]),
+    # Not in bfloat16: oneDNN's gradient of a depthwise convolution with stride 2 reads memory that
+    # nobody wrote where the map is 1 x 1, as in this toy's last stage and in no packaged tower.
+    "vision-b": (*(one for one in COMMON if one != BFLOAT16), PREDICTS[0], PREDICTS[2]),
     "blip-a": (*COMMON, *PREDICTS, ("vocabulary=550",)),
 }
 PLAIN = {
