@@ -202,8 +202,8 @@ def test_it_predicts_real_images(quickstart: Quickstart) -> None:
 
 def test_expected_scores_hold_on_test(quickstart: Quickstart) -> None:
     test = json.loads((quickstart.folder / "expected.json").read_text())["test"]
-    truth = quickstart.scores["test"]["ensemble"]["score"]
-    assert test["expected"] == pytest.approx(truth, abs=0.005)
+    low, high = quickstart.scores["test"]["ensemble"]["ci95"]  # two splits differ by chance, too
+    assert low <= test["expected"] <= high
     assert len(test["bins"]) == 10
     for tenth in test["bins"]:
         assert tenth["expected"] == pytest.approx(tenth["actual"], abs=0.02)
