@@ -29,6 +29,7 @@ from unprompt._pipeline.setup import make_context
 from unprompt._pipeline.timings import Timings
 from unprompt._registry.loading import load_experiment
 from unprompt._registry.plugins import Registry
+from unprompt._scoring.digits import interval, with_interval
 from unprompt._scoring.estimate import Estimate
 from unprompt._scoring.floor_oracle import floor_cosines, oracle_cosines
 from unprompt.contracts import RunView
@@ -155,7 +156,7 @@ def table(lines: Sequence[Line], data: DatasetSplits, context: Context, member: 
         gap = "" if oracle is None else f"{(score.score - floor) / (oracle - floor):.1%}"
         cells = [
             f"{score.score:.4f}",
-            _interval(score),
+            interval(score),
             *(
                 ""
                 if other is None or other is line.cosines
@@ -174,16 +175,10 @@ def table(lines: Sequence[Line], data: DatasetSplits, context: Context, member: 
     return f"{what}\n\n" + "\n".join(rows)
 
 
-def _interval(estimate: Estimate) -> str:
-    return "" if estimate.ci95 is None else f"[{estimate.ci95[0]:.4f}, {estimate.ci95[1]:.4f}]"
-
-
 def _signed(estimate: Estimate) -> str:
     """A difference with its interval, in bold where that leaves out 0."""
-    if estimate.ci95 is None:
-        return f"{estimate.score:+.4f}"
-    text = f"{estimate.score:+.4f} [{estimate.ci95[0]:+.4f}, {estimate.ci95[1]:+.4f}]"
-    return f"**{text}**" if estimate.ci95[0] > 0 or estimate.ci95[1] < 0 else text
+    text = with_interval(estimate)
+    return f"**{text}**" if estimate.low > 0 or estimate.high < 0 else text
 
 
 if __name__ == "__main__":

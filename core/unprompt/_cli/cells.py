@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unprompt._scoring.digits import fixed, interval_end
+from unprompt._scoring.digits import with_interval
 from unprompt._scoring.estimate import Estimate, Verdict, verdict
 
 
@@ -16,23 +16,6 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
-
-
-def interval(estimate: Estimate, *, signed: bool = False, percent: bool = False) -> str:
-    """``[0.7650, 0.7774]``; "none" where there are too few groups for one."""
-    if estimate.ci95 is None:
-        return "none"
-    if percent:
-        low, high = (fixed(end, 1, percent=True) for end in estimate.ci95)
-    else:
-        low, high = (interval_end(end, signed=signed) for end in estimate.ci95)
-    return f"[{low}, {high}]"
-
-
-def with_interval(estimate: Estimate, *, signed: bool = True) -> str:
-    """``+0.0082 [+0.0070, +0.0093]``; the number alone where there is no interval."""
-    number = fixed(estimate.score, signed=signed)
-    return f"{number} {interval(estimate, signed=signed)}" if estimate.ci95 else number
 
 
 def verdict_words(verdict: Verdict, groups: int) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from unprompt._cli.cells import interval, judged, text_table, with_interval
+from unprompt._cli.cells import judged, text_table
 from unprompt._runs.scores import SplitScores
-from unprompt._scoring.digits import fixed
+from unprompt._scoring.digits import fixed, interval, with_interval
 from unprompt._scoring.estimate import Estimate
 
 MOST_ROWS = 20

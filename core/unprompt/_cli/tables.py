@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from unprompt._cli.cells import interval, judged, text_table, verdict_words, with_interval
+from unprompt._cli.cells import judged, text_table, verdict_words
 from unprompt._cli.subsets import MOST_ROWS, gain_cells, gain_columns, subset_table
 from unprompt._runs.baselines import baselines, notes
 from unprompt._runs.compare import Comparison, Standing
 from unprompt._runs.coverage import Part
 from unprompt._runs.scores import FittingCost, MemberScore, Scores
-from unprompt._scoring.digits import fixed, weight
+from unprompt._scoring.digits import fixed, interval, weight, with_interval
 from unprompt._search.summary import SearchSummary
 
 

@@ -69,8 +69,8 @@ def train(
 
 def _table(trained: Sequence[TrainedMember]) -> str:
     """Scores of members; subsets of the test split below each."""
-    from unprompt._cli.cells import interval, text_table
-    from unprompt._scoring.digits import fixed
+    from unprompt._cli.cells import text_table
+    from unprompt._scoring.digits import fixed, interval
 
     rows = []
     for member in trained:

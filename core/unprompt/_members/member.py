@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,14 +25,13 @@ from unprompt._registry.claims import Claim
 from unprompt._registry.parts import Member
 from unprompt.contracts import Batch, Images, Predictor, TextEncoder, TrainSet
 from unprompt.embeddings import Embeddings
-from unprompt.errors import DataError, UnpromptError
+from unprompt.errors import DataError, OutputError, UnpromptError
+from unprompt.train.checkpoints import forget
 from unprompt.types import FloatArray, PlainData
 
 PREDICTIONS = "predictions.parquet"
 VARIANTS = "variants.safetensors"
 OWN = "own.safetensors"
-CHECKPOINTS = "checkpoints"
-"""What folders of checkpoints are called inside `TrainSet.work`."""
 ARTIFACTS = "artifacts"
 """The folder of a run that holds its members' artifacts."""
 
@@ -230,8 +228,8 @@ class LiveMember:
 
         artifact = self._context.cache.folder("artifacts", [self._key, train_key(train)], make)
         if made and train.work is not None:
-            for folder in [*train.work.rglob(CHECKPOINTS)]:
-                shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OutputError):  # another process trains there by now
+                forget(train.work)
         return artifact
 
     def _make(self, train: TrainSet, folder: Path) -> None:

@@ -23,6 +23,7 @@ from unprompt._pipeline.timings import Timings
 from unprompt._registry.parts import Experiment, Member
 from unprompt._runs.files import training_folder
 from unprompt._runs.scores import EVALUATED
+from unprompt._scoring.digits import with_interval
 from unprompt._scoring.estimate import Estimate
 from unprompt.contracts import RunView
 from unprompt.embeddings import cosine
@@ -141,19 +142,15 @@ def _card(run: RunContext, trained: TrainedMember, own: Path) -> str:
         "data": f"SHA-256 of ids and prompts `{content_hash(prompts)}`",
         "text encoder": f"`{run.data.text_encoder.identity}`",
         "images": ", ".join(f"{len(ids):,} {split}" for split, ids in run.data.splits.ids.items()),
-        "holdout": shown(trained.holdout),
-        "test": shown(trained.test),
-        **{f"test, {name}": shown(score) for name, score in trained.subsets.items()},
+        "holdout": with_interval(trained.holdout, signed=False),
+        "test": with_interval(trained.test, signed=False),
+        **{
+            f"test, {name}": with_interval(score, signed=False)
+            for name, score in trained.subsets.items()
+        },
         "learned in": f"{trained.seconds:.1f} s by this command, on {os.cpu_count()} cores "
         f"({platform.machine()}), device {run.context.runtime.device}",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     text = own.read_text(encoding="utf-8") if own.is_file() else f"# {trained.name}\n"
     return f"{text}\n## Scores\n\n| | |\n|---|---|\n{table}\n"
-
-
-def shown(estimate: Estimate) -> str:
-    """A score with its 95 % interval, as text."""
-    if estimate.ci95 is None:
-        return f"{estimate.score:.4f}"
-    return f"{estimate.score:.4f} [{estimate.ci95[0]:.4f}, {estimate.ci95[1]:.4f}]"

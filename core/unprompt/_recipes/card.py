@@ -11,7 +11,7 @@ import yaml
 
 from unprompt._members.training import TrainingPart
 from unprompt._recipes.recipe import EmbeddingConfig, Recipe
-from unprompt._scoring.estimate import Estimate
+from unprompt._scoring.digits import with_interval
 from unprompt.errors import named
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def card(recipe: Recipe, trained: Trained) -> str:
         "images that could not be read": named(list(fitted.broken)),
         "validation, which chose the parameters": validation,
         "test, with 95 % intervals": ", ".join(
-            f"{name} {_shown(score)}" for name, score in trained.scores.items()
+            f"{name} {with_interval(score, signed=False)}" for name, score in trained.scores.items()
         ),
         "SHA-256 of the checkpoint": f"`{trained.checkpoint}`",
     }
@@ -60,12 +60,6 @@ def parts_row(parts: Sequence[TrainingPart]) -> str:
         f"{part.images:,} samples of `{_flow(part.model_dump(include=DATASET))}`, seed {part.seed}"
         for part in parts
     )
-
-
-def _shown(estimate: Estimate) -> str:
-    if estimate.ci95 is None:
-        return f"{estimate.score:.4f}"
-    return f"{estimate.score:.4f} [{estimate.ci95[0]:.4f}, {estimate.ci95[1]:.4f}]"
 
 
 def _changed(recipe: Recipe) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from unprompt._recipes.tower_task import TowerTask
 from unprompt._registry.plugins import Registry
 from unprompt._scoring.estimate import Estimate
 from unprompt.contracts import Progress, TextEncoder, silent
-from unprompt.errors import ConfigError, DataError, MissingFileError
+from unprompt.errors import ConfigError, DataError, MissingFileError, OutputError
 from unprompt.towers import loading
 from unprompt.towers.state import read_state
 from unprompt.train.checkpoints import forget
@@ -124,7 +125,8 @@ def execute(
     )
     write_training(config.tower.path, trained.parts)
     write_text(config.tower.path / CARD, card(recipe, trained))
-    shutil.rmtree(job.checkpoints, ignore_errors=True)
+    with suppress(OutputError):  # another process trains there by now
+        forget(run.folder)
     return trained
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from unprompt._scoring.estimate import Estimate
+
 _MOST = 9
 """Digits after the point at most."""
 
@@ -42,3 +44,20 @@ def interval_end(value: float, digits: int = 4, *, signed: bool = False) -> str:
     if value and abs(value) < 0.5 * 10**-digits:
         digits = min(_MOST, max(digits, -math.floor(math.log10(abs(value)))))
     return fixed(value, digits, signed=signed)
+
+
+def interval(estimate: Estimate, *, signed: bool = False, percent: bool = False) -> str:
+    """``[0.7650, 0.7774]``; "none" where there are too few groups for one."""
+    if estimate.ci95 is None:
+        return "none"
+    if percent:
+        low, high = (fixed(end, 1, percent=True) for end in estimate.ci95)
+    else:
+        low, high = (interval_end(end, signed=signed) for end in estimate.ci95)
+    return f"[{low}, {high}]"
+
+
+def with_interval(estimate: Estimate, *, signed: bool = True) -> str:
+    """``+0.0082 [+0.0070, +0.0093]``; the number alone where there is no interval."""
+    number = fixed(estimate.score, signed=signed)
+    return f"{number} {interval(estimate, signed=signed)}" if estimate.ci95 else number

@@ -44,10 +44,12 @@ def balance(fabric: Fabric, batch: SampleBatch) -> tuple[list[Broken], float]:
     return (of_all(fabric, batch.broken) if broken else []), factor
 
 
-def check_finite(
+def not_finite(
     values: Mapping[str, float], ids: Sequence[str], fabric: Fabric, where: str, kept: str
-) -> None:
-    """Check loss and gradient, which are the same in all processes.
+) -> DataError:
+    """The error of a loss or gradient that is not finite; names the batch's images.
+
+    Called by all processes, in which both are the same.
 
     Args:
         values: Both.
@@ -55,14 +57,10 @@ def check_finite(
         fabric: Knows the other processes.
         where: The step, for the line.
         kept: What is kept.
-
-    Raises:
-        DataError: One is not finite; names the batch's images.
     """
     wrong = [f"the {name} is {value}" for name, value in values.items() if not math.isfinite(value)]
-    if wrong:
-        batch = named(of_all(fabric, ids), limit=_NAMED)
-        raise DataError(
-            f"{where}: {wrong[0]}; {kept}; look at the images of the batch and their prompts, or "
-            f"lower `learning_rate`: {batch}"
-        )
+    batch = named(of_all(fabric, ids), limit=_NAMED)
+    return DataError(
+        f"{where}: {wrong[0]}; {kept}; look at the images of the batch and their prompts, or "
+        f"lower `learning_rate`: {batch}"
+    )

@@ -15,7 +15,7 @@ from unprompt.train import checkpoints
 from unprompt.train.averaging import Average, copied
 from unprompt.train.broken import BrokenSamples
 from unprompt.train.checkpoints import Position, State
-from unprompt.train.global_batch import balance, check_finite
+from unprompt.train.global_batch import balance, not_finite
 from unprompt.train.job import Fitted, Job
 from unprompt.train.loader import Loader
 from unprompt.train.metrics import MetricsLog
@@ -150,9 +150,10 @@ class Loop:
             self.step, self.optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
         )
         measured = {"loss": float(loss), "gradient_length": float(length or 0)}
-        ids = [self.job.train.images.ids[row] for row in batch.rows.tolist()]
-        where = f"{self.job.name}: step {step + 1} of {self.steps}, epoch {epoch + 1}"
-        check_finite(measured, ids, self.fabric, where, self._kept())
+        if not all(map(math.isfinite, measured.values())):  # in all processes, or in none
+            ids = [self.job.train.images.ids[row] for row in batch.rows.tolist()]
+            where = f"{self.job.name}: step {step + 1} of {self.steps}, epoch {epoch + 1}"
+            raise not_finite(measured, ids, self.fabric, where, self._kept())
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.pull.step()
