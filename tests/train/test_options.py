@@ -32,13 +32,19 @@ FOUR_STEPS = (
     "training.batch_size=16",
 )  # the moving average starts at the third
 TEACHER = "teacher={teacher}"
-PREDICTS = (("contrast=0.7",), (TEACHER,), (TEACHER, "distill=0.3"))
+PREDICTS = (
+    ("contrast=0.7",),
+    (TEACHER,),
+    (TEACHER, "distill=0.3"),
+    ("contrast=0.7", "alike=20"),
+    ("contrast=0.7", "candidates=8"),
+)
 OPTIONS = {
     "clip-a": (*COMMON, ("vocabulary=550",), ("words=0.3",)),
     "vision-a-1": (*COMMON, *PREDICTS),
     # Not in bfloat16: oneDNN's gradient of a depthwise convolution with stride 2 reads memory that
     # nobody wrote where the map is 1 x 1, as in this toy's last stage and in no packaged tower.
-    "vision-b": (*(one for one in COMMON if one != BFLOAT16), PREDICTS[0], PREDICTS[2]),
+    "vision-b": (*(one for one in COMMON if one != BFLOAT16), PREDICTS[0], *PREDICTS[2:]),
     "blip-a": (*COMMON, *PREDICTS, ("vocabulary=550",)),
 }
 PLAIN = {

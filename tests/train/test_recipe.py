@@ -17,6 +17,7 @@ OBJECTIVES = ("contrastive", "regression", "captioning")  # `text` is below
 CLIP = "belongs to objective contrastive"
 EMBEDS = "belongs to objective regression or captioning"
 HAS_TEXT = "belongs to objective text or contrastive or captioning"
+PLAIN = "does nothing without `contrast`"
 KEPT = "vocabulary: does nothing with `start`, whose tokenizer is kept"
 WORDLESS = "wordings: does nothing without `words`"
 TEACHERLESS = "distill: does nothing without `teacher`"
@@ -25,7 +26,12 @@ RUNTIME = "runtime: {device: cuda:0, precision: auto, batch_size: 8, workers: 1}
 # Options, and the lines that each of OBJECTIVES answers them with; none: it reads them all.
 # From the losses: CLIP's has no term for `contrast` and no teacher, and a regression has no text.
 TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
-    "alike: 2.0": ([], [f"alike: {CLIP}"], [f"alike: {CLIP}"]),
+    "alike: 2.0": ([], [f"alike: {PLAIN}"], [f"alike: {PLAIN}"]),
+    "contrast: 0.5\nalike: 2.0\ncandidates: 8": (
+        [f"contrast: {EMBEDS}", "candidates: does nothing without `freeze_text`"],
+        [],
+        [],
+    ),
     "vocabulary: 600": ([], [f"vocabulary: {HAS_TEXT}"], []),
     "contrast: 0.5": ([f"contrast: {EMBEDS}"], [], []),
     "teacher: some/folder": ([f"teacher: {EMBEDS}"], [], []),
@@ -45,8 +51,8 @@ TABLE: dict[str, tuple[list[str], list[str], list[str]]] = {
     ),
     "start: some/folder\nfreeze_text: true\ncandidates: 8": (
         [],
-        [f"freeze_text: {CLIP}", f"candidates: {CLIP}"],
-        [f"freeze_text: {CLIP}", f"candidates: {CLIP}"],
+        [f"freeze_text: {CLIP}", f"candidates: {PLAIN}"],
+        [f"freeze_text: {CLIP}", f"candidates: {PLAIN}"],
     ),
     "freeze_text: true": (
         ["freeze_text: needs `start`, a text tower that has learned something"],
@@ -104,9 +110,9 @@ def test_all_options_that_nothing_reads_are_reported_at_once(tmp_path: Path) -> 
         "vocabulary: 600\n"
     )
     with pytest.raises(ConfigError) as caught:
-        load_recipe(path, Registry(), ("alike=1",))
+        load_recipe(path, Registry(), ("freeze_text=true",))
     assert sorted(caught.value.problems) == [
-        "--set alike=1: alike: belongs to objective contrastive",
+        "--set freeze_text=true: freeze_text: belongs to objective contrastive",
         f"{path}:5:1: wordings: does nothing without `words`",
         f"{path}:6:1: vocabulary: belongs to objective text or contrastive or captioning",
     ]

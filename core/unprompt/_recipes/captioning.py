@@ -34,6 +34,7 @@ class Captioning(TowerTask):
         import torch
         from transformers import BlipConfig, BlipForConditionalGeneration
 
+        self._candidates = config.candidates
         folder = config.tower.path
         path = folder / "config.json"
         if read_json(path).get("model_type") != "blip":
@@ -66,7 +67,8 @@ class Captioning(TowerTask):
         caption = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED
         )
-        return caption + self._losses.loss(model, features, pixels, rows)
+        others = self.drawn(self._candidates)
+        return caption + self._losses.loss(model, features, pixels, rows, others)
 
     def scores(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor

@@ -60,7 +60,8 @@ class Contrastive(OpenClipTask):
         clip: Any = model.get_submodule("clip")
         features = clip.encode_image(pixels).float()
         images = torch.nn.functional.normalize(features, dim=1)
-        prompts = self._texts(clip, self._among(rows), pixels.device)  # the batch's own first
+        others = self.drawn(self._config.candidates)
+        prompts = self._texts(clip, torch.cat([rows, others]), pixels.device)
         if self._config.alike:
             labels = alike(prompts[: len(rows)], prompts, self._config.alike)
         else:
@@ -88,14 +89,6 @@ class Contrastive(OpenClipTask):
         cosines = {"cosine to its prompt": (images * prompts).sum(1)}
         # Of soft labels the cosine is the aim; recall is for reading.
         return cosines | scores if self._config.alike else scores | cosines
-
-    def _among(self, rows: torch.Tensor) -> torch.Tensor:
-        """The batch's images, and random others of those that are trained on."""
-        import torch
-
-        if not self._config.candidates:
-            return rows
-        return torch.cat([rows, torch.randint(0, self.first, (self._config.candidates,))])
 
     def _texts(self, clip: Any, rows: torch.Tensor, device: torch.device) -> torch.Tensor:
         """Unit rows of the prompts, (n, C)."""

@@ -11,6 +11,7 @@ from unprompt._recipes.targets import Targets
 from unprompt._recipes.teacher import Teacher
 from unprompt.errors import ConfigError
 from unprompt.train.pixels import Pixels
+from unprompt.train.semantics import alike, contrast
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +64,7 @@ class EmbeddingLosses:
         features: Features,
         pixels: torch.Tensor,
         rows: torch.Tensor,
+        others: torch.Tensor,
     ) -> torch.Tensor:
         """Mean of 1 - cosine, plus the weighted cross-entropies and the teacher's terms.
 
@@ -71,16 +73,18 @@ class EmbeddingLosses:
             features: Of the image tower, for the batch.
             pixels: The batch, of shape (n, 3, H, W).
             rows: Which of the N images they are, (n,).
+            others: Which other images' targets the contrast compares with, (m,).
         """
         import torch
 
         predicted = self.predicted(model, features)
-        cosines = predicted @ self._targets[rows].to(predicted.device).T  # (n, n)
-        loss = 1 - cosines.diagonal().mean()
+        targets = self._targets[torch.cat([rows, others])].to(predicted.device)  # (n + m, D)
+        own = targets[: len(rows)]
+        loss = 1 - (predicted * own).sum(1).mean()
         if self._config.contrast:
-            own = torch.arange(len(rows), device=cosines.device)
-            contrast = torch.nn.functional.cross_entropy(20 * cosines, own)
-            loss = loss + self._config.contrast * contrast
+            scale = self._config.alike
+            term = contrast(predicted, targets, alike(own, targets, scale), scale)
+            loss = loss + self._config.contrast * term
         if self._words is not None:
             logits = model.get_submodule("words")(features.pooled)
             loss = loss + self._config.words * self._words.loss(logits, rows)

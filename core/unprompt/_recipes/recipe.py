@@ -88,8 +88,20 @@ class EmbeddingConfig(RecipeConfig):
     contrast: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of a cross-entropy that asks which target of the batch is the image's "
-        "own. The cosine alone stays long at the mean target; this term pulls it away.",
+        description="Weight of a cross-entropy that asks which of some targets are the image's, by "
+        "soft labels. The cosine alone stays long at the mean target; this term pulls it away.",
+    )
+    alike: float = Field(
+        default=7.0,
+        gt=0,
+        description="Scale of the labels of `contrast`: a target counts as an image's by its "
+        "cosine with its own, times this, in a softmax. Predictions are compared at it, too.",
+    )
+    candidates: int = Field(
+        default=0,
+        ge=0,
+        description="Targets of other images beside the batch's own, drawn at random for each "
+        "batch, among which `contrast` asks.",
     )
     teacher: Location | None = Field(
         default=None,
@@ -224,6 +236,10 @@ def _idle(config: RecipeConfig) -> Iterator[tuple[str, str]]:
         yield "wordings", "does nothing without `words`"
     if isinstance(config, EmbeddingConfig) and config.distill and not config.teacher:
         yield "distill", "does nothing without `teacher`"
+    if isinstance(config, EmbeddingConfig) and not config.contrast:
+        for option in ("alike", "candidates"):
+            if getattr(config, option) != EmbeddingConfig.model_fields[option].default:
+                yield option, "does nothing without `contrast`"
     if isinstance(config, TokenizerConfig) and config.start and config.vocabulary:
         yield "vocabulary", "does nothing with `start`, whose tokenizer is kept"
     if "text_encoder" in config.model_fields_set and not _has_target_space(config):

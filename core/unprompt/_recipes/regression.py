@@ -26,6 +26,7 @@ class Regression(TowerTask):
         """Build the tower that `build_tower` finds in the recipe's folder."""
         import torch
 
+        self._candidates = config.candidates
         tower = build_tower(config.tower.path)
         self._forward, self.pixels = tower.forward, tower.pixels
         self._losses = EmbeddingLosses(config, targets, self.pixels)
@@ -37,7 +38,7 @@ class Regression(TowerTask):
     ) -> torch.Tensor:
         """See `EmbeddingLosses.loss`."""
         features = self._forward(model.get_submodule("vision"), pixels)
-        return self._losses.loss(model, features, pixels, rows)
+        return self._losses.loss(model, features, pixels, rows, self.drawn(self._candidates))
 
     def scores(
         self, model: torch.nn.Module, pixels: torch.Tensor, rows: torch.Tensor

@@ -60,6 +60,12 @@ class TowerTask(Task):
         """Get ready to be fitted, after `load`; the default does nothing."""
         return
 
+    def drawn(self, count: int) -> torch.Tensor:
+        """Rows of ``count`` images, drawn at random among those that are trained on."""
+        import torch
+
+        return torch.randint(0, self.first, (count,))
+
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Start from the checkpoint that `save` wrote; heads start from random parameters again.
 

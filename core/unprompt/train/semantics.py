@@ -3,8 +3,9 @@
 CLIP's own loss tells prompts apart but says nothing of which are alike; CLIPs that have read the
 web know that. A small one learns it from a sentence encoder, in its text tower only (`readout`,
 `relations`). Its image tower then meets the text tower in a contrast, whose labels may know which
-prompts are alike (`alike`, `contrast`). No image is ever compared with a row of the sentence
-encoder, so the two towers keep a space of their own, of any width.
+prompts are alike (`alike`, `contrast`). No image of a CLIP is ever compared with a row of the
+sentence encoder, so the two towers keep a space of their own, of any width. A regression, whose
+outputs are meant to be such rows, takes the same contrast with them.
 
 All tensors are float32. Of a batch of n images there are m >= n texts, whose first n are the
 images' own prompts; D is the width of the sentence encoder's rows, C that of the towers'.
