@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unprompt._recipes.attention import short_attention
 from unprompt._recipes.losses import EmbeddingLosses
 from unprompt._recipes.models import Features, read_json, read_preprocess, vit_features
 from unprompt._recipes.recipe import CaptioningConfig
@@ -63,7 +64,8 @@ class Captioning(TowerTask):
         """The captions' cross-entropy plus `EmbeddingLosses.loss` of the image side."""
         import torch
 
-        features, logits, labels = self._forward(model, pixels, rows)
+        with short_attention(pixels.device.type):
+            features, logits, labels = self._forward(model, pixels, rows)
         caption = torch.nn.functional.cross_entropy(
             logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED
         )

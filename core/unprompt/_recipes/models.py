@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unprompt._files import reading
+from unprompt._recipes.attention import short_attention
 from unprompt.errors import ConfigError, DataError, MissingFileError
 from unprompt.towers import loading
 from unprompt.train.pixels import Pixels
@@ -110,7 +111,8 @@ def _clip_vision(folder: Path) -> ImageTower:
     from transformers import CLIPVisionConfig, CLIPVisionModel
 
     def forward(model: torch.nn.Module, pixels: torch.Tensor) -> Features:
-        return vit_features(model(pixel_values=pixels, output_hidden_states=True))
+        with short_attention(pixels.device.type):
+            return vit_features(model(pixel_values=pixels, output_hidden_states=True))
 
     pixels = read_preprocess(folder, "crop_size")
     with building(folder / "config.json"):
