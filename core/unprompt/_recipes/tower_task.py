@@ -64,7 +64,8 @@ class TowerTask(Task):
         """Rows of ``count`` images, drawn at random among those that are trained on."""
         import torch
 
-        return torch.randint(0, self.first, (count,))
+        # None are drawn before it is known how many are trained on.
+        return torch.randint(0, max(1, self.first), (count,))
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Start from the checkpoint that `save` wrote; heads start from random parameters again.
