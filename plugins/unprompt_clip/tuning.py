@@ -21,6 +21,7 @@ from unprompt.train import (
     FoldedHead,
     Job,
     MlpHead,
+    Pixels,
     Probe,
     Samples,
     build_head,
@@ -182,14 +183,15 @@ class Tuning:
     def _job(self, task: RegressorTask, folder: Path) -> Job:
         """The fine-tuning."""
         training, transform = self._training, self._member.tower.transform
+        pixels = Pixels.measured(transform)
         common: dict[str, Any] = {"seed": training.seed, "keep": training.keep_images}
         return Job(
             name=self._called("fine-tune"),
             task=task,
             train=Samples(
-                self._data.fitted.images, transform, task.pixels, augment=training.augment, **common
+                self._data.fitted.images, transform, pixels, augment=training.augment, **common
             ),
-            validation=Samples(self._data.held.images, transform, task.pixels, **common),
+            validation=Samples(self._data.held.images, transform, pixels, **common),
             options=training,
             folder=folder,
             identity=self._depends_on(),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from unprompt.train.checkpoints import FOLDER
 from unprompt.train.options import FitOptions
-from unprompt.train.samples import Samples
+from unprompt.train.samples import SampleSet
 from unprompt.train.task import Task
 from unprompt.types import Json
 
@@ -40,8 +40,8 @@ class Job:
 
     name: str
     task: Task
-    train: Samples
-    validation: Samples
+    train: SampleSet
+    validation: SampleSet
     options: FitOptions
     folder: Path
     identity: Mapping[str, Json] = field(default_factory=dict)

@@ -76,7 +76,7 @@ class Loop:
         with ExitStack() as stack:
             if self.log is not None:
                 stack.callback(self.log.close)
-            if job.train.keep and self.position.step < self.steps:
+            if self.position.step < self.steps:
                 job.train.open_all(job.threads, self.progress)
             if self.position.step == 0:  # a fit that only makes it worse ends where it began
                 self._validate()

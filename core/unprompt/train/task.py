@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from unprompt.errors import ConfigError
-from unprompt.train.pixels import Pixels
+from unprompt.train.pixels import Inputs
 
 if TYPE_CHECKING:
     import torch
@@ -22,11 +22,11 @@ class Task(ABC):
 
     Attributes:
         model: Everything that is fitted, heads included.
-        pixels: How images become the model's input.
+        pixels: How samples become the model's input: a `Pixels`, where they are images.
     """
 
     model: torch.nn.Module
-    pixels: Pixels
+    pixels: Inputs
 
     @abstractmethod
     def loss(
