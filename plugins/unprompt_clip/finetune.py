@@ -141,6 +141,11 @@ class RegressorTask(Task):
             raise ConfigError("gradient_checkpointing: there is no tower to save memory in")
         self._recompute(self.model.get_submodule(TOWER))
 
+    def start(self) -> dict[str, torch.Tensor]:
+        """See `Task.start`: adapters predict nothing yet."""
+        parameters = dict(super().start())
+        return Adapted.untrained(parameters) if self._adapted is not None else parameters
+
     def merge(self) -> None:
         """Make adapters part of the tower's own parameters, where there are any."""
         if self._adapted is not None:

@@ -117,7 +117,6 @@ class Tuning:
                 fitted = fit(
                     self._job(task, folder), self._runtime.progress, self._data.train.metrics
                 )
-                task.merge()
                 head = task.model.get_submodule(HEAD)
                 tower = self._changed(task.model.get_submodule(TOWER))
             metrics = folder / METRICS

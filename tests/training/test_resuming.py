@@ -43,7 +43,9 @@ def measured(job: Job) -> list[dict[str, float]]:
 def test_interrupted_at_any_step(options: dict[str, Any], minutes: float, make: Make) -> None:
     whole = make("whole", **options)
     wanted = fit(whole)
-    start = state_of(make("other", **options))
+    other = make("other", **options)
+    other.task.merge()
+    start = state_of(other)
     assert not all(torch.equal(value, start[key]) for key, value in state_of(whole).items())
     for step in range(1, STEPS + 1):
         name, given = f"at-{step}", {**options, "checkpoint_minutes": minutes}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unprompt._files import paths
 from unprompt.contracts import Metrics, Progress
 from unprompt.train import checkpoints
-from unprompt.train.averaging import Average, copied
+from unprompt.train.averaging import Average
 from unprompt.train.broken import BrokenSamples
 from unprompt.train.checkpoints import Position, State
 from unprompt.train.global_batch import balance, not_finite
@@ -48,7 +48,7 @@ class Loop:
         self.fabric, self.job, self.progress = fabric, job, progress
         options, task = job.options, job.task
         self.log = MetricsLog(job.folder, metrics) if fabric.global_rank == 0 else None
-        self.start = copied(task.model) if options.wise_ft else {}
+        self.start = task.start() if options.wise_ft else {}
         freeze(task, options.freeze)
         if options.gradient_checkpointing:
             task.save_memory()
@@ -247,6 +247,7 @@ class Loop:
             checkpoints.load_model(job.checkpoints / checkpoints.BEST, job.task.model)
         else:
             self.average.give(job.task.model)
+        job.task.merge()
         part = 1.0
         if job.options.wise_ft and self.log is not None and len(job.validation):
             part, chosen = best_interpolation(job, self.start, scores, self.validation)
