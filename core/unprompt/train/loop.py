@@ -110,7 +110,7 @@ class Loop:
             len(job.train),
             options.seed,
             epoch,
-            blocks=job.blocks,
+            blocks=job.train.images.blocks() if options.shuffle else None,
             buffer=options.shuffle,
             prompts=job.prompts if options.one_per_prompt else None,
         )
