@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from unprompt import TrainSet
+from unprompt import Model, TrainSet
 from unprompt.train import (
     METRICS,
     Criterion,
@@ -148,7 +148,8 @@ class Tuning:
 
     def _head_job(self, head: torch.nn.Module, options: MlpHead, folder: Path) -> Job:
         """The fit of a head that takes steps, on frozen features."""
-        own = {name: getattr(self._training, name) for name in FitOptions.model_fields}
+        training = self._training
+        own = {name: getattr(training, name) for name in FitOptions.model_fields}
         steps = {name: getattr(options, name) for name in ("epochs", "batch_size", "learning_rate")}
         plain = ("accumulate", "freeze", "layer_decay", "decay_to_start", "wise_ft", "augment")
         idle = (*plain, "shuffle", "workers", "keep_images", "processes", "gradient_checkpointing")
@@ -168,7 +169,13 @@ class Tuning:
             validation=parts[1],
             options=FitOptions.model_validate({**own, **defaults, **steps}),
             folder=folder,
-            identity={**self._depends_on(), "head": json.dumps(options.model_dump(mode="json"))},
+            identity={
+                **self._depends_on(),
+                "head": json.dumps(options.model_dump(mode="json")),
+                "training.loss": json.dumps([_plain(term) for term in training.loss]),
+                "training.sample_weights": training.sample_weights,
+                "training.validation": training.validation,
+            },
             prompts=self._data.prompts,
             device=self._runtime.device,
             threads=self._runtime.workers,
@@ -229,6 +236,11 @@ class Tuning:
             "text encoder": self._data.train.text_encoder.identity,
             "penalties": list(self._member.options.penalties),
         }
+
+
+def _plain(term: Model) -> dict[str, Any]:
+    """A loss without where its teacher lies, whose content is in the member's identity."""
+    return term.model_dump(mode="json", exclude={"teacher"})
 
 
 def dry_head(training: TrainingOptions, width: int, dim: int) -> FoldedHead:
