@@ -260,7 +260,7 @@ class Loop:
             seconds=self._seconds(),
             images_per_second=self._rate(),
             attempts=position.attempts,
-            broken=self.broken.reasons | self.validation.broken,
+            broken={**self.broken.reasons, **self.validation.broken},
         )
 
     def _tell(self) -> None:
