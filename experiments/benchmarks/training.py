@@ -116,6 +116,8 @@ class Rates:
 class Regressor(Task):
     """A CLIP vision tower with a linear head, and 1 - cosine to random targets."""
 
+    pixels: Pixels
+
     def __init__(self, name: str, layers: int | None, count: int) -> None:
         """Build it; there are targets for ``count`` images."""
         from transformers import CLIPVisionConfig, CLIPVisionModel

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from unprompt import ConfigError, DataError
-from unprompt.train import FEATURES, ROWS, Adapted, Adapter, Criterion, Pixels, Task
+from unprompt.train import FEATURES, ROWS, Adapted, Adapter, Criterion, Inputs, Pixels, Task
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ class RegressorTask(Task):
 
     Attributes:
         model: `TOWER`, `HEAD` and, for losses that need them, `EXTRAS`.
-        pixels: What the tower takes.
+        pixels: What the tower does with images; with features nothing is to be done.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class RegressorTask(Task):
         head: torch.nn.Module,
         criterion: Criterion,
         held_targets: torch.Tensor,
-        pixels: Pixels,
+        pixels: Inputs,
     ) -> None:
         """Put the parts together.
 
@@ -44,7 +44,7 @@ class RegressorTask(Task):
             head: Features -> rows (n, D).
             criterion: The loss on train images.
             held_targets: Targets of the validation images, unit rows.
-            pixels: What the tower takes.
+            pixels: What the tower does with images; with features nothing is to be done.
         """
         from torch import nn
 
@@ -140,6 +140,11 @@ class RegressorTask(Task):
         if self._recompute is None:
             raise ConfigError("gradient_checkpointing: there is no tower to save memory in")
         self._recompute(self.model.get_submodule(TOWER))
+
+    def start(self) -> dict[str, torch.Tensor]:
+        """See `Task.start`: adapters predict nothing yet."""
+        parameters = dict(super().start())
+        return Adapted.untrained(parameters) if self._adapted is not None else parameters
 
     def merge(self) -> None:
         """Make adapters part of the tower's own parameters, where there are any."""

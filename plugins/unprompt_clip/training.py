@@ -8,7 +8,17 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from unprompt import refuse_options, unread_option
-from unprompt.train import FREE, Adapter, Cosine, Distillation, FitOptions, Head, LinearHead, Loss
+from unprompt.train import (
+    CHOOSE,
+    FREE,
+    Adapter,
+    Cosine,
+    Distillation,
+    FitOptions,
+    Head,
+    LinearHead,
+    Loss,
+)
 
 _FREE = tuple(key.removeprefix("training.") for key in FREE)
 """Options that change no result, or only by rounding."""
@@ -37,12 +47,15 @@ class TrainingOptions(FitOptions):
         description="Train low-rank adapters (LoRA, DoRA) in the place of the tower's own "
         "parameters; merged into them afterwards. Needs `unprompt[adapters]`.",
     )
+    sample_weights: bool = Field(
+        default=True, description="Whether the dataset's `weight` of an image counts in the loss."
+    )
     validation: float = Field(
         default=0.1,
         ge=0,
         lt=1,
-        description="Share of the train split, in whole groups, that is not fitted to: it chooses "
-        "the ridge penalty, the best step and `wise_ft`. 0: none; then the penalty is chosen by "
+        description="Share of the train split, in whole groups, whose images are not fitted to: "
+        f"they {CHOOSE}, and the ridge penalty. 0: none; then the penalty is chosen by "
         "leave-one-out error and the last step is taken.",
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from unprompt import TrainSet
+from unprompt import Model, TrainSet
 from unprompt.train import (
     METRICS,
     Criterion,
@@ -21,6 +21,7 @@ from unprompt.train import (
     FoldedHead,
     Job,
     MlpHead,
+    Pixels,
     Probe,
     Samples,
     build_head,
@@ -116,7 +117,6 @@ class Tuning:
                 fitted = fit(
                     self._job(task, folder), self._runtime.progress, self._data.train.metrics
                 )
-                task.merge()
                 head = task.model.get_submodule(HEAD)
                 tower = self._changed(task.model.get_submodule(TOWER))
             metrics = folder / METRICS
@@ -148,7 +148,8 @@ class Tuning:
 
     def _head_job(self, head: torch.nn.Module, options: MlpHead, folder: Path) -> Job:
         """The fit of a head that takes steps, on frozen features."""
-        own = {name: getattr(self._training, name) for name in FitOptions.model_fields}
+        training = self._training
+        own = {name: getattr(training, name) for name in FitOptions.model_fields}
         steps = {name: getattr(options, name) for name in ("epochs", "batch_size", "learning_rate")}
         plain = ("accumulate", "freeze", "layer_decay", "decay_to_start", "wise_ft", "augment")
         idle = (*plain, "shuffle", "workers", "keep_images", "processes", "gradient_checkpointing")
@@ -168,7 +169,13 @@ class Tuning:
             validation=parts[1],
             options=FitOptions.model_validate({**own, **defaults, **steps}),
             folder=folder,
-            identity={**self._depends_on(), "head": json.dumps(options.model_dump(mode="json"))},
+            identity={
+                **self._depends_on(),
+                "head": json.dumps(options.model_dump(mode="json")),
+                "training.loss": json.dumps([_plain(term) for term in training.loss]),
+                "training.sample_weights": training.sample_weights,
+                "training.validation": training.validation,
+            },
             prompts=self._data.prompts,
             device=self._runtime.device,
             threads=self._runtime.workers,
@@ -182,14 +189,15 @@ class Tuning:
     def _job(self, task: RegressorTask, folder: Path) -> Job:
         """The fine-tuning."""
         training, transform = self._training, self._member.tower.transform
+        pixels = Pixels.measured(transform)
         common: dict[str, Any] = {"seed": training.seed, "keep": training.keep_images}
         return Job(
             name=self._called("fine-tune"),
             task=task,
             train=Samples(
-                self._data.fitted.images, transform, task.pixels, augment=training.augment, **common
+                self._data.fitted.images, transform, pixels, augment=training.augment, **common
             ),
-            validation=Samples(self._data.held.images, transform, task.pixels, **common),
+            validation=Samples(self._data.held.images, transform, pixels, **common),
             options=training,
             folder=folder,
             identity=self._depends_on(),
@@ -228,6 +236,11 @@ class Tuning:
             "text encoder": self._data.train.text_encoder.identity,
             "penalties": list(self._member.options.penalties),
         }
+
+
+def _plain(term: Model) -> dict[str, Any]:
+    """A loss without where its teacher lies, whose content is in the member's identity."""
+    return term.model_dump(mode="json", exclude={"teacher"})
 
 
 def dry_head(training: TrainingOptions, width: int, dim: int) -> FoldedHead:

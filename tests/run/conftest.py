@@ -10,6 +10,43 @@ from typing import Any
 
 import pytest
 
+MEAN = '''
+import numpy as np
+from unprompt import Batch, Embeddings, Model, Predictor, PredictorSpec, hookimpl, unit
+
+class Options(Model):
+    fail: bool = False
+
+class Mean(Predictor):
+    """Predicts the mean train target."""
+
+    def prepare(self, train, artifact):
+        np.save(artifact / "mean.npy", train.targets.rows.mean(axis=0, keepdims=True))
+
+    def load(self, artifact):
+        self.mean = unit(np.load(artifact / "mean.npy"))
+
+    def predict(self, images):
+        if self.options.fail:
+            raise ValueError("no prediction")
+        for name in images.ids:
+            yield Batch(Embeddings((name,), self.mean), (None,), ((),))
+
+@hookimpl
+def unprompt_predictor():
+    return PredictorSpec("mean", "the mean train target", Options, "mean_plugin:Mean")
+'''
+
+OBSERVED = """\
+name: NAME
+data: {plugin: painter, options: {seed: 9, images: 60, size: 32}}
+ensemble:
+  members: [{MEMBER}]
+search: {trials: 2}
+score: {wordings: 2}
+observers:
+"""
+
 PAIR = """\
 name: two
 data:
@@ -28,6 +65,23 @@ ensemble:
 search: {trials: 12, SEARCH}
 score: {wordings: 2}
 """
+
+
+@pytest.fixture
+def write_observed(install_plugin: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """``write_observed(observers, name="watched", member="plugin: mean")``: an experiment.
+
+    Its observers are lines of YAML; its member is of the plugin `MEAN`, which is installed.
+    """
+    install_plugin("mean", MEAN)
+
+    def write(observers: str, name: str = "watched", member: str = "plugin: mean") -> Path:
+        path = tmp_path / f"{name}.yaml"
+        text = OBSERVED.replace("NAME", name).replace("MEMBER", member)
+        path.write_text(f"{text}{observers}\n")
+        return path
+
+    return write
 
 
 @pytest.fixture

@@ -72,54 +72,15 @@ def unprompt_run_started(run):
         file.write("hook\\n")
 """
 
-EXPERIMENT = """\
-name: watched
-data: {plugin: painter, options: {seed: 9, images: 60, size: 32}}
-ensemble:
-  members: [{plugin: mean}]
-search: {trials: 2}
-score: {wordings: 2}
-"""
-
-MEAN = """
-import numpy as np
-from unprompt import Batch, Embeddings, Model, Predictor, PredictorSpec, hookimpl, unit
-
-class Options(Model):
-    fail: bool = False
-
-class Mean(Predictor):
-    def prepare(self, train, artifact):
-        np.save(artifact / "mean.npy", train.targets.rows.mean(axis=0, keepdims=True))
-
-    def load(self, artifact):
-        self.mean = unit(np.load(artifact / "mean.npy"))
-
-    def predict(self, images):
-        if self.options.fail:
-            raise ValueError("no prediction")
-        for name in images.ids:
-            yield Batch(Embeddings((name,), self.mean), (None,), ((),))
-
-@hookimpl
-def unprompt_predictor():
-    return PredictorSpec("mean", "the mean train target", Options, "mean_plugin:Mean")
-"""
-
 
 @pytest.fixture
-def watched(install_plugin: InstallPlugin, tmp_path: Path) -> Callable[[str], Path]:
-    """``watched(observers)``: an experiment with these observers; the plugins are installed."""
+def watched(
+    install_plugin: InstallPlugin, write_observed: Callable[..., Path], tmp_path: Path
+) -> Callable[..., Path]:
+    """`write_observed`; plugins of observers are installed."""
     install_plugin("tracker", TRACKER)
-    install_plugin("mean", MEAN)
     install_plugin("hooks", HOOKS.replace("LOG", repr(str(tmp_path / "log.txt"))))
-
-    def write(observers: str) -> Path:
-        path = tmp_path / "watched.yaml"
-        path.write_text(EXPERIMENT + f"observers:\n{observers}\n")
-        return path
-
-    return write
+    return write_observed
 
 
 def _events(database: Path, table: str = "events") -> list[tuple[str, str]]:
@@ -140,7 +101,7 @@ def _ending(unprompt: Command, path: Path, *arguments: str | Path) -> str:
 
 
 def test_an_observer_hears_of_a_run_in_order(
-    watched: Callable[[str], Path], unprompt: Command, tmp_path: Path
+    watched: Callable[..., Path], unprompt: Command, tmp_path: Path
 ) -> None:
     path = watched(
         "- hooks\n"
@@ -180,7 +141,7 @@ def test_an_observer_hears_of_a_run_in_order(
 
 
 def test_a_search_alone_tells_nobody(
-    watched: Callable[[str], Path], unprompt: Command, tmp_path: Path
+    watched: Callable[..., Path], unprompt: Command, tmp_path: Path
 ) -> None:
     path = watched("- hooks\n- {plugin: tracker, options: {path: one.db}}")
     done = unprompt("search", path, "--quiet")
@@ -190,7 +151,7 @@ def test_a_search_alone_tells_nobody(
 
 
 def test_an_observer_hears_of_a_failure(
-    watched: Callable[[str], Path], unprompt: Command, tmp_path: Path
+    watched: Callable[..., Path], unprompt: Command, tmp_path: Path
 ) -> None:
     path = watched("- {plugin: tracker, options: {path: one.db}}")
     text = _ending(unprompt, path, "--set", "ensemble.members.mean.options.fail=true")
@@ -236,7 +197,7 @@ def test_an_observer_hears_of_a_failure(
     ],
 )
 def test_a_mistake_has_its_position(
-    watched: Callable[[str], Path], unprompt: Command, observers: str, expected: str
+    watched: Callable[..., Path], unprompt: Command, observers: str, expected: str
 ) -> None:
     path = watched(observers)
     done = unprompt("config", "validate", path)
@@ -246,7 +207,7 @@ def test_a_mistake_has_its_position(
 
 @pytest.mark.parametrize("fault", ["init", "started", "predicted", "finished"])
 def test_an_observer_that_fails_is_named_and_ends_the_run(
-    watched: Callable[[str], Path], unprompt: Command, fault: str, tmp_path: Path
+    watched: Callable[..., Path], unprompt: Command, fault: str, tmp_path: Path
 ) -> None:
     path = watched(f"- {{plugin: tracker, options: {{path: one.db, fault: {fault}}}}}")
     text = _ending(unprompt, path, "--output", tmp_path / "run")
@@ -258,7 +219,7 @@ def test_an_observer_that_fails_is_named_and_ends_the_run(
 
 @pytest.mark.parametrize("event", ["finished", "failed"])
 def test_each_hears_of_the_end_whoever_fails(
-    watched: Callable[[str], Path], unprompt: Command, event: str, tmp_path: Path
+    watched: Callable[..., Path], unprompt: Command, event: str, tmp_path: Path
 ) -> None:
     path = watched(
         f"- {{plugin: tracker, options: {{path: one.db, fault: {event}}}}}\n"
@@ -274,7 +235,7 @@ def test_each_hears_of_the_end_whoever_fails(
 
 
 def test_plugins_lists_it_as_an_observer(
-    watched: Callable[[str], Path], unprompt: Command, monkeypatch: pytest.MonkeyPatch
+    watched: Callable[..., Path], unprompt: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched("- hooks")
     monkeypatch.setenv("UNPROMPT_PLUGINS", "tracker,hooks")

@@ -19,18 +19,18 @@ Command = Callable[..., CompletedProcess[str]]
 
 FITTED = '''
 import os, signal
-import numpy as np
-from unprompt import Batch, Embeddings, Model, Predictor, PredictorSpec, hookimpl, unit
+import mean_plugin
+from unprompt import PredictorSpec, hookimpl
 from unprompt.train.metrics import MetricsLog
 
-class Options(Model):
+class Options(mean_plugin.Options):
     steps: int = 6
     killed: int = 0
     resumed: int = 0
     writes: str = ""
 
-class Fitted(Predictor):
-    """Learns the mean train target, and says that it took its time."""
+class Fitted(mean_plugin.Mean):
+    """Says that it took its time."""
 
     def prepare(self, train, artifact):
         print("work", train.work, flush=True)
@@ -41,17 +41,10 @@ class Fitted(Predictor):
                 log.log(step, step / 2, {"loss": 1 / step})
                 if step == self.options.killed:
                     os.kill(os.getpid(), signal.SIGKILL)
-        np.save(artifact / "mean.npy", train.targets.rows.mean(axis=0, keepdims=True))
+        super().prepare(train, artifact)
         (artifact / "training").mkdir()
         metrics = self.options.writes or (train.work / "metrics.jsonl").read_text()
         (artifact / "training" / "metrics.jsonl").write_text(metrics)
-
-    def load(self, artifact):
-        self.mean = unit(np.load(artifact / "mean.npy"))
-
-    def predict(self, images):
-        for name in images.ids:
-            yield Batch(Embeddings((name,), self.mean), (None,), ((),))
 
 @hookimpl
 def unprompt_predictor():
@@ -97,14 +90,7 @@ def unprompt_training_measured(member, step, values):
         file.write(f"{member} {step} {values['loss']}\\n")
 """
 
-EXPERIMENT = """\
-name: observed
-data: {plugin: painter, options: {seed: 9, images: 60, size: 32}}
-ensemble:
-  members: [{name: slow, plugin: fitted}]
-search: {trials: 2}
-score: {wordings: 2}
-"""
+SLOW = "name: slow, plugin: fitted"
 
 
 @pytest.fixture(autouse=True)
@@ -113,18 +99,14 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def observed(install_plugin: InstallPlugin, tmp_path: Path) -> Callable[[str], Path]:
-    """``observed(observers)``: an experiment with these observers; the plugins are installed."""
+def observed(
+    install_plugin: InstallPlugin, write_observed: Callable[..., Path], tmp_path: Path
+) -> Callable[..., Path]:
+    """``observed(observers, member=SLOW)``: an experiment; the plugins are installed."""
     install_plugin("fitted", FITTED)
     install_plugin("keeper", KEEPER)
     install_plugin("hooked", HOOK.replace("FILE", repr(str(tmp_path / "hooked.txt"))))
-
-    def write(observers: str) -> Path:
-        path = tmp_path / "observed.yaml"
-        path.write_text(EXPERIMENT + f"observers:\n{observers}\n")
-        return path
-
-    return write
+    return lambda observers, member=SLOW: write_observed(observers, "observed", member)
 
 
 def _heard(file: Path) -> list[list[Any]]:
@@ -140,7 +122,7 @@ EXPECTED = [(step, 1 / step) for step in range(1, 7)]
 
 
 def test_each_step_is_heard_once_in_order_before_the_member_predicts(
-    observed: Callable[[str], Path], unprompt: Command, tmp_path: Path
+    observed: Callable[..., Path], unprompt: Command, tmp_path: Path
 ) -> None:
     path = observed("- {plugin: keeper, options: {file: one.jsonl}}\n- hooked")
     done = unprompt("run", path, "--quiet")
@@ -162,7 +144,7 @@ def test_each_step_is_heard_once_in_order_before_the_member_predicts(
 
 
 def test_what_comes_from_the_cache_is_heard_of_too(
-    observed: Callable[[str], Path], unprompt: Command, tmp_path: Path
+    observed: Callable[..., Path], unprompt: Command, tmp_path: Path
 ) -> None:
     path = observed("- {plugin: keeper, options: {file: one.jsonl}}")
     assert unprompt("run", path, "--quiet").returncode == 0
@@ -174,7 +156,7 @@ def test_what_comes_from_the_cache_is_heard_of_too(
 
 
 def test_what_one_changes_no_other_sees_and_what_it_returns_is_left_alone(
-    observed: Callable[[str], Path], unprompt: Command, tmp_path: Path
+    observed: Callable[..., Path], unprompt: Command, tmp_path: Path
 ) -> None:
     path = observed(
         "- {plugin: keeper, options: {file: one.jsonl, changes: true}}\n"
@@ -191,20 +173,16 @@ def test_what_one_changes_no_other_sees_and_what_it_returns_is_left_alone(
 
 
 def test_who_fails_is_named_once_and_not_called_again_for_that_training(
-    observed: Callable[[str], Path],
+    observed: Callable[..., Path],
     unprompt: Command,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = observed(
         "- {plugin: keeper, options: {file: one.jsonl, fails_at: 3}}\n"
-        "- {plugin: keeper, options: {file: two.jsonl}}"
+        "- {plugin: keeper, options: {file: two.jsonl}}",
+        f"{SLOW}}}, {{name: other, plugin: fitted, options: {{steps: 5}}",
     )
-    text = path.read_text().replace(
-        "[{name: slow, plugin: fitted}]",
-        "[{name: slow, plugin: fitted}, {name: other, plugin: fitted, options: {steps: 5}}]",
-    )
-    path.write_text(text)
     done = unprompt("run", path, "--quiet")
     assert done.returncode == 0, done.stderr
     start = "plugin 'keeper' (from unprompt-keeper 1.0): Keeper.training_measured raised "
@@ -218,7 +196,7 @@ def test_who_fails_is_named_once_and_not_called_again_for_that_training(
 
 
 def test_folds_are_trained_apart_and_not_reported(
-    observed: Callable[[str], Path], unprompt: Command, tmp_path: Path
+    observed: Callable[..., Path], unprompt: Command, tmp_path: Path
 ) -> None:
     path = observed("- {plugin: keeper, options: {file: one.jsonl}}")
     done = unprompt("run", path, "--quiet", "--set", "search.folds=2")
@@ -231,7 +209,7 @@ def test_folds_are_trained_apart_and_not_reported(
 
 
 def test_a_training_that_was_killed_goes_on_in_a_new_run(
-    observed: Callable[[str], Path], unprompt: Command, tmp_path: Path
+    observed: Callable[..., Path], unprompt: Command, tmp_path: Path
 ) -> None:
     path = observed("- {plugin: keeper, options: {file: one.jsonl}}")
     option = "ensemble.members.slow.options"
@@ -255,16 +233,15 @@ def test_a_training_that_was_killed_goes_on_in_a_new_run(
 
 
 def test_metrics_that_cannot_be_read_are_a_warning(
-    observed: Callable[[str], Path],
+    observed: Callable[..., Path],
     unprompt: Command,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    path = observed("- {plugin: keeper, options: {file: one.jsonl}}")
-    text = path.read_text().replace(
-        "plugin: fitted}", 'plugin: fitted, options: {writes: "{\\"step\\": 1}\\n{}\\n"}}'
+    path = observed(
+        "- {plugin: keeper, options: {file: one.jsonl}}",
+        SLOW + r', options: {writes: "{\"step\": 1}\n{}\n"}',
     )
-    path.write_text(text)
     done = unprompt("run", path, "--quiet")
     assert done.returncode == 0, done.stderr
     assert _steps(tmp_path / "one.jsonl") == EXPECTED

@@ -76,9 +76,10 @@ def test_the_weighted_loss_of_the_words_is_added(
     model = torch.nn.ModuleDict(losses.heads(8, patches=False))
     assert set(model) == {"fc", "words"}
     features, rows, none = Features(torch.randn(3, 8)), torch.tensor([0, 5, 12]), torch.zeros(())
+    others = torch.empty(0, dtype=torch.int64)
     words = targets.words.loss(model["words"](features.pooled), rows)
-    expected = plain.loss(model, features, none, rows, rows[:0]) + 0.5 * words
-    assert torch.allclose(losses.loss(model, features, none, rows, rows[:0]), expected)
+    expected = plain.loss(model, features, none, rows, others) + 0.5 * words
+    assert torch.allclose(losses.loss(model, features, none, rows, others), expected)
 
 
 def test_targets_ask_the_dataset_for_other_wordings() -> None:

@@ -11,7 +11,16 @@ import torch  # noqa: TID253  # every fit computes with it
 
 from unprompt.contracts import Images, Runtime, TrainSet
 from unprompt.towers import FolderSource, VisionTower
-from unprompt.train import Adapter, Criterion, FitOptions, Job, LinearHead, Samples, build_head
+from unprompt.train import (
+    Adapter,
+    Criterion,
+    FitOptions,
+    Job,
+    LinearHead,
+    Pixels,
+    Samples,
+    build_head,
+)
 from unprompt.train.loss_options import Cosine
 from unprompt_clip.finetune import RegressorTask
 
@@ -61,13 +70,14 @@ def make_job(
     head = build_head(LinearHead(), made.dim, train.targets.dim)
     targets = torch.from_numpy(others.targets.rows)
     task = RegressorTask.of_tower(made, head, Criterion([Cosine()], seen), targets, adapter)
+    pixels = Pixels.measured(made.transform)
     given = {"epochs": 2, "batch_size": BATCH, "learning_rate": 1e-2, **more}
     options = FitOptions.model_validate(given)
     return Job(
         name="toy",
         task=task,
-        train=Samples(seen.images, made.transform, task.pixels, augment=options.augment),
-        validation=Samples(others.images, made.transform, task.pixels),
+        train=Samples(seen.images, made.transform, pixels, augment=options.augment),
+        validation=Samples(others.images, made.transform, pixels),
         options=options,
         folder=folder,
         identity={"weights": list(weights.values())},

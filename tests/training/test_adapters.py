@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import copy
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch  # noqa: TID253  # every test here computes with it
 
+from unprompt.contracts import TrainSet
 from unprompt.errors import ConfigError, MissingFileError
 from unprompt.towers import TimmTower, VisionTower
+from unprompt.train import Fitted, fit
 from unprompt.train.adapters import Adapted, Adapter
+
+from .conftest import Colours
+from .jobs import PLAIN, make_job, state_of
+from .sources import LoggedColours
 
 PIXELS = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -112,6 +119,43 @@ def test_alpha_over_rank_scales_an_adapter() -> None:
     wanted = layer.base_layer.weight + 6 / 4 * up @ down
     merged: Any = adapted.merge().get_submodule(name)
     torch.testing.assert_close(merged.weight, wanted)
+
+
+@pytest.mark.parametrize("dora", [False, True])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_wise_ft_is_between_the_merged_parameters_and_those_of_the_start(
+    processes: int,
+    dora: bool,
+    vision: Path,
+    train: TrainSet,
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The formula of arXiv 2109.01903; factors of adapters would give share squared."""
+    monkeypatch.syspath_prepend(str(root))  # other processes find the tests' own images
+    source = train.images.source
+    assert isinstance(source, Colours)
+    adapter = Adapter(rank=2, dora=dora)
+    options: dict[str, Any] = {**PLAIN, "learning_rate": 0.5, "processes": processes}
+
+    def result(name: str, **more: Any) -> tuple[dict[str, torch.Tensor], Fitted]:
+        given = LoggedColours(source.levels)
+        job = make_job(tmp_path / name, vision, train, given, adapter=adapter, **options, **more)
+        fitted = fit(job)
+        return state_of(job), fitted
+
+    start = state_of(make_job(tmp_path / "start", vision, train))
+    tuned, _ = result("tuned")
+    mixed, fitted = result("mixed", wise_ft=[0.25, 0.5])
+    share = fitted.interpolation
+    assert share in (0.25, 0.5), "the shares have to be better than the end, or nothing is shown"
+    assert mixed.keys() == tuned.keys() == start.keys()  # no adapter is left
+    changed = [name for name, value in tuned.items() if not value.equal(start[name])]
+    assert len([name for name in changed if "_proj.weight" in name]) == 12
+    for name, value in mixed.items():
+        wanted = start[name].double() * (1 - share) + tuned[name].double() * share
+        torch.testing.assert_close(value.double(), wanted, rtol=1e-4, atol=1e-5, msg=name)
 
 
 def test_a_tower_without_linear_layers_is_refused() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from safetensors.torch import load_file
 
 from unprompt.train.checkpoints import LAST
 
+from . import commands
 from .experiments import AUGMENTED, MEMBER, copy_configuration, write_experiment, write_recipe
 
 pytestmark = pytest.mark.slow
@@ -28,46 +28,56 @@ LONGEST = 0.5
 """Seconds between a checkpoint of an attempt and its end: steps take 20 ms, and a checkpoint each,
 so that about half of the moments are in the writing of one."""
 EPOCHS = 60
+PATIENCE = 1800
+"""Seconds after which a training is taken to hang."""
 COMMAND = [sys.executable, "-c", "from unprompt._cli.app import main; main()"]
+"""For a process that is not killed alone, but with those that it starts."""
 
 
-def start(words: Sequence[str], cache: Path) -> subprocess.Popen[str]:
-    """The command in a process of its own."""
-    environment = {**os.environ, "UNPROMPT_CACHE_DIR": str(cache), "OMP_NUM_THREADS": "1"}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [*COMMAND, *words], stdout=pipe, stderr=pipe, text=True, env=environment
-    )
+@pytest.fixture(autouse=True)
+def _one_thread(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(root))  # other processes find the tests' own modules
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def finish(words: Sequence[str], cache: Path) -> str:
-    """What it prints, at its end."""
-    process = start(words, cache)
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err
-    return out
+def printed(folder: Path) -> str:
+    """What a command has written."""
+    return "".join((folder / name).read_text() for name in (commands.OUTPUT, commands.ERRORS))
 
 
-def await_checkpoint(process: subprocess.Popen[str], last: Path, before: int) -> None:
-    """Wait until the command has written one, or has ended."""
-    while process.poll() is None:
+def finish(words: Sequence[str], cache: Path, folder: Path) -> str:
+    """What the command prints, at its end."""
+    process = commands.start(words, cache, folder)
+    try:
+        process.join(PATIENCE)
+    finally:
+        process.kill()
+        process.join()
+    assert process.exitcode == 0, printed(folder)
+    return (folder / commands.OUTPUT).read_text()
+
+
+def await_checkpoint(ended: Callable[[], bool], last: Path, before: int) -> None:
+    """Wait until a command has written one, or has ended."""
+    while not ended():
         if last.exists() and last.stat().st_mtime_ns != before:
             return
         time.sleep(0.005)
 
 
-def kill(words: Sequence[str], cache: Path, last: Path, delay: float) -> None:
+def kill(words: Sequence[str], cache: Path, last: Path, delay: float, folder: Path) -> None:
     """Kill the command some time after it has written a checkpoint."""
     before = last.stat().st_mtime_ns if last.exists() else 0
-    process = start(words, cache)
+    process = commands.start(words, cache, folder)
     try:
-        await_checkpoint(process, last, before)
+        await_checkpoint(lambda: not process.is_alive(), last, before)
         time.sleep(delay)
-        alive = process.poll() is None
+        alive = process.is_alive()
     finally:
         process.kill()
-        out, err = process.communicate()
-    assert alive, f"{out}\n{err}"
+        process.join()
+    assert alive, printed(folder)
+    assert process.exitcode == -signal.SIGKILL
 
 
 def state(folder: Path) -> Mapping[str, torch.Tensor]:
@@ -80,7 +90,7 @@ def state(folder: Path) -> Mapping[str, torch.Tensor]:
 def set_up(what: str, folder: Path, tower: Path, **training: Any) -> tuple[list[str], Path]:
     """The command that trains, and the folder of its training."""
     folder.mkdir()
-    given = {"epochs": EPOCHS, "checkpoint_minutes": 1e-9, **training}
+    given = {"epochs": EPOCHS, "checkpoint_minutes": 1e-9, **training}  # at each step
     if what == "recipe":
         own = copy_configuration(tower, folder / "tower")
         path = write_recipe(folder / "toy.yaml", own, **given)
@@ -114,15 +124,15 @@ SIMPLE = {"augment": ["crop"], "accumulate": 2, "ema": 0.9, "decay_to_start": 0.
 def test_killed_five_times(
     what: str, training: dict[str, Any], vision: Path, tmp_path: Path
 ) -> None:
-    words, _ = set_up(what, tmp_path / "whole", vision, **training)
-    whole = result(what, tmp_path / "whole", finish(words, tmp_path / "cache-whole"))
+    words, _ = set_up(what, tmp_path / "whole", vision, **training, checkpoint_minutes=1)
+    whole = result(what, tmp_path / "whole", finish(words, tmp_path / "cache-whole", tmp_path))
     words, folder = set_up(what, tmp_path / "killed", vision, **training)
     cache, moments = tmp_path / "cache-killed", random.Random(what)
     last = folder / "checkpoints" / LAST
     for _ in range(KILLS):
-        kill(words, cache, last, moments.uniform(0, LONGEST))
+        kill(words, cache, last, moments.uniform(0, LONGEST), tmp_path)
         assert last.exists()
-    again = result(what, tmp_path / "killed", finish(words, cache))
+    again = result(what, tmp_path / "killed", finish(words, cache, tmp_path))
     wanted, got = state(whole), state(again)
     assert wanted.keys() == got.keys()
     for name, value in wanted.items():
@@ -149,15 +159,17 @@ def lives(folder: Path) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_nobody_is_left_where_one_of_several_processes_is_ended(
-    vision: Path, tmp_path: Path
+    vision: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SIGKILL leaves the parent no time to end the others, Ctrl-C does."""
+    monkeypatch.setenv("UNPROMPT_CACHE_DIR", str(tmp_path / "cache"))
+    pipe = subprocess.PIPE
     words, folder = set_up("member", tmp_path / "two", vision, processes=2, epochs=2000)
     last = folder / "checkpoints" / LAST
     for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
         before = last.stat().st_mtime_ns if last.exists() else 0
-        process = start(words, tmp_path / "cache")
-        await_checkpoint(process, last, before)
+        process = subprocess.Popen([*COMMAND, *words], stdout=pipe, stderr=pipe, text=True)
+        await_checkpoint(lambda process=process: process.poll() is not None, last, before)
         others = children(process)
         assert len([other for other in others if lives(other)]) >= 2
         process.send_signal(number)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,9 @@ def measured(job: Job) -> list[dict[str, float]]:
 def test_interrupted_at_any_step(options: dict[str, Any], minutes: float, make: Make) -> None:
     whole = make("whole", **options)
     wanted = fit(whole)
-    start = state_of(make("other", **options))
+    other = make("other", **options)
+    other.task.merge()
+    start = state_of(other)
     assert not all(torch.equal(value, start[key]) for key, value in state_of(whole).items())
     for step in range(1, STEPS + 1):
         name, given = f"at-{step}", {**options, "checkpoint_minutes": minutes}
@@ -126,3 +130,33 @@ def test_other_ways_to_compute_go_on_with_the_best_there_is(make: Make) -> None:
     again = make("cut", **{**given, "accumulate": 1})
     fitted = fit(again)
     assert Validation(again).scores(again.task.model) == pytest.approx(dict(fitted.scores))
+
+
+@pytest.mark.parametrize(("shuffle", "runs"), [(1, 3), (None, range(12, 25))])
+def test_a_buffer_reads_one_block_of_storage_after_the_other(
+    shuffle: int | None, runs: Any, make: Make, train: TrainSet
+) -> None:
+    source = InShards(train)
+    job = make("ordered", source=source, shuffle=shuffle, epochs=1)
+    fit(replace(job, threads=1))
+    seen = set(job.train.images.ids)
+    shards = source.blocks([name for name in source.opened if name in seen])
+    assert sorted(shards) == [0] * 8 + [1] * 8 + [2] * 8
+    assert len([*groupby(shards)]) in (runs if isinstance(runs, range) else [runs])
+
+
+class InShards:
+    """The images of a train set, as if eight by eight in one file."""
+
+    def __init__(self, train: TrainSet) -> None:
+        self.source, self.opened = train.images.source, list[str]()
+
+    def open(self, image_id: str) -> Any:
+        self.opened.append(image_id)
+        return self.source.open(image_id)
+
+    def digest(self, image_id: str) -> str:
+        return self.source.digest(image_id)
+
+    def blocks(self, image_ids: Sequence[str]) -> list[int]:
+        return [int(name.removeprefix("i")) // 8 for name in image_ids]

@@ -229,6 +229,26 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
         assert torch.equal(resumed[key], value), key
 
 
+def test_a_head_goes_on_with_the_loss_that_it_began_with(
+    train: TrainSet, make_member: MakeMember, tmp_path: Path
+) -> None:
+    head = {"name": "mlp", "width": 16, "epochs": 2, "batch_size": 16}
+    options = {**FAST, "epochs": 0, "head": head, "checkpoint_minutes": 1e-9}
+
+    def stop(step: int, values: Mapping[str, float]) -> None:
+        if step > 1:
+            raise KeyboardInterrupt
+
+    work = tmp_path / "work"
+    work.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        prepared(make_member(**options), replace(train, work=work, metrics=stop), tmp_path / "one")
+    for name, value in (("loss", "angular"), ("sample_weights", False), ("validation", 0.3)):
+        again = make_member(**{**options, name: value})
+        with pytest.raises(ConfigError, match=rf"training\.{name}"):
+            prepared(again, replace(train, work=work), tmp_path / name)
+
+
 def test_every_loss_and_option_at_once(
     train: TrainSet, make_member: MakeMember, tmp_path: Path
 ) -> None:

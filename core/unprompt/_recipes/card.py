@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -40,10 +40,12 @@ def card(recipe: Recipe, trained: Trained) -> str:
         "steps": f"{fitted.steps:,} of {training.batch_size} images, {training.epochs} epochs",
         "time": f"{fitted.seconds / 60:.0f} minutes, {config.runtime.precision}, on "
         f"{os.cpu_count()} cores ({platform.machine()})",
-        "images that could not be read": named(list(fitted.broken)),
+        "training and validation images that cannot be read": _counted(fitted.broken),
+        "test images that cannot be read": _counted(trained.tested.broken),
         "validation, which chose the parameters": validation,
         "test, with 95 % intervals": ", ".join(
-            f"{name} {with_interval(score, signed=False)}" for name, score in trained.scores.items()
+            f"{name} {with_interval(score, signed=False)}"
+            for name, score in trained.tested.scores.items()
         ),
         "SHA-256 of the checkpoint": f"`{trained.checkpoint}`",
     }
@@ -60,6 +62,11 @@ def parts_row(parts: Sequence[TrainingPart]) -> str:
         f"{part.images:,} samples of `{_flow(part.model_dump(include=DATASET))}`, seed {part.seed}"
         for part in parts
     )
+
+
+def _counted(broken: Collection[str]) -> str:
+    """How many, and some of them; nothing where there are none."""
+    return f"{len(broken):,}: {named([*broken])}" if broken else ""
 
 
 def _changed(recipe: Recipe) -> dict[str, Any]:

@@ -28,12 +28,11 @@ from unprompt._recipes.recipe import (
 )
 from unprompt._recipes.recipe_run import RecipeRun
 from unprompt._recipes.regression import Regression
-from unprompt._recipes.scoring import test_scores
+from unprompt._recipes.scoring import Tested, score_on_test
 from unprompt._recipes.targets import Targets
 from unprompt._recipes.text import Text
 from unprompt._recipes.tower_task import TowerTask
 from unprompt._registry.plugins import Registry
-from unprompt._scoring.estimate import Estimate
 from unprompt.contracts import Progress, TextEncoder, silent
 from unprompt.errors import ConfigError, DataError, MissingFileError, OutputError
 from unprompt.towers import loading
@@ -53,7 +52,7 @@ class Trained:
     Attributes:
         task: With the trained model.
         fitted: What the loop says.
-        scores: On the test images, with intervals.
+        tested: Its scores on the test images.
         start: SHA-256 of the checkpoint that training started from; empty for random ones.
         parts: The trainings behind that one, and this one.
         checkpoint: SHA-256 of the checkpoint written.
@@ -61,7 +60,7 @@ class Trained:
 
     task: TowerTask
     fitted: Fitted
-    scores: Mapping[str, Estimate]
+    tested: Tested
     start: str
     parts: Sequence[TrainingPart]
     checkpoint: str
@@ -114,11 +113,10 @@ def execute(
     fitted = fit(job, progress)
     first = run.train + config.validation
     test = run.samples(task, first, len(run.records))
-    scores = test_scores(task, test, run.runtime, first)
     trained = Trained(
         task=task,
         fitted=fitted,
-        scores=scores,
+        tested=score_on_test(task, test, run.runtime, first),
         start=start,
         parts=(*before, own),
         checkpoint=_save(config.tower.path, task),

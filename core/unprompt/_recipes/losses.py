@@ -10,6 +10,7 @@ from unprompt._recipes.recipe import EmbeddingConfig
 from unprompt._recipes.targets import Targets
 from unprompt._recipes.teacher import Teacher
 from unprompt.errors import ConfigError
+from unprompt.train.losses import cosine
 from unprompt.train.pixels import Pixels
 from unprompt.train.semantics import alike, contrast
 
@@ -80,7 +81,7 @@ class EmbeddingLosses:
         predicted = self.predicted(model, features)
         targets = self._targets[torch.cat([rows, others])].to(predicted.device)  # (n + m, D)
         own = targets[: len(rows)]
-        loss = 1 - (predicted * own).sum(1).mean()
+        loss = cosine(predicted, own)
         if self._config.contrast:
             scale = self._config.alike
             term = contrast(predicted, targets, alike(own, targets, scale), scale)
@@ -131,8 +132,7 @@ class EmbeddingLosses:
             loss = loss + torch.nn.functional.mse_loss(tokens, wanted)
         if self._config.distill:
             embedded = self._embedded(teacher, features, pixels, rows)
-            student = torch.nn.functional.normalize(student.float(), dim=1)
-            loss = loss + self._config.distill * (1 - (student * embedded).sum(1).mean())
+            loss = loss + self._config.distill * cosine(student.float(), embedded)
         return loss
 
     def _embedded(

@@ -19,7 +19,7 @@ from unprompt._registry.loading import TEXT_ENCODER, part_at
 from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
 from unprompt.contracts.specs import DatasetSpec, TextEncoderSpec
-from unprompt.train.options import FitOptions
+from unprompt.train.options import CHOOSE, FitOptions
 from unprompt.types import Json
 
 
@@ -52,7 +52,7 @@ class RecipeConfig(Model):
     words: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of the cross-entropy with the prompt's words, predicted from the "
+        description="Factor of the cross-entropy with the prompt's words, predicted from the "
         "image.",
     )
     wordings: int = Field(
@@ -63,7 +63,7 @@ class RecipeConfig(Model):
     )
     training: FitOptions = Field(default=FitOptions(), description="How it is fitted.")
     validation: int = Field(
-        default=1000, ge=2, description="Images that are held out to choose the best parameters."
+        default=1000, ge=2, description=f"Images that are not fitted to: they {CHOOSE}."
     )
     test: int = Field(
         default=1000, ge=2, description="The last images, held out for the card's scores."
@@ -82,27 +82,34 @@ class TokenizerConfig(RecipeConfig):
     )
 
 
-class EmbeddingConfig(RecipeConfig):
+_ALIKE = (
+    "Scale of the contrast's soft labels: a text counts as an image's by its cosine with the "
+    "image's own text, times this, in a softmax. Images are compared with texts at the same scale."
+)
+
+
+class ContrastConfig(RecipeConfig):
+    """An objective with a contrast between images and texts."""
+
+    candidates: int = Field(
+        default=0,
+        ge=0,
+        description="Texts of other images beside the batch's own, drawn at random for each batch, "
+        "that the contrast compares with, too. They have to cost no more than a product: their "
+        "rows are the target space's, or a text tower's with `freeze_text`.",
+    )
+
+
+class EmbeddingConfig(ContrastConfig):
     """An objective whose image tower predicts the embedding of the prompt."""
 
     contrast: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of a cross-entropy that asks which of some targets are the image's, by "
-        "soft labels. The cosine alone stays long at the mean target; this term pulls it away.",
+        description="Factor of a cross-entropy that asks which texts are the image's, by soft "
+        "labels. The cosine alone stays long at the mean target; this term pulls it away.",
     )
-    alike: float = Field(
-        default=7.0,
-        gt=0,
-        description="Scale of the labels of `contrast`: a target counts as an image's by its "
-        "cosine with its own, times this, in a softmax. Predictions are compared at it, too.",
-    )
-    candidates: int = Field(
-        default=0,
-        ge=0,
-        description="Targets of other images beside the batch's own, drawn at random for each "
-        "batch, among which `contrast` asks.",
-    )
+    alike: float = Field(default=7.0, gt=0, description=_ALIKE)
     teacher: Location | None = Field(
         default=None,
         description="A folder with a trained CLIP; a vision transformer's patches learn its "
@@ -111,7 +118,7 @@ class EmbeddingConfig(RecipeConfig):
     distill: float = Field(
         default=0.0,
         ge=0,
-        description="Weight of 1 - cosine between the teacher's image embedding and what a linear "
+        description="Factor of 1 - cosine between the teacher's image embedding and what a linear "
         "head makes of the tower's features.",
     )
 
@@ -123,29 +130,21 @@ class TextConfig(TokenizerConfig):
     relations: float = Field(
         default=1.0,
         ge=0,
-        description="Weight of the squared difference between cosines of two texts in the tower's "
+        description="Factor of the squared difference between cosines of two texts in the tower's "
         "space and in the target space.",
     )
 
 
-class ContrastiveConfig(TokenizerConfig):
+class ContrastiveConfig(TokenizerConfig, ContrastConfig):
     """``objective: contrastive``."""
 
     objective: Literal["contrastive"]
     alike: float = Field(
         default=0.0,
         ge=0,
-        description="Scale of soft labels: a batch's texts count as an image's by their cosine "
-        "with its own, times this, in a softmax; images are compared at the same scale. 0: only "
-        "its own counts, and the scale is learned.",
+        description=f"{_ALIKE} 0: only its own counts, and the scale is learned.",
     )
     freeze_text: bool = Field(default=False, description="Leave the text tower as `start` has it.")
-    candidates: int = Field(
-        default=0,
-        ge=0,
-        description="Texts of other images beside the batch's own, drawn at random for each batch, "
-        "among which an image finds its own; only with `freeze_text`, where they cost a product.",
-    )
 
 
 class RegressionConfig(EmbeddingConfig):

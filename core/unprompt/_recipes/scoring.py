@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import TYPE_CHECKING
-
-import numpy as np
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from unprompt._recipes.tower_task import TowerTask
 from unprompt._scoring.estimate import Estimate
 from unprompt._scoring.intervals import Intervals
 from unprompt.contracts import Runtime
-from unprompt.train.loader import Loader
-from unprompt.train.order import picks, share
-from unprompt.train.samples import Samples
-
-if TYPE_CHECKING:
-    import torch
+from unprompt.train.samples import SampleSet
+from unprompt.train.validation import HeldOut
 
 
-def test_scores(
-    task: TowerTask, samples: Samples, runtime: Runtime, first: int
-) -> dict[str, Estimate]:
-    """Means over the samples, with 95 % intervals; every image is a group of its own.
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A tower's scores on test images.
+
+    Attributes:
+        scores: Means over the images that can be read, with 95 % intervals; every image is a group
+            of its own.
+        broken: The other images: id -> reason.
+    """
+
+    scores: Mapping[str, Estimate]
+    broken: Mapping[str, str]
+
+
+def score_on_test(task: TowerTask, samples: SampleSet, runtime: Runtime, first: int) -> Tested:
+    """Score a task's model, in evaluation mode.
 
     Args:
-        task: Its model is scored, in evaluation mode.
+        task: Whose model.
         samples: The test images.
         runtime: Device, batch size and threads.
         first: Number of the first one among the N images of the task.
+
+    Raises:
+        DataError: None can be read.
     """
     import torch
 
-    task.model.eval()
-    pixels: list[torch.Tensor] = []
-    rows: list[torch.Tensor] = []
-    parts = share(np.arange(len(samples)), 0, 1, runtime.batch_size, keep_last=True)
-    with torch.no_grad(), closing(Loader(samples, 0, threads=runtime.workers)) as loader:
-        for batch in loader.batches(picks(0, parts)):
-            pixels.append(task.pixels.normalise(batch.pixels.to(runtime.device)))
-            rows.append(batch.rows)
-        scores = task.scores(
-            task.model.to(runtime.device), torch.cat(pixels), torch.cat(rows) + first
-        )
-    intervals = Intervals([str(row) for row in torch.cat(rows).tolist()])
-    return {name: intervals.mean(values.double().cpu().numpy()) for name, values in scores.items()}
+    held = HeldOut("test", samples, task.pixels, runtime.batch_size, runtime.workers)
+    model = task.model.to(runtime.device).eval()
+    with torch.no_grad():
+        batches = list(held.batches(runtime.device))
+        rows = torch.cat([part for _, part in batches])
+        scores = task.scores(model, torch.cat([part for part, _ in batches]), rows + first)
+    intervals = Intervals([str(row) for row in rows.tolist()])
+    means = {name: intervals.mean(value.double().cpu().numpy()) for name, value in scores.items()}
+    return Tested(means, held.broken)

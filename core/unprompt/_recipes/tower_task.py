@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from unprompt.train.pixels import Pixels
 from unprompt.train.task import Task
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class TowerTask(Task):
     where the tower's folder, or the teacher's, does not fit them.
 
     Attributes:
+        pixels: How images become the model's input.
         saved: Name of the module inside `model` that is kept.
         file: Name of its checkpoint.
         reads_images: Whether it looks at images at all; else none is opened.
@@ -28,6 +30,7 @@ class TowerTask(Task):
         tokenizer: Of its text side, if it has one.
     """
 
+    pixels: Pixels
     saved: ClassVar[str]
     file: ClassVar[str] = "model.safetensors"
     reads_images: ClassVar[bool] = True
@@ -64,8 +67,9 @@ class TowerTask(Task):
         """Rows of ``count`` images, drawn at random among those that are trained on."""
         import torch
 
-        # None are drawn before it is known how many are trained on.
-        return torch.randint(0, max(1, self.first), (count,))
+        if not count:
+            return torch.empty(0, dtype=torch.int64)
+        return torch.randint(0, self.first, (count,))
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Start from the checkpoint that `save` wrote; heads start from random parameters again.

@@ -23,14 +23,15 @@ from unprompt.train.held_out import validation_images
 from unprompt.train.job import Fitted, Job
 from unprompt.train.loss_options import Cosine, Distillation, Loss, teacher_identity, teacher_needs
 from unprompt.train.metrics import CARD, FOLDER, METRICS
-from unprompt.train.options import FREE, FitOptions
-from unprompt.train.pixels import Pixels
+from unprompt.train.options import CHOOSE, FREE, FitOptions
+from unprompt.train.pixels import Inputs, Pixels
 from unprompt.train.probe import Probe, fit_probe
-from unprompt.train.samples import Samples
+from unprompt.train.samples import Samples, SampleSet
 from unprompt.train.task import Task
 
 __all__ = [
     "CARD",
+    "CHOOSE",
     "FEATURES",
     "FOLDER",
     "FREE",
@@ -48,12 +49,14 @@ __all__ = [
     "Fitted",
     "FoldedHead",
     "Head",
+    "Inputs",
     "Job",
     "LinearHead",
     "Loss",
     "MlpHead",
     "Pixels",
     "Probe",
+    "SampleSet",
     "Samples",
     "Task",
     "build_head",

@@ -13,12 +13,15 @@ from pydantic import Field
 
 from unprompt._config.base import Model
 from unprompt.errors import ConfigError, MissingFileError, first_line
+from unprompt.train.averaging import Parameters
 
 if TYPE_CHECKING:
     import torch
 
 _NAME = "default"
 """What peft calls the only adapter of a model."""
+_WRAPPED, _OWN = ".base_layer.", ".lora_"
+"""In the names of parameters: peft's, of a layer that has an adapter, and of the adapter."""
 
 
 class Adapter(Model):
@@ -91,6 +94,19 @@ class Adapted:
         )
         self._tower = tower
         self._model: Any = peft.LoraModel(tower, {_NAME: config}, _NAME)
+
+    @staticmethod
+    def untrained(parameters: Parameters) -> dict[str, torch.Tensor]:
+        """Parameters as they would be after `merge` where no adapter has learned anything.
+
+        Args:
+            parameters: By name, of a model that holds the tower; adapters are as they were built.
+        """
+        return {
+            name.replace(_WRAPPED, "."): value
+            for name, value in parameters.items()
+            if _OWN not in name
+        }
 
     def merge(self) -> torch.nn.Module:
         """The tower as it was built, its parameters changed by what the adapters learned.

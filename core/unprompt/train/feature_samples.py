@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt.contracts import Images
+from unprompt.contracts.runtime import Progress, silent
 from unprompt.train.broken import Broken
-from unprompt.train.pixels import Pixels
-from unprompt.train.samples import Pick, Samples
+from unprompt.train.samples import Pick
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
     import torch
-    from PIL.Image import Image
 
 
-class AsTheyAre(Pixels):
-    """Inputs that are no pixels, and need nothing done to them."""
+class AsTheyAre:
+    """Inputs that nothing is done to."""
 
     __slots__ = ()
 
@@ -27,30 +26,44 @@ class AsTheyAre(Pixels):
         return batch
 
 
-FEATURES = AsTheyAre(size=1, mean=(0.0,) * 3, std=(1.0,) * 3)
+FEATURES = AsTheyAre()
 """What a task says of its inputs where they are features."""
 
 
-class FeatureSamples(Samples):
-    """(epoch, row) -> features of shape (F,); every epoch sees the same."""
+class FeatureSamples:
+    """A `SampleSet`: (epoch, row) -> features of shape (F,); every epoch sees the same.
+
+    Attributes:
+        images: N images, for their ids; none is opened.
+        remote: None: features are in memory.
+    """
+
+    remote = None
 
     def __init__(self, images: Images, features: FloatArray) -> None:
         """Open no image.
 
         Args:
-            images: N images, for their ids.
+            images: N images.
             features: Of shape (N, F); may be memory-mapped.
         """
-        super().__init__(images, _unused, FEATURES)
-        self._features = features
+        self.images, self._features = images, features
 
-    def __getitem__(self, pick: Pick) -> torch.Tensor | Broken:
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(F,)."""
+        return self._features.shape[1:]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.images)
+
+    def __getitem__(self, pick: Pick) -> torch.Tensor:
         """One image's features."""
         import torch
 
         return torch.from_numpy(np.array(self._features[pick[1]]))
 
-
-def _unused(image: Image) -> torch.Tensor:
-    """The preprocess of what is no image."""
-    raise NotImplementedError
+    def open_all(self, threads: int, progress: Progress = silent) -> list[Broken]:
+        """Nothing: features are there, and none is broken."""
+        return []

@@ -33,6 +33,9 @@ PATIENCE = timedelta(days=30)
 def fit(job: Job, progress: Progress = silent, metrics: Metrics = unheard) -> Fitted:
     """Fit the job's model, or go on where an interrupted attempt was.
 
+    A model with adapters is a plain one at the end, whose parameters have changed. `wise_ft`
+    interpolates those, not the adapters' own, whose product is what counts.
+
     On the CPU the result is the same, bit for bit, however often it was interrupted. The result is
     in ``job.task.model``; checkpoints stay until whoever keeps it removes `Job.checkpoints`.
 
@@ -59,6 +62,7 @@ def fit(job: Job, progress: Progress = silent, metrics: Metrics = unheard) -> Fi
         job.task.model.cpu()  # each process takes it to its own device
         work = partial(_in_process, job=job, port=_free_port())
         fitted: Fitted = run_together(count, work, progress, metrics)
+        job.task.merge()  # as each process did, so that parameters have the result's names
         checkpoints.load_model(job.checkpoints / RESULT, job.task.model)
         return fitted
 

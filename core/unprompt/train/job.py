@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from unprompt.train.checkpoints import FOLDER
 from unprompt.train.options import FitOptions
-from unprompt.train.samples import Samples
+from unprompt.train.samples import SampleSet
 from unprompt.train.task import Task
 from unprompt.types import Json
 
@@ -32,7 +32,6 @@ class Job:
         identity: All that the result depends on beside `options`, flat, such as hashes of data and
             towers: a checkpoint of another one is refused.
         prompts: For each train sample the number of its prompt; for `one_per_prompt`.
-        blocks: Sizes of the blocks in which the train samples lie; for `shuffle`.
         device: A torch device.
         precision: ``float32`` or ``bfloat16``, as in `unprompt.Runtime`.
         threads: That open images.
@@ -40,13 +39,12 @@ class Job:
 
     name: str
     task: Task
-    train: Samples
-    validation: Samples
+    train: SampleSet
+    validation: SampleSet
     options: FitOptions
     folder: Path
     identity: Mapping[str, Json] = field(default_factory=dict)
     prompts: npt.NDArray | Sequence[int] | None = None  # type: ignore[type-arg]  # any integers
-    blocks: Sequence[int] | None = None
     device: str = "cpu"
     precision: str = "float32"
     threads: int = 2

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unprompt.errors import DataError, first_line
 from unprompt.train.broken import Broken
-from unprompt.train.samples import Opener, Pick, SampleBatch, Samples, gathered
+from unprompt.train.samples import Opener, Pick, SampleBatch, SampleSet, gathered
 
 if TYPE_CHECKING:
     import torch
@@ -27,14 +27,14 @@ _Asked = tuple[int, int, str]
 
 
 class Loader:
-    """Gives batches of `Samples` in the order that is asked for.
+    """Gives batches of a `SampleSet` in the order that is asked for.
 
     Worker processes start with the first batch and stay until `close`: a loader serves as many
     epochs as are asked of it. What a batch holds does not depend on workers or threads.
     """
 
     def __init__(
-        self, samples: Samples, workers: int, *, threads: int = THREADS, pin: bool = False
+        self, samples: SampleSet, workers: int, *, threads: int = THREADS, pin: bool = False
     ) -> None:
         """Start nothing yet.
 
@@ -49,7 +49,8 @@ class Loader:
         """
         self._samples, self._threads, self._pin = samples, max(1, threads), pin
         self._asked = _Asking()
-        self._processes = None if samples.keep or workers <= 0 else self._start(workers)
+        remote = samples.remote
+        self._processes = None if remote is None or workers <= 0 else self._start(remote, workers)
 
     def batches(self, picks: Iterable[Sequence[Pick]]) -> Iterator[SampleBatch]:
         """The batches that ``picks`` ask for, in their order; see `unprompt.train.order.picks`.
@@ -67,12 +68,11 @@ class Loader:
         """End the worker processes."""
         self._processes = None  # whose deletion ends them
 
-    def _start(self, workers: int) -> Any:
+    def _start(self, opener: Opener, workers: int) -> Any:
         """A `DataLoader` whose batches are those of `_Asking`."""
         import torch
         from torch.utils.data import DataLoader
 
-        opener = self._samples.opener
         _check_sendable(opener)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This DataLoader will create")  # it was asked for
@@ -83,7 +83,7 @@ class Loader:
                 multiprocessing_context="spawn",  # torch and faiss survive no fork
                 persistent_workers=True,
                 prefetch_factor=AHEAD,
-                collate_fn=_Gather(opener.pixels.size),
+                collate_fn=_Gather(self._samples.shape),
                 pin_memory=self._pin,
                 generator=torch.Generator(),  # else it draws from the one that dropout draws from
             )
@@ -119,9 +119,7 @@ class Loader:
                 while waiting:
                     batch, jobs = waiting.popleft()
                     rows = [row for _, row in batch]
-                    made = gathered(
-                        rows, [job.result() for job in jobs], self._samples.opener.pixels.size
-                    )
+                    made = gathered(rows, [job.result() for job in jobs], self._samples.shape)
                     refill()
                     yield _pinned(made) if self._pin else made
             finally:
@@ -129,7 +127,7 @@ class Loader:
 
 
 def loader(
-    samples: Samples, batches: Iterable[Sequence[Pick]], workers: int
+    samples: SampleSet, batches: Iterable[Sequence[Pick]], workers: int
 ) -> Iterator[SampleBatch]:
     """Batches of samples once; a `Loader` keeps its processes for the next epoch."""
     made = Loader(samples, workers)
@@ -167,10 +165,10 @@ class _Remote:
 class _Gather:
     """Puts the samples of a batch together, in the worker process."""
 
-    side: int
+    shape: tuple[int, ...]
 
     def __call__(self, samples: Sequence[tuple[int, torch.Tensor | Broken]]) -> SampleBatch:
-        return gathered([row for row, _ in samples], [sample for _, sample in samples], self.side)
+        return gathered([row for row, _ in samples], [sample for _, sample in samples], self.shape)
 
 
 def _check_sendable(opener: Opener) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unprompt._files import paths
 from unprompt.contracts import Metrics, Progress
 from unprompt.train import checkpoints
-from unprompt.train.averaging import Average, copied
+from unprompt.train.averaging import Average
 from unprompt.train.broken import BrokenSamples
 from unprompt.train.checkpoints import Position, State
 from unprompt.train.global_batch import balance, not_finite
@@ -48,7 +48,7 @@ class Loop:
         self.fabric, self.job, self.progress = fabric, job, progress
         options, task = job.options, job.task
         self.log = MetricsLog(job.folder, metrics) if fabric.global_rank == 0 else None
-        self.start = copied(task.model) if options.wise_ft else {}
+        self.start = task.start() if options.wise_ft else {}
         freeze(task, options.freeze)
         if options.gradient_checkpointing:
             task.save_memory()
@@ -76,7 +76,7 @@ class Loop:
         with ExitStack() as stack:
             if self.log is not None:
                 stack.callback(self.log.close)
-            if job.train.keep and self.position.step < self.steps:
+            if self.position.step < self.steps:
                 job.train.open_all(job.threads, self.progress)
             if self.position.step == 0:  # a fit that only makes it worse ends where it began
                 self._validate()
@@ -110,7 +110,7 @@ class Loop:
             len(job.train),
             options.seed,
             epoch,
-            blocks=job.blocks,
+            blocks=job.train.images.blocks() if options.shuffle else None,
             buffer=options.shuffle,
             prompts=job.prompts if options.one_per_prompt else None,
         )
@@ -247,6 +247,7 @@ class Loop:
             checkpoints.load_model(job.checkpoints / checkpoints.BEST, job.task.model)
         else:
             self.average.give(job.task.model)
+        job.task.merge()
         part = 1.0
         if job.options.wise_ft and self.log is not None and len(job.validation):
             part, chosen = best_interpolation(job, self.start, scores, self.validation)
@@ -259,7 +260,7 @@ class Loop:
             seconds=self._seconds(),
             images_per_second=self._rate(),
             attempts=position.attempts,
-            broken=self.broken.reasons | self.validation.broken,
+            broken={**self.broken.reasons, **self.validation.broken},
         )
 
     def _tell(self) -> None:

@@ -15,17 +15,20 @@ if TYPE_CHECKING:
     import torch
 
 
-def cosine(predicted: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def cosine(
+    predicted: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """``1 - cos``: 0 for equal directions, 2 for opposite ones.
 
     Args:
         predicted: Of shape (n, D).
         targets: Of shape (n, D); a zero row counts as at a right angle.
-        weights: Of shape (n,).
+        weights: Of shape (n,); None: each is 1.
     """
     from torch.nn.functional import cosine_similarity
 
-    return _mean(1 - cosine_similarity(predicted, targets), weights)
+    losses = 1 - cosine_similarity(predicted, targets)
+    return losses.mean() if weights is None else _mean(losses, weights)
 
 
 def angular(predicted: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

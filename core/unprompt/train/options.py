@@ -11,6 +11,8 @@ from unprompt._config.base import Model
 from unprompt._config.free import MARK, is_free
 from unprompt.train.augment import Augmentations
 
+CHOOSE = "choose the best step and `wise_ft`"
+"""What images do that are not fitted to; in descriptions of how many there are."""
 FREELY: dict[str, JsonValue] = {MARK: True}
 """Of options that change no result, or only by rounding."""
 
@@ -90,9 +92,6 @@ class FitOptions(Model):
         default=False,
         description="One image of each prompt per epoch, another one in each, where a prompt has "
         "several.",
-    )
-    sample_weights: bool = Field(
-        default=True, description="Whether the dataset's `weight` of an image counts in the loss."
     )
     shuffle: int | None = Field(
         default=None,

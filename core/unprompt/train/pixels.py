@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from unprompt.errors import DataError
 from unprompt.towers.architectures import CLIP_MEAN, CLIP_STD
@@ -20,6 +20,13 @@ _KNOWN = (*CLIP_MEAN, *CLIP_STD, *_IMAGENET_MEAN, *_IMAGENET_STD, 0.0, 0.5, 1.0)
 """What towers normalise by: a measured number that is one of these but for rounding is that one."""
 _ROUNDING = 5e-6
 _LEVELS = 256
+
+
+class Inputs(Protocol):
+    """How samples, as they are stored and sent, become a model's input."""
+
+    def normalise(self, batch: torch.Tensor) -> torch.Tensor:
+        """The model's input, on the device of ``batch``; both of shape (n, ...)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from unprompt._data.shape import alone
 from unprompt.contracts import Images
@@ -34,7 +34,8 @@ class SampleBatch(NamedTuple):
     """Samples of one batch.
 
     Attributes:
-        pixels: uint8 of shape (n, 3, S, S); n is less than was asked for where some are broken.
+        pixels: uint8 of shape (n, 3, S, S), or what else the samples are; n is less than was asked
+            for where some are broken.
         rows: Their numbers, int64 of shape (n,), on the CPU.
         broken: The samples of the batch that cannot be opened.
     """
@@ -80,8 +81,33 @@ class Opener:
         return augmented(pixels, self.augment, (self.seed, epoch, row), self.pixels.fill)
 
 
+class SampleSet(Protocol):
+    """What batches are taken of, a map-style dataset of torch: (epoch, row) -> one sample."""
+
+    @property
+    def images(self) -> Images:
+        """N images; a sample's row is its place among them."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample."""
+
+    @property
+    def remote(self) -> Opener | None:
+        """What opens samples in other processes; None: they are in the memory of this one."""
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, pick: Pick) -> torch.Tensor | Broken:
+        """One sample as one epoch sees it."""
+
+    def open_all(self, threads: int, progress: Progress = silent) -> list[Broken]:
+        """Open those that are to be kept in memory; the broken ones are returned."""
+
+
 class Samples:
-    """A map-style dataset of torch: (epoch, row) -> uint8 pixels of shape (3, S, S), or `Broken`.
+    """Images as a `SampleSet`: (epoch, row) -> uint8 pixels of shape (3, S, S), or `Broken`.
 
     Attributes:
         images: N images; a sample's row is its place among them.
@@ -114,6 +140,17 @@ class Samples:
         self._kept: torch.Tensor | None = None
         self._known: dict[int, Broken | None] = {}
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(3, S, S)."""
+        side = self.opener.pixels.size
+        return 3, side, side
+
+    @property
+    def remote(self) -> Opener | None:
+        """What opens images in other processes; None where they are kept in memory."""
+        return None if self.keep else self.opener
+
     def __len__(self) -> int:
         """N."""
         return len(self.images)
@@ -125,12 +162,14 @@ class Samples:
         return opened if isinstance(opened, Broken) else self.opener.change(opened, epoch, row)
 
     def open_all(self, threads: int, progress: Progress = silent) -> list[Broken]:
-        """Open every image now, to keep it; those that are broken are returned.
+        """Open every image now, where they are kept; those that are broken are returned.
 
         Args:
             threads: That open images.
             progress: Shows how many are opened.
         """
+        if not self.keep:
+            return []
         with ThreadPoolExecutor(max(1, threads), thread_name_prefix="open-images") as pool:
             opened = pool.map(self._opened, range(len(self)))
             try:
@@ -161,15 +200,14 @@ class Samples:
 
         with _MAKING_ROOM:  # two threads would each make their own, and one be forgotten
             if self._kept is None:
-                side = self.opener.pixels.size
-                self._kept = torch.empty((len(self), 3, side, side), dtype=torch.uint8)
+                self._kept = torch.empty((len(self), *self.shape), dtype=torch.uint8)
             return self._kept
 
 
 def gathered(
-    rows: Sequence[int], samples: Sequence[torch.Tensor | Broken], side: int
+    rows: Sequence[int], samples: Sequence[torch.Tensor | Broken], shape: tuple[int, ...]
 ) -> SampleBatch:
-    """Samples of one batch together, the broken ones apart."""
+    """Samples of one batch together, the broken ones apart; ``shape`` is that of one."""
     import torch
 
     whole = [
@@ -179,7 +217,7 @@ def gathered(
     ]
     pixels = [sample for _, sample in whole]
     return SampleBatch(
-        torch.stack(pixels) if pixels else torch.empty((0, 3, side, side), dtype=torch.uint8),
+        torch.stack(pixels) if pixels else torch.empty((0, *shape), dtype=torch.uint8),
         torch.tensor([row for row, _ in whole], dtype=torch.int64),
         tuple(sample for sample in samples if isinstance(sample, Broken)),
     )

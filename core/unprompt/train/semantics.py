@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unprompt.train.losses import cosine
+
 if TYPE_CHECKING:
     import torch
 
@@ -33,9 +35,7 @@ def readout(texts: torch.Tensor, head: torch.nn.Module, targets: torch.Tensor) -
     Returns:
         A number in [0, 2].
     """
-    from torch.nn.functional import normalize
-
-    return 1 - (normalize(head(texts), dim=1) * targets).sum(1).mean()
+    return cosine(head(texts), targets)
 
 
 def relations(texts: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

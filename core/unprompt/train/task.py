@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from unprompt.errors import ConfigError
-from unprompt.train.pixels import Pixels
+from unprompt.train.averaging import Parameters, copied
+from unprompt.train.pixels import Inputs
 
 if TYPE_CHECKING:
     import torch
@@ -22,11 +23,11 @@ class Task(ABC):
 
     Attributes:
         model: Everything that is fitted, heads included.
-        pixels: How images become the model's input.
+        pixels: How samples become the model's input: a `Pixels`, where they are images.
     """
 
     model: torch.nn.Module
-    pixels: Pixels
+    pixels: Inputs
 
     @abstractmethod
     def loss(
@@ -76,6 +77,17 @@ class Task(ABC):
             ConfigError: The model does not say its layers.
         """
         return self.depths
+
+    def start(self) -> Parameters:
+        """A copy of the parameters before the first step, by the names that `merge` leaves."""
+        return copied(self.model)
+
+    def merge(self) -> None:
+        """Make what was put into the model for its training, such as adapters, part of it.
+
+        Called when a fit ends; `score` has to work afterwards as before.
+        """
+        return
 
     def save_memory(self) -> None:
         """Switch on gradient checkpointing. Raises ConfigError where the model has none."""

@@ -1,18 +1,22 @@
-"""Scores of a model on the validation samples of a job."""
+"""Batches of held-out samples, and scores of a model on the validation samples of a job."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unprompt.errors import DataError
 from unprompt.train.averaging import Parameters, copied, interpolate
+from unprompt.train.broken import Broken
 from unprompt.train.job import Job
 from unprompt.train.loader import Loader
 from unprompt.train.order import picks, share
+from unprompt.train.pixels import Inputs
+from unprompt.train.samples import SampleSet
 
 if TYPE_CHECKING:
     import torch
@@ -22,17 +26,71 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class Validation:
-    """Scores of a job's validation samples.
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Samples that scores are of.
 
     Attributes:
-        broken: Those that cannot be read, and are left out: id -> reason.
+        what: What they are called, such as ``validation``.
+        samples: Which.
+        inputs: How they become a model's input.
+        batch_size: Samples of a batch.
+        threads: That open images.
+        broken: Those that cannot be read, and are left out, as far as they were tried:
+            id -> reason.
     """
+
+    what: str
+    samples: SampleSet
+    inputs: Inputs
+    batch_size: int
+    threads: int
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def batches(self, device: torch.device | str) -> Generator[_Batch]:
+        """A model's inputs on a device, and their rows, in the order of the samples.
+
+        A sample that cannot be read is left out, and named in the log the first time.
+
+        Raises:
+            DataError: None can be read: nobody can score nothing.
+        """
+        import numpy as np
+
+        order, count = np.arange(len(self.samples)), 0
+        parts = share(order, 0, 1, self.batch_size, keep_last=True)
+        with closing(Loader(self.samples, 0, threads=self.threads)) as loader:
+            for batch in loader.batches(picks(0, parts)):
+                self._name(batch.broken)
+                count += len(batch.rows)
+                if len(batch.rows):
+                    yield self.inputs.normalise(batch.pixels.to(device)), batch.rows
+        if not count:
+            reasons = [*self.broken.values()]
+            raise DataError([f"none of {len(order)} {self.what} images can be read", *reasons[:5]])
+
+    def _name(self, broken: Iterable[Broken]) -> None:
+        """Note samples that cannot be read."""
+        for item in broken:
+            if item.image_id not in self.broken:
+                log.warning("%s", item.reason)
+            self.broken[item.image_id] = item.reason
+
+
+class Validation:
+    """Scores of a job's validation samples."""
 
     def __init__(self, job: Job) -> None:
         """Open nothing yet."""
-        self._job = job
-        self.broken: dict[str, str] = {}
+        self._task = job.task
+        self._held = HeldOut(
+            "validation", job.validation, job.task.pixels, job.options.batch_size, job.threads
+        )
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """Samples that cannot be read; see `HeldOut`."""
+        return self._held.broken
 
     def scores(self, model: torch.nn.Module) -> dict[str, float]:
         """The task's scores, in evaluation mode; samples that cannot be read are left out.
@@ -42,38 +100,14 @@ class Validation:
         """
         import torch
 
-        job, was = self._job, model.training
+        device, was = next(model.parameters()).device, model.training
         model.eval()
         try:
-            with torch.no_grad(), closing(Loader(job.validation, 0, threads=job.threads)) as loader:
-                scores = job.task.score(model, self._whole(self._batches(model, loader)))
+            with torch.no_grad(), closing(self._held.batches(device)) as batches:
+                scores = self._task.score(model, batches)
         finally:
             model.train(was)
         return {name: float(value) for name, value in scores.items()}
-
-    def _batches(self, model: torch.nn.Module, loader: Loader) -> Iterator[_Batch]:
-        """Pixels and rows of the validation samples, in their order."""
-        import numpy as np
-
-        job, device = self._job, next(model.parameters()).device
-        order = np.arange(len(job.validation))
-        parts = share(order, 0, 1, job.options.batch_size, keep_last=True)
-        for batch in loader.batches(picks(0, parts)):
-            for broken in batch.broken:
-                if broken.image_id not in self.broken:
-                    log.warning("%s", broken.reason)
-                self.broken[broken.image_id] = broken.reason
-            if len(batch.rows):
-                yield job.task.pixels.normalise(batch.pixels.to(device)), batch.rows
-
-    def _whole(self, batches: Iterator[_Batch]) -> Iterator[_Batch]:
-        """The same. Raises DataError where there is none: no task can score nothing."""
-        first = next(batches, None)
-        if first is None:
-            reasons = [*self.broken.values()]
-            raise DataError([f"none of {len(reasons)} validation images can be read", *reasons[:5]])
-        yield first
-        yield from batches
 
 
 def is_better(scores: Mapping[str, float], best: Mapping[str, float]) -> bool:
