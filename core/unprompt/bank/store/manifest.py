@@ -38,7 +38,7 @@ class BankSource(_Strict):
         name: The last part of its path.
         kind: Its format, such as ``parquet`` or ``bank``.
         sha256: Of its content; of a bank, of its manifest.
-        read: Rows that were read.
+        read: How many prompts it holds, each as often as it occurs.
         kept: Prompts of the bank that occur here first.
         pairing: How imported rows found their prompts; ``position`` has no proof.
     """
@@ -52,12 +52,12 @@ class BankSource(_Strict):
 
 
 class BankFilter(_Strict):
-    """What was left out, and how many rows of the sources that were.
+    """What was left out, and how much that was.
 
     Attributes:
         name: Such as ``max_length``.
         value: Its limit, pattern or threshold; None: it has none.
-        dropped: Rows that it left out.
+        dropped: Prompts that it left out, each as often as it occurred.
     """
 
     name: str

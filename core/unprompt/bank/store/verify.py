@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 
 from unprompt._files import paths
 from unprompt._files.reading import open_file, reading
 from unprompt.bank.store.manifest import MANIFEST, read_manifest, shard_folder
+from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress, silent
 from unprompt.errors import DataError
 
@@ -38,10 +38,10 @@ def verify(folder: Path, progress: Progress = silent) -> int:
     }
     pieces = sum(-(-checksum.bytes // PIECE) for checksum in files.values())
     problems = list[str]()
-    with closing(_endless(progress(range(pieces), what="verify MB", total=pieces))) as ticks:
+    with ticking(progress, "verify MB", pieces) as tick:
         for path, checksum in files.items():
             try:
-                size, digest = _digest(path, ticks)
+                size, digest = _digest(path, tick)
             except DataError as error:
                 problems += error.problems
                 continue
@@ -57,7 +57,7 @@ def verify(folder: Path, progress: Progress = silent) -> int:
     return manifest.bytes
 
 
-def _digest(path: Path, ticks: Iterator[None]) -> tuple[int, str]:
+def _digest(path: Path, tick: Callable[[int], None]) -> tuple[int, str]:
     """Size and SHA-256 of a file."""
     digest, size = hashlib.sha256(), 0
     with open_file(path) as file:
@@ -68,12 +68,4 @@ def _digest(path: Path, ticks: Iterator[None]) -> tuple[int, str]:
                 return size, digest.hexdigest()
             digest.update(piece)
             size += len(piece)
-            next(ticks)
-
-
-def _endless(ticks: Iterator[int]) -> Generator[None]:
-    """A progress that does not end before the work: a file may be longer than it should be."""
-    for _ in ticks:
-        yield
-    while True:
-        yield
+            tick(1)
