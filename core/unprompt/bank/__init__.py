@@ -5,5 +5,6 @@ Public: model families can be built on this.
 
 from unprompt.bank.prompts import PromptBank
 from unprompt.bank.source import BankConfig
+from unprompt.bank.store import BankManifest, StoredBank, verify
 
-__all__ = ["BankConfig", "PromptBank"]
+__all__ = ["BankConfig", "BankManifest", "PromptBank", "StoredBank", "verify"]

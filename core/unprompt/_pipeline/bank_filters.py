@@ -1,0 +1,67 @@
+"""Which prompts a bank takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from unprompt.bank.building import TextFilter
+from unprompt.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Which prompts a bank takes.
+
+    Attributes:
+        min_length: Letters that a prompt has at least; None: any number.
+        max_length: Letters that it has at most; None: any number.
+        block: Regular expressions; a prompt that one of them matches anywhere is left out.
+    """
+
+    min_length: int | None = None
+    max_length: int | None = None
+    block: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    value: int | str
+    keeps: Callable[[str], bool] = field(repr=False)
+
+
+def folded(text: str) -> str:
+    """What makes two prompts the same: case and the amount of white space do not matter."""
+    return " ".join(text.split()).casefold()
+
+
+def filters_of(limits: Limits) -> list[TextFilter]:
+    """The filters that limits ask for.
+
+    Raises:
+        ConfigError: A limit is negative, both leave nothing, or a pattern is no regular expression.
+    """
+    low, high = limits.min_length, limits.max_length
+    for name, value in (("--min-length", low), ("--max-length", high)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name}: should be at least 1, got {value}")
+    if low is not None and high is not None and low > high:
+        raise ConfigError(f"--min-length {low} is more than --max-length {high}")
+    rules: list[TextFilter] = []
+    if low is not None:
+        rules.append(_Rule("min_length", low, lambda text: len(text) >= low))
+    if high is not None:
+        rules.append(_Rule("max_length", high, lambda text: len(text) <= high))
+    return [*rules, *map(_blocked, limits.block)]
+
+
+def _blocked(pattern: str) -> TextFilter:
+    """Leaves out what a pattern matches anywhere."""
+    try:
+        search = re.compile(pattern).search
+    except re.error as error:
+        line = f"--block {pattern!r:.80}: not a regular expression: {error}"
+        raise ConfigError(line) from error
+    return _Rule("block", pattern, lambda text: search(text) is None)
