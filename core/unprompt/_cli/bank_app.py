@@ -76,6 +76,9 @@ def build(
     max_length: Annotated[
         int | None, typer.Option(min=1, help="Leave out prompts of more letters.")
     ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Leave out prompts of more tokens.")
+    ] = None,
     block: Annotated[
         list[str] | None,
         typer.Option(metavar="REGEX", help="Leave out prompts that match; repeatable."),
@@ -105,7 +108,7 @@ def build(
         count_column=count_column,
         backbone=backbone,
         text_encoder=text_encoder,
-        limits=Limits(min_length, max_length, tuple(block or ())),
+        limits=Limits(min_length, max_length, max_tokens, tuple(block or ())),
         shard_rows=shard_rows,
         shard=None if shard is None else shard_of(shard),
         device=device,

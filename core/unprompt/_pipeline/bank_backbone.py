@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -62,11 +64,17 @@ def described(source: OpenClipSource, runtime: Runtime) -> BankBackbone:
     """What a bank says of its backbone; raises as a tower does that is loaded."""
     architecture = resolve(source, runtime, OWNER).architecture
     return BankBackbone(
-        identity=dict(ClipTowers.identity(source, runtime, OWNER)),
+        identity=_identity(source, runtime),
         source=source.model_dump(mode="json", exclude_none=True),
         dim=int(architecture["embed_dim"]),
         precision=runtime.precision,
     )
+
+
+def _identity(source: OpenClipSource, runtime: Runtime) -> dict[str, Any]:
+    """What a backbone is, by content, as a manifest's JSON gives it back."""
+    identity: dict[str, Any] = json.loads(json.dumps(ClipTowers.identity(source, runtime, OWNER)))
+    return identity
 
 
 @dataclass(slots=True)
@@ -111,7 +119,7 @@ def check_backbone(bank: StoredBank, source: OpenClipSource, runtime: Runtime) -
         DataError: It is another one; names both.
     """
     backbone = bank.manifest.backbone
-    if backbone is None or dict(ClipTowers.identity(source, runtime, OWNER)) != backbone.identity:
+    if backbone is None or _identity(source, runtime) != backbone.identity:
         of = "has no keys" if backbone is None else f"its keys are of {backbone.name}"
         raise DataError(
             f"{paths.shown(bank.folder)}: {of}, not of {source.describe()} as it is here"

@@ -105,7 +105,7 @@ def _plan(
     encoder: TextEncoder = context.registry.build(spec, part.options, quiet)
     space = TextSpace(**part.plain(), identity=encoder.identity)
     keys = None if backbone is None else described(backbone, context.runtime)
-    filters = filters_of(limits)
+    filters = filters_of(limits, encoder)
     encoders = [
         Encoder(
             TARGETS,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from unprompt.bank.building import TextFilter
+from unprompt.bank.cleaning import MaxTokens
+from unprompt.contracts import TextEncoder
 from unprompt.errors import ConfigError
 
 
@@ -17,11 +19,13 @@ class Limits:
     Attributes:
         min_length: Letters that a prompt has at least; None: any number.
         max_length: Letters that it has at most; None: any number.
+        max_tokens: Tokens of the text encoder that it has at most; None: any number.
         block: Regular expressions; a prompt that one of them matches anywhere is left out.
     """
 
     min_length: int | None = None
     max_length: int | None = None
+    max_tokens: int | None = None
     block: tuple[str, ...] = ()
 
 
@@ -37,11 +41,16 @@ def folded(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def filters_of(limits: Limits) -> list[TextFilter]:
+def filters_of(limits: Limits, encoder: TextEncoder) -> list[TextFilter]:
     """The filters that limits ask for.
 
+    Args:
+        limits: What is left out.
+        encoder: Whose tokens are counted.
+
     Raises:
-        ConfigError: A limit is negative, both leave nothing, or a pattern is no regular expression.
+        ConfigError: A limit is below 1, two leave nothing, a pattern is no regular expression, or
+            the encoder does not count tokens.
     """
     low, high = limits.min_length, limits.max_length
     for name, value in (("--min-length", low), ("--max-length", high)):
@@ -54,7 +63,23 @@ def filters_of(limits: Limits) -> list[TextFilter]:
         rules.append(_Rule("min_length", low, lambda text: len(text) >= low))
     if high is not None:
         rules.append(_Rule("max_length", high, lambda text: len(text) <= high))
-    return [*rules, *map(_blocked, limits.block)]
+    rules += map(_blocked, limits.block)  # before tokens, which take longer to count
+    if limits.max_tokens is not None:
+        rules.append(MaxTokens(limits.max_tokens, _counter(encoder)))
+    return rules
+
+
+def _counter(encoder: TextEncoder) -> Callable[[str], int]:
+    """Counts the tokens of a text encoder."""
+
+    def count(text: str) -> int:
+        tokens = encoder.count_tokens(text)
+        if tokens is None:
+            raise ConfigError("--max-tokens: this text encoder does not count tokens")
+        return tokens
+
+    count("")  # now, not after some thousand short prompts
+    return count
 
 
 def _blocked(pattern: str) -> TextFilter:

@@ -3,8 +3,19 @@
 Public: model families can be built on this.
 """
 
+from unprompt.bank.disk import Bank, BankOnDisk
+from unprompt.bank.keys import cached_keys
 from unprompt.bank.prompts import PromptBank
 from unprompt.bank.source import BankConfig
 from unprompt.bank.store import BankManifest, StoredBank, verify
 
-__all__ = ["BankConfig", "BankManifest", "PromptBank", "StoredBank", "verify"]
+__all__ = [
+    "Bank",
+    "BankConfig",
+    "BankManifest",
+    "BankOnDisk",
+    "PromptBank",
+    "StoredBank",
+    "cached_keys",
+    "verify",
+]
