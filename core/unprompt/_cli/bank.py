@@ -20,6 +20,7 @@ from unprompt.contracts import Progress
 if TYPE_CHECKING:
     from unprompt._pipeline.bank_search import BankHit
     from unprompt.bank.building import Built
+    from unprompt.bank.cleaning import Deduplicated
     from unprompt.bank.store import BankManifest
 
 
@@ -33,6 +34,13 @@ def build_command(built: Built) -> None:
             "processes with the other shards are"
         )
     typer.echo(str(built.folder))
+
+
+def dedup_command(folder: Path, done: Deduplicated) -> None:
+    """Print a bank without near-duplicates."""
+    typer.echo(bank_table(StoredBank.open(folder)))
+    typer.echo(str(folder))
+    say(f"{done.rows - done.dropped:,} of {done.rows:,} prompts are kept")
 
 
 def info_command(folder: Path, *, verify: bool, as_json: bool, progress: Progress) -> None:

@@ -136,6 +136,31 @@ def info(
 
 
 @bank_app.command()
+def dedup(
+    folder: Bank,
+    output: Annotated[Path, path_option("A new folder, or an empty one.", "--output", "-o")],
+    threshold: Annotated[
+        float,
+        typer.Option(min=0.1, max=1, help="Cosine of targets from which on one is left out."),
+    ] = 0.9,
+    shard_rows: Annotated[int, typer.Option(min=1, help="Prompts in a shard.")] = 65536,
+    quiet: Quiet = False,
+) -> None:
+    """Write a bank with one prompt of each cluster of near-duplicates: the most frequent."""
+    from unprompt._cli.bank import dedup_command
+    from unprompt.bank import dedup as write
+
+    done = write(
+        folder,
+        output,
+        threshold=threshold,
+        shard_rows=shard_rows,
+        progress=progress_on(quiet=quiet),
+    )
+    dedup_command(output, done)
+
+
+@bank_app.command()
 def search(
     folder: Bank,
     query: Annotated[

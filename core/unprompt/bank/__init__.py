@@ -3,6 +3,7 @@
 Public: model families can be built on this.
 """
 
+from unprompt.bank.cleaning import dedup
 from unprompt.bank.disk import Bank, BankOnDisk
 from unprompt.bank.keys import cached_keys
 from unprompt.bank.prompts import PromptBank
@@ -17,5 +18,6 @@ __all__ = [
     "PromptBank",
     "StoredBank",
     "cached_keys",
+    "dedup",
     "verify",
 ]
