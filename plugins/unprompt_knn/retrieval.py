@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from unprompt import Images, Need, Runtime, TextEncoder, TrainSet
+from unprompt import DataError, Images, Need, Runtime, TextEncoder, TrainSet
 from unprompt.artifacts import read_tensors
 from unprompt.bank import PromptBank
 from unprompt.towers import ClipQueries, ClipTowers
@@ -107,14 +107,22 @@ class Retrieval:
         self.bank = PromptBank.read(artifact)
         dim = encoder.dim if encoder is not None else None
         self.bank.check(artifact, target_dim=dim, key_dim=self.clip.dim)
-        shape = {"counts": (len(self.bank),)}
-        self.counts = read_tensors(artifact / COUNTS, shape)["counts"].astype(np.float64)
+        self.counts = self._read_counts(artifact / COUNTS)
         if self._options.center:
             self.centre = Centre.read(artifact, self.bank)
         if self._second:
             self._second.read(artifact, self.bank, centred=self._options.center)
         if self._options.exclude_exact:
             self._own = OwnPrompts.read(artifact)
+
+    def _read_counts(self, path: Path) -> DoubleArray:
+        """Artifacts of earlier versions have none, and no member that needs them."""
+        if not self._options.count_power and not path.is_file():
+            return np.ones(len(self.bank))
+        counts = read_tensors(path, {"counts": (len(self.bank),)})["counts"].astype(np.float64)
+        if not (counts > 0).all():
+            raise DataError(f"{path}: holds a count that is not above 0")
+        return counts
 
     def seen(self, images: Images, *, what: str) -> Iterator[Seen]:
         """What towers make of N images, in batches; captions of all are written first."""

@@ -171,4 +171,4 @@ class Fit:
     def _step(self) -> int:
         """Every how many-th row is held out; 0: none is."""
         count = 0 if self.penalty is not None else min(self.held_out, self.rows // 5)
-        return self.rows // count if count else 0
+        return -(-self.rows // count) if count else 0
