@@ -218,12 +218,16 @@ def test_garbage_in_the_place_of_files(bank: Path) -> None:
         opened.texts([0])
 
 
-def test_what_is_no_bank(tmp_path: Path) -> None:
+@pytest.mark.parametrize("read", [StoredBank.open, verify])
+def test_what_is_no_bank(read: Callable[[Path], object], tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing: no such folder"):
-        StoredBank.open(tmp_path / "nothing")
+        read(tmp_path / "nothing")
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="file: is no folder, so it is no bank"):
-        StoredBank.open(tmp_path / "file")
+        read(tmp_path / "file")
+    (tmp_path / "begun" / ".building").mkdir(parents=True)
+    with pytest.raises(DataError, match="begun: an unfinished bank"):
+        read(tmp_path / "begun")
 
 
 def test_a_taken_name_is_refused(bank: Path) -> None:

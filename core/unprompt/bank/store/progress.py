@@ -5,13 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from unprompt._files import paths
-from unprompt.bank.store.manifest import DONE, SHARDS
+from unprompt.bank.store.manifest import DONE, MANIFEST, SHARDS
+from unprompt.errors import DataError
 
 BUILDING = ".building"
 """The folder, inside the bank's."""
 
 COLLECTED = "collected.json"
 """Its file that is written when all sources have been read."""
+
+
+def check_bank(folder: Path) -> None:
+    """Check that a folder is a finished bank.
+
+    Raises:
+        DataError: There is no such folder, it is unfinished, or no bank.
+    """
+    if paths.is_file(folder / MANIFEST):
+        return
+    shown = paths.shown(folder)
+    if not paths.exists(folder):
+        raise DataError(f"{shown}: no such folder")
+    if not paths.is_folder(folder):
+        raise DataError(f"{shown}: is no folder, so it is no bank")
+    raise DataError(unfinished(folder) or f"{shown}: no {MANIFEST} in it, so it is no bank")
 
 
 def unfinished(folder: Path) -> str | None:

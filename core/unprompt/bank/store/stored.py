@@ -21,7 +21,7 @@ from unprompt.bank.store.manifest import (
     read_manifest,
     shard_folder,
 )
-from unprompt.bank.store.progress import unfinished
+from unprompt.bank.store.progress import check_bank
 from unprompt.bank.store.texts import PromptFiles
 from unprompt.errors import DataError
 
@@ -62,8 +62,7 @@ class StoredBank:
                 or cut; the line names it.
         """
         folder = Path(folder)
-        if not paths.is_file(folder / MANIFEST):
-            raise DataError(_no_bank(folder))
+        check_bank(folder)
         manifest = read_manifest(folder)
         for shard in manifest.shards:
             for name, checksum in shard.files.items():
@@ -159,12 +158,3 @@ def _check_size(path: Path, size: int) -> None:
     if has != size:
         what = "cut" if has < size else "changed"
         raise DataError(f"{shown}: {what}: {has:,} bytes, not {size:,}")
-
-
-def _no_bank(folder: Path) -> str:
-    """Why a folder is no bank."""
-    shown = paths.shown(folder)
-    if not paths.is_folder(folder):
-        what = "no such folder" if not paths.exists(folder) else "is no folder, so it is no bank"
-        return f"{shown}: {what}"
-    return unfinished(folder) or f"{shown}: no {MANIFEST} in it, so it is no bank"

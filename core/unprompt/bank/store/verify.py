@@ -9,6 +9,7 @@ from pathlib import Path
 from unprompt._files import paths
 from unprompt._files.reading import open_file, reading
 from unprompt.bank.store.manifest import MANIFEST, read_manifest, shard_folder
+from unprompt.bank.store.progress import check_bank
 from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress, silent
 from unprompt.errors import DataError
@@ -28,8 +29,9 @@ def verify(folder: Path, progress: Progress = silent) -> int:
         Bytes that were read.
 
     Raises:
-        DataError: Files are missing, cut or changed: one line each.
+        DataError: There is no finished bank; or files are missing, cut or changed: one line each.
     """
+    check_bank(folder)
     manifest = read_manifest(folder)
     files = {
         shard_folder(folder, shard.name) / name: checksum
