@@ -59,7 +59,7 @@ def search_exact(
     if not (len(queries) and count):
         return Neighbours(*_nothing(len(queries), count))
     kind = bank.kind if isinstance(bank, PreparedRows) else torch.bfloat16
-    return neighbours_of(queries, bank, count, plan_for(bank.dims, torch.device(device), kind))
+    return scan(queries, bank, count, plan_for(bank.dims, torch.device(device), kind))
 
 
 def plan_for(dims: int, device: torch.device, kind: torch.dtype) -> Plan:
@@ -68,17 +68,6 @@ def plan_for(dims: int, device: torch.device, kind: torch.dtype) -> Plan:
 
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     return Plan(kind, device, threads, tile_rows_for(dims))
-
-
-def neighbours_of(queries: FloatArray, bank: StoredRows, count: int, plan: Plan) -> Neighbours:
-    """Search as planned; the arguments are checked, and K is at most the number of rows."""
-    import torch
-
-    groups = scan(torch.tensor(queries, device=plan.device), bank, count, plan)
-    return Neighbours(
-        torch.cat([group.ranking.scores for group in groups]).cpu().numpy(),
-        torch.cat([group.ranking.rows for group in groups]).cpu().numpy(),
-    )
 
 
 def _nothing(queries: int, count: int) -> tuple[FloatArray, np.ndarray]:
