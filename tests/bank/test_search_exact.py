@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,6 +44,8 @@ def check(got: Neighbours, expected: Neighbours) -> None:
 
 
 def planned(rows: StoredRows, queries: FloatArray, count: int, **changes: object) -> Neighbours:
+    import torch
+
     plan = {"kind": torch.bfloat16, "device": torch.device("cpu"), "threads": 1, "tile_rows": 64}
     return scan(queries, rows, count, Plan(**(plan | changes)))  # type: ignore[arg-type]  # by name
 
@@ -57,10 +58,12 @@ def test_neighbours_are_those_of_sorting(kind: type) -> None:
     check(search_exact(queries, PreparedRows([rows[:700], rows[700:]]), 10), expected)
 
 
-@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
-def test_both_types_of_product_give_the_same(kind: torch.dtype) -> None:
+@pytest.mark.parametrize("kind", ["bfloat16", "float32"])
+def test_both_types_of_product_give_the_same(kind: str) -> None:
+    import torch
+
     rows, queries = unit_rows(3_000, 1), unit_rows(20, 2)
-    got = planned(StoredRows([rows]), queries, 10, kind=kind, tile_rows=512)
+    got = planned(StoredRows([rows]), queries, 10, kind=getattr(torch, kind), tile_rows=512)
     check(got, by_sorting(queries, rows, 10))
 
 
@@ -173,6 +176,8 @@ def test_stored_rows_are_not_changed() -> None:
 
 
 def test_threads_of_torch_are_given_back() -> None:
+    import torch
+
     before = torch.get_num_threads()
     search_exact(unit_rows(3, 2), [unit_rows(300, 1)], 3)
     assert torch.get_num_threads() == before
