@@ -7,8 +7,8 @@ bfloat16 ``v``. Claim: ``|f - r| <= E`` with
 
     E = |q - q~| X  +  |q~| dX  +  g |q~| (X + dX)  +  u |q| X  +  z,
 
-where ``| |`` is the Euclidean norm, ``X`` and ``dX`` are the largest ``|x|`` and ``|x - x~|`` of the
-rows, ``g = C h / (1 - C h)``, ``h = 2**-22``, ``u = 2**-23``, and ``z`` is ``C 2**-100`` unless
+where ``| |`` is the Euclidean norm, ``X`` and ``dX`` are the largest ``|x|`` and ``|x - x~|`` of
+the rows, ``g = C h / (1 - C h)``, ``h = 2**-22``, ``u = 2**-23``, and ``z`` is ``C 2**-100`` unless
 ``q = 0``. It is the sum of:
 
 1. Rounding the factors. ``q.x - q~.x~ = (q - q~).x + q~.(x - x~)``; by Cauchy-Schwarz this is at
@@ -29,15 +29,17 @@ rows, ``g = C h / (1 - C h)``, ``h = 2**-22``, ``u = 2**-23``, and ``z`` is ``C 
 The norms are computed with rounding, too: those of the rows in float32, so that their squares may
 be wrong by ``(C + 2) 2**-24`` of their value and by underflow; `widened` covers both.
 
-So a row with ``v`` cannot be among the K best if ``f + E < t`` for every ``f`` that rounds to ``v``,
-where ``t`` is a lower bound of the K-th highest score: such as the K-th highest ``l(v) - E``, with
-``l(v)`` the lowest ``f`` that rounds to ``v`` (K rows score at least that). Rounding keeps the order,
-so ``f >= t - E`` implies ``v >= round(t - E)``: comparing the rounded numbers loses no row, and the
-rounding of the output costs nothing more. Rows as good as the K-th are kept, for ties by number.
+So a row with ``v`` cannot be among the K best if ``f + E < t`` for every ``f`` that rounds to
+``v``, where ``t`` is a lower bound of the K-th highest score: such as the K-th highest
+``l(v) - E``, with ``l(v)`` the lowest ``f`` that rounds to ``v`` (K rows score at least that).
+Rounding keeps the order, so ``f >= t - E`` implies ``v >= round(t - E)``: comparing the rounded
+numbers loses no row, and the rounding of the output costs nothing more. Rows as good as the K-th
+are kept, for ties by number.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     import torch
 
 LONGEST = 2.0**20
-"""Rows and queries longer than this are refused: nothing that is embedded is, and no sum overflows."""
+"""Rows and queries longer than this are refused; no sum over shorter ones overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,21 @@ class RowBounds:
 
 def widened(norm: float, dims: int) -> float:
     """An upper bound of a norm over C numbers that was computed in float32."""
-    return float(norm) * (1 + (dims + 2) * 2.0**-24) + dims**0.5 * 2.0**-63
+    return norm * (1 + (dims + 2) * 2.0**-24) + math.sqrt(dims) * 2.0**-63
+
+
+def check_queries(queries: torch.Tensor) -> None:
+    """Check queries of shape (n, C).
+
+    Raises:
+        DataError: One is not finite or longer than `LONGEST`; names its number.
+    """
+    lengths = queries.double().norm(dim=1)
+    wrong = (~(lengths <= LONGEST)).nonzero().flatten().tolist()
+    if wrong:
+        finite = bool(queries[wrong[0]].isfinite().all())
+        what = f"longer than {LONGEST:,.0f}" if finite else "not finite"
+        raise DataError(f"query {wrong[0]} is {what}: it cannot be searched for")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +106,9 @@ class QueryBounds:
 
     @classmethod
     def of(cls, queries: torch.Tensor, rounded: torch.Tensor) -> QueryBounds:
-        """Measure queries of shape (n, C), and what they are rounded to.
-
-        Raises:
-            DataError: A query is not finite or too long for the proof; names it.
-        """
+        """Measure queries of shape (n, C), and what they are rounded to."""
         exact, coarse = queries.double(), rounded.double()
         length = exact.norm(dim=1)
-        for wrong, what in (
-            (~length.isfinite(), "is not finite"),
-            (length > LONGEST, f"is longer than {LONGEST:,.0f}"),
-        ):
-            if wrong.any():
-                raise DataError(f"query {int(wrong.nonzero()[0])} {what}: it cannot be searched for")
         slack = 1 + 2.0**-40  # float64's own rounding
         residual = (exact - coarse).norm(dim=1) * slack
         return cls(length * slack, coarse.norm(dim=1) * slack, residual, queries.shape[1])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt.bank.search.neighbours import Neighbours, Rows
+from unprompt.bank.search.route import product_kind
 from unprompt.bank.search.scan import Plan, scan, tile_rows_for
 from unprompt.bank.search.tiles import PreparedRows, StoredRows
 from unprompt.errors import DataError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def search_exact(
     queries: FloatArray,
-    shards: Sequence[Rows] | PreparedRows,
+    shards: Sequence[Rows] | StoredRows,
     count: int,
     *,
     device: str = "cpu",
@@ -49,7 +50,7 @@ def search_exact(
 
     if count < 1:
         raise ValueError(f"{count} neighbours cannot be searched for")
-    bank = shards if isinstance(shards, PreparedRows) else StoredRows(shards)
+    bank = shards if isinstance(shards, StoredRows) else StoredRows(shards)
     queries = np.asarray(queries)
     if queries.ndim != 2 or queries.shape[1] != bank.dims:
         raise DataError(f"queries of shape {queries.shape} do not fit rows of {bank.dims} numbers")
@@ -58,8 +59,9 @@ def search_exact(
     count = min(count, len(bank))
     if not (len(queries) and count):
         return Neighbours(*_nothing(len(queries), count))
-    kind = bank.kind if isinstance(bank, PreparedRows) else torch.bfloat16
-    return neighbours_of(queries, bank, count, plan_for(bank.dims, torch.device(device), kind))
+    where = torch.device(device)
+    kind = bank.kind if isinstance(bank, PreparedRows) else product_kind(where)
+    return scan(queries, bank, count, plan_for(bank.dims, where, kind))
 
 
 def plan_for(dims: int, device: torch.device, kind: torch.dtype) -> Plan:
@@ -68,17 +70,6 @@ def plan_for(dims: int, device: torch.device, kind: torch.dtype) -> Plan:
 
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     return Plan(kind, device, threads, tile_rows_for(dims))
-
-
-def neighbours_of(queries: FloatArray, bank: StoredRows, count: int, plan: Plan) -> Neighbours:
-    """Search as planned; the arguments are checked, and K is at most the number of rows."""
-    import torch
-
-    groups = scan(torch.tensor(queries, device=plan.device), bank, count, plan)
-    return Neighbours(
-        torch.cat([group.ranking.scores for group in groups]).cpu().numpy(),
-        torch.cat([group.ranking.rows for group in groups]).cpu().numpy(),
-    )
 
 
 def _nothing(queries: int, count: int) -> tuple[FloatArray, np.ndarray]:

@@ -111,7 +111,7 @@ class Group:
         error = self._bounds.exact_error(self._rows_bounds)
         for query, start, end in zip(range(first, last), ends, ends[1:], strict=False):
             wanted = slice(query, query + 1)
-            for part in candidates.rows[start:end].split(SCORED_ROWS):
+            for part in torch.split(candidates.rows[start:end], SCORED_ROWS):
                 rows = self._bank.gathered(part.cpu().numpy(), part.device)
                 scores = scores_of(rows, self._exact[wanted], error[wanted])
                 self.ranking.add(query, scores[:, 0], part)
@@ -160,7 +160,7 @@ class Group:
         import torch
 
         self._raise(self.ranking.last())
-        if self._pending:
+        if any(map(len, self._pending)):
             pending = joined(self._pending)
             error = self._bounds.error(self._rows_bounds)
             best, enough = pending.best(len(self), self._count)
@@ -175,12 +175,13 @@ class Group:
         error, parts = self._bounds.exact_error(tile.bounds), []
         device = self._least.device
         numbers = torch.arange(tile.start, tile.start + len(tile.rows), device=device)
-        for part in numbers.split(SCORED_ROWS):
+        for part in torch.split(numbers, SCORED_ROWS):
             rows = self._bank.gathered(part.cpu().numpy(), device)
             parts.append(scores_of(rows, self._exact, error))
         scores = torch.cat(parts)
         # One integer for a score and its row, so that the K best are the same however ties fall.
-        keys = (in_order(bits_of(scores)).long() << 32) - torch.arange(len(scores), device=device)[:, None]
+        order = torch.arange(len(scores), device=device)[:, None]
+        keys = (in_order(bits_of(scores)).long() << 32) - order
         best = keys.T.contiguous().topk(min(self._count, len(scores)), dim=1).indices
         with self._lock:
             for query in (self._bounds.length > 0).nonzero().flatten().tolist():

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import local
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from unprompt.bank.search.bounds import check_queries
 from unprompt.bank.search.group import Group, padded
+from unprompt.bank.search.neighbours import Neighbours
+from unprompt.bank.search.workers import Workers, workers
 
 if TYPE_CHECKING:
     import torch
 
     from unprompt.bank.search.tiles import StoredRows
+    from unprompt.types import FloatArray
 
-T = TypeVar("T")
 TILE_NUMBERS = 1 << 23
 """Numbers of a tile: 8,192 rows of 1,024. As 16-bit they are half of a large level-3 cache."""
 GROUP_QUERIES = 512
@@ -45,25 +45,47 @@ def tile_rows_for(dims: int) -> int:
     return max(256, min(TILE_NUMBERS // dims, 1 << 16))
 
 
-def scan(queries: torch.Tensor, bank: StoredRows, count: int, plan: Plan) -> list[Group]:
+def scan(queries: FloatArray, bank: StoredRows, count: int, plan: Plan) -> Neighbours:
     """Search a bank for all queries.
 
     Args:
-        queries: float32 of shape (n, C), on the plan's device.
+        queries: float32 of shape (n, C), n at least 1.
         bank: The rows.
         count: K, at most the number of rows, at least 1.
         plan: How.
 
     Returns:
-        The groups of queries in their order, each with its ranking.
+        The neighbours.
 
     Raises:
-        DataError: As `Group` and `StoredRows.tile`.
+        DataError: As `check_queries` and `StoredRows.tile`.
     """
     import torch
 
+    with workers(plan.threads) as each:
+        groups = _groups(torch.from_numpy(queries.copy()).to(plan.device), bank, count, plan)
+        bank.expect(random=False)
+        _pass_over(bank, groups, plan, each)
+        bank.expect(random=True)
+        for group in groups:
+            _finish(group, each, plan.threads)
+        return Neighbours(
+            torch.cat([group.ranking.scores for group in groups]).cpu().numpy(),
+            torch.cat([group.ranking.rows for group in groups]).cpu().numpy(),
+        )
+
+
+def _groups(queries: torch.Tensor, bank: StoredRows, count: int, plan: Plan) -> list[Group]:
+    import torch
+
+    check_queries(queries)
     parts = torch.tensor_split(queries, max(1, -(-len(queries) // GROUP_QUERIES)))
-    groups = [Group(part, count, bank, plan.kind) for part in parts]
+    return [Group(part, count, bank, plan.kind) for part in parts]
+
+
+def _pass_over(bank: StoredRows, groups: list[Group], plan: Plan, each: Workers) -> None:
+    import torch
+
     width = max(map(len, groups))
     mine = local()
 
@@ -71,53 +93,16 @@ def scan(queries: torch.Tensor, bank: StoredRows, count: int, plan: Plan) -> lis
         if not hasattr(mine, "rows"):
             empty = torch.empty
             mine.rows = empty(plan.tile_rows, bank.dims, dtype=plan.kind, device=plan.device)
-            mine.scores = empty(
-                padded(plan.tile_rows) * width, dtype=plan.kind, device=plan.device
-            )
+            mine.scores = empty(padded(plan.tile_rows) * width, dtype=plan.kind, device=plan.device)
         tile = bank.tile(span, mine.rows)
         for group in groups:
             group.take(tile, mine.scores)
 
-    with _workers(plan.threads) as each:
-        bank.expect(random=False)
-        each(take, bank.spans(plan.tile_rows))
-        bank.expect(random=True)
-        for group in groups:
-            _finish(group, each, plan.threads)
-    return groups
+    each(take, bank.spans(plan.tile_rows))
 
 
-def _finish(group: Group, each: Callable[..., None], threads: int) -> None:
+def _finish(group: Group, each: Workers, threads: int) -> None:
     candidates = group.remaining()
     step = max(1, -(-len(group) // (4 * threads)))
     starts = range(0, len(group), step)
     each(lambda first: group.score(candidates, first, min(first + step, len(group))), starts)
-
-
-@contextmanager
-def _workers(threads: int) -> Iterator[Callable[[Callable[[T], None], Iterable[T]], None]]:
-    """Threads that each compute on one core: none waits for another between two steps of a tile.
-
-    Yields:
-        A function that calls a function for each of some things, and raises what it raises.
-    """
-    import torch
-
-    def each(call: Callable[[T], None], things: Iterable[T]) -> None:
-        jobs = [pool.submit(call, thing) for thing in things]
-        try:
-            for job in jobs:
-                job.result()
-        finally:
-            for job in jobs:
-                job.cancel()
-
-    before = torch.get_num_threads()
-    pool = ThreadPoolExecutor(
-        threads, "bank search", initializer=torch.set_num_threads, initargs=(1,)
-    )
-    try:
-        with pool:
-            yield each
-    finally:
-        torch.set_num_threads(before)

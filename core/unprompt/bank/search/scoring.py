@@ -35,10 +35,9 @@ def scores_of(rows: torch.Tensor, queries: torch.Tensor, error: torch.Tensor) ->
     scores = (products - error).float()
     undecided = (scores != (products + error).float()).nonzero()
     if len(undecided):
-        row, query = undecided.T
-        scores[row, query] = torch.cat(
-            [_summed(rows[r], queries[q]) for r, q in zip(row.split(256), query.split(256), strict=True)]
-        )
+        for some in torch.split(undecided, 256):
+            row, query = some.T
+            scores[row, query] = _summed(rows[row], queries[query])
     return scores + 0.0  # -0 is 0
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from unprompt.bank.search import pages
 from unprompt.bank.search.bounds import LONGEST, RowBounds, widened
 from unprompt.bank.search.neighbours import Rows
+from unprompt.bank.search.route import product_kind
 from unprompt.errors import DataError
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class PreparedRows(StoredRows):
         Args:
             shards: As `StoredRows`.
             device: Where the copy lives.
-            kind: bfloat16 (default) or float32.
+            kind: bfloat16 or float32; None: the one that this machine is quicker with.
 
         Raises:
             DataError: As `StoredRows` and its `tile`.
@@ -158,7 +159,7 @@ class PreparedRows(StoredRows):
         import torch
 
         super().__init__(shards)
-        self.kind = torch.bfloat16 if kind is None else kind
+        self.kind = product_kind(torch.device(device)) if kind is None else kind
         self._copies: list[torch.Tensor] = []
         self.bounds = RowBounds()
         for number, shard in enumerate(self.shards):
