@@ -240,7 +240,10 @@ def test_memory_does_not_grow_with_a_file(tmp_path: Path) -> None:
 NO_COLUMN = (
     ": needs one column of prompt, text, caption; has 'id', 'title' (is the header line there?)"
 )
-KNOWN = ".txt, .csv, .tsv, .jsonl, .ndjson, .parquet"
+KNOWN = (
+    ".txt, .csv, .tsv, .jsonl, .ndjson, .parquet, all but the last one also with .gz or .zst "
+    "behind it"
+)
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid"
 BAD = {
     "empty.txt": (b"", ": the file is empty"),
@@ -272,8 +275,7 @@ BAD = {
     "other.npy": (b"", ": embeddings are no source of prompts; see `unprompt bank import`"),
     "other.png": (
         b"a",
-        f": not a source of prompts; known are {KNOWN}, all but the last one also with .gz or "
-        ".zst behind it",
+        f": not a source of prompts; known are {KNOWN}",
     ),
     "pointer.txt": (POINTER, ": a Git LFS pointer, not the file: run `git lfs pull`"),
 }
