@@ -353,3 +353,36 @@ def test_the_manifest_holds_no_time_and_no_path(tmp_path: Path) -> None:
     text = (tmp_path / "bank" / "manifest.json").read_text()
     assert str(tmp_path) not in text
     assert json.loads(text)["shards"][0]["rows"] == 3
+
+
+def test_sources_that_were_being_read_are_read_again(tmp_path: Path) -> None:
+    """What a process leaves that is killed in the first stage has no mark."""
+    texts = numbered(25)
+    build(tmp_path / "whole", Work([Listed(texts)]).plan())
+
+    folder = tmp_path / "bank"
+    (folder / ".building" / "locks").mkdir(parents=True)
+    (folder / ".building" / "request.json").write_text('{"sources": "others"}')
+    (folder / ".building" / "spill").mkdir()
+    (folder / ".building" / "spill" / "007.rows").write_text("cut")
+    (folder / "shards" / "00000").mkdir(parents=True)
+    (folder / "shards" / "00000" / "prompts.parquet").write_text("cut")
+    (folder / "shards" / "00009").mkdir()
+    with pytest.raises(DataError, match=r"bank: an unfinished bank \(its sources are being read\)"):
+        StoredBank.open(folder)
+    whole(build(folder, Work([Listed(texts)]).plan()))
+    assert content(folder) == content(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("left", [".building", ".building.ended"])
+def test_what_was_killed_in_its_last_moment_is_tidied(left: str, tmp_path: Path) -> None:
+    plan = Work([Listed(numbered(5))]).plan()
+    build(tmp_path / "bank", plan)
+    before = content(tmp_path / "bank")
+    (tmp_path / "bank" / left / "locks").mkdir(parents=True)
+    whole(build(tmp_path / "bank", plan))
+    assert content(tmp_path / "bank") == before
+    assert sorted(path.name for path in (tmp_path / "bank").iterdir()) == [
+        "manifest.json",
+        "shards",
+    ]

@@ -1,4 +1,4 @@
-"""A bank on disk: written in pieces of any size, and one clear line for whatever is wrong with it."""
+"""A bank on disk: written in pieces of any size; whatever is wrong with it is one clear line."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from unprompt.bank.store.manifest import (
     shard_name,
     write_manifest,
 )
+from unprompt.bank.store.progress import COLLECTED
 from unprompt.bank.store.stored import StoredBank
 from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress, silent
@@ -135,7 +136,7 @@ def _first_stage(folder: Path, plan: Plan) -> Collected | None:
 
 def _collected(folder: Path, plan: Plan) -> Collected:
     at = folders.building(folder)
-    if (at / folders.COLLECTED).is_file():
+    if (at / COLLECTED).is_file():
         _check_request(folder, plan)
         return read_collected(folder)
     # What a killed process has read is incomplete: there is no mark of it.

@@ -16,7 +16,7 @@ from unprompt._files.checksums import Checksum
 from unprompt._files.reading import read_typed
 from unprompt._files.refusals import cannot_be_written
 from unprompt._files.writing import write_text
-from unprompt.bank.building.folders import COLLECTED, ORDER, SPILL, building
+from unprompt.bank.building.folders import ORDER, SPILL, building
 from unprompt.bank.building.spill import Row, Spill, digest
 from unprompt.bank.store.manifest import (
     LIMIT,
@@ -26,6 +26,7 @@ from unprompt.bank.store.manifest import (
     shard_folder,
     shard_name,
 )
+from unprompt.bank.store.progress import COLLECTED
 from unprompt.bank.store.texts import write_prompts
 from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress

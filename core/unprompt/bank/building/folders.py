@@ -21,7 +21,7 @@ from unprompt.bank.store.manifest import MANIFEST, SHARDS
 from unprompt.bank.store.progress import BUILDING
 from unprompt.errors import OutputError, UnpromptError
 
-REQUEST, COLLECTED = "request.json", "collected.json"
+REQUEST = "request.json"
 SPILL, ORDER, LOCKS, MADE = "spill", "order", "locks", "made.json"
 
 _ENDED = f"{BUILDING}.ended"

@@ -1,0 +1,7 @@
+"""Nearest rows of a bank: exact search at the speed of 16-bit products, and approximate search."""
+
+from unprompt.bank.search.exact import search_exact
+from unprompt.bank.search.neighbours import Neighbours, Rows
+from unprompt.bank.search.tiles import PreparedRows
+
+__all__ = ["Neighbours", "PreparedRows", "Rows", "search_exact"]
