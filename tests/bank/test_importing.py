@@ -281,10 +281,10 @@ def test_captions_come_with_their_keys_and_are_encoded(retrieval: Path) -> None:
 def test_keys_of_other_captions_are_found_out(retrieval: Path) -> None:
     """LAION's embeddings and its metadata were published in different orders."""
     path = retrieval / "text_emb" / "text_emb_01.npy"
-    np.save(path, np.load(path)[::-1])
+    np.save(path, np.roll(np.load(path), 1, axis=0))
     line = problem(retrieval, "clip-retrieval", encode_keys=letters(C))
     cosines = letters(C)(["a bird", "none", "a cat", "a fish"])
-    expected = (cosines * cosines[::-1]).sum(axis=1)[[0, 2, 3]]
+    expected = (cosines * np.roll(cosines, 1, axis=0)).sum(axis=1)[[0, 2, 3]]
     row = [1, 3, 4][int(expected.argmin())]
     assert line.startswith(f"text_emb/text_emb_01.npy: row {row} has a cosine of ")
     assert "the keys are another backbone's, or in another order" in line
