@@ -244,7 +244,7 @@ def test_a_folder_without_sets_is_refused(tmp_path: Path, pairs: Path) -> None:
 
 # clip-retrieval
 
-CAPTIONS = [["a cat", None, "a dog"], ["a bird", "", "a cat", "a fish"]]
+CAPTIONS: list[list[str | None]] = [["a cat", None, "a dog"], ["a bird", "", "a cat", "a fish"]]
 
 
 @pytest.fixture
@@ -354,7 +354,7 @@ def test_a_broken_folder_is_one_line_and_no_bank(case: str, retrieval: Path) -> 
 
 
 def test_an_encoder_that_fails_in_the_middle_leaves_nothing(retrieval: Path) -> None:
-    calls = []
+    calls: list[int] = []
 
     def failing(texts: Sequence[str]) -> FloatArray:
         calls.append(len(texts))

@@ -91,7 +91,8 @@ def test_text_files_give_their_prompts(name: str, suffix: str, tmp_path: Path) -
 
 
 def test_a_compressed_file_may_have_any_name_and_several_parts(tmp_path: Path) -> None:
-    for number, compress in enumerate((gzip.compress, zstd)):
+    for number, suffix in enumerate((".gz", ".zst")):
+        compress = COMPRESS[suffix]
         path = tmp_path / f"{number}.txt"
         path.write_bytes(compress(b"one\ntw") + compress(b"o\nthree"))
         assert [prompt.text for prompt in read(path)] == ["one", "two", "three"]
