@@ -26,6 +26,7 @@ KINDS = {"ensembles": "ensemble", "experiments": "experiment", "train": "trainin
 
 PUBLIC = [
     "build_bank",
+    "import_bank",
     "search_bank",
     "FilledStudy",
     "unread_option",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from unprompt._data.expected import Expected
     from unprompt._data.images import folder_images
     from unprompt._pipeline.bank_build import build_bank
+    from unprompt._pipeline.bank_import import import_bank
     from unprompt._pipeline.bank_search import search_bank
     from unprompt._pipeline.image_prompts import ImagePrompt, ImagePrompts
     from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
@@ -120,6 +121,7 @@ __all__ = [
     "find_prompts",
     "folder_images",
     "hookimpl",
+    "import_bank",
     "load_ensemble",
     "load_run",
     "refuse_options",
@@ -148,6 +150,7 @@ _HOMES = {
     "_data.expected": ["Expected"],
     "_data.images": ["folder_images"],
     "_pipeline.bank_build": ["build_bank"],
+    "_pipeline.bank_import": ["import_bank"],
     "_pipeline.bank_search": ["search_bank"],
     "_pipeline.image_prompts": ["ImagePrompt", "ImagePrompts"],
     "_pipeline.loaded_ensemble": ["LoadedEnsemble", "Predictions"],

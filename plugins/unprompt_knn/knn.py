@@ -21,7 +21,7 @@ from unprompt import (
     Runtime,
     TrainSet,
 )
-from unprompt.bank import PromptBank
+from unprompt.bank import Bank
 from unprompt.towers import ClipQueries, ClipTowers
 from unprompt_knn import options as choices
 from unprompt_knn import retrieval
@@ -198,7 +198,7 @@ class Knn(Predictor):
         return self._retrieval
 
     @property
-    def bank(self) -> PromptBank:
+    def bank(self) -> Bank:
         """The bank that `load` read."""
         return self.retrieval.bank
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from unprompt.bank import PromptBank
+from unprompt.bank import Bank, BankCounts
 from unprompt_knn.centre import Centre, summed
 from unprompt_knn.kernel import DoubleArray, FloatArray, Numbers
 from unprompt_knn.kernels import Kernel
@@ -38,7 +38,7 @@ class Near:
 
     @classmethod
     def of(
-        cls, bank: PromptBank, counts: DoubleArray, cosines: FloatArray, rows: Numbers
+        cls, bank: Bank, counts: BankCounts | DoubleArray, cosines: FloatArray, rows: Numbers
     ) -> tuple[Near, Numbers]:
         """What a search in a bank has found.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from unprompt import DataError, Images, Need, Runtime, TextEncoder, TrainSet
 from unprompt.artifacts import read_tensors
-from unprompt.bank import PromptBank
+from unprompt.bank import Bank, BankCounts, BankOnDisk, PromptBank, cached_keys, read_bank
 from unprompt.towers import ClipQueries, ClipTowers
 from unprompt_knn.captions import Captions, CaptionWriter
 from unprompt_knn.centre import Centre, centred
@@ -51,8 +51,8 @@ class Seen:
 class Retrieval:
     """A bank with the towers that search it."""
 
-    bank: PromptBank
-    counts: DoubleArray
+    bank: Bank
+    counts: BankCounts | DoubleArray
 
     def __init__(self, options: KnnOptions, runtime: Runtime) -> None:
         """Store both; towers are loaded when they are first used."""
@@ -85,7 +85,9 @@ class Retrieval:
             self._second.embed(self.bank.prompts)
         if self._options.center and sample is not None:
             rows = [part.rows for part in self.queries.embeddings(sample, what="measure the mean")]
-            raw, self.bank = self.bank, centred(self.bank)
+            raw = self.bank
+            assert isinstance(raw, PromptBank)  # see _embedded
+            self.bank = centred(raw)
             self.centre = Centre.of(np.concatenate(rows), raw)
             self.centre.save(artifact)
             if self._second:
@@ -96,7 +98,9 @@ class Retrieval:
             self._own = OwnPrompts.known(train)
             self._own.save(artifact)
         self.bank.save(artifact)
-        save_file({"counts": self.counts}, artifact / COUNTS)
+        if not isinstance(self.bank, BankOnDisk):
+            counts = self.counts[np.arange(len(self.bank))]
+            save_file({"counts": counts}, artifact / COUNTS)
 
     def read(self, artifact: Path, encoder: TextEncoder | None) -> None:
         """Read what `learn` wrote.
@@ -104,11 +108,18 @@ class Retrieval:
         Raises:
             DataError: A file of the artifact is damaged, or of another tower or encoder.
         """
-        self.bank = PromptBank.read(artifact)
+        if self._options.center:  # all keys have been changed
+            self.bank = PromptBank.read(artifact)
+        else:
+            bank = self._options.bank
+            self.bank = read_bank(artifact, bank, self._identity(), encoder, self._runtime)
         dim = encoder.dim if encoder is not None else None
         self.bank.check(artifact, target_dim=dim, key_dim=self.clip.dim)
-        self.counts = self._read_counts(artifact / COUNTS)
-        if self._options.center:
+        if isinstance(self.bank, BankOnDisk):
+            self.counts = self.bank.counts
+        else:
+            self.counts = self._read_counts(artifact / COUNTS)
+        if isinstance(self.bank, PromptBank) and self._options.center:
             self.centre = Centre.read(artifact, self.bank)
         if self._second:
             self._second.read(artifact, self.bank, centred=self._options.center)
@@ -141,13 +152,23 @@ class Retrieval:
         """The neighbours of a batch, of which at most ``candidates`` are wanted."""
         return Search(self, self._second, seen, candidates)
 
-    def _embedded(self, train: TrainSet) -> tuple[PromptBank, DoubleArray]:
+    def _identity(self) -> Mapping[str, Any]:
+        return ClipTowers.identity(self._options.backbone, self._runtime, OWNER)
+
+    def _embedded(self, train: TrainSet) -> tuple[Bank, BankCounts | DoubleArray]:
         """The bank's prompts, and how often each occurs in their source; each is embedded once."""
+        backbone = self._identity()
+        held = self._options.bank.on_disk(backbone, train.text_encoder, self._runtime)
+        if held is not None and self._options.center:
+            return held.in_memory(), held.counts
+        if held is not None:
+            return held, held.counts
         every = self._options.bank.model_copy(update={"duplicates": True})
         occurring = every.texts(train, self._runtime)
         times = Counter(occurring)
         once = list(times)
-        targets, keys = train.text_encoder.encode(once), self.clip.texts(once)
+        targets = train.text_encoder.encode(once)
+        keys = cached_keys(once, self.clip.texts, backbone, self._runtime)
         if not self._options.bank.duplicates:
             counts = np.array([float(times[text]) for text in once])
             return PromptBank.of(once, targets, keys), counts

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from unprompt import DataError, Images, Need, Runtime, unit
 from unprompt.artifacts import read_tensors
-from unprompt.bank import PromptBank
+from unprompt.bank import Bank, BankTexts, cached_keys
 from unprompt.towers import ClipQueries, ClipTowers, Views
 from unprompt_knn.kernel import FloatArray, Numbers
 from unprompt_knn.near import Near
@@ -47,10 +47,15 @@ class SecondBackbone:
         """Image and text tower together."""
         return {"CLIP of rerank": ClipTowers.parameters(options.backbone, OWNER)}
 
-    def embed(self, prompts: Sequence[str]) -> None:
+    def embed(self, prompts: BankTexts) -> None:
         """Embed the bank's prompts, each once."""
         numbers = {text: number for number, text in enumerate(dict.fromkeys(prompts))}
-        rows = self.clip.texts(list(numbers), what="encode the bank for rerank")
+        rows = cached_keys(
+            list(numbers),
+            partial(self.clip.texts, what="encode the bank for rerank"),
+            ClipTowers.identity(self._options.backbone, self._runtime, OWNER),
+            self._runtime,
+        )
         self._keys = rows[[numbers[text] for text in prompts]]
 
     def center(self, images: Images) -> None:
@@ -65,7 +70,7 @@ class SecondBackbone:
         mean = {} if self._mean is None else {"queries": self._mean}
         save_file({"keys": self.keys, **mean}, folder / FILE)
 
-    def read(self, folder: Path, bank: PromptBank, *, centred: bool) -> None:
+    def read(self, folder: Path, bank: Bank, *, centred: bool) -> None:
         """Read what `save` wrote.
 
         Raises:

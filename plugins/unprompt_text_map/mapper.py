@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet, unit
 from unprompt.artifacts import read_tensors
-from unprompt.bank import PromptBank
+from unprompt.bank import PromptBank, cached_keys
 from unprompt.towers import ClipQueries, ClipTowers
 from unprompt_text_map.normal import Fit, FloatArray, LinearMap
 from unprompt_text_map.options import CENTER_ON, TextMapOptions
@@ -20,6 +20,9 @@ OWNER = "text-map backbone"
 FILE, NOTE = "map.safetensors", "map.json"
 PART = 8192
 """Prompts that are embedded at a time."""
+
+Part = tuple[Sequence[str], FloatArray, FloatArray]
+"""Prompts with their keys (n, C) and targets (n, D)."""
 
 
 class TextMap(Predictor):
@@ -64,9 +67,9 @@ class TextMap(Predictor):
         """
         from safetensors.numpy import save_file
 
-        texts = self.options.bank.texts(train, self.runtime)
+        rows, parts = self._known(train)
         images = self._measured(train) if self.options.center else None  # fails before the bank
-        linear, bank = self._fitted(texts, train)
+        linear, bank = self._fitted(rows, parts)
         mean, scale = linear.mean_key, 1.0
         if images is not None:
             mean = images.mean(axis=0)
@@ -146,19 +149,33 @@ class TextMap(Predictor):
         images = train.images.select(train.images.ids[::step][:CENTER_ON])
         return np.concatenate([q for _, q in self.queries.batches(images, what="measure the mean")])
 
-    def _fitted(self, texts: Sequence[str], train: TrainSet) -> tuple[LinearMap, PromptBank]:
+    def _known(self, train: TrainSet) -> tuple[int, Iterator[Part]]:
+        """How many prompts the bank has, and these, part by part."""
+        backbone = ClipTowers.identity(self.options.backbone, self.runtime, OWNER)
+        encoder, bank = train.text_encoder, self.options.bank
+        held = bank.on_disk(backbone, encoder, self.runtime)
+        if held is not None:
+            return len(held), held.parts(PART)
+        texts = bank.texts(train, self.runtime)
+        parts = (texts[start : start + PART] for start in range(0, len(texts), PART))
+        encoded = (
+            (part, cached_keys(part, self.clip.texts, backbone, self.runtime), encoder.encode(part))
+            for part in parts
+        )
+        return len(texts), encoded
+
+    def _fitted(self, count: int, parts: Iterable[Part]) -> tuple[LinearMap, PromptBank]:
         """The map, and the prompts that guesses are taken from."""
-        fit = Fit(len(texts), self.options.penalty, self.options.held_out)
-        step = -(-len(texts) // self.options.guesses)
+        fit = Fit(count, self.options.penalty, self.options.held_out)
+        step, start = -(-count // self.options.guesses), 0
         shown: list[str] = []
         rows: list[FloatArray] = []
-        for start in range(0, len(texts), PART):
-            part = texts[start : start + PART]
-            targets = train.text_encoder.encode(part)
-            fit.add(self.clip.texts(part), targets)
+        for texts, keys, targets in parts:
+            fit.add(keys, targets)
             first = -start % step
-            shown += part[first::step]
+            shown += texts[first::step]
             rows.append(targets[first::step])
+            start += len(texts)
         return fit.solved(), PromptBank.of(shown, np.concatenate(rows))
 
     @property

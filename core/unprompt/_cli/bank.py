@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from unprompt._pipeline.bank_search import BankHit
     from unprompt.bank.building import Built
     from unprompt.bank.cleaning import Deduplicated
+    from unprompt.bank.importing import Imported
     from unprompt.bank.store import BankManifest
 
 
@@ -41,6 +42,14 @@ def dedup_command(folder: Path, done: Deduplicated) -> None:
     typer.echo(bank_table(StoredBank.open(folder)))
     typer.echo(str(folder))
     say(f"{done.rows - done.dropped:,} of {done.rows:,} prompts are kept")
+
+
+def import_command(folder: Path, imported: Imported) -> None:
+    """Print a bank that was imported."""
+    typer.echo(bank_table(StoredBank.open(folder)))
+    typer.echo(str(folder))
+    if imported.dropped:
+        say(f"{imported.dropped:,} rows have no caption and were left out")
 
 
 def info_command(folder: Path, *, verify: bool, as_json: bool, progress: Progress) -> None:

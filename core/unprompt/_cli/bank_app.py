@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -158,6 +158,73 @@ def dedup(
         progress=progress_on(quiet=quiet),
     )
     dedup_command(output, done)
+
+
+@bank_app.command("import")
+def import_(
+    folder: Annotated[Path, path_argument("What to import.")],
+    output: Annotated[Path, path_option("A new folder, or an empty one.", "--output", "-o")],
+    kind: Annotated[
+        Literal["shard-pairs", "clip-retrieval"],
+        typer.Option(
+            "--format",
+            help="shard-pairs: npy files of keys and of targets. clip-retrieval: text_emb/*.npy "
+            "and metadata/*.parquet.",
+        ),
+    ],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            metavar="B",
+            help="The CLIP that the keys were made with: MODEL/TAG of open_clip, hf-hub:ID, a "
+            "folder, or package:NAME/PATH.",
+        ),
+    ],
+    text_encoder: TextEncoder = "minilm",
+    keys: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Folder of keys in each set, where there are several."),
+    ] = None,
+    column: Annotated[str, typer.Option(help="Column of the captions.")] = "caption",
+    pair_by_position: Annotated[
+        bool,
+        typer.Option(
+            "--pair-by-position",
+            help="Keys and targets are in the same order, which nothing in the files says.",
+        ),
+    ] = False,
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Divide rows by their lengths, which else are 1.")
+    ] = False,
+    shard_rows: Annotated[int, typer.Option(min=1, help="Prompts in a shard.")] = 65536,
+    device: Device = "cpu",
+    precision: Precision = "float32",
+    batch_size: BatchSize = 64,
+    offline: Offline = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a bank of embeddings that exist, as they are; rows are checked, not encoded again."""
+    from unprompt._cli.bank import import_command
+    from unprompt._pipeline.bank_import import import_bank
+
+    imported = import_bank(
+        folder,
+        output,
+        kind=kind,
+        backbone=backbone,
+        text_encoder=text_encoder,
+        keys=keys,
+        column=column,
+        pair_by_position=pair_by_position,
+        normalise=normalise,
+        shard_rows=shard_rows,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        offline=offline,
+        progress=progress_on(quiet=quiet),
+    )
+    import_command(output, imported)
 
 
 @bank_app.command()

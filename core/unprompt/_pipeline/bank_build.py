@@ -99,11 +99,7 @@ def _plan(
     shard_rows: int,
     context: Context,
 ) -> Plan:
-    spec = context.registry.spec(text_encoder, TextEncoderSpec)
-    part = Part(spec, spec.options())
-    quiet = replace(context.runtime, progress=silent)
-    encoder: TextEncoder = context.registry.build(spec, part.options, quiet)
-    space = TextSpace(**part.plain(), identity=encoder.identity)
+    encoder, space = encoder_of(text_encoder, context)
     keys = None if backbone is None else described(backbone, context.runtime)
     filters = filters_of(limits, encoder)
     encoders = [
@@ -127,7 +123,7 @@ def _plan(
         "shard_rows": shard_rows,
         "text_encoder": [
             encoder.identity,
-            context.registry.foreign_code(part.plugin, TextEncoderSpec),
+            context.registry.foreign_code(space.plugin, TextEncoderSpec),
         ],
         "backbone": None if keys is None else keys.identity,
         "precision": runtime.precision,
@@ -142,6 +138,21 @@ def _plan(
         progress=runtime.progress,
     )
     return Plan(request, space, encoder.dim, keys, tuple(encoders), first_stage)
+
+
+def encoder_of(name: str, context: Context) -> tuple[TextEncoder, TextSpace]:
+    """A plugin's text encoder with its default options, and what files say of it.
+
+    Its rows are not cached: a bank is where they are kept.
+
+    Raises:
+        PluginError: There is no such plugin, or it offers no text encoder.
+    """
+    spec = context.registry.spec(name, TextEncoderSpec)
+    part = Part(spec, spec.options())
+    quiet = replace(context.runtime, progress=silent)
+    encoder: TextEncoder = context.registry.build(spec, part.options, quiet)
+    return encoder, TextSpace(**part.plain(), identity=encoder.identity)
 
 
 def _held_targets(source: OpenedSource, space: TextSpace) -> HeldRows | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,11 +16,13 @@ from unprompt._files import paths
 from unprompt._files.reading import read_typed
 from unprompt.bank.prompts import PromptBank
 from unprompt.bank.store.stored import StoredBank, What
-from unprompt.contracts import Evidence
+from unprompt.contracts import Evidence, Runtime, TextEncoder
 from unprompt.errors import DataError
+from unprompt.types import PlainData
 
 if TYPE_CHECKING:
-    from unprompt.types import FloatArray
+    from unprompt.bank.source import BankConfig
+    from unprompt.types import DoubleArray, FloatArray
 
 REFERENCE = "bank.json"
 """What an artifact holds in the place of a bank: which one it was learned with."""
@@ -36,6 +39,16 @@ class BankRows(Protocol):
         """Unit rows of the shape of ``rows`` and then the columns."""
 
 
+class BankCounts(Protocol):
+    """How often the prompts of a bank occurred, by their numbers."""
+
+    def __len__(self) -> int:
+        """B."""
+
+    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> DoubleArray:
+        """Counts, float64 of the shape of ``rows``."""
+
+
 class BankTexts(Protocol):
     """Prompts of a bank by their numbers."""
 
@@ -44,6 +57,9 @@ class BankTexts(Protocol):
 
     def __getitem__(self, row: int, /) -> str:
         """One prompt."""
+
+    def __iter__(self) -> Iterator[str]:
+        """All of them, in order."""
 
 
 class Bank(Protocol):
@@ -79,6 +95,37 @@ class Bank(Protocol):
         """The prompts whose targets are nearest to rows (n, D), best first."""
 
 
+def read_bank(
+    artifact: Path,
+    config: BankConfig,
+    backbone: Mapping[str, PlainData] | None,
+    text_encoder: TextEncoder | None,
+    runtime: Runtime,
+) -> Bank:
+    """The bank of an artifact: in it, or on disk, where `Bank.save` wrote only which one it is.
+
+    Args:
+        artifact: What a member learned.
+        config: Its option, which says where a bank on disk lies.
+        backbone: See `BankConfig.on_disk`.
+        text_encoder: Of the target space; None: it is not known.
+        runtime: Where a bank on disk is searched.
+
+    Raises:
+        DataError: A file is missing or damaged, or the bank on disk is another one by now.
+    """
+    if not paths.is_file(artifact / REFERENCE):
+        return PromptBank.read(artifact)
+    bank = config.on_disk(backbone, text_encoder, runtime)
+    if bank is None:
+        raise DataError(
+            f"{paths.shown(artifact / REFERENCE)}: was made with a bank on disk, which "
+            "`bank.folder` has to name"
+        )
+    bank.check(artifact, target_dim=None, key_dim=None)
+    return bank
+
+
 class _Reference(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -107,6 +154,20 @@ class _Texts:
 
     def __getitem__(self, row: int) -> str:
         return self.bank.text(int(row))
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for batch, _ in self.bank.prompts() for text in batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    bank: StoredBank
+
+    def __len__(self) -> int:
+        return len(self.bank)
+
+    def __getitem__(self, rows: npt.NDArray[np.int64]) -> DoubleArray:
+        return self.bank.counts(rows.reshape(-1)).reshape(rows.shape).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +201,16 @@ class BankOnDisk:
         """B."""
         return len(self.stored)
 
-    def counts(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """How often the prompts of rows occurred in the bank's sources."""
-        return self.stored.counts(rows.reshape(-1)).reshape(rows.shape).astype(np.float64)
+    @property
+    def counts(self) -> BankCounts:
+        """How often each prompt occurred in the bank's sources, read when it is asked for."""
+        return _Counts(self.stored)
+
+    def parts(self, size: int) -> Iterator[tuple[list[str], FloatArray, FloatArray]]:
+        """All of it in order, ``size`` prompts at a time: texts, keys (n, C), targets (n, D)."""
+        for start in range(0, len(self), size):
+            rows = np.arange(start, min(start + size, len(self)))
+            yield self.stored.texts(rows), self.keys[rows], self.targets[rows]
 
     def in_memory(self) -> PromptBank:
         """All of it, in 32 bits."""
