@@ -56,11 +56,12 @@ def main() -> None:
             writer.close([], [])
         print_cosines(full, rng)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         made = dedup(full, cleaned)
-        seconds = time.perf_counter() - begun
+        seconds, used = time.perf_counter() - begun, time.process_time() - used
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        print(f"{count:,} rows: {seconds:.1f} s, {made.dropped:,} dropped")
+        print(f"{count:,} rows: {seconds:.1f} s ({used:.1f} s of processor time)")
+        print(f"{made.dropped:,} dropped, {made.manifest.rows:,} kept")
         print(f"peak memory {after / 1024:,.0f} MB ({before / 1024:,.0f} MB before)")
         check(StoredBank.open(full), StoredBank.open(cleaned), rng)
 
