@@ -216,6 +216,21 @@ def test_no_product_is_below_what_the_cosine_allows(half: bool, columns: int | N
     assert bounded.lost < (0.004 if half else 1e-6)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 700), (700, 1), (3, 5), (64, 700)])
+@pytest.mark.parametrize("width", [2, 64, 96, 384])
+def test_products_are_added_up_in_float32(shape: tuple[int, int], width: int) -> None:
+    """Whatever routine PyTorch takes for a shape: only the sum is rounded to bfloat16."""
+    import torch
+
+    ours, theirs = (
+        torch.from_numpy(random_rows(count, count, width)).bfloat16() for count in shape
+    )
+    exact = ours.double() @ theirs.double().T
+    low, high = ((exact + off).bfloat16() for off in (-bounds.SLACK, bounds.SLACK))
+    products = ours @ theirs.T
+    assert bool(((low <= products) & (products <= high)).all())
+
+
 def test_fewer_columns_are_taken_where_rows_are_far_apart() -> None:
     far = pairs.unit_doubles(random_rows(500).astype(np.float16))
     fitted = bounds.fit_bounds(far, 0.9, half=True)
@@ -236,6 +251,13 @@ def test_fewer_columns_are_taken_where_rows_are_far_apart() -> None:
 def test_a_threshold_that_means_nothing_is_refused(threshold: float, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=re.escape(f"from 0.1 to 1, got {threshold}")):
         dedup(tmp_path / "a", tmp_path / "b", threshold=threshold)
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "kept").symlink_to("/dev/full")
+    halves = random_rows(2000).astype(np.float16)
+    with pytest.raises(OutputError, match="kept: cannot be written: no space left on device"):
+        walk(halves, np.arange(2000), 0.9, tmp_path)
 
 
 def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,9 @@ take almost no room in a file. Embeddings and prompts grow less than ten times."
 _ROWS, _FEWEST = 2048, 64
 """Rows of a batch; fewer where a row group is large, since each row may repeat the same value."""
 
+_BUFFER = 1 << 20
+"""Bytes that are read at once of a column chunk, which may be larger than memory."""
+
 
 @contextmanager
 def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
@@ -85,7 +88,7 @@ def text_batches(path: Path, column: str, others: Collection[str] = ()) -> Itera
         columns = list(dict.fromkeys([column, *others]))
         _check_declared(file, path, columns, max(_FREE, _GROWTH * path.stat().st_size))
         first = 0
-        with pq.ParquetFile(path, read_dictionary=coded) as texts:
+        with pq.ParquetFile(path, read_dictionary=coded, buffer_size=_BUFFER) as texts:
             for batch in texts.iter_batches(_ROWS, columns=columns):
                 if coded:
                     check_lengths(batch[column], first, path, column)

@@ -77,10 +77,10 @@ def stand_ins(
 
 
 def _computes_in_half() -> bool:
-    """Whether this processor computes in bfloat16."""
-    from unprompt.towers.precision import resolve_precision
+    """Whether this processor computes in bfloat16; others emulate it, slower than float32."""
+    import torch
 
-    return resolve_precision("auto", "cpu") == "bfloat16"
+    return torch.cpu._is_avx512_bf16_supported()
 
 
 class _Kept:

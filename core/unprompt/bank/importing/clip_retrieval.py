@@ -74,11 +74,10 @@ def find_partitions(folder: Path, column: str = "caption") -> list[Partition]:
         raise DataError(f"{paths.shown(folder)}: {what}")
     keys = _numbered(folder / EMBEDDINGS, ".npy")
     tables = _numbered(folder / METADATA, ".parquet")
-    alone = [keys[n] for n in keys.keys() - tables.keys()]
-    alone += [tables[n] for n in tables.keys() - keys.keys()]
-    if alone:
-        other = METADATA if alone[0].suffix == ".npy" else EMBEDDINGS
-        raise DataError(f"{paths.shown(min(alone))}: no file of this number in {other}")
+    for ours, theirs, other in ((keys, tables, METADATA), (tables, keys, EMBEDDINGS)):
+        alone = sorted(ours.keys() - theirs.keys())
+        if alone:
+            raise DataError(f"{paths.shown(ours[alone[0]])}: no file of this number in {other}")
     partitions = []
     for number in sorted(keys):
         path = tables[number]

@@ -24,10 +24,11 @@ def count_of(value: object, where: str, column: str | None) -> int:
     Raises:
         DataError: It is no positive integer up to `MOST`.
     """
+    count = value
     if isinstance(value, str) and (digits := _DIGITS.fullmatch(value)):
-        value = int(digits[1])
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+        count = int(digits[1])
+    elif isinstance(value, float) and value.is_integer():
+        count = int(value)
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
         raise DataError(f"{where}: column {column!r} holds {what_is(value)}, not a positive count")
-    return value
+    return count
