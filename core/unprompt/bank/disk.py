@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,17 @@ from unprompt.errors import DataError
 from unprompt.types import PlainData
 
 if TYPE_CHECKING:
+    from unprompt.bank.search import PreparedRows
     from unprompt.bank.source import BankConfig
     from unprompt.types import DoubleArray, FloatArray
 
 REFERENCE = "bank.json"
 """What an artifact holds in the place of a bank: which one it was learned with."""
+
+
+PREPARED = 2 << 30
+"""Bytes of keys or targets up to which a copy for quick search is kept in memory: a member searches
+batch by batch, and converts a bank each time otherwise. Larger ones stay on the disk."""
 
 
 class BankRows(Protocol):
@@ -181,6 +187,7 @@ class BankOnDisk:
 
     stored: StoredBank
     device: str = "cpu"
+    _prepared: dict[What, PreparedRows] = field(default_factory=dict)
 
     @property
     def prompts(self) -> BankTexts:
@@ -244,14 +251,14 @@ class BankOnDisk:
         """Exact search for the ``count`` rows with the highest CLIP cosine; see `PromptBank`."""
         from unprompt.bank.search import search_exact
 
-        near = search_exact(queries, self.stored.keys, count, device=self.device)
+        near = search_exact(queries, self._searched("keys"), count, device=self.device)
         return near.cosines, near.rows
 
     def nearest(self, embeddings: FloatArray, count: int) -> list[tuple[Evidence, ...]]:
         """The prompts whose targets are nearest to rows (n, D), best first."""
         from unprompt.bank.search import search_exact
 
-        near = search_exact(embeddings, self.stored.targets, count, device=self.device)
+        near = search_exact(embeddings, self._searched("targets"), count, device=self.device)
         texts = {int(row): self.stored.text(int(row)) for row in np.unique(near.rows)}
         return [
             tuple(
@@ -260,3 +267,14 @@ class BankOnDisk:
             )
             for cosines, rows in zip(near.cosines, near.rows, strict=True)
         ]
+
+    def _searched(self, what: What) -> PreparedRows | tuple[np.memmap[Any, Any], ...]:
+        """What is searched: a copy in memory, made once, or the rows on the disk."""
+        shards = self.stored.keys if what == "keys" else self.stored.targets
+        if sum(shard.nbytes for shard in shards) > PREPARED:
+            return shards
+        if what not in self._prepared:
+            from unprompt.bank.search import PreparedRows
+
+            self._prepared[what] = PreparedRows(shards, device=self.device)
+        return self._prepared[what]
