@@ -75,7 +75,7 @@ def rows(predictor: Predictor, folder: Path, train: Any = None) -> tuple[Any, li
     return np.concatenate([batch.embeddings.rows for batch in batches]), found
 
 
-def knn(bank: dict[str, str], **more: Any) -> Knn:
+def knn(bank: dict[str, Any], **more: Any) -> Knn:
     options = {"backbone": CLIP, "bank": bank, "neighbours": 6, **more}
     return Knn(KnnOptions.model_validate(options), Runtime(text_encoder=HashedWords()))
 
@@ -143,7 +143,7 @@ def test_keys_are_embedded_once_for_members_with_other_options(
         return right(self, texts, **more)
 
     monkeypatch.setattr(ClipTowers, "texts", texts)
-    bank = {"prompts": str(table)}
+    bank: dict[str, Any] = {"prompts": str(table)}
     first, _ = rows(knn(bank), tmp_path / "a")
     assert sorted(encoded) == sorted(PROMPTS)
     again, _ = rows(knn(bank), tmp_path / "b")
