@@ -25,6 +25,9 @@ YAML = [
 KINDS = {"ensembles": "ensemble", "experiments": "experiment", "train": "training recipe"}
 
 PUBLIC = [
+    "build_bank",
+    "import_bank",
+    "search_bank",
     "FilledStudy",
     "unread_option",
     "refuse_options",

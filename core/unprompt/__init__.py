@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from unprompt._config.location import Location
     from unprompt._data.expected import Expected
     from unprompt._data.images import folder_images
+    from unprompt._pipeline.bank_build import build_bank
+    from unprompt._pipeline.bank_import import import_bank
+    from unprompt._pipeline.bank_search import search_bank
     from unprompt._pipeline.image_prompts import ImagePrompt, ImagePrompts
     from unprompt._pipeline.loaded_ensemble import LoadedEnsemble, Predictions
     from unprompt._pipeline.search import FilledStudy
@@ -110,6 +113,7 @@ __all__ = [
     "TrainSet",
     "UnpromptError",
     "Verdict",
+    "build_bank",
     "choice",
     "choice_by_name",
     "compare",
@@ -117,12 +121,14 @@ __all__ = [
     "find_prompts",
     "folder_images",
     "hookimpl",
+    "import_bank",
     "load_ensemble",
     "load_run",
     "refuse_options",
     "run",
     "score",
     "search",
+    "search_bank",
     "train_members",
     "unit",
     "unread_option",
@@ -143,6 +149,9 @@ _HOMES = {
     "_config.location": ["Location"],
     "_data.expected": ["Expected"],
     "_data.images": ["folder_images"],
+    "_pipeline.bank_build": ["build_bank"],
+    "_pipeline.bank_import": ["import_bank"],
+    "_pipeline.bank_search": ["search_bank"],
     "_pipeline.image_prompts": ["ImagePrompt", "ImagePrompts"],
     "_pipeline.loaded_ensemble": ["LoadedEnsemble", "Predictions"],
     "_pipeline.search": ["FilledStudy"],

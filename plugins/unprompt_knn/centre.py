@@ -22,41 +22,48 @@ FILE = "centre.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Centre:
-    """The mean of images' CLIP embeddings, and of the bank's targets.
+    """The mean of images' CLIP embeddings, and of the bank's keys and targets.
 
     Attributes:
         queries: Mean of the train images' CLIP embeddings, float32 of shape (C,).
+        keys: Mean of the bank's keys as CLIP gave them, float32 of shape (C,).
         targets: Mean of the bank's targets, float32 of shape (D,).
     """
 
     queries: FloatArray
+    keys: FloatArray
     targets: FloatArray
 
     @classmethod
     def of(cls, queries: FloatArray, bank: PromptBank) -> Centre:
-        """Measure it on train images' queries, of shape (n, C), and on a bank."""
-        return cls(queries.mean(axis=0), bank.targets.mean(axis=0))
+        """Measure it on train images' queries, of shape (n, C), and on a bank as CLIP gave it."""
+        return cls(queries.mean(axis=0), bank.keys.mean(axis=0), bank.targets.mean(axis=0))
 
     def save(self, folder: Path) -> None:
-        """Write the mean query; that of the targets follows from the bank."""
+        """Write the means of queries and keys; that of the targets follows from the bank."""
         from safetensors.numpy import save_file
 
-        save_file({"queries": self.queries}, folder / FILE)
+        save_file({"queries": self.queries, "keys": self.keys}, folder / FILE)
 
     @classmethod
     def read(cls, folder: Path, bank: PromptBank) -> Centre:
         """Read what `save` wrote.
 
+        Args:
+            folder: Of the artifact.
+            bank: Of the same artifact, centred.
+
         Raises:
             DataError: The file is missing or damaged, or is not the bank's.
         """
-        queries = read_tensors(folder / FILE, {"queries": ("C",)})["queries"].astype(np.float32)
+        means = read_tensors(folder / FILE, {"queries": ("C",), "keys": ("C",)})
+        queries, keys = (mean.astype(np.float32) for mean in means.values())
         if len(queries) != bank.keys.shape[1]:
             raise DataError(
                 f"{folder / FILE}: has {len(queries)} numbers, but the bank's keys "
                 f"{bank.keys.shape[1]}: it was made with another tower"
             )
-        return cls(queries, bank.targets.mean(axis=0))
+        return cls(queries, keys, bank.targets.mean(axis=0))
 
     def moved(self, queries: FloatArray) -> FloatArray:
         """Queries (n, C) without their mean: unit rows again."""

@@ -1,70 +1,89 @@
-"""Choosing a kernel's one number on images whose prompts are known."""
+"""Choosing kernel, number and K on images whose prompts are known."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
 
-from unprompt.bank import PromptBank
-from unprompt_knn.centre import Centre, summed
-from unprompt_knn.kernel import FloatArray, Numbers, Ridge, Softmax
+from unprompt_knn.centre import Centre
+from unprompt_knn.kernel import DoubleArray, FloatArray
+from unprompt_knn.kernels import Fitted
+from unprompt_knn.near import Mask, Near
+
+_BLOCK = 32
+"""Queries at a time: each has a prediction of every choice."""
 
 
-def fit(
-    bank: PromptBank,
-    queries: FloatArray,
-    targets: FloatArray,
-    neighbours: int,
-    kernel: Softmax | Ridge,
-    near_duplicate: float = 0.7,
-    centre: Centre | None = None,
-) -> dict[str, float]:
-    """Softmax's temperature or ridge's penalty with the best mean cosine on known images.
+def near_duplicates(near: Near, targets: FloatArray, cosine: float) -> Mask:
+    """Which neighbours (n, K) nearly are the images' own prompts.
 
-    The bank may hold an image's own prompt and near-duplicates of it, which a test image will
-    not meet: they are left out, image by image.
+    The bank may hold an image's own prompt and near-duplicates of it, which a test image will not
+    meet: a fit leaves them out, image by image.
 
     Args:
-        bank: The prompts to search.
-        queries: The images' CLIP embeddings, as the bank is searched with: unit rows of shape
-            (n, C).
-        targets: Their prompts' rows in the target space, of shape (n, D).
-        neighbours: K.
-        kernel: Its own number is the result where no image has a neighbour left.
-        near_duplicate: Cosine of prompts from which on a split keeps them together.
-        centre: What was taken out of bank and queries.
-
-    Returns:
-        The option's name and its value.
+        near: The neighbours.
+        targets: The images' own rows in the target space, of shape (n, D).
+        cosine: Of prompts, from which on a split keeps them together.
     """
-    # Twice as many, so that K remain where half of them are near-duplicates.
-    cosines, rows = bank.search_keys(queries, 2 * neighbours)  # (n, 2 K)
-    others = np.einsum("nkd,nd->nk", bank.targets[rows], targets) < near_duplicate
-    usable = others.any(axis=1)
-    if not usable.any():
-        return {kernel.number: float(getattr(kernel, kernel.number))}
-    # Those that remain come first, in their order, and are cut to K.
-    order = np.argsort(~others[usable], axis=1, kind="stable")[:, :neighbours]
-    rows = np.take_along_axis(rows[usable], order, axis=1)  # (m, K)
-    masked = np.where(others[usable], cosines[usable], -np.inf)
-    masked = np.take_along_axis(masked, order, axis=1).astype(np.float32)
-    score = _score(bank, masked, rows, targets[usable], centre)
-    tried = {value: kernel.model_copy(update={kernel.number: value}) for value in kernel.tried}
-    return {kernel.number: max(tried, key=lambda value: score(tried[value]))}
+    # Once for each prompt: neighbours of neighbouring queries are mostly the same.
+    cosines = targets @ near.targets.T  # (n, U)
+    mask: Mask = np.take_along_axis(cosines, near.rows, axis=1) >= cosine
+    return mask
 
 
-def _score(
-    bank: PromptBank,
-    cosines: FloatArray,
-    rows: Numbers,
-    targets: FloatArray,
-    centre: Centre | None,
-) -> Callable[[Softmax | Ridge], float]:
-    near = bank.targets[rows]  # (m, K, D)
+class Grid:
+    """Mean cosines of every choice, over batches of images; no tower runs for one more choice."""
 
-    def score(kernel: Softmax | Ridge) -> float:
-        predicted = summed(near, kernel.shares(cosines, rows, bank.keys), centre)
-        return float(np.einsum("nd,nd->n", predicted, targets).mean())
+    def __init__(
+        self, choices: Sequence[Fitted], centre: Centre | None, count_power: float
+    ) -> None:
+        """Nothing is measured yet.
 
-    return score
+        Args:
+            choices: Kernels and K, of which one is chosen; at least one.
+            centre: What was taken out of bank and queries.
+            count_power: See `KnnOptions`.
+        """
+        self._choices, self._centre, self._count_power = choices, centre, count_power
+        self._sums = np.zeros(len(choices))
+
+    def add(self, near: Near, targets: FloatArray) -> None:
+        """Measure every choice on more images.
+
+        Args:
+            near: Their neighbours, as many as the largest K; images without any do not count.
+            targets: Their own rows in the target space, of shape (n, D).
+        """
+        near, targets = near.at(near.answered), targets[near.answered]
+        for start in range(0, len(targets), _BLOCK):
+            block = np.zeros(len(targets), bool)
+            block[start : start + _BLOCK] = True
+            self._sums += self._cosines(near.at(block), targets[block]).sum(axis=1)
+
+    def best(self) -> Fitted | None:
+        """The first of the best choices; None where no image had a neighbour."""
+        return self._choices[int(self._sums.argmax())] if self._sums.any() else None
+
+    def _cosines(self, near: Near, targets: FloatArray) -> DoubleArray:
+        """Of every choice's predictions with the images' own rows, of shape (choices, n)."""
+        parts = []
+        kinds = groupby(self._choices, lambda choice: (choice.neighbours, type(choice.kernel)))
+        for (count, kind), alike in kinds:
+            first = near.first(count)
+            kernels = [choice.kernel for choice in alike]
+            times = first.times(self._count_power)
+            shares = kind.shares_of_each(kernels, first.cosines, first.rows, first.keys, times)
+            parts.append(self._scored(first, shares, targets))
+        return np.concatenate(parts)
+
+    def _scored(self, near: Near, shares: DoubleArray, targets: FloatArray) -> DoubleArray:
+        """Cosines (S, n) of predictions by shares (S, n, K); `centre.summed` for many at once."""
+        each = shares.transpose(1, 0, 2)  # (n, S, K)
+        rows: DoubleArray = each @ near.targets[near.rows]  # (n, S, D)
+        if self._centre is not None:
+            rows += (1 - each.sum(axis=2, keepdims=True)) * self._centre.targets
+        lengths = np.maximum(np.linalg.norm(rows, axis=2), 1e-12)
+        cosines: DoubleArray = (np.einsum("nsd,nd->ns", rows, targets) / lengths).T
+        return cosines

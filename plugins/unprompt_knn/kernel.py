@@ -1,36 +1,37 @@
-"""The kernels: how much a neighbour counts.
+"""The kernels: how much a neighbour counts, by its cosine or its rank.
 
-A kernel gives each neighbour's share of the weighted sum, float64 of shape (n, K); those of softmax
-and power add up to 1, those of ridge to what the neighbours explain of the query. It has them from
+A kernel gives each neighbour's share of the weighted sum, float64 of shape (n, K); those of
+softmax, power and rank add up to 1, those of ridge to what the neighbours explain of the query. It
+has them from
 
-- ``cosines``: of each query with its neighbours, float32 of shape (n, K), K > 0; -inf leaves a
-  neighbour out;
+- ``cosines``: of each query with its neighbours, float32 of shape (n, K), K > 0, highest first;
+  -inf leaves a neighbour out;
 - ``rows``: the neighbours as numbers of rows of ``keys``, of shape (n, K);
-- ``keys``: the bank's CLIP embeddings, unit rows of shape (B, C).
+- ``keys``: CLIP embeddings of prompts, unit rows of shape (B, C);
+- ``times``: as how many equal neighbours each counts, float64 > 0 of shape (n, K); None: as one.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, ValidationError
 
-from unprompt import DataError, Model, choice_by_name
+from unprompt import DataError, Model
 from unprompt.artifacts import read_json
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
-_BLOCK = 16
-"""Queries at a time: ridge holds K x K numbers for each."""
 
-
-class Fitted(Model):
-    """A kernel whose one number can be chosen on images whose prompts are known.
+class KernelOptions(Model):
+    """A kernel, whose one number can be chosen on images whose prompts are known.
 
     Attributes:
         number: The option's name.
@@ -39,6 +40,21 @@ class Fitted(Model):
 
     number: ClassVar[str]
     tried: ClassVar[tuple[float, ...]]
+
+    name: str
+    fit: int = Field(
+        default=0,
+        ge=0,
+        description="Train images on which the kernel's number (softmax's temperature, power's "
+        "power, rank's decay, ridge's penalty) is chosen instead, each without prompts that nearly "
+        "are its own; 0: it is as given.",
+    )
+
+    @abstractmethod
+    def shares(
+        self, cosines: FloatArray, rows: Numbers, keys: FloatArray, times: DoubleArray | None = None
+    ) -> DoubleArray:
+        """Each neighbour's share, of shape (n, K); of one that is left out, 0."""
 
     def fitted(self, path: Path) -> Self:
         """This kernel with the number in a file.
@@ -54,16 +70,24 @@ class Fitted(Model):
             pass  # below 0 or not finite, as the line says
         raise DataError(f"{path}: should hold one `{self.number}` > 0, but holds {numbers}"[:400])
 
-    name: str
-    fit: int = Field(
-        default=0,
-        ge=0,
-        description="Train images on which softmax's temperature or ridge's penalty is chosen "
-        "instead, each without prompts that nearly are its own; 0: it is as given.",
-    )
+    def choices(self) -> list[Self]:
+        """This kernel with each number that a fit tries."""
+        return [self.model_copy(update={self.number: value}) for value in self.tried]
+
+    @classmethod
+    def shares_of_each(
+        cls,
+        kernels: Sequence[Self],
+        cosines: FloatArray,
+        rows: Numbers,
+        keys: FloatArray,
+        times: DoubleArray | None,
+    ) -> DoubleArray:
+        """`shares` of S kernels of this class, of shape (S, n, K)."""
+        return np.stack([kernel.shares(cosines, rows, keys, times) for kernel in kernels])
 
 
-class Softmax(Fitted):
+class Softmax(KernelOptions):
     """``exp(temperature * cosine)``, each row divided by its sum."""
 
     number = "temperature"
@@ -77,17 +101,24 @@ class Softmax(Fitted):
         default=20.0, gt=0, allow_inf_nan=False, description="Of softmax; higher is sharper."
     )
 
-    def shares(self, cosines: FloatArray, rows: Numbers, keys: FloatArray) -> DoubleArray:
+    def shares(
+        self, cosines: FloatArray, rows: Numbers, keys: FloatArray, times: DoubleArray | None = None
+    ) -> DoubleArray:
         """Shares >= 0 that add up to 1; a nearer neighbour never has less than a farther one."""
         wide = np.minimum(cosines.astype(np.float64), 1.0)  # above 1 is rounding
-        return _normalised(np.exp(self.temperature * (wide - wide.max(axis=1, keepdims=True))))
+        raw = np.exp(self.temperature * (wide - wide.max(axis=1, keepdims=True)))
+        return _normalised(raw, times)
 
 
-class Power(Model):
+class Power(KernelOptions):
     """``1 / (d^power + epsilon)`` with ``d = 1 - cosine``, each row divided by its sum.
 
     Source: the kernel of the 68th-place solution, plugins/kaggle-68th.md.
     """
+
+    number = "power"
+    # From almost flat to where `epsilon` is all that is left of near neighbours.
+    tried = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
 
     name: Literal["power"] = Field(
         default="power",
@@ -99,65 +130,54 @@ class Power(Model):
         default=1e-4, gt=0, allow_inf_nan=False, description="Of power: keeps shares finite."
     )
 
-    def shares(self, cosines: FloatArray, rows: Numbers, keys: FloatArray) -> DoubleArray:
+    def shares(
+        self, cosines: FloatArray, rows: Numbers, keys: FloatArray, times: DoubleArray | None = None
+    ) -> DoubleArray:
         """Shares >= 0 that add up to 1; a nearer neighbour never has less than a farther one."""
         wide = np.minimum(cosines.astype(np.float64), 1.0)  # above 1 is rounding
-        return _normalised(1.0 / ((1.0 - wide) ** self.power + self.epsilon))
+        return _normalised(1.0 / ((1.0 - wide) ** self.power + self.epsilon), times)
 
 
-class Ridge(Fitted):
-    """The combination of neighbours that comes nearest to the query.
+class Rank(KernelOptions):
+    """``1 / (offset + r)^decay`` for the r-th nearest neighbour, each row divided by its sum.
 
-    For a query q and its neighbours' keys X (K, C), ``w = (X X^T + penalty I)^-1 X q``: a kernel
-    ridge regression, linear, on the neighbours alone. Averages of neighbours lean to where the bank
-    is dense; this follows the image between them.
+    It looks at the order of cosines alone, so that it means the same for towers whose cosines lie
+    in different ranges.
 
-    Source: locally linear weights, Roweis and Saul 2000 (LLE), with Tikhonov's penalty.
+    Source: with ``decay`` 1 the term of reciprocal rank fusion (Cormack, Clarke and Buettcher,
+    SIGIR 2009), whose constant is 60.
     """
 
-    number = "penalty"
-    # From almost an interpolation to almost the sum of cosines.
-    tried = tuple(float(p) for p in np.geomspace(0.01, 10, 7).round(3))
+    number = "decay"
+    # From almost flat to the nearest prompt almost alone, at the offset of 60.
+    tried = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
 
-    name: Literal["ridge"] = Field(
-        default="ridge",
-        description="ridge: the combination of neighbours that comes nearest to the image's own "
-        "embedding; neighbours that say the same divide their share, and what a neighbour has too "
-        "much of another may take away.",
+    name: Literal["rank"] = Field(
+        default="rank",
+        description="rank: 1 / (offset + r)^decay for the r-th nearest neighbour, whatever its "
+        "cosine.",
     )
-    penalty: float = Field(
-        default=0.1,
-        gt=0,
+    decay: float = Field(
+        default=1.0, gt=0, allow_inf_nan=False, description="Of rank; higher is sharper."
+    )
+    offset: float = Field(
+        default=60.0,
+        ge=0,
         allow_inf_nan=False,
-        description="Of ridge; a larger one spreads the shares over more neighbours.",
+        description="Of rank; a larger one makes the first ranks more alike.",
     )
 
-    def shares(self, cosines: FloatArray, rows: Numbers, keys: FloatArray) -> DoubleArray:
-        """Shares of either sign; of neighbours that are left out, 0."""
-        blocks = [slice(i, i + _BLOCK) for i in range(0, len(rows), _BLOCK)]
-        parts = [self._solved(cosines[b], keys[rows[b]]) for b in blocks]
-        return np.concatenate(parts) if parts else np.empty(rows.shape)
-
-    def _solved(self, cosines: FloatArray, near: FloatArray) -> DoubleArray:
-        """Shares for a block of queries; ``near`` are the neighbours' keys, (n, K, C)."""
+    def shares(
+        self, cosines: FloatArray, rows: Numbers, keys: FloatArray, times: DoubleArray | None = None
+    ) -> DoubleArray:
+        """Shares >= 0 that add up to 1; a nearer neighbour never has less than a farther one."""
         inside = np.isfinite(cosines)
-        gram = (near @ near.transpose(0, 2, 1)).astype(np.float64)
-        gram *= inside[:, :, None] & inside[:, None, :]
-        diagonal = np.arange(gram.shape[1])
-        gram[:, diagonal, diagonal] += self.penalty  # keeps rows that are left out regular, too
-        wanted = np.where(inside, cosines, 0.0).astype(np.float64)
-        solved = np.linalg.solve(gram, wanted[:, :, None])[:, :, 0]
-        shares: DoubleArray = solved.astype(np.float64, copy=False)
-        return shares
+        ranks = np.maximum(inside.cumsum(axis=1), 1)  # of those that are left, from 1
+        raw = ((self.offset + 1) / (self.offset + ranks)) ** self.decay  # the first counts as 1
+        return _normalised(np.where(inside, raw, 0.0), times)
 
 
-Kernel = Annotated[
-    Softmax | Power | Ridge,
-    choice_by_name("name", "softmax", {"softmax": Softmax, "power": Power, "ridge": Ridge}),
-]
-"""One of the kernels, as YAML names it."""
-
-
-def _normalised(raw: DoubleArray) -> DoubleArray:
-    shares: DoubleArray = raw / raw.sum(axis=1, keepdims=True)
+def _normalised(raw: DoubleArray, times: DoubleArray | None) -> DoubleArray:
+    counted = raw if times is None else raw * times
+    shares: DoubleArray = counted / counted.sum(axis=1, keepdims=True)
     return shares

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import numpy as np
 
 from unprompt import (
     Batch,
-    ConfigError,
     DataError,
     Embeddings,
     Evidence,
@@ -21,15 +21,21 @@ from unprompt import (
     Runtime,
     TrainSet,
 )
-from unprompt.bank import PromptBank
+from unprompt.bank import Bank
 from unprompt.towers import ClipQueries, ClipTowers
-from unprompt_knn.centre import Centre, centred, summed
-from unprompt_knn.fit import fit
-from unprompt_knn.kernel import DoubleArray, FloatArray, Kernel, Numbers, Power, Ridge, Softmax
+from unprompt_knn import options as choices
+from unprompt_knn import retrieval
+from unprompt_knn.fit import Grid, near_duplicates
+from unprompt_knn.kernel import DoubleArray, FloatArray, Numbers
+from unprompt_knn.kernels import Fitted, read_fitted, to_try, written
+from unprompt_knn.near import Near
 from unprompt_knn.options import CENTER_ON, KnnOptions
+from unprompt_knn.own import folded
+from unprompt_knn.retrieval import Retrieval, Seen
 
-OWNER = "kNN backbone"
 FITTED = "kernel.json"
+GUESSES = 8
+"""Prompts to choose a readable guess from, where an image's own are left out."""
 
 
 class Knn(Predictor):
@@ -43,24 +49,20 @@ class Knn(Predictor):
     def __init__(self, options: KnnOptions, runtime: Runtime) -> None:
         """Store both."""
         super().__init__(options, runtime)
-        self._clip: ClipTowers | None = None
-        self._queries: ClipQueries | None = None
-        self._bank: PromptBank | None = None
-        self._centre: Centre | None = None
-        self._kernel: Kernel = options.kernel
+        self._retrieval: Retrieval | None = None
+        self._fitted: KnnOptions = options
 
     def identity(self) -> Mapping[str, Any]:
-        """The content of towers and bank table."""
-        tower = ClipTowers.identity(self.options.backbone, self.runtime, OWNER)
-        return {**tower, **self.options.bank.identity(self.runtime)}
+        """The content of towers, captioner and bank table."""
+        return retrieval.identity(self.options, self.runtime)
 
     def needs(self) -> Sequence[Need]:
-        """Files of towers and bank table."""
-        return [*ClipTowers.needs(self.options.backbone), *self.options.bank.needs()]
+        """Files of towers, captioner and bank table."""
+        return retrieval.needs(self.options)
 
     def towers(self) -> Mapping[str, int]:
         """CLIP: its image and text towers together."""
-        return {"CLIP": ClipTowers.parameters(self.options.backbone, OWNER)}
+        return retrieval.towers(self.options)
 
     def prepare(self, train: TrainSet, artifact: Path) -> None:
         """Embed the bank's prompts with the CLIP text tower and the text encoder; fit the kernel.
@@ -68,19 +70,16 @@ class Knn(Predictor):
         Raises:
             DataError: There are no prompts, or no images for `center` or `kernel.fit`.
         """
-        prompts = self.options.bank.texts(train, self.runtime)
-        rows = {text: row for row, text in enumerate(dict.fromkeys(prompts))}
-        places = [rows[text] for text in prompts]  # a repeated prompt is embedded once
-        targets, keys = train.text_encoder.encode(list(rows)), self.clip.texts(list(rows))
-        bank, centre = PromptBank.of(prompts, targets[places], keys[places]), None
-        if self.options.center:
-            _, queries = self._known(train, CENTER_ON, "center", "measure the mean")
-            bank, centre = centred(bank), Centre.of(queries, bank)
-            centre.save(artifact)
-        bank.save(artifact)
-        if (kernel := self._kernel_to_fit()) is not None:
-            fitted = self._fit(kernel, bank, centre, train)
-            (artifact / FITTED).write_text(json.dumps(fitted), encoding="utf-8")
+        center, fit = self.options.center, self.options.kernel.fit
+        sample = None
+        if center or fit:
+            most = max(CENTER_ON if center else 0, fit)
+            sample = _spread(train, train.images, most, "center" if center else "kernel.fit")
+        self.retrieval.learn(train, sample, artifact)
+        if sample is not None and fit:
+            fitted = self._fit(train, _spread(train, sample, fit, "kernel.fit"))
+            kept = json.dumps(written(self.options.kernel, fitted))
+            (artifact / FITTED).write_text(kept, encoding="utf-8")
 
     def load(self, artifact: Path) -> None:
         """Read the bank, the kernel and the towers.
@@ -88,29 +87,23 @@ class Knn(Predictor):
         Raises:
             DataError: A file of the artifact is damaged, or of another tower or encoder.
         """
-        bank, encoder = PromptBank.read(artifact), self.runtime.text_encoder
-        if (kernel := self._kernel_to_fit()) is not None:
-            self._kernel = kernel.fitted(artifact / FITTED)
-        dim = encoder.dim if encoder is not None else None
-        bank.check(artifact, target_dim=dim, key_dim=self.clip.dim)
-        if self.options.center:
-            self._centre = Centre.read(artifact, bank)
-        self._bank, self._queries = bank, self.queries
+        if self.options.kernel.fit:
+            options = self.options
+            fitted = read_fitted(artifact / FITTED, options.kernel, options.neighbours)
+            self._fitted = options.model_copy(update=dict(fitted))
+        self.retrieval.read(artifact, self.runtime.text_encoder)
 
     def predict(self, images: Images) -> Iterator[Batch]:
         """Unit rows, the best neighbour's prompt, and the neighbours with their shares.
 
         Features are the queries.
         """
-        bank, options = self.bank, self.options
-        for ids, queries in self.queries.batches(images, what="kNN"):
-            cosines, rows = bank.search_keys(self._moved(queries), options.neighbours)  # (n, K)
-            shares = self._kernel.shares(cosines, rows, bank.keys)  # (n, K)
-            embeddings = summed(bank.targets[rows], shares, self._centre)  # (n, D)
-            pairs = zip(rows, shares, strict=True)
-            evidence = tuple(self._evidence(bank, numbers, line) for numbers, line in pairs)
-            best = tuple(near[0].text for near in bank.nearest(embeddings, 1))
-            yield Batch(Embeddings(ids, embeddings), best, evidence, Embeddings(ids, queries))
+        for seen in self.retrieval.seen(images, what="kNN"):
+            near, shares, rows = self._predicted(seen, [self._fitted])[0]
+            pairs = zip(near.rows, shares, strict=True)
+            evidence = tuple(self._evidence(near, numbers, line) for numbers, line in pairs)
+            embeddings, features = Embeddings(seen.ids, rows), Embeddings(seen.ids, seen.features)
+            yield Batch(embeddings, self._guesses(seen, rows), evidence, features)
 
     def check_prepared(self, prepared: KnnOptions) -> None:
         """Refuse what `check_variants` does, but for views where nothing was learned through them.
@@ -119,7 +112,7 @@ class Knn(Predictor):
             ConfigError: Another option differs, or a kernel would have to be fitted again.
         """
         free: dict[str, object] = {"evidence": self.options.evidence}
-        if self._kernel_to_fit() is None and not self.options.center:
+        if not self.options.kernel.fit and not self.options.center:
             free["views"] = self.options.views
         super().check_prepared(prepared.model_copy(update=free))
 
@@ -129,33 +122,19 @@ class Knn(Predictor):
         Raises:
             ConfigError: Another option differs, or a kernel would have to be fitted.
         """
-        for options in variants:
-            changed = {"neighbours": options.neighbours, "kernel": options.kernel}
-            if self.options.model_copy(update=changed) != options:
-                raise ConfigError("only `neighbours` and `kernel` can be searched")
-            if getattr(options.kernel, "fit", 0):
-                raise ConfigError("`kernel.fit` has to be 0 where options are searched")
+        choices.check_variants(self.options, variants)
 
     def predict_variants(
         self, images: Images, variants: Sequence[KnnOptions]
     ) -> Iterator[Sequence[Embeddings]]:
-        """Other kernels and other K, from the same neighbours.
+        """Other kernels, K, counts, parts of captions and reranking, from the same neighbours.
 
         Raises:
             ConfigError: Another option differs, or a kernel would have to be fitted.
         """
-        bank = self.bank
         self.check_variants(variants)
-        most = max(options.neighbours for options in variants)
-        for ids, queries in self.queries.batches(images, what="kNN"):
-            cosines, rows = bank.search_keys(self._moved(queries), most)
-            predictions = []
-            for options in variants:
-                near, numbers = cosines[:, : options.neighbours], rows[:, : options.neighbours]
-                shares = options.kernel.shares(near, numbers, bank.keys)
-                predicted = summed(bank.targets[numbers], shares, self._centre)
-                predictions.append(Embeddings(ids, predicted))
-            yield predictions
+        for seen in self.retrieval.seen(images, what="kNN"):
+            yield [Embeddings(seen.ids, rows) for _, _, rows in self._predicted(seen, variants)]
 
     def own_embeddings(self, images: Images) -> Iterator[Embeddings]:
         """CLIP's embeddings of the images, where they are as wide as the target space."""
@@ -164,70 +143,86 @@ class Knn(Predictor):
 
     def close(self) -> None:
         """Drop towers and bank."""
-        self._clip = self._queries = self._bank = self._centre = None
+        self._retrieval = None
 
-    def _kernel_to_fit(self) -> Softmax | Ridge | None:
-        """The kernel, where its number is to be chosen."""
-        kernel = self.options.kernel
-        return None if isinstance(kernel, Power) or not kernel.fit else kernel
+    def _predicted(
+        self, seen: Seen, variants: Sequence[KnnOptions]
+    ) -> list[tuple[Near, DoubleArray, FloatArray]]:
+        """Neighbours, their shares (n, K) and unit rows (n, D) under each choice of options."""
+        most = max(options.candidates for options in variants)
+        search, predicted = self.retrieval.search(seen, most), []
+        for options in variants:
+            near = search.near(options)
+            shares = near.shares(options.one_kernel, options.count_power)
+            predicted.append((near, shares, near.summed(shares, self.retrieval.centre)))
+        return predicted
 
-    def _moved(self, queries: FloatArray) -> FloatArray:
-        """Queries (n, C) as the bank is searched with."""
-        return queries if self._centre is None else self._centre.moved(queries)
+    def _fit(self, train: TrainSet, images: Images) -> Fitted:
+        """Kernel, number and K: those of the options where no image has a neighbour left."""
+        options = self.options
+        tried = to_try(options.kernel, options.neighbours)
+        grid = Grid(tried, self.retrieval.centre, options.count_power)
+        for seen in self.retrieval.seen(images, what="fit the kernel"):
+            targets = train.targets.select(seen.ids).rows
+            drop = partial(near_duplicates, targets=targets, cosine=train.group_cosine)
+            search = self.retrieval.search(seen, options.candidates)
+            grid.add(search.near(options, drop), targets)
+        return grid.best() or Fitted(kernel=options.one_kernel, neighbours=options.neighbours)
 
-    def _fit(
-        self, kernel: Softmax | Ridge, bank: PromptBank, centre: Centre | None, train: TrainSet
-    ) -> dict[str, float]:
-        """The kernel's number, on images spread evenly over the train split."""
-        images, queries = self._known(train, kernel.fit, "kernel.fit", "fit the kernel")
-        if centre is not None:
-            queries = centre.moved(queries)
-        targets = train.targets.select(images.ids).rows
-        neighbours = self.options.neighbours
-        return fit(bank, queries, targets, neighbours, kernel, train.group_cosine, centre)
+    def _guesses(self, seen: Seen, rows: FloatArray) -> tuple[str, ...]:
+        """The bank's prompts that are nearest to predictions (n, D)."""
+        bank, guesses = self.bank, []
+        nearest = bank.nearest(rows, GUESSES if any(seen.own) else 1)
+        for number, near in enumerate(nearest):
+            own = seen.own[number] if seen.own else frozenset()
+            texts = [piece.text for piece in near]
+            guesses.append(next((text for text in texts if folded(text) not in own), texts[0]))
+        return tuple(guesses)
 
-    def _known(
-        self, train: TrainSet, most: int, option: str, what: str
-    ) -> tuple[Images, FloatArray]:
-        """Up to ``most`` train images, spread evenly, and CLIP's embeddings of them (n, C)."""
-        if not len(train):
-            raise DataError(
-                f"`{option}` has no images to go by: use the ensemble through an experiment's run, "
-                "or leave it out"
-            )
-        step = max(1, len(train) // most)
-        images = train.images.select(train.images.ids[::step][:most])
-        return images, np.concatenate([q for _, q in self.queries.batches(images, what=what)])
-
-    def _evidence(
-        self, bank: PromptBank, rows: Numbers, shares: DoubleArray
-    ) -> tuple[Evidence, ...]:
+    def _evidence(self, near: Near, rows: Numbers, shares: DoubleArray) -> tuple[Evidence, ...]:
         """The prompts that count most; what ridge takes away is no evidence for a prompt."""
         shared: dict[str, float] = {}
         parts = shares / max(np.abs(shares).sum(), 1e-300)  # ridge's add up to anything
         for row, share in zip(rows, parts, strict=True):  # duplicates count together
-            shared[bank.prompts[row]] = shared.get(bank.prompts[row], 0.0) + float(share)
+            shared[near.texts[row]] = shared.get(near.texts[row], 0.0) + float(share)
         most = sorted(shared, key=lambda prompt: -shared[prompt])[: self.options.evidence]
         return tuple(
             Evidence(prompt, shared[prompt], "neighbour") for prompt in most if shared[prompt] > 0
         )
 
     @property
-    def bank(self) -> PromptBank:
+    def retrieval(self) -> Retrieval:
+        """Towers and bank, which are loaded when first used."""
+        if self._retrieval is None:
+            self._retrieval = Retrieval(self.options, self.runtime)
+        return self._retrieval
+
+    @property
+    def bank(self) -> Bank:
         """The bank that `load` read."""
-        assert self._bank is not None  # load() comes first, by contract
-        return self._bank
+        return self.retrieval.bank
 
     @property
     def clip(self) -> ClipTowers:
-        """Both CLIP towers, loaded when first used."""
-        if self._clip is None:
-            self._clip = ClipTowers(self.options.backbone, self.runtime, OWNER)
-        return self._clip
+        """Both CLIP towers."""
+        return self.retrieval.clip
 
     @property
     def queries(self) -> ClipQueries:
         """CLIP's embeddings of images."""
-        if self._queries is None:
-            self._queries = ClipQueries(self.clip, self.options.views, self.runtime)
-        return self._queries
+        return self.retrieval.queries
+
+
+def _spread(train: TrainSet, images: Images, most: int, option: str) -> Images:
+    """Up to ``most`` images, spread evenly.
+
+    Raises:
+        DataError: There are none.
+    """
+    if not len(train):
+        raise DataError(
+            f"`{option}` has no images to go by: use the ensemble through an experiment's run, or "
+            "leave it out"
+        )
+    step = max(1, len(images) // most)
+    return images.select(images.ids[::step][:most])

@@ -46,6 +46,8 @@ print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
         "plugins --json",
         "config validate ensembles/embedded.yaml experiments/quickstart.yaml",
         "config schema",
+        "bank --help",
+        "bank build --help",
     ],
 )
 def test_light_commands_import_nothing_heavy(line: str, root: Path) -> None:

@@ -19,7 +19,8 @@ from unprompt.bank import PromptBank
 from unprompt.train import FoldedHead as Head
 from unprompt.types import FloatArray
 from unprompt_blip.phrases import Phrases
-from unprompt_knn.kernel import Ridge, Softmax
+from unprompt_knn.kernel import Softmax
+from unprompt_knn.ridge import Ridge
 
 
 def rows(count: int, dim: int) -> FloatArray:

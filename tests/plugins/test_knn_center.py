@@ -14,10 +14,12 @@ from unprompt.bank import PromptBank
 from unprompt.testing import example_images, example_train_set
 from unprompt.types import FloatArray
 from unprompt_knn.centre import Centre, centred, summed
-from unprompt_knn.fit import fit
-from unprompt_knn.kernel import Ridge, Softmax
+from unprompt_knn.kernel import Softmax
 from unprompt_knn.knn import Knn
 from unprompt_knn.options import KnnOptions
+from unprompt_knn.ridge import Ridge
+
+from .knn_fits import fitted, number_of
 
 CLIP = {"folder": "package:unprompt_painter/checkpoints/clip-b"}
 
@@ -41,8 +43,8 @@ def score(bank: PromptBank, queries: FloatArray, targets: FloatArray, center: bo
     centre = Centre.of(queries[:100], bank) if center else None
     bank, moved = (centred(bank), centre.moved(queries)) if centre else (bank, unit(queries))
     kernel = Ridge(fit=1)
-    number = fit(bank, moved[:100], targets[:100], 60, kernel, 1.1, centre)
-    kernel = kernel.model_copy(update=number)
+    choice = fitted(bank, moved[:100], targets[:100], 60, kernel, 1.1, centre)
+    kernel = Ridge(penalty=number_of(choice))
     cosines, rows = bank.search_keys(moved[100:], 60)
     predicted = summed(bank.targets[rows], kernel.shares(cosines, rows, bank.keys), centre)
     return float((predicted * targets[100:]).sum(axis=1).mean())
@@ -99,7 +101,7 @@ def test_a_member_learns_its_centre_and_predicts_the_same_from_its_artifact(
     # The prediction written out, with the penalty that was kept.
     bank = PromptBank.read(tmp_path)
     moved = unit(raw - kept["queries"])
-    kernel = member._kernel
+    kernel = member._fitted.kernel
     for row, query in zip(batch.embeddings.rows, moved, strict=True):
         near = np.argsort(-bank.keys @ query)[:4]
         keys, rows = bank.keys[near].astype(np.float64), bank.targets[near]
@@ -150,7 +152,10 @@ def test_a_centre_of_another_tower_is_refused(tmp_path: Path) -> None:
     bank, queries, _ = problem(1.0)
     Centre.of(queries, bank).save(tmp_path)
     assert np.array_equal(Centre.read(tmp_path, bank).queries, queries.mean(axis=0))
-    save_file({"queries": np.zeros(5, np.float32)}, tmp_path / "centre.safetensors")
+    kept = Centre.read(tmp_path, bank)
+    np.testing.assert_array_equal(kept.keys, bank.keys.mean(axis=0))
+    five = np.zeros(5, np.float32)
+    save_file({"queries": five, "keys": five}, tmp_path / "centre.safetensors")
     with pytest.raises(DataError, match="5 numbers, but the bank's keys 8: "):
         Centre.read(tmp_path, bank)
 

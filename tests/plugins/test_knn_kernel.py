@@ -10,14 +10,23 @@ from hypothesis import strategies as st
 from unprompt.bank import PromptBank
 from unprompt.embeddings import unit
 from unprompt.types import FloatArray
-from unprompt_knn.kernel import DoubleArray, Power, Ridge, Softmax
+from unprompt_knn.kernel import DoubleArray, Power, Rank, Softmax
 from unprompt_knn.options import KnnOptions
+from unprompt_knn.ridge import Ridge
 
-SOFTMAX, POWER = Softmax(), Power()
-KERNELS: list[Softmax | Power] = [SOFTMAX, POWER, Softmax(temperature=500.0), Power(power=1)]
+SOFTMAX, POWER, RANK = Softmax(), Power(), Rank()
+ByCosine = Softmax | Power | Rank
+KERNELS: list[ByCosine] = [
+    SOFTMAX,
+    POWER,
+    Softmax(temperature=500.0),
+    Power(power=1),
+    RANK,
+    Rank(decay=7.0, offset=0.0),
+]
 
 
-def shares_of(cosines: FloatArray, kernel: Softmax | Power) -> DoubleArray:
+def shares_of(cosines: FloatArray, kernel: ByCosine) -> DoubleArray:
     """Shares by cosines alone: softmax and power look at no key."""
     return kernel.shares(cosines, np.zeros(cosines.shape, np.int64), np.empty((0, 0), np.float32))
 
@@ -35,7 +44,7 @@ cosines = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=50)
 @pytest.mark.parametrize("kernel", KERNELS)
 @given(values=cosines)
 def test_shares_add_up_and_a_nearer_neighbour_never_has_less(
-    kernel: Softmax | Power, values: list[float]
+    kernel: ByCosine, values: list[float]
 ) -> None:
     row = np.array([sorted(values, reverse=True)], np.float32)
     shares = shares_of(row, kernel)
@@ -49,7 +58,7 @@ def test_shares_add_up_and_a_nearer_neighbour_never_has_less(
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("exact", [1.0, np.nextafter(np.float32(1), np.float32(2)), 1.00001])
-def test_an_exact_match_is_never_punished(kernel: Softmax | Power, exact: float) -> None:
+def test_an_exact_match_is_never_punished(kernel: ByCosine, exact: float) -> None:
     row = np.array([[exact, 0.9, 0.5]], np.float32)
     shares = shares_of(row, kernel)[0]
     assert shares[0] > shares[1] > shares[2] >= 0

@@ -17,7 +17,7 @@ KNN = ("knn-vit-g", "knn-vit-h")
 OPEN_CLIP = (*KNN, "clip-blip")
 FAMILIES = (*OPEN_CLIP, "clip-l14", "clip-l16-384")
 PREPROCESS = "preprocess: {size: 9, mean: [0, 0, 0], std: [1, 1, 1]}"
-SOFTMAX, POWER, RIDGE = "`name: softmax`", "`name: power`", "`name: ridge`"
+SOFTMAX, POWER, RIDGE, RANK = (f"`name: {name}`" for name in ("softmax", "power", "ridge", "rank"))
 MODES = ("caption", "template", "classic", "fast", "best", "negative")
 
 # Families, their options as YAML, and the option that has no effect with what is said of it.
@@ -40,9 +40,33 @@ UNREAD: list[tuple[tuple[str, ...], str, str, str]] = [
     ),
     (
         KNN,
-        "kernel: {name: power, fit: 9}",
-        "kernel.fit",
-        f"with {POWER}: it belongs to {SOFTMAX} and {RIDGE}",
+        "kernel: {name: rank, temperature: 20}",
+        "kernel.temperature",
+        f"with {RANK}: it belongs to {SOFTMAX}",
+    ),
+    (
+        KNN,
+        "kernel: {name: auto, penalty: 1}",
+        "kernel.penalty",
+        f"with `name: auto`: it belongs to {RIDGE}",
+    ),
+    (
+        KNN,
+        "kernel: {among: [ridge]}",
+        "kernel.among",
+        f"with {SOFTMAX}: it belongs to `name: auto`",
+    ),
+    (
+        KNN,
+        "queries: {part: 1}",
+        "queries.part",
+        "with `name: images`: it belongs to `name: captions`",
+    ),
+    (
+        KNN,
+        "count_power: 1, bank: {duplicates: true}",
+        "count_power",
+        "with `bank.duplicates: true`: each row is there once",
     ),
     (
         KNN,
@@ -256,7 +280,8 @@ def test_all_mistakes_of_a_choice_come_at_once(tmp_path: Path) -> None:
         ("kernel: 3", "kernel: should be a map, got 3"),
         (
             "kernel: {name: gauss}",
-            "kernel.name: should be one of 'softmax', 'power' or 'ridge', got the text 'gauss'",
+            "kernel.name: should be one of 'softmax', 'power', 'ridge', 'rank' or 'auto', "
+            + "got the text 'gauss'",
         ),
         ("backbone: {pretrained: t}", "backbone: should have either `model` or `folder`"),
         ("backbone: {model: m, folder: f}", "backbone: should have either `model` or `folder`"),

@@ -28,6 +28,7 @@ from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
 
 OFFICIAL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """SHA-256 of the official ``model.safetensors`` of sentence-transformers/all-MiniLM-L6-v2."""
@@ -84,6 +85,26 @@ class MiniLM(TextEncoder):
         rows = np.empty((len(texts), self.dim), np.float32)
         rows[order] = unit(np.concatenate(parts))
         return rows
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, those around it included; of more than 256 the model sees the first.
+
+        Raises:
+            MissingFileError: A file does not exist, or the model's has another hash.
+            DataError: A file is damaged.
+        """
+        return len(self._tokenizer.encode(text).ids)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        folder = self._verified_folder()
+        from tokenizers import Tokenizer
+
+        with loading(folder, OWNER):
+            tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return tokenizer
 
     def _encode(self, texts: list[str]) -> FloatArray:
         rows: FloatArray = self._model.encode(

@@ -9,6 +9,7 @@ import typer
 import typer.core
 
 from unprompt._cli import commands
+from unprompt._cli.bank_app import bank_app
 from unprompt._cli.console import guarded, log_to_stderr
 from unprompt._cli.options import (
     BatchSize,
@@ -128,6 +129,7 @@ def check(
 
 
 app.command()(commands.score)
+app.add_typer(bank_app, name="bank")
 app.add_typer(plugins_app, name="plugins")
 
 

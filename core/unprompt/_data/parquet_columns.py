@@ -24,6 +24,9 @@ take almost no room in a file. Embeddings and prompts grow less than ten times."
 _ROWS, _FEWEST = 2048, 64
 """Rows of a batch; fewer where a row group is large, since each row may repeat the same value."""
 
+_BUFFER = 1 << 20
+"""Bytes that are read at once of a column chunk, which may be larger than memory."""
+
 
 @contextmanager
 def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
@@ -58,6 +61,41 @@ def batches(file: pq.ParquetFile, path: Path, columns: list[str]) -> Iterator[An
         yield batch
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """The names of a Parquet file's columns. Raises DataError where it is damaged."""
+    with parquet_file(path) as file:
+        names = tuple(file.schema_arrow.names)
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{paths.shown(path)}: more than {MOST_COLUMNS:,} columns")
+    return names
+
+
+def text_batches(path: Path, column: str, others: Collection[str] = ()) -> Iterator[Any]:
+    """A column of texts or numbers, and others beside it, for files larger than memory.
+
+    Texts come as dictionaries, so that a value which many rows share is there once, and none is
+    longer than `LONGEST`.
+
+    Raises:
+        DataError: The file is damaged, or holds something else in the column.
+    """
+    with parquet_file(path) as file:
+        schema = file.schema_arrow
+        if _nested(schema, column):
+            problem = Unread(str(schema.field(column).type)).problem
+            raise DataError(f"{paths.shown(path)}: column {column!r} {problem}")
+        coded = [column] if is_text(schema, column) else []
+        columns = list(dict.fromkeys([column, *others]))
+        _check_declared(file, path, columns, max(_FREE, _GROWTH * path.stat().st_size))
+        first = 0
+        with pq.ParquetFile(path, read_dictionary=coded, buffer_size=_BUFFER) as texts:
+            for batch in texts.iter_batches(_ROWS, columns=columns):
+                if coded:
+                    check_lengths(batch[column], first, path, column)
+                yield batch
+                first += len(batch)
+
+
 def _grown(path: Path, columns: list[str]) -> DataError:
     return DataError(
         f"{paths.shown(path)}: its columns {', '.join(columns)} hold more than {_GROWTH} times "
@@ -87,7 +125,7 @@ def read_columns(
         read = [name for name in kept if name not in other]
         if not read:  # the caller says what is missing; rows tell it that there are some
             return names, [other] * min(file.metadata.num_rows, 1)
-        _check_texts(path, file, [name for name in read if _is_text(schema, name)])
+        _check_texts(path, file, [name for name in read if is_text(schema, name)])
         rows = [row | other for batch in batches(file, path, read) for row in batch.to_pylist()]
     return names, rows
 
@@ -118,11 +156,22 @@ def _check_texts(path: Path, file: pq.ParquetFile, columns: list[str]) -> None:
     with pq.ParquetFile(path, read_dictionary=columns) as coded:
         for batch in batches(coded, path, columns):
             for name in columns:
-                _check_lengths(batch[name], first, f"{paths.shown(path)}", name)
+                check_lengths(batch[name], first, path, name)
             first += len(batch)
 
 
-def _check_lengths(column: Any, first: int, shown: str, name: str) -> None:
+def check_lengths(column: Any, first: int, path: Path, name: str) -> None:
+    """Check that no text of a column, or of a dictionary that it names values of, is too long.
+
+    Args:
+        column: The values of some rows.
+        first: How many rows are before them.
+        path: The file, for error lines.
+        name: The column's name, for error lines.
+
+    Raises:
+        DataError: One is longer than `LONGEST`; names its row.
+    """
     coded = isinstance(column, pa.DictionaryArray)
     lengths = pc.utf8_length(column.dictionary if coded else column)
     if not len(lengths) or (pc.max(lengths).as_py() or 0) <= LONGEST:
@@ -130,7 +179,7 @@ def _check_lengths(column: Any, first: int, shown: str, name: str) -> None:
     by_row = lengths.take(column.indices) if coded else lengths
     for i, length in enumerate(by_row.to_pylist()):
         if length is not None and length > LONGEST:
-            where = f"{shown}: row {first + i + 1}: column {name!r}"
+            where = f"{paths.shown(path)}: row {first + i + 1}: column {name!r}"
             raise DataError(f"{where} holds {length:,} letters; at most {LONGEST:,} are read")
 
 
@@ -146,7 +195,8 @@ def _chunks(file: pq.ParquetFile, columns: Collection[str]) -> Iterator[tuple[in
         first += group.num_rows
 
 
-def _is_text(schema: pa.Schema, name: str) -> bool:
+def is_text(schema: pa.Schema, name: str) -> bool:
+    """Whether a column holds text."""
     kind = schema.field(name).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 import numpy as np
 
-from unprompt._data.tables import check_file
+from unprompt._data.text_rows import check_file
 from unprompt._files.writing import replacing
 from unprompt.embeddings import Embeddings, check_distinct, check_finite, unit
 from unprompt.errors import DataError, named

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from unprompt._data.text_rows import check_file, json_rows, records
 from unprompt._data.texts import MOST_COLUMNS, check_length, text_of
 from unprompt._data.unread import Unread
-from unprompt._files import paths, reading
-from unprompt._files.reading import parse_json
+from unprompt._files import paths
 from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 """Suffixes that `read_table` reads, in any case."""
-
-_LINE_LIMIT = 64 << 20
-"""Bytes of one line of JSON lines; a prediction of 4,096 numbers has 90,000."""
 
 _Row: TypeAlias = dict[str, Any]
 
@@ -134,50 +129,10 @@ def find_column(columns: Iterable[str], aliases: Sequence[str], path: Path) -> s
     return matching[0] if matching else None
 
 
-def check_file(path: Path) -> None:
-    """Raise DataError unless ``path`` is a file and not empty."""
-    shown = paths.shown(path)
-    kind = paths.kind_of(path)
-    if kind == "folder":
-        raise DataError(f"{shown}: is a folder, not a file")
-    if kind == "missing":
-        raise DataError(f"{shown}: no such file")
-    reading.check_file(path)
-    if path.stat().st_size == 0:
-        raise DataError(f"{shown}: the file is empty")
-
-
-def _lines(path: Path) -> Iterator[str]:
-    """A UTF-8 file's lines with their ends, without its byte order mark; one at a time.
-
-    A line may hold an image that nobody wants, so that a file may be larger than memory.
-
-    Raises:
-        DataError: The file is missing, unreadable, empty or not UTF-8 (with the line), or a line
-            is too long to be one.
-    """
-    check_file(path)
-    with reading.open_file(path) as file:
-        number = 0
-        while True:
-            with reading.reading(path):
-                content = file.readline(_LINE_LIMIT + 1)
-            if not content:
-                return
-            number += 1
-            where = f"{paths.shown(path)}:{number}"
-            if len(content) > _LINE_LIMIT:
-                raise DataError(f"{where}: a line of more than {_LINE_LIMIT:,} bytes")
-            try:
-                yield content.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise DataError(f"{where}: not UTF-8") from error
-
-
 def _separated_rows(
     path: Path, separator: str, wanted: Collection[str] | None
 ) -> tuple[tuple[str, ...], list[_Row]]:
-    lines, shown = _records(path, separator), paths.shown(path)
+    lines, shown = records(path, separator), paths.shown(path)
     start, header = next(lines, (1, []))
     if not header:
         raise DataError(f"{shown}:1: no header")
@@ -196,37 +151,10 @@ def _separated_rows(
     return tuple(header), rows
 
 
-def _records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Every record that is not blank, with the number of its first line."""
-    pieces = (
-        piece
-        for line in _lines(path)
-        # A carriage return ends a line, too.
-        for piece in (io.StringIO(line, newline="") if "\r" in line[:-2] else (line,))
-    )
-    reader = csv.reader(pieces, delimiter=separator, strict=True)
-    start = 1
-    try:
-        for record in reader:
-            if record:
-                yield start, record
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{paths.shown(path)}:{start}: not valid CSV: {error}") from error
-
-
-def _json_rows(path: Path) -> Iterator[tuple[str, _Row]]:
-    """Every row, with its place."""
-    for number, line in enumerate(_lines(path), start=1):
-        if line.strip():
-            where = f"{paths.shown(path)}:{number}"
-            yield where, parse_json(line, dict, where, distinct=True)
-
-
 def _same_keys(path: Path, wanted: Collection[str] | None) -> tuple[tuple[str, ...], list[_Row]]:
     columns: dict[str, None] = {}
     rows = []
-    for where, line in _json_rows(path):
+    for where, line in json_rows(path):
         columns |= dict.fromkeys(line)
         _check_columns(len(columns), path)
         row = {key: line[key] for key in line if wanted is None or key.lower() in wanted}

@@ -156,7 +156,9 @@ def read_text(path: Path, *, limit: int = TEXT_LIMIT) -> str:
         return content.decode("utf-8-sig")
 
 
-def parse_json(text: str | bytes, kind: type[T], where: str, *, distinct: bool = False) -> T:
+def parse_json(
+    text: str | bytes, kind: type[T], where: str, *, distinct: bool = False, line: bool = False
+) -> T:
     """JSON text.
 
     Args:
@@ -164,6 +166,8 @@ def parse_json(text: str | bytes, kind: type[T], where: str, *, distinct: bool =
         kind: ``dict`` or ``list``: what it has to be.
         where: How error lines name it, such as ``FILE`` or ``FILE:LINE``.
         distinct: Whether an object that repeats a key is refused; otherwise its last one counts.
+        line: Whether it is one line, which ``where`` names: a mistake is then at
+            ``FILE:LINE:COLUMN``.
 
     Raises:
         DataError: It is not JSON, nested too deeply, or of another kind.
@@ -175,8 +179,10 @@ def parse_json(text: str | bytes, kind: type[T], where: str, *, distinct: bool =
     except RecursionError as error:
         raise DataError(f"{where}: not JSON: nested too deeply") from error
     except json.JSONDecodeError as error:
-        line = f"line {error.lineno} column {error.colno}"
-        raise DataError(f"{where}: not JSON: {error.msg} at {line}") from error
+        if line:
+            raise DataError(f"{where}:{error.colno}: not JSON: {error.msg}") from error
+        place = f"line {error.lineno} column {error.colno}"
+        raise DataError(f"{where}: not JSON: {error.msg} at {place}") from error
     except ValueError as error:  # not UTF-8, a repeated key, an integer of thousands of digits
         raise DataError(f"{where}: not JSON: {why(error)}") from error
     if not isinstance(value, kind):

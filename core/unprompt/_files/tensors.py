@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from unprompt._files import paths
 from unprompt._files.reading import check_file, open_file, reading
@@ -84,28 +84,47 @@ def read_array(path: Path) -> npt.NDArray[Any]:
     import numpy as np
 
     with open_file(path) as file, reading(path):
-        shape, dtype = _npy_header(file, path)
-        size = path.stat().st_size - file.tell()
-        if dtype.hasobject:
-            raise DataError(f"{paths.shown(path)}: holds Python objects, which are not read")
-        if not dtype.itemsize or math.prod(shape) * dtype.itemsize != size:
-            raise DataError(
-                f"{paths.shown(path)}: cut or damaged: declares {math.prod(shape)} values of "
-                f"{dtype.itemsize} bytes, {size} bytes follow"
-            )
+        _npy_header(file, path)
         file.seek(0)
         array: npt.NDArray[Any] = np.load(file, allow_pickle=False)
         return array
 
 
-def _npy_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], Any]:
-    """Shape and dtype that an npy file declares; leaves the file at its first value."""
+def map_array(path: Path) -> npt.NDArray[Any]:
+    """The array of an npy file, read-only and left on the disk. Raises as `read_array`.
+
+    An array of no values is no map, as none can be made.
+    """
+    import numpy as np
+
+    with open_file(path) as file, reading(path):
+        shape, fortran, dtype = _npy_header(file, path)
+        if not math.prod(shape):
+            return np.empty(shape, dtype)
+        order: Literal["C", "F"] = "F" if fortran else "C"
+        return np.memmap(file, dtype, "r", offset=file.tell(), shape=shape, order=order)
+
+
+def _npy_header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, Any]:
+    """Shape, order and dtype of an npy file; leaves the file at its first value.
+
+    Raises:
+        DataError: They are damaged, or not of the file's size, or values are Python objects.
+    """
     from numpy.lib import format as npy
 
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     try:
-        shape, _order, dtype = read(file)
+        shape, fortran, dtype = read(file)
     except Exception as error:  # Python's parser reads it, and speaks of its syntax tree
         raise DataError(f"{paths.shown(path)}: cannot be read: a damaged header") from error
-    return shape, dtype
+    size = path.stat().st_size - file.tell()
+    if dtype.hasobject:
+        raise DataError(f"{paths.shown(path)}: holds Python objects, which are not read")
+    if not dtype.itemsize or math.prod(shape) * dtype.itemsize != size:
+        raise DataError(
+            f"{paths.shown(path)}: cut or damaged: declares {math.prod(shape)} values of "
+            f"{dtype.itemsize} bytes, {size} bytes follow"
+        )
+    return shape, fortran, dtype

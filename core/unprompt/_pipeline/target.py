@@ -14,6 +14,7 @@ from unprompt._members.context import Context
 from unprompt._pipeline.setup import ensemble_file
 from unprompt._registry.loading import TEXT_ENCODER, load_ensemble, part_at
 from unprompt._registry.parts import Part
+from unprompt._registry.plugins import Registry
 from unprompt.contracts import TextEncoder
 from unprompt.contracts.specs import TextEncoderSpec
 from unprompt.errors import DataError
@@ -75,6 +76,20 @@ def _part(space: TextSpace | None, ensemble: Path | None, owner: str, context: C
     if space is None:
         spec = registry.spec(registry.own(TEXT_ENCODER), TextEncoderSpec)
         return Part(spec, spec.options())
+    return part_of(space, owner, registry)
+
+
+def part_of(space: TextSpace, owner: str, registry: Registry) -> Part:
+    """The plugin of a text encoder that a file names, with its options.
+
+    Args:
+        space: What the file says.
+        owner: How error lines name the file.
+        registry: The plugins.
+
+    Raises:
+        UnpromptError: It is not installed, takes other options, or has a secret.
+    """
     data = {"plugin": space.plugin, "options": space.options}
     if any(isinstance(value, str) and is_masked(value) for _, value in walk(data)):
         raise DataError(f"{owner}: its text encoder has a secret, which is not kept: {NAME_IT}")

@@ -3,7 +3,24 @@
 Public: model families can be built on this.
 """
 
+from unprompt.bank.cleaning import dedup
+from unprompt.bank.disk import Bank, BankCounts, BankOnDisk, BankTexts, read_bank
+from unprompt.bank.keys import cached_keys
 from unprompt.bank.prompts import PromptBank
 from unprompt.bank.source import BankConfig
+from unprompt.bank.store import BankManifest, StoredBank, verify
 
-__all__ = ["BankConfig", "PromptBank"]
+__all__ = [
+    "Bank",
+    "BankConfig",
+    "BankCounts",
+    "BankManifest",
+    "BankOnDisk",
+    "BankTexts",
+    "PromptBank",
+    "StoredBank",
+    "cached_keys",
+    "dedup",
+    "read_bank",
+    "verify",
+]

@@ -67,6 +67,10 @@ class TextEncoder(ABC):
             does not depend on the other texts (to 1e-5).
         """
 
+    def count_tokens(self, text: str) -> int | None:
+        """Tokens of a text, those around it included, before any is cut; None: unknown."""
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:

@@ -1,0 +1,172 @@
+"""What ``unprompt bank`` prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from unprompt._cli.cells import text_table
+from unprompt._cli.console import say
+from unprompt._report.visible import visible
+from unprompt.bank.store import StoredBank
+from unprompt.bank.store import verify as verify_bank
+from unprompt.contracts import Progress
+
+if TYPE_CHECKING:
+    from unprompt._pipeline.bank_search import BankHit
+    from unprompt.bank.building import Built
+    from unprompt.bank.cleaning import Deduplicated
+    from unprompt.bank.importing import Imported
+    from unprompt.bank.store import BankManifest
+
+
+def build_command(built: Built) -> None:
+    """Print a finished bank, or how far it is."""
+    if built.bank is not None:
+        typer.echo(bank_table(built.bank))
+    else:
+        say(
+            f"{built.done} of {built.shards} shards are done; the bank is finished when the "
+            "processes with the other shards are"
+        )
+    typer.echo(str(built.folder))
+
+
+def dedup_command(folder: Path, done: Deduplicated) -> None:
+    """Print a bank without near-duplicates."""
+    typer.echo(bank_table(StoredBank.open(folder)))
+    typer.echo(str(folder))
+    say(f"{done.rows - done.dropped:,} of {done.rows:,} prompts are kept")
+
+
+def import_command(folder: Path, imported: Imported) -> None:
+    """Print a bank that was imported."""
+    typer.echo(bank_table(StoredBank.open(folder)))
+    typer.echo(str(folder))
+    if imported.dropped:
+        say(f"{imported.dropped:,} rows have no caption and were left out")
+
+
+def info_command(folder: Path, *, verify: bool, as_json: bool, progress: Progress) -> None:
+    """Print what a bank says of itself.
+
+    Raises:
+        DataError: It is no bank, unfinished or damaged.
+    """
+    checked = verify_bank(folder, progress) if verify else None
+    bank = StoredBank.open(folder)
+    if as_json:
+        facts = {"identity": bank.manifest.identity, "bytes": bank.manifest.bytes}
+        typer.echo(json.dumps(facts | bank.manifest.model_dump(mode="json"), indent=2))
+    else:
+        typer.echo(bank_table(bank))
+    if checked is not None:
+        say(f"verified: {checked:,} bytes in {len(bank.manifest.shards):,} shards are as written")
+
+
+def search_command(hits: Sequence[BankHit], *, as_json: bool) -> None:
+    """Print the prompts that were found."""
+    if as_json:
+        typer.echo(json.dumps([asdict(hit) for hit in hits], indent=2, ensure_ascii=False))
+        return
+    header = ["cosine", "count", "row", "prompt"]
+    rows = [
+        [
+            f"{hit.cosine:.4f}",
+            f"{hit.count:,}",
+            f"{hit.row:,}",
+            visible(" ".join(hit.prompt.split())),
+        ]
+        for hit in hits
+    ]
+    typer.echo(text_table(header, _right(rows, header, (0, 1, 2))))
+
+
+def bank_table(bank: StoredBank) -> str:
+    """A bank as text: its size, its sources, what was left out, and its models."""
+    manifest = bank.manifest
+    rows = [
+        [source.name, source.kind, f"{source.read:,}", f"{source.kept:,}", source.pairing or ""]
+        for source in manifest.sources
+    ]
+    paired = any(source.pairing for source in manifest.sources)
+    header = ["source", "kind", "read", "new", "paired by"]
+    cut = len(header) if paired else -1
+    models = ["", "columns", "size", "model"]
+    prompts, shards = _counted(manifest.rows, "prompt"), _counted(len(manifest.shards), "shard")
+    return "\n".join(
+        [
+            f"{prompts} in {shards}, {size(manifest.bytes)}",
+            "",
+            text_table(header[:cut], _right([row[:cut] for row in rows], header, (2, 3))),
+            "",
+            *_left_out(manifest),
+            "",
+            text_table(models, _right(list(_models(manifest)), models, (1, 2))),
+        ]
+    )
+
+
+def _left_out(manifest: BankManifest) -> Iterator[str]:
+    """What happened to what was read, which adds up."""
+    read = sum(source.read for source in manifest.sources)
+    repeated = manifest.counted - manifest.rows
+    rows = [["read", f"{read:,}"]]
+    for part in manifest.filters:
+        value = "" if part.value is None else f" {visible(str(part.value))}"
+        rows.append([f"left out: {part.name.replace('_', ' ')}{value}", f"{part.dropped:,}"])
+    rows.append(["repeated", f"{repeated:,}"])
+    rows.append(["prompts", f"{manifest.rows:,}"])
+    width = max(len(count) for _, count in rows)
+    names = max(len(name) for name, _ in rows)
+    for name, count in rows:
+        yield f"{name.ljust(names)}  {count.rjust(width)}"
+
+
+def _models(manifest: BankManifest) -> Iterator[list[str]]:
+    sizes: dict[str, int] = {}
+    for shard in manifest.shards:
+        for name, file in shard.files.items():
+            sizes[name] = sizes.get(name, 0) + file.bytes
+    encoder, backbone = manifest.text_encoder, manifest.backbone
+    yield ["prompts", "", size(sizes.get("prompts.parquet", 0)), ""]
+    yield [
+        "targets",
+        f"{manifest.target_dim:,}",
+        size(sizes.get("targets.npy", 0)),
+        f"{encoder.plugin}: {encoder.identity.partition('@')[0]}",
+    ]
+    if backbone is not None:
+        yield [
+            "keys",
+            f"{backbone.dim:,}",
+            size(sizes.get("keys.npy", 0)),
+            f"{backbone.name}, {backbone.precision}",
+        ]
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``5.2 GB``."""
+    number, unit = float(count), "bytes"
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if number < 1000 or unit == "TB":
+            break
+        number /= 1000
+    return f"{count:,} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
+
+
+def _right(
+    rows: Sequence[Sequence[str]], header: Sequence[str], columns: Sequence[int]
+) -> list[list[str]]:
+    """Rows whose numbers end below each other."""
+    widths = {i: max(len(row[i]) for row in (header, *rows)) for i in columns}
+    return [[cell.rjust(widths.get(i, 0)) for i, cell in enumerate(row)] for row in rows]
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -1,0 +1,81 @@
+"""Making a faiss index of a bank's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt._files.reading import why
+from unprompt.bank.search import pages
+from unprompt.bank.search.tiles import StoredRows
+from unprompt.errors import DataError
+from unprompt.types import FloatArray
+
+TRAINING_ROWS = 1 << 17
+ADDED_ROWS = 1 << 14
+"""Rows that are in memory in float32 at once while an index is filled."""
+
+
+def probes_of(index: Any) -> Iterator[int | None]:
+    """Numbers of lists to try: doubled up to all; None for an index without lists."""
+    import faiss
+
+    lists = faiss.try_extract_index_ivf(index)
+    if lists is None:
+        yield None
+        return
+    probes = 1
+    while probes < lists.nlist:
+        yield probes
+        probes *= 2
+    yield int(lists.nlist)
+
+
+def set_probes(index: Any, probes: int | None) -> None:
+    """Have this many lists searched for each query."""
+    import faiss
+
+    if probes is not None:
+        faiss.extract_index_ivf(index).nprobe = probes
+
+
+def training_rows(bank: StoredRows) -> FloatArray:
+    """`TRAINING_ROWS` rows from all over the bank; all of a smaller one."""
+    import torch
+
+    count = min(len(bank), TRAINING_ROWS)
+    numbers = np.linspace(0, len(bank) - 1, count).astype(np.int64)
+    out = np.empty((count, bank.dims), np.float32)
+    for first in range(0, count, ADDED_ROWS):
+        part = slice(first, first + ADDED_ROWS)
+        out[part] = bank.gathered(numbers[part], torch.device("cpu")).numpy()
+    return _finite(out, 0)
+
+
+def parts_of(bank: StoredRows) -> Iterator[FloatArray]:
+    """The rows of a bank in float32, some at a time. Raises DataError on one that is not finite."""
+    for number, first, last in bank.spans(ADDED_ROWS):
+        stored = bank.shards[number][first:last]
+        yield _finite(stored.astype(np.float32), int(bank.starts[number]) + first)
+        pages.let_go(stored)
+
+
+def _finite(rows: npt.NDArray[np.float32], start: int) -> FloatArray:
+    wrong = ~np.isfinite(rows).all(axis=1)
+    if wrong.any():
+        raise DataError(f"row {start + int(wrong.argmax())} of the bank is not finite")
+    return rows
+
+
+@contextmanager
+def refusals(what: str) -> Iterator[None]:
+    """Turn what faiss raises on a mistake, with a place in its own source, into one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        line = why(error).rpartition("Error: ")[2].rpartition(".cpp:")[2] or why(error)
+        raise DataError(f"{what}: faiss refuses it: {line.partition(': ')[2] or line}") from error

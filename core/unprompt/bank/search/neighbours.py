@@ -1,0 +1,29 @@
+"""What a search takes and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.types import FloatArray
+
+Rows: TypeAlias = "npt.NDArray[np.float32] | npt.NDArray[np.float16]"
+"""Rows of a bank, of shape (b, C): an array in memory, or a ``np.memmap`` of a file."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """The K nearest rows of each of n queries.
+
+    Attributes:
+        cosines: float32 of shape (n, K), highest first: inner products, which are cosines where
+            queries and rows have length 1.
+        rows: int64 of shape (n, K): numbers of rows, counted over all shards in their order.
+            Rows of equal cosine are in the order of their numbers.
+    """
+
+    cosines: FloatArray
+    rows: npt.NDArray[np.int64]

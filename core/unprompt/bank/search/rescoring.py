@@ -1,0 +1,69 @@
+"""Scoring the shortlist of an approximate search as an exact one scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.bank.search.bounds import LONGEST, QueryBounds, RowBounds, check_queries
+from unprompt.bank.search.neighbours import Neighbours
+from unprompt.bank.search.ranking import Ranking
+from unprompt.bank.search.scoring import scores_of
+from unprompt.bank.search.tiles import StoredRows
+from unprompt.bank.search.workers import workers
+from unprompt.errors import DataError
+from unprompt.types import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+
+
+def rescored(
+    queries: FloatArray, bank: StoredRows, shortlists: npt.NDArray[np.int64], count: int
+) -> Neighbours:
+    """The K best rows of each query's shortlist.
+
+    Args:
+        queries: float32 of shape (n, C).
+        bank: The rows.
+        shortlists: Numbers of rows, of shape (n, S); -1 where a list is shorter.
+        count: K.
+
+    Raises:
+        DataError: A list has fewer than K rows, or a query or row is not finite; names it.
+    """
+    import torch
+
+    short = (shortlists >= 0).sum(axis=1) < count
+    if short.any():
+        raise DataError(
+            f"query {int(short.argmax())}: the index gives fewer than {count} rows; search more "
+            "of its lists, or ask for fewer"
+        )
+    exact = torch.from_numpy(queries).double()
+    check_queries(exact)
+    bounds = QueryBounds.of(exact, exact)
+    ranking = Ranking(len(queries), count, exact.device)
+
+    def score(query: int) -> None:
+        numbers = np.unique(shortlists[query][shortlists[query] >= 0])
+        rows, one = bank.gathered(numbers, exact.device), slice(query, query + 1)
+        error = bounds.part(one).exact_error(_measured(rows, numbers))
+        scores = scores_of(rows, exact[one], error)
+        ranking.add(query, scores[:, 0], torch.from_numpy(numbers))
+
+    with workers(torch.get_num_threads()) as each:
+        bank.expect(random=True)
+        each(score, range(len(queries)))
+    return Neighbours(ranking.scores.numpy(), ranking.rows.numpy())
+
+
+def _measured(rows: torch.Tensor, numbers: npt.NDArray[np.int64]) -> RowBounds:
+    lengths = rows.norm(dim=1)
+    wrong = ~(lengths <= LONGEST)
+    if wrong.any():
+        row = numbers[int(wrong.nonzero()[0])]
+        raise DataError(f"row {row} of the bank is not finite or too long: it cannot be searched")
+    return RowBounds(float(lengths.max()) * (1 + 2.0**-40))

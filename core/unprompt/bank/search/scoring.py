@@ -1,0 +1,55 @@
+"""Scores: the exact inner product, rounded to float32.
+
+A score depends on the query and the row alone: not on the other rows that are scored with it, nor
+on the library or the processor, which add up in orders of their own. The product is computed in
+float64 with a bound of its error; where both ends of that interval are rounded to the same float32,
+that is the score. The few products where they are not (one in a hundred thousand, and sums that lie
+just between two float32 numbers) are added up exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+
+def scores_of(rows: torch.Tensor, queries: torch.Tensor, error: torch.Tensor) -> torch.Tensor:
+    """Score every row for every query.
+
+    Args:
+        rows: float64 of shape (m, C), each number a float32.
+        queries: The same of shape (g, C).
+        error: `QueryBounds.exact_error` of the queries, of shape (g,).
+
+    Returns:
+        float32 of shape (m, g), the same on every machine.
+    """
+    import torch
+
+    products = rows @ queries.T
+    scores = (products - error).float()
+    undecided = (scores != (products + error).float()).nonzero()
+    if len(undecided):
+        for some in torch.split(undecided, 256):
+            row, query = some.T
+            scores[row, query] = _summed(rows[row], queries[query])
+    return scores + 0.0  # -0 is 0
+
+
+def _summed(rows: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+    """Inner products of pairs, added up exactly.
+
+    Products of two float32 numbers are exact in float64, and ``math.fsum`` rounds once.
+    """
+    import torch
+
+    products = rows * queries
+    sums = torch.zeros(len(rows), dtype=torch.float64)
+    for number in products.any(dim=1).nonzero().flatten().tolist():
+        sums[number] = math.fsum(products[number].tolist())
+    return torch.from_numpy(sums.numpy().astype(np.float32)).to(rows.device)

@@ -1,0 +1,196 @@
+"""Rows of a bank, tile by tile as the product needs them, and by number as scoring needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from unprompt.bank.search import pages
+from unprompt.bank.search.bounds import LONGEST, RowBounds, widened
+from unprompt.bank.search.neighbours import Rows
+from unprompt.bank.search.route import product_kind
+from unprompt.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+
+CHUNK_BYTES = 1 << 18
+"""float32 bytes that are converted at once: they stay in a core's own cache."""
+GATHERED_ROWS = 2_048
+"""Rows that are gathered before their pages are let go: each maps up to 64 KiB of the file."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """Some consecutive rows as the product takes them.
+
+    Attributes:
+        start: The number of the first.
+        rows: Of shape (b, C), in the type of the product, on its device.
+        bounds: For the error of the product.
+    """
+
+    start: int
+    rows: torch.Tensor
+    bounds: RowBounds
+
+
+class StoredRows:
+    """Rows in shards, as they are stored.
+
+    Attributes:
+        shards: The arrays, float16 or float32, of shapes (b, C).
+        starts: The number of the first row of each shard, and the number of all rows.
+        dims: C.
+    """
+
+    def __init__(self, shards: Sequence[Rows]) -> None:
+        """Take shards.
+
+        Raises:
+            DataError: There are none, or one is no matrix, of another type or of another width;
+                names its number.
+        """
+        if not len(shards):
+            raise DataError("a bank without shards cannot be searched")
+        dims = shards[0].shape[-1] if shards[0].ndim else 0
+        for number, shard in enumerate(shards):
+            if shard.dtype not in (np.float16, np.float32):
+                raise DataError(f"shard {number}: holds {shard.dtype}, not float16 or float32")
+            if shard.ndim != 2 or shard.shape[1] != dims or not dims:
+                raise DataError(f"shard {number}: has the shape {shard.shape}, not (rows, {dims})")
+        self.shards = tuple(np.ascontiguousarray(shard) for shard in shards)
+        self.starts = np.cumsum([0, *(len(shard) for shard in shards)])
+        self.dims = dims
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return int(self.starts[-1])
+
+    def spans(self, tile_rows: int) -> list[tuple[int, int, int]]:
+        """Tiles as (shard, first row in it, row after the last): none crosses two shards."""
+        return [
+            (number, first, min(first + tile_rows, len(shard)))
+            for number, shard in enumerate(self.shards)
+            for first in range(0, len(shard), tile_rows)
+        ]
+
+    def tile(self, span: tuple[int, int, int], buffer: torch.Tensor) -> Tile:
+        """Convert the rows of a span.
+
+        Args:
+            span: One of `spans`.
+            buffer: Gets the rows; of shape (at least as many, C), bfloat16 or float32.
+
+        Raises:
+            DataError: A row is not finite, or longer than `bounds.LONGEST`; names it.
+        """
+        import torch
+
+        number, first, last = span
+        stored, start = self.shards[number][first:last], int(self.starts[number]) + first
+        pages.fetch(self.shards[number][last : last + (last - first)])
+        rows, bounds = buffer[: last - first], RowBounds()
+        step = max(1, CHUNK_BYTES // (4 * self.dims))
+        for offset in range(0, len(stored), step):
+            piece = stored[offset : offset + step]
+            # torch warns of memory that it could not write to, such as a map of a file.
+            chunk = torch.from_numpy(piece if piece.flags.writeable else piece.copy())
+            part = rows[offset : offset + step]
+            bounds = bounds.joined(converted(chunk.to(buffer.device), part, start + offset))
+        pages.let_go(stored)
+        return Tile(start, rows, bounds)
+
+    def gathered(self, numbers: npt.NDArray[np.int64], device: torch.device) -> torch.Tensor:
+        """Rows by number, in float64, which holds what is stored exactly: of shape (m, C)."""
+        import torch
+
+        shards = np.searchsorted(self.starts, numbers, side="right") - 1
+        used = np.unique(shards)
+        if len(used) == 1 and len(numbers) <= GATHERED_ROWS:
+            return self._taken(int(used[0]), numbers, device)
+        out = torch.empty(len(numbers), self.dims, dtype=torch.float64, device=device)
+        for number in used.tolist():
+            (places,) = np.nonzero(shards == number)
+            for first in range(0, len(places), GATHERED_ROWS):
+                part = places[first : first + GATHERED_ROWS]
+                out[torch.from_numpy(part).to(device)] = self._taken(number, numbers[part], device)
+        return out
+
+    def _taken(
+        self, number: int, rows: npt.NDArray[np.int64], device: torch.device
+    ) -> torch.Tensor:
+        import torch
+
+        shard = self.shards[number]
+        taken = torch.from_numpy(shard.take(rows - self.starts[number], axis=0))
+        pages.let_go(shard)
+        return taken.to(device).double()
+
+    def expect(self, *, random: bool) -> None:
+        """Tell the kernel how mapped shards are going to be read."""
+        for shard in self.shards:
+            pages.expect(shard, random=random)
+
+
+class PreparedRows(StoredRows):
+    """Rows with a bfloat16 copy in memory, measured once: for a bank that is searched often.
+
+    The copy takes 2 bytes a number beside the shards, which stay what the scores are made from.
+    """
+
+    def __init__(
+        self, shards: Sequence[Rows], *, device: str = "cpu", kind: torch.dtype | None = None
+    ) -> None:
+        """Convert and measure the rows.
+
+        Args:
+            shards: As `StoredRows`.
+            device: Where the copy lives.
+            kind: bfloat16 or float32; None: the one that this machine is quicker with.
+
+        Raises:
+            DataError: As `StoredRows` and its `tile`.
+        """
+        import torch
+
+        super().__init__(shards)
+        self.kind = product_kind(torch.device(device)) if kind is None else kind
+        self._copies: list[torch.Tensor] = []
+        self.bounds = RowBounds()
+        for number, shard in enumerate(self.shards):
+            copy = torch.empty(shard.shape, dtype=self.kind, device=device)
+            for span in StoredRows.spans(self, GATHERED_ROWS):
+                if span[0] == number:
+                    tile = super().tile(span, copy[span[1] : span[2]])
+                    self.bounds = self.bounds.joined(tile.bounds)
+            self._copies.append(copy)
+
+    def tile(self, span: tuple[int, int, int], buffer: torch.Tensor) -> Tile:
+        """The rows of a span; ``buffer`` is not needed."""
+        number, first, last = span
+        start = int(self.starts[number]) + first
+        return Tile(start, self._copies[number][first:last], self.bounds)
+
+
+def converted(chunk: torch.Tensor, target: torch.Tensor, start: int) -> RowBounds:
+    """Round stored rows into ``target`` and measure them; ``start`` is the number of the first."""
+    import torch
+
+    single = chunk.float()
+    lengths = torch.linalg.vector_norm(single, dim=1)
+    longest = float(lengths.max())
+    if not longest <= LONGEST:  # NaN, too
+        row = int((~(lengths <= LONGEST)).nonzero()[0])
+        what = f"longer than {LONGEST:,.0f}" if single[row].isfinite().all() else "not finite"
+        raise DataError(f"row {start + row} of the bank is {what}: it cannot be searched")
+    target.copy_(single)
+    dims = chunk.shape[1]
+    if target.dtype == torch.float32:
+        return RowBounds(widened(longest, dims))
+    residual = torch.linalg.vector_norm(single - target, dim=1).max()
+    return RowBounds(widened(longest, dims), widened(float(residual), dims))

@@ -1,0 +1,197 @@
+"""Which sources a path, a glob or a folder names, and of what kind each is."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from unprompt._data.globs import glob_entries
+from unprompt._data.walking import is_hidden, walk
+from unprompt._files import paths
+from unprompt._files.compressed import bare_name
+from unprompt._files.reading import read_json
+from unprompt.bank.sources.prompts import Kind, SourceSpec
+from unprompt.errors import DataError
+
+SUFFIXES: dict[str, Kind] = {
+    ".txt": "lines",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+"""The suffix of a file, without the one of its compression -> what it is."""
+
+MANIFEST = "manifest.json"
+"""What a bank's folder holds."""
+
+STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
+"""What folders of `datasets` hold: one of `Dataset.save_to_disk` the first two, a folder of its
+cache the second, one of `DatasetDict.save_to_disk` the third."""
+
+DIFFUSIONDB = frozenset(["image_name", "prompt", "part_id", "seed", "step", "cfg", "sampler"])
+"""Columns that only DiffusionDB's ``metadata.parquet`` has together: one row an image."""
+
+
+def find_sources(
+    names: Iterable[Path | str], *, column: str | None = None, count_column: str | None = None
+) -> list[SourceSpec]:
+    """The sources that paths and globs name, in their order; files of a folder by their names.
+
+    A folder is one source where it is a bank or was saved by `datasets` (a dictionary of splits is
+    one source a split); any other folder stands for the files in it, at any depth, whose suffix
+    is known. Names that start with a dot are left out.
+
+    Raises:
+        DataError: There is no such path, nothing matches, or a file is of no known kind.
+    """
+    sources: dict[Path, None] = {}
+    for name in names:
+        sources |= dict.fromkeys(_named_by(paths.user_path(name)))
+    if not sources:
+        raise DataError("no source of prompts was named")
+    for path in sources:
+        source_kind(path)
+    return [SourceSpec(path, column, count_column) for path in sources]
+
+
+def _named_by(path: Path) -> Sequence[Path]:
+    shown = paths.shown(path)
+    if paths.is_folder(path):
+        if _is_source(path):
+            return [path]
+        return _splits(path) or _known_files(path)
+    if paths.exists(path):
+        return [path]
+    if not glob.has_magic(str(path)):
+        raise DataError(f"{shown}: no such file or folder")
+    matching = sorted(entry.path for entry in glob_entries(path))
+    if not matching:
+        raise DataError(f"{shown}: matches nothing")
+    return [source for match in matching for source in _named_by(match)]
+
+
+def _is_source(folder: Path) -> bool:
+    """Whether a folder is read as a whole."""
+    return any(paths.is_file(folder / name) for name in (MANIFEST, STATE, INFO))
+
+
+def _splits(folder: Path) -> list[Path]:
+    """The folders of the splits of a saved dictionary of them; empty: it is none."""
+    path = folder / SPLITS
+    if not paths.is_file(path):
+        return []
+    names = read_json(path, dict).get("splits")
+    if not isinstance(names, list) or not names or not all(map(_is_name, names)):
+        raise DataError(f"{paths.shown(path)}: names no splits")
+    missing = [name for name in names if not paths.is_folder(folder / name)]
+    if missing:
+        raise DataError(f"{paths.shown(folder / missing[0])}: no such folder; {SPLITS} names it")
+    return [folder / name for name in names]
+
+
+def _is_name(name: object) -> bool:
+    """Whether it can be the name of one folder inside another one."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not {"/", "\0"} & {*name}
+
+
+def _known_files(folder: Path) -> list[Path]:
+    entries = walk(folder, lambda parts, _: not is_hidden(parts))
+    files = []
+    for entry in entries:
+        if entry.unlisted:
+            raise DataError(f"{paths.shown(entry.path)}: {entry.problem}")
+        if entry.problem is None and not is_hidden(entry.parts) and _suffix(entry.path) in SUFFIXES:
+            files.append(entry.path)
+    if not files:
+        known = ", ".join(SUFFIXES)
+        raise DataError(
+            f"{paths.shown(folder)}: holds no prompts: no bank, no saved dataset, and no file "
+            f"ending in {known}"
+        )
+    return sorted(files)
+
+
+def source_kind(path: Path) -> Kind:
+    """What a source is.
+
+    Raises:
+        DataError: It is missing, of no known kind, or a damaged Parquet file.
+    """
+    shown = paths.shown(path)
+    if paths.is_folder(path):
+        if paths.is_file(path / MANIFEST):
+            return "bank"
+        if _is_source(path):
+            return "dataset"
+        raise DataError(f"{shown}: is a folder, and neither a bank nor a saved dataset")
+    if not paths.exists(path):
+        raise DataError(f"{shown}: no such file or folder")
+    suffix = _suffix(path)
+    if suffix == ".npy":
+        raise DataError(f"{shown}: embeddings are no source of prompts; see `unprompt bank import`")
+    if suffix not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise DataError(
+            f"{shown}: not a source of prompts; known are {known}, all but the last one also "
+            "with .gz or .zst behind it"
+        )
+    if suffix != ".parquet":
+        return SUFFIXES[suffix]
+    from unprompt._data.parquet_columns import column_names
+
+    return "diffusiondb" if DIFFUSIONDB <= set(column_names(path)) else "parquet"
+
+
+def _suffix(path: Path) -> str:
+    return Path(bare_name(path)).suffix.lower()
+
+
+def source_files(path: Path) -> list[Path]:
+    """The files that a source's prompts are read from, for a hash of its content.
+
+    Raises:
+        DataError: It is missing, of no known kind, or a folder that is damaged.
+    """
+    kind = source_kind(path)
+    if kind == "bank":
+        return [path / MANIFEST]  # which holds the SHA-256 of every other file
+    return dataset_files(path) if kind == "dataset" else [path]
+
+
+def dataset_files(folder: Path) -> list[Path]:
+    """The Arrow files of a folder of `datasets`, in the order of their rows.
+
+    Raises:
+        DataError: There are none, one is missing, or it has a selection that only an old version
+            of `datasets` can apply.
+    """
+    path = folder / STATE
+    if not paths.is_file(path):
+        files = sorted(folder.glob("*.arrow"))
+        if not files:
+            raise DataError(f"{paths.shown(folder)}: a folder of `datasets` without .arrow files")
+        return files
+    state = read_json(path, dict)
+    if state.get("_indices_data_files") or state.get("_indices_files"):
+        raise DataError(
+            f"{paths.shown(path)}: keeps a selection of rows apart; load and save it again with a "
+            "version of `datasets` above 2"
+        )
+    names = _listed(state.get("_data_files"))
+    if not names:
+        raise DataError(f"{paths.shown(path)}: names no data files")
+    missing = [name for name in names if not paths.is_file(folder / name)]
+    if missing:
+        raise DataError(f"{paths.shown(folder / missing[0])}: no such file; {STATE} names it")
+    return [folder / name for name in names]
+
+
+def _listed(entries: object) -> list[str]:
+    """The names in a list of files; empty where it is no such list."""
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        return []
+    names = [entry.get("filename") for entry in entries]
+    return names if all(map(_is_name, names)) else []

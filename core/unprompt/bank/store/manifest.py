@@ -1,0 +1,203 @@
+"""What a bank's folder says of itself: ``manifest.json``, and a mark in each finished shard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from unprompt._data.space import TextSpace
+from unprompt._files import paths
+from unprompt._files.checksums import Checksum
+from unprompt._files.hashing import content_hash
+from unprompt._files.reading import read_bytes, read_json, read_typed
+from unprompt._files.writing import write_text
+from unprompt.errors import DataError
+
+MANIFEST = "manifest.json"
+SHARDS = "shards"
+DONE = "done.json"
+PROMPTS, TARGETS, KEYS = "prompts.parquet", "targets.npy", "keys.npy"
+
+VERSION = 1
+"""Of the layout; a bank of another version is refused."""
+
+LIMIT = 64 << 20
+"""Bytes of a manifest: 66 million prompts in shards of 65,536 have one of 500 kB."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class BankSource(_Strict):
+    """Where prompts came from.
+
+    Attributes:
+        name: The last part of its path.
+        kind: Its format, such as ``parquet`` or ``bank``.
+        sha256: Of its content; of a bank, of its manifest.
+        read: How many prompts it holds, each as often as it occurs.
+        kept: Prompts of the bank that occur here first.
+        pairing: How imported rows found their prompts; ``position`` has no proof.
+    """
+
+    name: str
+    kind: str
+    sha256: str
+    read: int = Field(ge=0)
+    kept: int = Field(ge=0)
+    pairing: Literal["id", "position"] | None = None
+
+
+class BankFilter(_Strict):
+    """What was left out, and how much that was.
+
+    Attributes:
+        name: Such as ``max_length``.
+        value: Its limit, pattern or threshold; None: it has none.
+        dropped: Prompts that it left out, each as often as it occurred.
+    """
+
+    name: str
+    value: int | float | str | None = None
+    dropped: int = Field(ge=0)
+
+
+class BankBackbone(_Strict):
+    """The CLIP whose text embeddings are the keys.
+
+    Attributes:
+        identity: What it is, by content; see `ClipTowers.identity`.
+        source: What YAML says to load it again.
+        dim: C.
+        precision: That the keys were computed in.
+    """
+
+    identity: dict[str, Any]
+    source: dict[str, Any]
+    dim: int = Field(ge=1)
+    precision: str
+
+    @property
+    def name(self) -> str:
+        """For tables and error lines."""
+        told = (self.source.get(key) for key in ("model", "pretrained", "checkpoint", "folder"))
+        return " / ".join(str(value) for value in told if value)
+
+
+class BankShard(_Strict):
+    """A finished part of a bank.
+
+    Attributes:
+        name: Of its folder.
+        rows: How many it has.
+        files: Size and SHA-256 of each of its files.
+    """
+
+    name: str = Field(pattern=r"^[0-9]{5,}$")
+    rows: int = Field(ge=1)
+    files: dict[str, Checksum]
+
+
+class BankManifest(_Strict):
+    """A whole bank.
+
+    Attributes:
+        version: Of the layout.
+        rows: Prompts, each once.
+        counted: The sum of their counts: how often they occurred.
+        dtype: Of keys and targets.
+        text_encoder: Whose space the targets are in.
+        target_dim: D.
+        backbone: Whose space the keys are in; None: there are no keys.
+        sources: In their order.
+        filters: In their order.
+        shards: In the order of their rows.
+        request: A hash of what `unprompt bank build` was asked for: the same command finds the
+            bank finished. None: it was made otherwise.
+    """
+
+    version: Literal[1] = 1
+    rows: int = Field(ge=0)
+    counted: int = Field(ge=0)
+    dtype: Literal["float16"] = "float16"
+    text_encoder: TextSpace
+    target_dim: int = Field(ge=1)
+    backbone: BankBackbone | None
+    sources: tuple[BankSource, ...] = Field(strict=False)
+    filters: tuple[BankFilter, ...] = Field(strict=False)
+    shards: tuple[BankShard, ...] = Field(strict=False)
+    request: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """A hash of everything in the bank: its files are in here with theirs."""
+        return content_hash(self.model_dump(mode="json"))
+
+    @property
+    def bytes(self) -> int:
+        """Of all files of all shards."""
+        return sum(file.bytes for shard in self.shards for file in shard.files.values())
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """The name of each array's file -> the columns of its rows."""
+        keys = {} if self.backbone is None else {KEYS: self.backbone.dim}
+        return {TARGETS: self.target_dim, **keys}
+
+
+def shard_name(number: int) -> str:
+    """The name of a shard's folder."""
+    return f"{number:05d}"
+
+
+def shard_folder(folder: Path, name: str) -> Path:
+    """Where a shard lies in a bank."""
+    return folder / SHARDS / name
+
+
+def write_manifest(folder: Path, manifest: BankManifest) -> None:
+    """Write it, by rename: from then on the folder is a bank. Raises OutputError."""
+    write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+
+
+def read_manifest(folder: Path) -> BankManifest:
+    """Read and check it.
+
+    Raises:
+        DataError: There is none, or it is damaged or of another version, or contradicts itself.
+    """
+    path = folder / MANIFEST
+    shown = paths.shown(path)
+    version = read_json(path, dict, limit=LIMIT).get("version")
+    if version != VERSION:
+        raise DataError(f"{shown}: of version {version!r:.40}; this program reads {VERSION}")
+    manifest = read_typed(path, TypeAdapter(BankManifest), limit=LIMIT)
+    rows = sum(shard.rows for shard in manifest.shards)
+    if rows != manifest.rows:
+        raise DataError(f"{shown}: {manifest.rows:,} rows, and {rows:,} in its shards")
+    wanted = {PROMPTS, *manifest.widths}
+    for number, shard in enumerate(manifest.shards):
+        if shard.name != shard_name(number) or set(shard.files) != wanted:
+            raise DataError(f"{shown}: shards.{number}: is not {shard_name(number)} with its files")
+    return manifest
+
+
+def write_done(folder: Path, shard: BankShard) -> None:
+    """Write the mark of a finished shard: the last of its files. Raises OutputError."""
+    text = shard.model_dump_json(indent=2) + "\n"
+    write_text(shard_folder(folder, shard.name) / DONE, text)
+
+
+def read_done(folder: Path, name: str) -> BankShard | None:
+    """The mark of a shard; None: it is not finished, or its files are not as the mark says."""
+    at = shard_folder(folder, name)
+    try:
+        shard = BankShard.model_validate_json(read_bytes(at / DONE, limit=LIMIT))
+        sizes = {file: (at / file).stat().st_size for file in shard.files}
+    except (DataError, ValueError, OSError):
+        return None
+    fits = all(sizes[file] == sum_.bytes for file, sum_ in shard.files.items())
+    return shard if fits and shard.name == name else None

@@ -1,0 +1,87 @@
+"""The kernel that looks at the neighbours' own embeddings, not only at their cosines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import Field
+
+from unprompt_knn.kernel import DoubleArray, FloatArray, KernelOptions, Numbers
+
+_BLOCK = 16
+"""Queries at a time: ridge holds K x K numbers for each."""
+
+
+class Ridge(KernelOptions):
+    """The combination of neighbours that comes nearest to the query.
+
+    For a query q and its neighbours' keys X (K, C), ``w = (X X^T + penalty I)^-1 X q``: a kernel
+    ridge regression, linear, on the neighbours alone. Averages of neighbours lean to where the bank
+    is dense; this follows the image between them. A neighbour that counts n times has its penalty
+    divided by n, which is what n copies of it come to.
+
+    Source: locally linear weights, Roweis and Saul 2000 (LLE), with Tikhonov's penalty.
+    """
+
+    number = "penalty"
+    # From almost an interpolation to almost the sum of cosines.
+    tried = tuple(float(p) for p in np.geomspace(0.01, 10, 7).round(3))
+
+    name: Literal["ridge"] = Field(
+        default="ridge",
+        description="ridge: the combination of neighbours that comes nearest to the image's own "
+        "embedding; neighbours that say the same divide their share, and what a neighbour has too "
+        "much of another may take away.",
+    )
+    penalty: float = Field(
+        default=0.1,
+        gt=0,
+        allow_inf_nan=False,
+        description="Of ridge; a larger one spreads the shares over more neighbours.",
+    )
+
+    def shares(
+        self, cosines: FloatArray, rows: Numbers, keys: FloatArray, times: DoubleArray | None = None
+    ) -> DoubleArray:
+        """Shares of either sign; of neighbours that are left out, 0."""
+        shares: DoubleArray = self.shares_of_each([self], cosines, rows, keys, times)[0]
+        return shares
+
+    @classmethod
+    def shares_of_each(
+        cls,
+        kernels: Sequence[Self],
+        cosines: FloatArray,
+        rows: Numbers,
+        keys: FloatArray,
+        times: DoubleArray | None,
+    ) -> DoubleArray:
+        """The neighbours' products, which cost most, are computed once for all penalties."""
+        shares = np.empty((len(kernels), *rows.shape))
+        divided = np.ones(rows.shape) if times is None else times
+        for start in range(0, len(rows), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            gram, wanted = _products(cosines[block], keys[rows[block]])
+            for number, kernel in enumerate(kernels):
+                penalties = kernel.penalty / divided[block]
+                shares[number, block] = _solved(gram, wanted, penalties)
+        return shares
+
+
+def _products(cosines: FloatArray, near: FloatArray) -> tuple[DoubleArray, DoubleArray]:
+    """Of neighbours' keys (n, K, C) with each other, and with the query; 0 where left out."""
+    inside = np.isfinite(cosines)
+    gram = (near @ near.transpose(0, 2, 1)).astype(np.float64)
+    gram *= inside[:, :, None] & inside[:, None, :]
+    return gram, np.where(inside, cosines, 0.0).astype(np.float64)
+
+
+def _solved(gram: DoubleArray, wanted: DoubleArray, penalties: DoubleArray) -> DoubleArray:
+    penalised = gram.copy()
+    diagonal = np.arange(gram.shape[1])
+    penalised[:, diagonal, diagonal] += penalties  # keeps rows that are left out regular, too
+    solved = np.linalg.solve(penalised, wanted[:, :, None])[:, :, 0]
+    shares: DoubleArray = solved.astype(np.float64, copy=False)
+    return shares

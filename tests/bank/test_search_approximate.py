@@ -1,0 +1,160 @@
+"""Approximate search: a faiss index whose shortlist is scored exactly, with a measured recall."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unprompt.bank.search import ApproximateIndex, Quality, search_exact
+from unprompt.bank.search.tiles import StoredRows
+from unprompt.errors import DataError
+from unprompt.types import FloatArray
+
+
+def unit_rows(count: int, seed: int) -> FloatArray:
+    rows = np.random.default_rng(seed).normal(size=(count, 64))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray:
+    return unit_rows(3_000, 1).astype(np.float16)
+
+
+@pytest.fixture(scope="module")
+def index(rows: np.ndarray) -> ApproximateIndex:
+    return ApproximateIndex.build([rows[:1_000], rows[1_000:]], "IVF16,RaBitQ4", count=10)
+
+
+def test_recall_is_reached_and_scores_are_exact(index: ApproximateIndex, rows: np.ndarray) -> None:
+    queries = unit_rows(50, 2)
+    got, truth = index.search(queries, 10), search_exact(queries, [rows], 10)
+    products = queries.astype(np.float64) @ rows.T.astype(np.float64)
+    expected = np.take_along_axis(products.astype(np.float32), got.rows, 1)
+    np.testing.assert_array_equal(got.cosines, expected)
+    assert index.about.quality.recall >= 0.99
+    same = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(got.rows, truth.rows, strict=True)])
+    assert same > 0.95  # of queries far from all rows, which are harder than noisy rows
+
+
+def test_measured_on_a_thousand_queries(index: ApproximateIndex) -> None:
+    quality = index.about.quality
+    assert (quality.queries, quality.count) == (1_000, 10)
+    assert quality.milliseconds > 0
+    assert quality.exact_milliseconds > 0
+    assert index.about.probes is not None
+    assert 1 <= index.about.probes <= 16
+
+
+def test_quality_is_logged_at_use(
+    index: ApproximateIndex, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="unprompt"):
+        index.search(unit_rows(1, 3), 5)
+    assert f"recall@10 {index.about.quality.recall:.4f} on 1000 queries" in caplog.text
+
+
+def test_saved_and_loaded(index: ApproximateIndex, rows: np.ndarray, tmp_path: Path) -> None:
+    index.save(tmp_path)
+    loaded = ApproximateIndex.load(tmp_path, [rows])
+    queries = unit_rows(20, 4)
+    np.testing.assert_array_equal(loaded.search(queries, 7).rows, index.search(queries, 7).rows)
+    assert loaded.about.quality == index.about.quality
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.faiss", "index.json"]
+
+
+def test_low_recall_is_refused_unless_accepted(rows: np.ndarray) -> None:
+    index = ApproximateIndex.build([rows], "IVF64,SQ8", count=10, recall=0.0)  # one list searched
+    assert index.about.quality.recall < 0.99
+    with pytest.raises(DataError, match=r"^index IVF64,SQ8: recall@10 0\.\d+.*accepted"):
+        index.search(unit_rows(2, 2), 5)
+    assert index.search(unit_rows(2, 2), 1, accept_low_recall=True).rows.shape == (2, 1)
+
+
+def test_index_without_lists(rows: np.ndarray) -> None:
+    index = ApproximateIndex.build([rows], "Flat", count=5)
+    assert index.about.probes is None
+    queries = unit_rows(10, 2)
+    np.testing.assert_array_equal(
+        index.search(queries, 5).rows, search_exact(queries, [rows], 5).rows
+    )
+
+
+def test_recall_counts_what_is_as_near_as_the_last(rows: np.ndarray) -> None:
+    from unprompt.bank.search.neighbours import Neighbours
+    from unprompt.bank.search.quality import recall
+
+    truth = Neighbours(np.array([[0.9, 0.5]], np.float32), np.array([[1, 2]]))
+    tied = Neighbours(np.array([[0.9, 0.5]], np.float32), np.array([[1, 3]]))
+    worse = Neighbours(np.array([[0.9, 0.4]], np.float32), np.array([[1, 4]]))
+    assert (recall(tied, truth), recall(worse, truth)) == (1.0, 0.5)
+
+
+@pytest.mark.parametrize("factory", ["nonsense", "IVF4000,Flat", ""])
+def test_what_faiss_refuses_is_one_line(factory: str, rows: np.ndarray) -> None:
+    with pytest.raises(DataError, match=f"^index '{factory}': faiss refuses it: ") as caught:
+        ApproximateIndex.build([rows], factory)
+    assert len(caught.value.problems) == 1
+    assert ".cpp" not in str(caught.value)
+
+
+def test_rows_that_are_not_finite(rows: np.ndarray) -> None:
+    bad = rows.copy()
+    bad[2_345, 3] = np.nan
+    with pytest.raises(DataError, match=r"^row 2345 of the bank is not finite"):
+        ApproximateIndex.build([bad], "Flat")
+
+
+def test_damaged_files(index: ApproximateIndex, rows: np.ndarray, tmp_path: Path) -> None:
+    index.save(tmp_path)
+    whole = (tmp_path / "index.faiss").read_bytes()
+    for damaged in (whole[:-5], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:], b""):
+        (tmp_path / "index.faiss").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"index\.faiss: damaged"):
+            ApproximateIndex.load(tmp_path, [rows])
+    (tmp_path / "index.faiss").unlink()
+    with pytest.raises(DataError, match=r"index\.faiss"):
+        ApproximateIndex.load(tmp_path, [rows])
+
+
+def test_sizes_that_a_file_only_claims(
+    index: ApproximateIndex, rows: np.ndarray, tmp_path: Path
+) -> None:
+    import hashlib
+
+    index.save(tmp_path)
+    claims = b"IxFI" + (64).to_bytes(4, "little") + (1 << 40).to_bytes(8, "little") + bytes(40)
+    (tmp_path / "index.faiss").write_bytes(claims)
+    about = json.loads((tmp_path / "index.json").read_text(encoding="utf-8"))
+    about["sha256"] = hashlib.sha256(claims).hexdigest()
+    (tmp_path / "index.json").write_text(json.dumps(about), encoding="utf-8")
+    with pytest.raises(DataError, match=r"index\.faiss: "):
+        ApproximateIndex.load(tmp_path, [rows])
+
+
+def test_index_of_another_bank(index: ApproximateIndex, rows: np.ndarray, tmp_path: Path) -> None:
+    index.save(tmp_path)
+    with pytest.raises(DataError, match="of 3000 rows of 64 numbers; the bank has 2999 of 64"):
+        ApproximateIndex.load(tmp_path, [rows[1:]])
+
+
+def test_shortlist_that_is_too_short(index: ApproximateIndex, rows: np.ndarray) -> None:
+    from unprompt.bank.search.rescoring import rescored
+
+    shortlists = np.array([[3, 4, 5], [6, -1, -1]])
+    with pytest.raises(DataError, match=r"^query 1: the index gives fewer than 2 rows"):
+        rescored(unit_rows(2, 1), StoredRows([rows]), shortlists, 2)
+
+
+def test_quality_in_words() -> None:
+    quality = Quality(
+        recall=0.98765, count=10, queries=1000, milliseconds=1.5, exact_milliseconds=20
+    )
+    assert str(quality) == (
+        "recall@10 0.9877 on 1000 queries, 1.50 ms a query (exact search of all at once: "
+        "20.00 ms a query)"
+    )
