@@ -48,7 +48,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--index", default="IVF1024,RaBitQ4")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("unprompt").setLevel(logging.INFO)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # stdout is a file
     if arguments.what == "exact":
         exact(arguments.rows or 300_000, arguments.rounds)
     elif arguments.what == "disk":
