@@ -48,7 +48,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--index", default="IVF1024,RaBitQ4")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("unprompt").setLevel(logging.INFO)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # stdout is a file
     if arguments.what == "exact":
         exact(arguments.rows or 300_000, arguments.rounds)
     elif arguments.what == "disk":
@@ -203,10 +205,10 @@ def make_shards(folder: Path, count: int) -> None:
             folder / f"{number:05}.npy", "w+", np.float16, (size, DIMS)
         )
         for part in range(0, size, len(block)):
-            # Rows of the same lengths and scores like others': columns and signs are changed.
-            signs = np.where(random.random(DIMS) < 0.02, -1, 1).astype(np.float16)
+            # Rows of the same lengths, but others: columns change their sign.
+            signs = np.where(random.random(DIMS) < 0.02, 0x8000, 0).astype(np.uint16)
             piece = shard[part : part + len(block)]
-            piece[:] = (block * signs)[: len(piece)]
+            piece[:] = (block.view(np.uint16)[: len(piece)] ^ signs).view(np.float16)
         inside = (places >= first) & (places < first + size)
         shard[places[inside] - first] = planted[inside]
         shard.flush()
@@ -226,10 +228,10 @@ def searched(folder: Path, rows: int, cache: str) -> float:
     )
     result = json.loads(done.stdout)
     print(
-        f"{cache}, {rows} rows: {result['seconds']:.1f} s ({result['processor']:.1f} s of "
-        f"processors), {result['share']:.0%} of the product's rate, peak memory "
-        f"{result['peak_mib']} MiB, planted rows that come first: {result['planted']} of "
-        f"{DISK_QUERIES}",
+        f"{cache}, {rows} rows: {result['seconds']:.1f} s, {result['share']:.0%} of the product's "
+        f"rate ({result['processor']:.1f} s and {result['processor_share']:.0%} by processor "
+        f"time), peak memory {result['peak_mib']} MiB, planted rows that come first: "
+        f"{result['planted']} of {DISK_QUERIES}",
         flush=True,
     )
     return float(result["seconds"])
@@ -251,24 +253,27 @@ def search_folder(folder: Path, count: int) -> None:
     # The page tables' own record: that of `resource` would count the parent, too.
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    product = product_of_one_row(queries)
     result = {
         "seconds": seconds,
         "processor": processors,
-        "share": product_seconds(queries) * count / seconds,
+        "share": product.clock[0] * count / seconds,
+        "processor_share": product.processor[0] * count / processors,
         "peak_mib": int(peak) // 1024,
         "planted": int((got.rows[:, 0] == places).sum()),
     }
     print(json.dumps(result))
 
 
-def product_seconds(queries: FloatArray) -> float:
-    """Seconds of the bfloat16 product for one row and all queries."""
+def product_of_one_row(queries: FloatArray) -> Spent:
+    """What the bfloat16 product takes for one row and all queries."""
     import torch
 
     rows = torch.randn(32_768, DIMS).bfloat16()
     wide = torch.from_numpy(queries).bfloat16()
-    spent = timed({"product": lambda: wide @ rows.T}, 7)["product"].clock
-    return median(spent) / len(rows)
+    spent = timed({"product": lambda: wide @ rows.T}, 7)["product"]
+    clock, processor = (median(times) / len(rows) for times in (spent.clock, spent.processor))
+    return Spent([clock], [processor])
 
 
 def approximate(count: int, factory: str) -> None:

@@ -17,7 +17,8 @@ from unprompt.types import FloatArray
 
 def unit_rows(count: int, seed: int) -> FloatArray:
     rows = np.random.default_rng(seed).normal(size=(count, 64))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    unit: FloatArray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from unprompt.artifacts import read_json
 from unprompt.bank.search.bounds import QueryBounds, RowBounds
 from unprompt.bank.search.codes import codes_of, least_before_rounding
 from unprompt.errors import OutputError
+from unprompt.types import PlainData
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +70,12 @@ def route_of(device: str) -> Route:
         (folder / "route.json").write_text(json.dumps(measured(device, processor).model_dump()))
 
     try:
-        key = {"processor": processor, "torch": torch.__version__, "device": device, "version": 1}
+        key: PlainData = {
+            "processor": processor,
+            "torch": str(torch.__version__),
+            "device": device,
+            "version": 1,
+        }
         folder = Cache.default().folder("search-routes", key, make)
         route: Route = read_json(folder / "route.json", Route)
     except OutputError:  # no place for a cache is no reason not to search
