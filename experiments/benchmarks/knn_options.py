@@ -253,7 +253,7 @@ def _signed(estimate: Estimate) -> str:
     return f"**{text}**" if estimate.low > 0 or estimate.high < 0 else text
 
 
-def main() -> None:
+def main(given: Sequence[str] | None = None) -> None:
     """Prepare every variant and print, or write, the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiment", type=Path, default=QUICKSTART)
@@ -261,8 +261,9 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="overrides")
     parser.add_argument("--only", action="append", default=[], help="a line; repeatable")
     parser.add_argument("--wordings", type=int, default=8, help="of each image, for the oracle")
-    parser.add_argument("--write", action="store_true", help=f"into {GUIDE.relative_to(ROOT)}")
-    arguments = parser.parse_args()
+    parser.add_argument("--guide", type=Path, default=GUIDE, help="the file that --write fills")
+    parser.add_argument("--write", action="store_true", help="into the marked part of --guide")
+    arguments = parser.parse_args(given)
     unknown = [name for name in arguments.only if name not in VARIANTS]
     if unknown:
         parser.error(f"no such line: {unknown[0]!r}; there are {', '.join(map(repr, VARIANTS))}")
@@ -271,9 +272,8 @@ def main() -> None:
     text = table([bench.line(name) for name in names], bench, arguments.wordings)
     print(text)
     if arguments.write:
-        guide = GUIDE.read_text(encoding="utf-8")
-        before, rest = guide.split(BEGIN)
-        write_text(GUIDE, f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")
+        before, rest = arguments.guide.read_text(encoding="utf-8").split(BEGIN)
+        write_text(arguments.guide, f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")
 
 
 if __name__ == "__main__":
