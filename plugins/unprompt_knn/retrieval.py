@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,14 +129,15 @@ class Retrieval:
         """What towers make of N images, in batches; captions of all are written first."""
         if self._writer and len(images):
             self._writer.write(images)
-        second = self._second.seen(images, what=what) if self._second else None
-        for ids, features in self.queries.batches(images, what=what):
-            queries = features if self.centre is None else self.centre.moved(features)
-            captions = self._writer.of(images, ids, self.clip) if self._writer else None
-            if captions is not None and self.centre is not None:
-                captions = captions.without(self.centre.keys)
-            own = self._own.own(images, ids) if self._own else ()
-            yield Seen(ids, features, queries, captions, next(second) if second else None, own)
+        both = self._second.seen(images, what=what) if self._second else _nothing()
+        with closing(both) as second:
+            for ids, features in self.queries.batches(images, what=what):
+                queries = features if self.centre is None else self.centre.moved(features)
+                captions = self._writer.of(images, ids, self.clip) if self._writer else None
+                if captions is not None and self.centre is not None:
+                    captions = captions.without(self.centre.keys)
+                own = self._own.own(images, ids) if self._own else ()
+                yield Seen(ids, features, queries, captions, next(second), own)
 
     def search(self, seen: Seen, candidates: int) -> Search:
         """The neighbours of a batch, of which at most ``candidates`` are wanted."""
@@ -201,6 +203,12 @@ class Search:
                 near = near.without(own_prompts(near, seen.own))
             self._found[part] = queries, near, used
         return self._found[part]
+
+
+def _nothing() -> Generator[FloatArray | None]:
+    """What is seen without a second backbone."""
+    while True:
+        yield None
 
 
 def identity(options: KnnOptions, runtime: Runtime) -> Mapping[str, Any]:

@@ -24,8 +24,10 @@ data:
   split: {train: 0.6, holdout: 0.2, test: 0.2, seed: 0}
 ensemble:
   members:
-    - {plugin: clip-l14, options: {backbone: {folder: package:unprompt_painter/checkpoints/vision-a}}}
-    - {plugin: knn-vit-h, options: {backbone: {folder: package:unprompt_painter/checkpoints/clip-a}}}
+    - plugin: clip-l14
+      options: {backbone: {folder: package:unprompt_painter/checkpoints/vision-a}}
+    - plugin: knn-vit-h
+      options: {backbone: {folder: package:unprompt_painter/checkpoints/clip-a}}
 score: {wordings: 2}
 """
 
