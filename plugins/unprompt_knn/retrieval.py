@@ -167,7 +167,7 @@ class Search:
         """Nothing is searched for yet."""
         self._retrieval, self._second, self._seen = retrieval, second, seen
         self._candidates = candidates
-        self._found: dict[float, tuple[FloatArray, Near, Numbers]] = {}
+        self._searches: dict[float, tuple[FloatArray, Near, Numbers]] = {}
 
     def near(self, options: KnnOptions, drop: Callable[[Near], Mask] | None = None) -> Near:
         """The `neighbours` of each image, nearest first.
@@ -190,7 +190,7 @@ class Search:
         self, part: float, drop: Callable[[Near], Mask] | None
     ) -> tuple[FloatArray, Near, Numbers]:
         """Queries with a part of captions, the bank's rows next to them, and the rows' numbers."""
-        if part not in self._found:
+        if part not in self._searches:
             seen, bank = self._seen, self._retrieval.bank
             queries = seen.captions.mixed(seen.queries, part) if seen.captions else seen.queries
             # Twice as many, so that enough remain where half of them are left out.
@@ -201,8 +201,8 @@ class Search:
                 near = near.without(drop(near))
             if any(seen.own):
                 near = near.without(own_prompts(near, seen.own))
-            self._found[part] = queries, near, used
-        return self._found[part]
+            self._searches[part] = queries, near, used
+        return self._searches[part]
 
 
 def _nothing() -> Generator[FloatArray | None]:
