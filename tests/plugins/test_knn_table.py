@@ -57,14 +57,14 @@ def test_it_fills_the_marked_part_and_goes_on_from_the_cache(
     monkeypatch.setattr(Cache, "default", lambda: Cache(tmp_path / "cache"))
     (tmp_path / "toy.yaml").write_text(EXPERIMENT)
     guide = tmp_path / "guide.md"
-    guide.write_text(f"before\n{script.BEGIN}\nold\n{script.END}\nafter\n")
+    guide.write_text(f"before\n{script.BEGIN}\nan earlier table\n{script.END}\nafter\n")
     wanted = [script.SOLUTION, "rank, fitted with its K", script.MAP]
     only = [part for name in wanted for part in ("--only", name)]
     given = ["--experiment", str(tmp_path / "toy.yaml"), "--wordings", "2", *only]
     script.main([*given, "--guide", str(guide), "--write"])
     printed = capsys.readouterr().out
     text = guide.read_text()
-    assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "earlier" not in text
     header, _, *lines = [line for line in text.splitlines() if line.startswith("|")]
     assert tuple(cells(header)) == script.HEADER
     assert [cells(line)[0] for line in lines] == wanted
