@@ -74,12 +74,12 @@ def to_try(kernel: Kernel | Auto, neighbours: int) -> list[Fitted]:
         neighbours: K as YAML says it.
     """
     if not isinstance(kernel, Auto):
-        return [Fitted(kernel=one, neighbours=neighbours) for one in kernel.choices()]
+        return [Fitted(kernel=choice, neighbours=neighbours) for choice in kernel.choices()]
     counts = [neighbours]
     while counts[-1] // 2 >= FEWEST:
         counts.append(counts[-1] // 2)
-    choices = [one for name in kernel.among for one in KERNELS[name]().choices()]
-    return [Fitted(kernel=one, neighbours=count) for count in counts for one in choices]
+    kernels = [choice for name in kernel.among for choice in KERNELS[name]().choices()]
+    return [Fitted(kernel=choice, neighbours=count) for count in counts for choice in kernels]
 
 
 def written(kernel: Kernel | Auto, fitted: Fitted) -> dict[str, object]:

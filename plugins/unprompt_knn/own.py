@@ -74,6 +74,6 @@ def own_prompts(near: Near, own: Sequence[frozenset[str]]) -> Mask:
     for number, prompts in enumerate(own):
         for prompt in prompts:
             mask[number] |= texts[near.rows[number]] == prompt
-    left = np.isfinite(near.cosines) & ~mask
-    mask[~left.any(axis=1)] = False
+    remaining = np.isfinite(near.cosines) & ~mask
+    mask[~remaining.any(axis=1)] = False
     return mask

@@ -20,7 +20,7 @@ class ImageQueries(Model):
     )
 
 
-def _place(raw: Mapping[str, Any]) -> str:
+def _source(raw: Mapping[str, Any]) -> str:
     if raw.get("model") == "none":
         raise PydanticCustomError("captioner", "`queries: captions` needs a captioner")
     if raw.get("folder") is None:
@@ -32,7 +32,7 @@ def _place(raw: Mapping[str, Any]) -> str:
 
 _Captioner = Annotated[
     HubCaptioner | FolderCaptioner,
-    choice({"`model`": HubCaptioner, "`folder`": FolderCaptioner}, _place),
+    choice({"`model`": HubCaptioner, "`folder`": FolderCaptioner}, _source),
 ]
 
 

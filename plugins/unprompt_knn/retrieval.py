@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,14 +140,15 @@ class Retrieval:
         """What towers make of N images, in batches; captions of all are written first."""
         if self._writer and len(images):
             self._writer.write(images)
-        second = self._second.seen(images, what=what) if self._second else None
-        for ids, features in self.queries.batches(images, what=what):
-            queries = features if self.centre is None else self.centre.moved(features)
-            captions = self._writer.of(images, ids, self.clip) if self._writer else None
-            if captions is not None and self.centre is not None:
-                captions = captions.without(self.centre.keys)
-            own = self._own.own(images, ids) if self._own else ()
-            yield Seen(ids, features, queries, captions, next(second) if second else None, own)
+        both = self._second.seen(images, what=what) if self._second else _nothing()
+        with closing(both) as second:
+            for ids, features in self.queries.batches(images, what=what):
+                queries = features if self.centre is None else self.centre.moved(features)
+                captions = self._writer.of(images, ids, self.clip) if self._writer else None
+                if captions is not None and self.centre is not None:
+                    captions = captions.without(self.centre.keys)
+                own = self._own.own(images, ids) if self._own else ()
+                yield Seen(ids, features, queries, captions, next(second), own)
 
     def search(self, seen: Seen, candidates: int) -> Search:
         """The neighbours of a batch, of which at most ``candidates`` are wanted."""
@@ -186,7 +188,7 @@ class Search:
         """Nothing is searched for yet."""
         self._retrieval, self._second, self._seen = retrieval, second, seen
         self._candidates = candidates
-        self._found: dict[float, tuple[FloatArray, Near, Numbers]] = {}
+        self._searches: dict[float, tuple[FloatArray, Near, Numbers]] = {}
 
     def near(self, options: KnnOptions, drop: Callable[[Near], Mask] | None = None) -> Near:
         """The `neighbours` of each image, nearest first.
@@ -209,7 +211,7 @@ class Search:
         self, part: float, drop: Callable[[Near], Mask] | None
     ) -> tuple[FloatArray, Near, Numbers]:
         """Queries with a part of captions, the bank's rows next to them, and the rows' numbers."""
-        if part not in self._found:
+        if part not in self._searches:
             seen, bank = self._seen, self._retrieval.bank
             queries = seen.captions.mixed(seen.queries, part) if seen.captions else seen.queries
             # Twice as many, so that enough remain where half of them are left out.
@@ -220,8 +222,14 @@ class Search:
                 near = near.without(drop(near))
             if any(seen.own):
                 near = near.without(own_prompts(near, seen.own))
-            self._found[part] = queries, near, used
-        return self._found[part]
+            self._searches[part] = queries, near, used
+        return self._searches[part]
+
+
+def _nothing() -> Generator[FloatArray | None]:
+    """What is seen without a second backbone."""
+    while True:
+        yield None
 
 
 def identity(options: KnnOptions, runtime: Runtime) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -88,7 +88,7 @@ class SecondBackbone:
         self._keys = keys
         self._mean = rows["queries"].astype(np.float32, copy=False) if centred else None
 
-    def seen(self, images: Images, *, what: str) -> Iterator[FloatArray]:
+    def seen(self, images: Images, *, what: str) -> Generator[FloatArray | None]:
         """CLIP's embeddings of images (n, C), batch by batch."""
         for _, rows in self.queries.batches(images, what=f"{what}: rerank"):
             yield rows

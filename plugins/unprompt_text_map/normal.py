@@ -158,7 +158,7 @@ class Fit:
             return self._sums.solved([self.penalty or UNKNOWN])[0]
         keys, targets = (np.concatenate(part) for part in zip(*self._kept, strict=True))
         tried = self._sums.solved(TRIED)
-        scores = [float(cosine(one.predict(keys), targets).mean()) for one in tried]
+        scores = [float(cosine(linear.predict(keys), targets).mean()) for linear in tried]
         best = int(np.argmax(scores))
         self._sums.add(keys, targets)
         (final,) = self._sums.solved([TRIED[best]])

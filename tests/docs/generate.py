@@ -113,6 +113,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "plugins/embedded-metadata.md": page("embedded-metadata", scored=False),
     "plugins/knn.md": page("knn-vit-g", "knn-vit-h"),
     "plugins/painter.md": page("painter", scored=False),
+    "plugins/text-map.md": page("text-map", scored=False),
     "plugins/trackers.md": page("mlflow", "trackio", scored=False),
 }
 

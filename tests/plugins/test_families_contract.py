@@ -151,8 +151,9 @@ def test_every_predictor_of_this_project_is_tested_here() -> None:
         for status in check_plugins(registry, 120)
         if status.claim in ours and "predictor" in status.offers
     }
-    # It reads files, which the example images are not: tests/metadata/test_embedded_family.py.
-    assert offered == {*FAMILIES, "embedded-metadata"}
+    # text-map: test_text_map.py. embedded-metadata reads files, which the example images are not:
+    # tests/metadata/test_embedded_family.py.
+    assert offered == {*FAMILIES, "text-map", "embedded-metadata"}
 
 
 def test_the_examples_hold_the_images_that_break_predictors() -> None:

@@ -51,7 +51,8 @@ def test_rank_is_a_power_of_the_rank_alone() -> None:
     raw = np.array([1 / (60 + rank) ** 1.5 for rank in (1, 2, 3, 4)])
     shares = Rank(decay=1.5).shares(row, np.zeros(row.shape, np.int64), NONE)
     np.testing.assert_allclose(shares[0], raw / raw.sum(), rtol=1e-12)
-    other = Rank(decay=1.5).shares(row / 9 + 0.5, np.zeros(row.shape, np.int64), NONE)
+    lower = (row / 9 + 0.5).astype(np.float32)
+    other = Rank(decay=1.5).shares(lower, np.zeros(row.shape, np.int64), NONE)
     np.testing.assert_array_equal(shares, other)
 
 
