@@ -54,7 +54,6 @@ def main() -> None:
                 texts = [f"prompt {start + i}" for i in range(len(rows))]
                 writer.add(texts, rng.integers(1, 5, len(rows)), rows)
             writer.close([], [])
-        print_cosines(full, rng)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         begun, used = time.perf_counter(), time.process_time()
         made = dedup(full, cleaned)
@@ -62,14 +61,15 @@ def main() -> None:
         after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(f"{count:,} rows: {seconds:.1f} s ({used:.1f} s of processor time)")
         print(f"{made.dropped:,} dropped, {made.manifest.rows:,} kept")
+        print_cosines(full, rng)
         print(f"peak memory {after / 1024:,.0f} MB ({before / 1024:,.0f} MB before)")
         check(StoredBank.open(full), StoredBank.open(cleaned), rng)
 
 
 def print_cosines(full: Path, rng: np.random.Generator) -> None:
-    """Print how the cosines of 1,000 rows with all others are distributed."""
+    """Print how the cosines of 200 rows with all others are distributed."""
     bank = StoredBank.open(full)
-    some = unit_doubles(bank.halves("targets", rng.permutation(len(bank))[:1000]))
+    some = unit_doubles(bank.halves("targets", rng.permutation(len(bank))[:200]))
     cosines = (some @ unit_doubles(np.concatenate(bank.targets)).T).ravel()
     shares = ", ".join(f"{(cosines >= c).mean():.1e} above {c}" for c in (0.3, 0.5, 0.7, 0.8, 0.85))
     print(f"pairs of rows: mean cosine {cosines.mean():.2f}; {shares}")
