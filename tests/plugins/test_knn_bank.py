@@ -36,11 +36,11 @@ def test_a_repeated_prompt_is_in_the_bank_once_or_as_often_as_in_the_table(table
     assert texts(table, duplicates=True) == PROMPTS
 
 
-def predicted(table: Path, folder: Path, **bank: Any) -> tuple[Any, PromptBank]:
+def predicted(table: Path, folder: Path, **given: Any) -> tuple[Any, PromptBank]:
     options = KnnOptions.model_validate(
         {
             "backbone": CLIP,
-            "bank": {"prompts": str(table), **bank},
+            "bank": {"prompts": str(table), **given},
             "kernel": {"name": "power"},
             "evidence": 2,
         }
@@ -50,9 +50,10 @@ def predicted(table: Path, folder: Path, **bank: Any) -> tuple[Any, PromptBank]:
     predictor.prepare(example_train_set(), folder)
     predictor.load(folder)
     (batch,) = predictor.predict(example_images())
-    bank_read = predictor.bank
+    bank = predictor.bank
     predictor.close()
-    return batch, bank_read
+    assert isinstance(bank, PromptBank)  # of a table, not one on disk
+    return batch, bank
 
 
 def test_a_repeated_prompt_counts_as_often_and_is_shown_once(table: Path, tmp_path: Path) -> None:

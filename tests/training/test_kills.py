@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ def finish(words: Sequence[str], cache: Path, folder: Path) -> str:
         process.join()
     assert process.exitcode == 0, printed(folder)
     return (folder / commands.OUTPUT).read_text()
+
+
+def has_ended(process: subprocess.Popen[str]) -> bool:
+    return process.poll() is not None
 
 
 def await_checkpoint(ended: Callable[[], bool], last: Path, before: int) -> None:
@@ -169,7 +174,7 @@ def test_nobody_is_left_where_one_of_several_processes_is_ended(
     for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
         before = last.stat().st_mtime_ns if last.exists() else 0
         process = subprocess.Popen([*COMMAND, *words], stdout=pipe, stderr=pipe, text=True)
-        await_checkpoint(lambda process=process: process.poll() is not None, last, before)
+        await_checkpoint(partial(has_ended, process), last, before)
         others = children(process)
         assert len([other for other in others if lives(other)]) >= 2
         process.send_signal(number)
