@@ -13,6 +13,7 @@ from unprompt.bank.search import pages
 from unprompt.bank.search.bounds import LONGEST, RowBounds, widened
 from unprompt.bank.search.neighbours import Rows
 from unprompt.bank.search.route import product_kind
+from unprompt.bank.search.workers import workers
 from unprompt.errors import DataError
 
 if TYPE_CHECKING:
@@ -160,15 +161,21 @@ class PreparedRows(StoredRows):
 
         super().__init__(shards)
         self.kind = product_kind(torch.device(device)) if kind is None else kind
-        self._copies: list[torch.Tensor] = []
+        self._copies = [
+            torch.empty(shard.shape, dtype=self.kind, device=device) for shard in self.shards
+        ]
+        measured: list[RowBounds] = []  # in any order: only the largest norms count
+
+        def convert(span: tuple[int, int, int]) -> None:
+            number, first, last = span
+            tile = StoredRows.tile(self, span, self._copies[number][first:last])
+            measured.append(tile.bounds)
+
+        with workers(torch.get_num_threads()) as each:
+            each(convert, self.spans(GATHERED_ROWS))
         self.bounds = RowBounds()
-        for number, shard in enumerate(self.shards):
-            copy = torch.empty(shard.shape, dtype=self.kind, device=device)
-            for span in StoredRows.spans(self, GATHERED_ROWS):
-                if span[0] == number:
-                    tile = super().tile(span, copy[span[1] : span[2]])
-                    self.bounds = self.bounds.joined(tile.bounds)
-            self._copies.append(copy)
+        for bounds in measured:
+            self.bounds = self.bounds.joined(bounds)
 
     def tile(self, span: tuple[int, int, int], buffer: torch.Tensor) -> Tile:
         """The rows of a span; ``buffer`` is not needed."""
