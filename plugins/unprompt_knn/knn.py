@@ -71,6 +71,7 @@ class Knn(Predictor):
             DataError: There are no prompts, or no images for `center` or `kernel.fit`.
         """
         center, fit = self.options.center, self.options.kernel.fit
+        self.retrieval.embed(train)
         sample = None
         if center or fit:
             most = max(CENTER_ON if center else 0, fit)

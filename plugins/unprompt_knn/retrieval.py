@@ -68,22 +68,26 @@ class Retrieval:
         )
         self._second = SecondBackbone(rerank, options.views, runtime) if rerank else None
 
+    def embed(self, train: TrainSet) -> None:
+        """Embed the bank's prompts.
+
+        Raises:
+            DataError: There are none.
+        """
+        self.bank, self.counts = self._embedded(train)
+        if self._second:
+            self._second.embed(self.bank.prompts)
+
     def learn(self, train: TrainSet, sample: Images | None, artifact: Path) -> None:
-        """Embed the bank's prompts, and write them with all that is measured of images.
+        """Write what was embedded, with all that is measured of images.
 
         Args:
             train: The train split.
             sample: Those of its images that means are measured on; needed with `center`.
             artifact: The folder to write into.
-
-        Raises:
-            DataError: There are no prompts.
         """
         from safetensors.numpy import save_file
 
-        self.bank, self.counts = self._embedded(train)
-        if self._second:
-            self._second.embed(self.bank.prompts)
         if self._options.center and sample is not None:
             rows = [part.rows for part in self.queries.embeddings(sample, what="measure the mean")]
             raw = self.bank

@@ -142,7 +142,9 @@ def test_options_fit_a_narrow_terminal(
     options = text[text.index("backbone:") : text.index("members:")].splitlines()
     assert max(map(len, options)) <= 70
     entry = options.index("neighbours: whole number, >= 1, default 100")
-    assert options[entry + 1] == "    K, the nearest bank rows to use."
+    assert (
+        options[entry + 1] == "    K, the nearest bank rows to use; with kernel auto, the most of"
+    )
     monkeypatch.setenv("COLUMNS", "500")
     show_command("knn-vit-h", as_json=False)
     assert "\nneighbours  " in capsys.readouterr().out, "a table where one fits"

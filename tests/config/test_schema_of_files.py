@@ -311,7 +311,9 @@ def test_editors_show_descriptions_and_defaults() -> None:
     document = validators()[1]["ensemble"].schema
     options = document["$defs"]["predictor.knn-vit-h.VitHOptions"]["else"]["properties"]
     assert options["neighbours"]["default"] == 100
-    assert options["neighbours"]["description"] == "K, the nearest bank rows to use."
+    assert options["neighbours"]["description"] == (
+        "K, the nearest bank rows to use; with kernel auto, the most of them."
+    )
     plugins = document["$defs"]["predictor"]["else"]["properties"]["plugin"]["anyOf"]
     summaries = {choice["const"]: choice["description"] for choice in plugins if "const" in choice}
     assert "interrogator" in summaries["clip-blip"]

@@ -77,7 +77,7 @@ def test_kernels_are_searched_with_the_numbers_of_each(unprompt: Command, tmp_pa
     penalty = chosen["kernel.penalty"]
     assert kernel in (
         {"name": "softmax", "temperature": 50.0, "fit": 0},
-        {"name": "power", "power": 6.0, "epsilon": 1e-4},
+        {"name": "power", "power": 6.0, "epsilon": 1e-4, "fit": 0},
         {"name": "ridge", "penalty": penalty, "fit": 0},
     )
     assert kernel["name"] == chosen["kernel.name"]

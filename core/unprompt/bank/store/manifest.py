@@ -83,8 +83,8 @@ class BankBackbone(_Strict):
     @property
     def name(self) -> str:
         """For tables and error lines."""
-        told = (self.source.get(key) for key in ("model", "pretrained", "checkpoint", "folder"))
-        return " / ".join(str(value) for value in told if value)
+        parts = (self.source.get(key) for key in ("model", "pretrained", "checkpoint", "folder"))
+        return " / ".join(str(value) for value in parts if value)
 
 
 class BankShard(_Strict):
