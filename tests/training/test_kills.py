@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,11 @@ def test_killed_five_times(
         assert re.search(rf" and {KILLS + 1} attempts", card)
 
 
+def has_ended(process: subprocess.Popen[str]) -> bool:
+    """Whether a process has ended."""
+    return process.poll() is not None
+
+
 def children(process: subprocess.Popen[str]) -> list[Path]:
     """The folders in /proc of the processes that a process has started."""
     own = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -169,7 +175,7 @@ def test_nobody_is_left_where_one_of_several_processes_is_ended(
     for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
         before = last.stat().st_mtime_ns if last.exists() else 0
         process = subprocess.Popen([*COMMAND, *words], stdout=pipe, stderr=pipe, text=True)
-        await_checkpoint(lambda process=process: process.poll() is not None, last, before)
+        await_checkpoint(partial(has_ended, process), last, before)
         others = children(process)
         assert len([other for other in others if lives(other)]) >= 2
         process.send_signal(number)
