@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +67,10 @@ def our_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
-@pytest.fixture
-def fresh(tmp_path: Path, our_wheel: Path) -> Fresh:
-    """A fresh environment with our wheel in it."""
-    folder, home = tmp_path / "environment", tmp_path / "home"
-    home.mkdir()
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory, our_wheel: Path) -> Path:
+    """The folder of a fresh environment with our wheel in it."""
+    folder = tmp_path_factory.mktemp("fresh") / "environment"
     venv.create(folder)
     flags = " ".join(["--no-deps", *OFFLINE])  # what it would download is around it
     for tool, module in (("pip", f'pip "$1" {flags} "${{@:2}}"'), ("pytest", 'pytest "$@"')):
@@ -79,9 +80,26 @@ def fresh(tmp_path: Path, our_wheel: Path) -> Fresh:
     around = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "around.pth").write_text("\n".join(around) + "\n")  # read after its own packages
-    made = Fresh(folder, home)
-    made.run("pip", "install", "--force-reinstall", our_wheel)
-    return made
+    Fresh(folder, folder.parent).run("pip", "install", "--force-reinstall", our_wheel)
+    return folder
+
+
+@pytest.fixture
+def fresh(environment: Path, tmp_path: Path) -> Iterator[Fresh]:
+    """The environment, which holds nothing but our wheel before and after each test."""
+    made = Fresh(environment, tmp_path)
+    assert _installed(environment) == {"unprompt"}
+    yield made
+    if others := _installed(environment) - {"unprompt"}:
+        made.run("python", "-m", "pip", "uninstall", "--yes", *others)
+    shutil.rmtree(environment / "cache", ignore_errors=True)
+
+
+def _installed(environment: Path) -> set[str]:
+    """What an environment has of its own."""
+    (site,) = environment.glob("lib/python*/site-packages")
+    distributions = importlib.metadata.distributions(path=[str(site)])
+    return {distribution.metadata["Name"] for distribution in distributions}
 
 
 Build = Callable[[Path], Path]

@@ -148,6 +148,11 @@ def test_killed_five_times(
         assert re.search(rf" and {KILLS + 1} attempts", card)
 
 
+def has_ended(process: subprocess.Popen[str]) -> bool:
+    """Whether a process has ended."""
+    return process.poll() is not None
+
+
 def children(process: subprocess.Popen[str]) -> list[Path]:
     """The folders in /proc of the processes that a process has started."""
     own = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
