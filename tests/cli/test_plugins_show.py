@@ -145,7 +145,7 @@ def test_options_fit_a_narrow_terminal(
     assert (
         options[entry + 1] == "    K, the nearest bank rows to use; with kernel auto, the most of"
     )
-    monkeypatch.setenv("COLUMNS", "500")
+    monkeypatch.setenv("COLUMNS", "800")
     show_command("knn-vit-h", as_json=False)
     assert "\nneighbours  " in capsys.readouterr().out, "a table where one fits"
 
