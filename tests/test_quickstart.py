@@ -23,13 +23,13 @@ SAMPLE = ROOT.parent / "shared" / "kaggle-sample"
 REACHED = {
     "knn-vit-g": 0.85,
     "knn-vit-h": 0.85,
-    "clip-l14": 0.5,
-    "clip-l16-384": 0.6,
+    "clip-l14": 0.75,
+    "clip-l16-384": 0.85,
     "clip-blip": 0.5,
 }
 """Shares of the floor-to-oracle gap that the packaged towers close at least, a little below what
 they reach; 0.5 for each is the promise, and 0.4 for the captioner's text."""
-BLEND = 0.88
+BLEND = 0.9
 """Likewise of the blend; the promise is 0.75."""
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
 
@@ -113,8 +113,7 @@ def test_on_unseen_combinations_every_member_helps(quickstart: Quickstart) -> No
     assert unseen["images"] == pytest.approx(scores["test"]["images"] / 2, rel=0.15)
     assert set(scores["leave_one_out"]) == set(REACHED)
     for name, contribution in scores["leave_one_out"].items():
-        if name != "clip-l14":  # its tower is the weakest and has not been trained anew
-            assert contribution["subsets"]["unseen"]["ci95"][0] > 0, name
+        assert contribution["subsets"]["unseen"]["ci95"][0] > 0, name
     for name, difference in unseen["paired"].items():
         # A search may well find the best; there is no query in a space of its own.
         if name != "ensemble_minus_best_trial" and difference is not None:
