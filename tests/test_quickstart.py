@@ -24,13 +24,13 @@ SAMPLE = ROOT.parent / "shared" / "kaggle-sample"
 REACHED = {
     "knn-vit-g": 0.85,
     "knn-vit-h": 0.85,
-    "clip-l14": 0.5,
-    "clip-l16-384": 0.6,
+    "clip-l14": 0.8,
+    "clip-l16-384": 0.85,
     "clip-blip": 0.5,
 }
 """Shares of the floor-to-oracle gap that the packaged towers close at least, a little below what
 they reach; 0.5 for each is the promise, and 0.4 for the captioner's text."""
-BLEND = 0.88
+BLEND = 0.9
 """Likewise of the blend; the promise is 0.75."""
 PATH = f'export PATH="{Path(sys.executable).parent}:$PATH"; '
 """The start of a shell's command: where this environment is active."""
@@ -120,7 +120,8 @@ def test_on_unseen_combinations_every_member_helps(quickstart: Quickstart) -> No
     assert unseen["images"] == pytest.approx(scores["test"]["images"] / 2, rel=0.15)
     assert set(scores["leave_one_out"]) == set(REACHED)
     for name, contribution in scores["leave_one_out"].items():
-        if name != "clip-l14":  # its tower is the weakest and has not been trained anew
+        assert contribution["test"]["ci95"][0] > 0, name
+        if name != "clip-l14":  # on unseen combinations alone its interval reaches below zero
             assert contribution["subsets"]["unseen"]["ci95"][0] > 0, name
     for name, difference in unseen["paired"].items():
         # A search may well find the best; there is no query in a space of its own.

@@ -142,7 +142,7 @@ def kind_of(name: str) -> File:
 
 NAMES = [
     *("embedded", "kaggle-68th", "strong", "every-option", "every-key"),
-    *("quickstart", "blip-a-2", "blip-a", "clip-a", "text-b", "vision-a-1", "vision-b-2"),
+    *("quickstart", "blip-a", "clip-a", "text-b", "vision-a", "vision-b"),
 ]
 
 

@@ -137,6 +137,8 @@ def train(tmp_path: Path) -> Callable[..., Trained]:
         starts = any(override.startswith("start=") for override in overrides)
         if recipe.startswith("clip") and not starts:  # whose text tower another recipe trains
             toy += ["start=null", "freeze_text=false", "candidates=0"]
+        if not recipe.startswith("clip"):  # whose teacher is the packaged CLIP
+            toy += ["teacher=null", "distill=0", "contrast=0", "candidates=0"]
         if not recipe.startswith("vision"):  # vision towers have no tokenizer
             toy.append(f"vocabulary={'null' if starts else 600}")
         registry = Registry()

@@ -60,7 +60,7 @@ def pixels(count: int = 4) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("recipe", "tower"),
-    [("clip-a", "clip-a"), ("vision-a-1", "vision-a"), ("vision-b", "vision-b"), ("blip-a",) * 2],
+    [("clip-a", "clip-a"), ("vision-a", "vision-a"), ("vision-b", "vision-b"), ("blip-a",) * 2],
 )
 def test_each_objective_learns(
     recipe: str,
@@ -71,7 +71,7 @@ def test_each_objective_learns(
     tmp_path: Path,
 ) -> None:
     own = {
-        "vision-a-1": (f"teacher={toy_teacher(384)}", "distill=0.5"),
+        "vision-a": (f"teacher={toy_teacher(384)}", "distill=0.5"),
         "clip-a": ("alike=0",),  # soft labels have an entropy that no training takes away
     }
     train(f"{recipe}.yaml", toy_tower(tower), *LONGER, *own.get(recipe, ()))
@@ -127,7 +127,7 @@ def test_a_regression_recipe_writes_a_vision_tower_and_can_go_on(
     from transformers import CLIPVisionModel
 
     folder = toy_tower("vision-a")
-    trained = train("vision-a-1.yaml", folder)
+    trained = train("vision-a.yaml", folder)
     assert re.search(r"cosine -?[01]\.\d+", (folder / "README.md").read_text())
     read: Any = CLIPVisionModel.from_pretrained(folder, dtype=torch.float32).eval()  # type: ignore[no-untyped-call]  # transformers
     with torch.no_grad():
@@ -139,7 +139,7 @@ def test_a_regression_recipe_writes_a_vision_tower_and_can_go_on(
     assert np.isfinite(features).all()
 
     first = file_hash(folder / "model.safetensors")
-    train("vision-a-2.yaml", folder, f"start={folder}", f"teacher={toy_teacher(64)}")
+    train("vision-a.yaml", folder, f"start={folder}", f"teacher={toy_teacher(64)}")
     assert first in (folder / "README.md").read_text()
 
 
@@ -196,9 +196,9 @@ def test_a_captioning_recipe_writes_a_blip_and_can_go_on(
 
 def test_training_twice_gives_the_same_weights(train: Train, toy_tower: Make) -> None:
     folder = toy_tower("vision-a")
-    train("vision-a-1.yaml", folder)
+    train("vision-a.yaml", folder)
     first = file_hash(folder / "model.safetensors")
-    train("vision-a-1.yaml", folder)
+    train("vision-a.yaml", folder)
     assert file_hash(folder / "model.safetensors") == first
 
 
@@ -275,7 +275,7 @@ def test_a_start_that_does_not_fit_is_one_clear_line(
     with pytest.raises(ConfigError, match=r"^start: .*model.safetensors: "):
         train("vision-b.yaml", vision, f"start={tmp_path}")
     other = toy_tower("vision-a")
-    train("vision-a-1.yaml", other)
+    train("vision-a.yaml", other)
     with pytest.raises(ConfigError, match=r"^start: .*model.safetensors: Error.* state_dict"):
         train("vision-b.yaml", vision, f"start={other}")
 

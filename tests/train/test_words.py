@@ -121,7 +121,7 @@ def test_precision_auto_trains_in_what_the_processor_computes_in(
     torch.set_num_threads(1)  # sums in bfloat16 are not the same twice on several
 
     def weights(precision: str) -> str:
-        train("vision-a-1.yaml", folder, f"runtime.precision={precision}")
+        train("vision-a.yaml", folder, f"runtime.precision={precision}")
         return file_hash(folder / "model.safetensors")
 
     single, half = weights("float32"), weights("bfloat16")
