@@ -58,10 +58,6 @@ def finish(words: Sequence[str], cache: Path, folder: Path) -> str:
     return (folder / commands.OUTPUT).read_text()
 
 
-def has_ended(process: subprocess.Popen[str]) -> bool:
-    return process.poll() is not None
-
-
 def await_checkpoint(ended: Callable[[], bool], last: Path, before: int) -> None:
     """Wait until a command has written one, or has ended."""
     while not ended():
