@@ -31,7 +31,13 @@ so that about half of the moments are in the writing of one."""
 EPOCHS = 60
 PATIENCE = 1800
 """Seconds after which a training is taken to hang."""
-COMMAND = [sys.executable, "-c", "from unprompt._cli.app import main; main()"]
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & leaves it ignored
+from unprompt._cli.app import main
+main()
+"""
+COMMAND = [sys.executable, "-c", PROGRAM]
 """For a process that is not killed alone, but with those that it starts."""
 
 
@@ -175,11 +181,14 @@ def test_nobody_is_left_where_one_of_several_processes_is_ended(
     for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)):
         before = last.stat().st_mtime_ns if last.exists() else 0
         process = subprocess.Popen([*COMMAND, *words], stdout=pipe, stderr=pipe, text=True)
-        await_checkpoint(partial(has_ended, process), last, before)
-        others = children(process)
-        assert len([other for other in others if lives(other)]) >= 2
-        process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        try:
+            await_checkpoint(partial(has_ended, process), last, before)
+            others = children(process)
+            assert len([other for other in others if lives(other)]) >= 2
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
         assert process.returncode == code, err
         assert "Traceback" not in err
         deadline = time.monotonic() + 30
