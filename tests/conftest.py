@@ -25,9 +25,6 @@ from unprompt._registry import plugins as registry
 from unprompt._registry.loading import load_experiment
 from unprompt.contracts import Runtime
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # before anything loads OpenMP; processes inherit it
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 InstallPlugin = Callable[..., Path]
 MakeRun = Callable[..., Path]
 EditJson = Callable[[Path, Callable[[Any], object]], None]
