@@ -88,7 +88,8 @@ def test_every_line_is_options_that_exist(script: ModuleType) -> None:
     backbone = {"backbone": {"folder": "x"}}
     for name, options in script.VARIANTS.items():
         family = TextMapOptions if name.startswith(script.MAP) else KnnOptions
-        TypeAdapter(family).validate_python({**options, **backbone})
+        read = TypeAdapter(family).validate_python({**options, **backbone})
+        assert read.model_fields_set == {*options, *backbone}
 
 
 def test_a_line_that_does_not_exist_is_refused(

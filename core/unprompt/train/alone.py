@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import platform
@@ -13,14 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unprompt._files import paths
+from unprompt._files.locks import open_lock, take_lock
 from unprompt._files.refusals import cannot_be_written
 from unprompt._files.workplace import make_folder
 from unprompt.errors import OutputError
 
 LOCK = "training.lock"
 """The file in a training's folder that its process holds; it says who that is."""
-
-_BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 @contextmanager
@@ -34,13 +31,10 @@ def alone_in(folder: Path) -> Iterator[None]:
     """
     with cannot_be_written(folder):
         make_folder(folder)
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = open_lock(folder / LOCK)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in _BUSY:
-                raise _taken(folder, handle) from error
+        if not take_lock(handle, wait=False):
+            raise _taken(folder, handle)
         with suppress(OSError):  # a full disk: then it does not say who holds it
             os.ftruncate(handle, 0)
             os.pwrite(handle, _own().encode(), 0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from unprompt._files import paths
+from unprompt._files.locks import open_lock, take_lock
 from unprompt._files.reading import read_typed
 from unprompt._files.refusals import cannot_be_written
 from unprompt._files.workplace import make_folder
@@ -25,7 +24,6 @@ REQUEST = "request.json"
 SPILL, ORDER, LOCKS, MADE = "spill", "order", "locks", "made.json"
 
 _ENDED = f"{BUILDING}.ended"
-_BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 def building(folder: Path) -> Path:
@@ -82,23 +80,14 @@ def held(path: Path, *, wait: bool) -> Iterator[bool]:
         Whether it is held; False, too, where the building has ended meanwhile.
     """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        handle = open_lock(path)
     except FileNotFoundError:
         yield False
         return
     try:
-        yield _locked(handle, wait) and _still_there(handle, path)
+        yield take_lock(handle, wait=wait) and _still_there(handle, path)
     finally:
         os.close(handle)
-
-
-def _locked(handle: int, wait: bool) -> bool:
-    """Lock an open file; one of a file system without locks counts as locked."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError as error:
-        return error.errno not in _BUSY
-    return True
 
 
 def _still_there(handle: int, path: Path) -> bool:

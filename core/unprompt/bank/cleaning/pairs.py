@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.bank.search.codes import bits_of
+
 if TYPE_CHECKING:
     import torch
 
@@ -43,9 +45,8 @@ def flagged(products: torch.Tensor, value: float) -> tuple[Numbers, BoolArray]:
     import torch
 
     # Numbers above 0 are in the order of their bits, and integers are compared five times faster.
-    integer = torch.int16 if products.dtype == torch.bfloat16 else torch.int32
-    bits = products.view(integer).numpy()
-    least = torch.tensor([value], dtype=products.dtype).view(integer).item()
+    bits = bits_of(products).numpy()
+    least = bits_of(torch.tensor([value], dtype=products.dtype)).item()
     rows: Numbers = np.flatnonzero(bits.max(axis=1) >= least)
     return rows, bits[rows] >= least
 
