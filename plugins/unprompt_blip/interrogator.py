@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet
-from unprompt.towers import ClipQueries, ClipTowers
+from unprompt.towers import ClipBackbone, ClipQueries, ClipTowers
 from unprompt_blip.captioner import Captioner
 from unprompt_blip.modes import Writer
 from unprompt_blip.options import InterrogatorOptions
@@ -40,8 +40,7 @@ class Interrogator(Predictor):
         super().__init__(options, runtime)
         self._phrases: Phrases | None = None
         self._artifact: Path | None = None
-        self._clip: ClipTowers | None = None
-        self._queries: ClipQueries | None = None
+        self._backbone = ClipBackbone(options.backbone, options.views, runtime, OWNER)
         self._captioner: Captioner | None = None
 
     def identity(self) -> Mapping[str, Any]:
@@ -130,7 +129,8 @@ class Interrogator(Predictor):
 
     def close(self) -> None:
         """Drop towers and phrases."""
-        self._clip = self._queries = self._captioner = self._phrases = None
+        self._backbone.close()
+        self._captioner = self._phrases = None
 
     def _tables(self) -> dict[str, tuple[str, ...]]:
         """The tables; in a dry run a few phrases of each, our own where others are not here."""
@@ -151,14 +151,10 @@ class Interrogator(Predictor):
 
     @property
     def clip(self) -> ClipTowers:
-        """CLIP's towers, loaded when first used."""
-        if self._clip is None:
-            self._clip = ClipTowers(self.options.backbone, self.runtime, OWNER)
-        return self._clip
+        """Both CLIP towers."""
+        return self._backbone.clip
 
     @property
     def queries(self) -> ClipQueries:
         """CLIP's embeddings of images."""
-        if self._queries is None:
-            self._queries = ClipQueries(self.clip, self.options.views, self.runtime)
-        return self._queries
+        return self._backbone.queries

@@ -225,5 +225,4 @@ def _spread(train: TrainSet, images: Images, most: int, option: str) -> Images:
             f"`{option}` has no images to go by: use the ensemble through an experiment's run, or "
             "leave it out"
         )
-    step = max(1, len(images) // most)
-    return images.select(images.ids[::step][:most])
+    return images.spread(most)

@@ -14,7 +14,7 @@ import numpy as np
 from unprompt import DataError, Images, Need, Runtime, TextEncoder, TrainSet
 from unprompt.artifacts import read_tensors
 from unprompt.bank import Bank, BankCounts, BankOnDisk, PromptBank, cached_keys, read_bank
-from unprompt.towers import ClipQueries, ClipTowers
+from unprompt.towers import ClipBackbone, ClipQueries, ClipTowers
 from unprompt_knn.captions import Captions, CaptionWriter
 from unprompt_knn.centre import Centre, centred
 from unprompt_knn.kernel import DoubleArray, FloatArray, Numbers
@@ -58,8 +58,7 @@ class Retrieval:
     def __init__(self, options: KnnOptions, runtime: Runtime) -> None:
         """Store both; towers are loaded when they are first used."""
         self._options, self._runtime = options, runtime
-        self.clip = ClipTowers(options.backbone, runtime, OWNER)
-        self.queries = ClipQueries(self.clip, options.views, runtime)
+        self._backbone = ClipBackbone(options.backbone, options.views, runtime, OWNER)
         self.centre: Centre | None = None
         self._own: OwnPrompts | None = None
         captions, rerank = options.queries, options.rerank
@@ -67,6 +66,16 @@ class Retrieval:
             CaptionWriter(captions, runtime) if isinstance(captions, CaptionQueries) else None
         )
         self._second = SecondBackbone(rerank, options.views, runtime) if rerank else None
+
+    @property
+    def clip(self) -> ClipTowers:
+        """Both CLIP towers."""
+        return self._backbone.clip
+
+    @property
+    def queries(self) -> ClipQueries:
+        """CLIP's embeddings of images."""
+        return self._backbone.queries
 
     def embed(self, train: TrainSet) -> None:
         """Embed the bank's prompts.

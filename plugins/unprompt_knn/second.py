@@ -12,7 +12,7 @@ import numpy as np
 from unprompt import DataError, Images, Need, Runtime, unit
 from unprompt.artifacts import read_tensors
 from unprompt.bank import Bank, BankTexts, cached_keys
-from unprompt.towers import ClipQueries, ClipTowers, Views
+from unprompt.towers import ClipBackbone, ClipQueries, ClipTowers, Views
 from unprompt_knn.kernel import FloatArray, Numbers
 from unprompt_knn.near import Near
 from unprompt_knn.options import Rerank
@@ -26,9 +26,8 @@ class SecondBackbone:
 
     def __init__(self, options: Rerank, views: Views, runtime: Runtime) -> None:
         """Store all; towers are loaded when they are first used."""
-        self._options, self._views, self._runtime = options, views, runtime
-        self._clip: ClipTowers | None = None
-        self._queries: ClipQueries | None = None
+        self._options, self._runtime = options, runtime
+        self._backbone = ClipBackbone(options.backbone, views, runtime, OWNER)
         self._keys: FloatArray | None = None
         self._mean: FloatArray | None = None
 
@@ -128,7 +127,8 @@ class SecondBackbone:
 
     def close(self) -> None:
         """Drop towers and keys."""
-        self._clip = self._queries = self._keys = None
+        self._backbone.close()
+        self._keys = None
 
     @cached_property
     def _mean_key(self) -> FloatArray:
@@ -143,17 +143,13 @@ class SecondBackbone:
 
     @property
     def clip(self) -> ClipTowers:
-        """Both towers, loaded when first used."""
-        if self._clip is None:
-            self._clip = ClipTowers(self._options.backbone, self._runtime, OWNER)
-        return self._clip
+        """Both CLIP towers."""
+        return self._backbone.clip
 
     @property
     def queries(self) -> ClipQueries:
-        """Its embeddings of images."""
-        if self._queries is None:
-            self._queries = ClipQueries(self.clip, self._views, self._runtime)
-        return self._queries
+        """CLIP's embeddings of images."""
+        return self._backbone.queries
 
 
 def _side_by_side(first: FloatArray, second: FloatArray, mix: float) -> FloatArray:

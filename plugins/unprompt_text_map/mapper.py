@@ -12,7 +12,7 @@ import numpy as np
 from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet, unit
 from unprompt.artifacts import read_tensors
 from unprompt.bank import PromptBank, cached_keys
-from unprompt.towers import ClipQueries, ClipTowers
+from unprompt.towers import ClipBackbone, ClipQueries, ClipTowers
 from unprompt_text_map.normal import Fit, FloatArray, LinearMap
 from unprompt_text_map.options import CENTER_ON, TextMapOptions
 
@@ -41,8 +41,7 @@ class TextMap(Predictor):
     def __init__(self, options: TextMapOptions, runtime: Runtime) -> None:
         """Store both."""
         super().__init__(options, runtime)
-        self._clip: ClipTowers | None = None
-        self._queries: ClipQueries | None = None
+        self._backbone = ClipBackbone(options.backbone, options.views, runtime, OWNER)
         self._bank: PromptBank | None = None
         self._tensors: Mapping[str, FloatArray] = {}
 
@@ -135,7 +134,8 @@ class TextMap(Predictor):
 
     def close(self) -> None:
         """Drop towers, map and prompts."""
-        self._clip = self._queries = self._bank = None
+        self._backbone.close()
+        self._bank = None
         self._tensors = {}
 
     def _measured(self, train: TrainSet) -> FloatArray:
@@ -145,8 +145,7 @@ class TextMap(Predictor):
                 "`center` has no images to go by: use the ensemble through an experiment's run, "
                 "or give `center: false`"
             )
-        step = max(1, len(train) // CENTER_ON)
-        images = train.images.select(train.images.ids[::step][:CENTER_ON])
+        images = train.images.spread(CENTER_ON)
         return np.concatenate([q for _, q in self.queries.batches(images, what="measure the mean")])
 
     def _known(self, train: TrainSet) -> tuple[int, Iterator[Part]]:
@@ -159,7 +158,11 @@ class TextMap(Predictor):
         texts = bank.texts(train, self.runtime)
         parts = (texts[start : start + PART] for start in range(0, len(texts), PART))
         encoded = (
-            (part, cached_keys(part, self.clip.texts, backbone, self.runtime), encoder.encode(part))
+            (
+                part,
+                cached_keys(part, self.clip.texts, backbone, self.runtime),
+                encoder.encode(part),
+            )
             for part in parts
         )
         return len(texts), encoded
@@ -180,14 +183,10 @@ class TextMap(Predictor):
 
     @property
     def clip(self) -> ClipTowers:
-        """Both CLIP towers, loaded when first used."""
-        if self._clip is None:
-            self._clip = ClipTowers(self.options.backbone, self.runtime, OWNER)
-        return self._clip
+        """Both CLIP towers."""
+        return self._backbone.clip
 
     @property
     def queries(self) -> ClipQueries:
         """CLIP's embeddings of images."""
-        if self._queries is None:
-            self._queries = ClipQueries(self.clip, self.options.views, self.runtime)
-        return self._queries
+        return self._backbone.queries

@@ -41,3 +41,12 @@ def test_a_source_without_files_has_none() -> None:
             return image_id
 
     assert Images(("a",), Drawn()).path("a") is None
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted"),
+    [(1, "a"), (2, "ad"), (3, "ace"), (4, "abcd"), (7, "abcdefg"), (9, "abcdefg")],
+)
+def test_images_are_spread_over_their_order(most: int, wanted: str) -> None:
+    images = as_images({name: Image.new("RGB", (4, 4)) for name in "abcdefg"}).images
+    assert images.spread(most).ids == tuple(wanted)

@@ -104,6 +104,11 @@ class Images:
             raise DataError(f"no image for {named(missing)}")
         return Images(tuple(ids), self.source)
 
+    def spread(self, most: int) -> Images:
+        """At most ``most`` of them, > 0, spread evenly over their order."""
+        step = max(1, len(self.ids) // most)
+        return Images(self.ids[::step][:most], self.source)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -16,7 +16,7 @@ from unprompt.towers.files import (
 from unprompt.towers.messages import loading
 from unprompt.towers.precision import inference
 from unprompt.towers.pretrained import load_pretrained
-from unprompt.towers.queries import ClipQueries
+from unprompt.towers.queries import ClipBackbone, ClipQueries
 from unprompt.towers.sources import (
     FolderSource,
     HubSource,
@@ -35,6 +35,7 @@ from unprompt.towers.vision import VisionTower
 __all__ = [
     "CHECKPOINT",
     "IDENTITY",
+    "ClipBackbone",
     "ClipQueries",
     "ClipTowers",
     "FolderSource",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import cached_property
 
 import numpy as np
 
 from unprompt.contracts import Images, Runtime
 from unprompt.embeddings import Embeddings
 from unprompt.towers.clip import ClipTowers
+from unprompt.towers.sources import OpenClipSource
 from unprompt.towers.stream import pixel_batches
 from unprompt.towers.views import View
 from unprompt.types import FloatArray
@@ -54,3 +56,28 @@ class ClipQueries:
         for ids, rows in self.batches(images, what=what):
             self._kept.update(zip(map(images.digest, ids), rows, strict=True))
             yield Embeddings(ids, rows)
+
+
+class ClipBackbone:
+    """Both towers of a CLIP and its embeddings of images, loaded when they are first used."""
+
+    def __init__(
+        self, source: OpenClipSource, views: tuple[View, ...], runtime: Runtime, owner: str
+    ) -> None:
+        """Store all four; ``owner`` is who needs the towers, for error lines."""
+        self._source, self._views, self._runtime, self._owner = source, views, runtime, owner
+
+    @cached_property
+    def clip(self) -> ClipTowers:
+        """The towers. Raises as `ClipTowers` does."""
+        return ClipTowers(self._source, self._runtime, self._owner)
+
+    @cached_property
+    def queries(self) -> ClipQueries:
+        """Embeddings of images."""
+        return ClipQueries(self.clip, self._views, self._runtime)
+
+    def close(self) -> None:
+        """Drop both; used again, they are loaded again."""
+        for name in ("clip", "queries"):
+            self.__dict__.pop(name, None)
