@@ -1,6 +1,6 @@
 """What searching a prompt bank costs, against what else there is, in one run.
 
-    python experiments/benchmarks/bank.py exact [--rows N] [--rounds N]
+    python experiments/benchmarks/bank.py exact [--rows N] [--rounds N] [--device cuda]
     python experiments/benchmarks/bank.py disk [--rows N] [--folder DIR]
     python experiments/benchmarks/bank.py approximate [--rows N] [--index NAME]
 
@@ -26,6 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("what", choices=["exact", "disk", "approximate", "search-folder"])
     parser.add_argument("--rows", type=int)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--device", default="cpu", help="of `exact`: cpu or cuda")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--index", default="IVF1024,RaBitQ4")
     arguments = parser.parse_args()
@@ -52,7 +54,7 @@ def main() -> None:
     logging.getLogger("unprompt").setLevel(logging.INFO)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # stdout is a file
     if arguments.what == "exact":
-        exact(arguments.rows or 300_000, arguments.rounds)
+        exact(arguments.rows or 300_000, arguments.rounds, arguments.device)
     elif arguments.what == "disk":
         disk(arguments.rows or 5_000_000, arguments.folder)
     elif arguments.what == "approximate":
@@ -64,13 +66,14 @@ def main() -> None:
 def clustered(count: int, seed: int) -> FloatArray:
     """Unit rows with a mean in common, most of the rest in 64 directions, and some noise."""
     world, random = np.random.default_rng(0), np.random.default_rng(seed)
-    mean = world.normal(size=DIMS).astype(np.float32)
-    directions = world.normal(size=(64, DIMS)).astype(np.float32)
+    mean, *directions = world.normal(size=(65, DIMS)).astype(np.float32)
     rows = np.empty((count, DIMS), np.float32)
     for first in range(0, count, 20_000):
         part = rows[first : first + 20_000]
         part[:] = random.standard_normal(part.shape, np.float32) * 0.35
-        part += random.standard_normal((len(part), 64), np.float32) @ directions * (0.9 / 8)
+        part += (
+            random.standard_normal((len(part), 64), np.float32) @ np.stack(directions) * (0.9 / 8)
+        )
         part += 9.6 * mean / np.linalg.norm(mean)
         part /= np.linalg.norm(part, axis=1, keepdims=True)
     return rows
@@ -97,29 +100,35 @@ def timed(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, Spent
     return spent
 
 
-def exact(count: int, rounds: int) -> None:
+def exact(count: int, rounds: int, device: str) -> None:
     """Print the comparison over clustered rows, and the check of the hard bank."""
-    import faiss
     import torch
 
     rows, queries = clustered(count, 1), clustered(QUERIES, 2)
     start = time.perf_counter()
-    prepared = PreparedRows([rows])
-    print(f"{count} rows of {DIMS}, {QUERIES} queries, {COUNT} neighbours, {rounds} rounds")
+    prepared = PreparedRows([rows], device=device)
+    where = torch.cuda.get_device_name() if device == "cuda" else device
+    print(
+        f"{count} rows of {DIMS}, {QUERIES} queries, {COUNT} neighbours, {rounds} rounds, {where}"
+    )
     print(f"preparing the rows (once a bank): {time.perf_counter() - start:.2f} s")
-    x, q = torch.from_numpy(rows), torch.from_numpy(queries)
+    x, q = torch.from_numpy(rows).to(device), torch.from_numpy(queries).to(device)
     half_x, half_q = x.bfloat16(), q.bfloat16()
-    index = faiss.IndexFlatIP(DIMS)
-    index.add(rows)
-    ours = "search_exact"
+
+    def done(made: object) -> object:
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return made
+
+    search, ours = partial(search_exact, device=device), "search_exact"
     spent = timed(
         {
-            ours: lambda: search_exact(queries, prepared, COUNT),
-            "bfloat16 product": lambda: half_q @ half_x.T,
-            "float32 product": lambda: q @ x.T,
-            "torch.mm + topk": lambda: (q @ x.T).topk(COUNT, dim=1),
-            "faiss.IndexFlatIP": lambda: index.search(queries, COUNT),
-            "search_exact, not prepared": lambda: search_exact(queries, [rows], COUNT),
+            ours: lambda: search(queries, prepared, COUNT),
+            "bfloat16 product": lambda: done(half_q @ half_x.T),
+            "float32 product": lambda: done(q @ x.T),
+            "torch.mm + topk": lambda: done((q @ x.T).topk(COUNT, dim=1)),
+            **({} if device == "cuda" else {"faiss.IndexFlatIP": flat_search(rows, queries)}),
+            f"{ours}, not prepared": lambda: search(queries, [rows], COUNT),
         },
         rounds,
     )
@@ -133,14 +142,24 @@ def exact(count: int, rounds: int) -> None:
             f"{name:28}{median(way.clock):8.3f}s{ratios[0]:7.2f}x"
             f"{median(way.processor):11.3f}s{ratios[1]:7.2f}x"
         )
-    got, truth = search_exact(queries, prepared, COUNT), (q @ x.T).topk(COUNT, dim=1)
-    same = float((torch.from_numpy(got.rows) == truth.indices).float().mean())
+    got = search(queries, prepared, COUNT)
+    truth = (q @ x.T).topk(COUNT, dim=1).indices.cpu()
+    same = float((torch.from_numpy(got.rows) == truth).float().mean())
     print(f"same place, same row as torch.mm + topk: {same:.6f}; the others:")
     print(f"  {differences(queries, rows, got.rows)}")
-    hard(count)
+    hard(count, device)
 
 
-def hard(count: int) -> None:
+def flat_search(rows: FloatArray, queries: FloatArray) -> Callable[[], object]:
+    """The exact search that faiss has."""
+    import faiss
+
+    index = faiss.IndexFlatIP(DIMS)
+    index.add(rows)
+    return lambda: index.search(queries, COUNT)
+
+
+def hard(count: int, device: str) -> None:
     """Search a bank of near ties, equal rows and rows along an axis, also for zeros."""
     random = np.random.default_rng(5)
     rows, queries = clustered(count, 3), clustered(QUERIES, 4)
@@ -153,9 +172,9 @@ def hard(count: int) -> None:
     queries[:32], queries[32:64] = rows[0], rows[3 * quarter : 3 * quarter + 32]
     queries[64:96] = np.eye(1, DIMS, 7, dtype=np.float32)
     queries[96:128] = 0
-    prepared = PreparedRows([rows])
+    prepared = PreparedRows([rows], device=device)
     start, processor = time.perf_counter(), time.process_time()
-    got = search_exact(queries, prepared, COUNT)
+    got = search_exact(queries, prepared, COUNT, device=device)
     print(
         f"hard bank: {time.perf_counter() - start:.2f} s on the clock, "
         f"{time.process_time() - processor:.2f} s of processors"
@@ -180,9 +199,7 @@ def differences(queries: FloatArray, rows: FloatArray, got: npt.NDArray[np.int64
 def disk(count: int, folder: Path | None) -> None:
     """Make a bank on disk, then search half of it and all of it."""
     with tempfile.TemporaryDirectory(dir=folder) as made:
-        start = time.perf_counter()
         make_shards(Path(made), 2 * count)
-        print(f"{2 * count} rows of {DIMS} written in {time.perf_counter() - start:.0f} s")
         for cache in ("cold", "warm"):
             seconds = [searched(Path(made), rows, cache) for rows in (count, 2 * count)]
             print(f"{cache}: twice the rows take {seconds[1] / seconds[0]:.2f} times as long")
@@ -254,9 +271,7 @@ def search_folder(folder: Path, count: int) -> None:
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     product = product_of_one_row(queries)
-    result = {
-        "seconds": seconds,
-        "processor": processors,
+    result = {"seconds": seconds, "processor": processors} | {
         "share": product.clock[0] * count / seconds,
         "processor_share": product.processor[0] * count / processors,
         "peak_mib": int(peak) // 1024,
@@ -269,8 +284,7 @@ def product_of_one_row(queries: FloatArray) -> Spent:
     """What the bfloat16 product takes for one row and all queries."""
     import torch
 
-    rows = torch.randn(32_768, DIMS).bfloat16()
-    wide = torch.from_numpy(queries).bfloat16()
+    rows, wide = torch.randn(32_768, DIMS).bfloat16(), torch.from_numpy(queries).bfloat16()
     spent = timed({"product": lambda: wide @ rows.T}, 7)["product"]
     clock, processor = (median(times) / len(rows) for times in (spent.clock, spent.processor))
     return Spent([clock], [processor])
@@ -281,7 +295,7 @@ def approximate(count: int, factory: str) -> None:
     rows = clustered(count, 1).astype(np.float16)
     start = time.perf_counter()
     index = ApproximateIndex.build([rows], factory)
-    print(f"{factory} of {count} rows, built and measured in {time.perf_counter() - start:.1f} s")
+    print(f"{factory} of {count} rows, made and measured in {time.perf_counter() - start:.1f} s")
     print(f"{index.about.probes} lists searched: {index.about.quality}")
 
 

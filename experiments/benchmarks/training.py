@@ -23,6 +23,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,7 @@ from unprompt.train.loader import Loader
 from unprompt.train.loop import Loop
 
 SIDE, DIM = 224, 384
-STORED = 512
-"""Side of the JPEG files."""
+STORED = 512  # side of the JPEG files
 CLIP, RATE = 1.0, 1e-5
 LARGE = "openai/clip-vit-large-patch14"
 
@@ -80,8 +80,7 @@ def _measure(given: argparse.Namespace, scratch: Path) -> None:
         for name in sorted(ways, reverse=bool(number % 2)):
             gc.collect()  # the optimiser of the round before, which has twice the model's size
             rates[name].append(ways[name]())
-        for way, measured in rates.items():
-            print(f"round {number + 1}: {way} {measured[-1]}", flush=True)
+            print(f"round {number + 1}: {name} {rates[name][-1]}", flush=True)
     pairs = [*zip(rates["loop"], rates["bare"], strict=True)]
     parameters = sum(value.numel() for value in task.model.parameters())
     print(
@@ -167,13 +166,16 @@ def preprocess(image: Image.Image) -> torch.Tensor:
 
 
 def _images(folder: Path, count: int) -> Images:
-    """Smooth noise, as JPEG files of some 100 kB."""
+    """Smooth noise, as JPEG files."""
     folder.mkdir()
-    rng = np.random.default_rng(0)
     names = tuple(f"{number}.jpg" for number in range(count))
-    for name in names:
+
+    def write(number: int) -> None:
+        rng = np.random.default_rng(number)
         small = Image.fromarray(rng.integers(0, 256, (64, 64, 3), np.uint8))
-        small.resize((STORED, STORED), Image.Resampling.BICUBIC).save(folder / name, quality=92)
+        small.resize((STORED,) * 2, Image.Resampling.BICUBIC).save(folder / names[number])
+
+    list(ThreadPoolExecutor().map(write, range(count)))
     return Images(names, Files(folder))
 
 

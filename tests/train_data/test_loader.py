@@ -17,6 +17,7 @@ from unprompt.errors import DataError
 from unprompt.towers.sources import PreprocessConfig
 from unprompt.train.augment import Step
 from unprompt.train.broken import Broken
+from unprompt.train.keeping import open_all
 from unprompt.train.loader import Loader, loader
 from unprompt.train.order import epoch_order, picks, share
 from unprompt.train.pixels import Pixels
@@ -132,8 +133,9 @@ def test_a_batch_of_broken_samples_is_empty(make: Callable[..., Samples]) -> Non
     assert batch.rows.tolist() == []
 
 
+@pytest.mark.parametrize("workers", [0, 2])
 def test_images_in_memory_are_opened_once(
-    make: Callable[..., Samples], monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Samples], monkeypatch: pytest.MonkeyPatch, workers: int
 ) -> None:
     samples = make(keep=True)
     shown: list[int] = []
@@ -144,12 +146,16 @@ def test_images_in_memory_are_opened_once(
             shown.append(1)
             yield item
 
-    broken = samples.open_all(2, progress)
+    broken = open_all(samples, workers, 2, progress)
     assert [item.image_id for item in broken] == ["image-3", "image-8"]
     assert len(shown) == COUNT
     monkeypatch.setattr(Files, "open", lambda *_: pytest.fail("opened again"))
     (batch,) = loader(samples, [[(0, row) for row in range(COUNT)]], 0)
     assert batch.rows.tolist() == [row for row in range(COUNT) if row not in BROKEN]
+    assert batch.broken == tuple(broken)
+    monkeypatch.undo()
+    (passing,) = loader(make(), [[(0, row) for row in range(COUNT)]], 0)
+    assert batch.pixels.equal(passing.pixels)
 
 
 def test_threads_that_come_first_together_keep_images_in_one_place(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from unprompt.contracts import RunView
 from unprompt.embeddings import cosine
 from unprompt.errors import ConfigError
 from unprompt.train.checkpoints import forget
+from unprompt.train.hardware import hardware
 
 ARTIFACT = "artifact"
 
@@ -148,8 +147,8 @@ def _card(run: RunContext, trained: TrainedMember, own: Path) -> str:
             f"test, {name}": with_interval(score, signed=False)
             for name, score in trained.subsets.items()
         },
-        "learned in": f"{trained.seconds:.1f} s by this command, on {os.cpu_count()} cores "
-        f"({platform.machine()}), device {run.context.runtime.device}",
+        "learned in": f"{trained.seconds:.1f} s by this command, on "
+        f"{hardware(run.context.runtime.device)}",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     text = own.read_text(encoding="utf-8") if own.is_file() else f"# {trained.name}\n"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ from unprompt._members.training import TrainingPart
 from unprompt._recipes.recipe import EmbeddingConfig, Recipe
 from unprompt._scoring.digits import with_interval
 from unprompt.errors import named
+from unprompt.train.hardware import hardware
 
 if TYPE_CHECKING:
     from unprompt._recipes.execute import Trained
@@ -39,7 +38,7 @@ def card(recipe: Recipe, trained: Trained) -> str:
         "options": f"`{_flow(_changed(recipe))}`",
         "steps": f"{fitted.steps:,} of {training.batch_size} images, {training.epochs} epochs",
         "time": f"{fitted.seconds / 60:.0f} minutes, {config.runtime.precision}, on "
-        f"{os.cpu_count()} cores ({platform.machine()})",
+        f"{hardware(config.runtime.device)}",
         "training and validation images that cannot be read": _counted(fitted.broken),
         "test images that cannot be read": _counted(trained.tested.broken),
         "validation, which chose the parameters": validation,

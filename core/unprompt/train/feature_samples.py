@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt.contracts import Images
-from unprompt.contracts.runtime import Progress, silent
-from unprompt.train.broken import Broken
 from unprompt.train.samples import Pick
 from unprompt.types import FloatArray
 
@@ -63,7 +61,3 @@ class FeatureSamples:
         import torch
 
         return torch.from_numpy(np.array(self._features[pick[1]]))
-
-    def open_all(self, threads: int, progress: Progress = silent) -> list[Broken]:
-        """Nothing: features are there, and none is broken."""
-        return []

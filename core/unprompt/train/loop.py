@@ -17,6 +17,7 @@ from unprompt.train.broken import BrokenSamples
 from unprompt.train.checkpoints import Position, State
 from unprompt.train.global_batch import balance, not_finite
 from unprompt.train.job import Fitted, Job
+from unprompt.train.keeping import open_all
 from unprompt.train.loader import Loader
 from unprompt.train.metrics import MetricsLog
 from unprompt.train.optimiser import DecayToStart, freeze, make_optimizer, make_scheduler
@@ -77,7 +78,7 @@ class Loop:
             if self.log is not None:
                 stack.callback(self.log.close)
             if self.position.step < self.steps:
-                job.train.open_all(job.threads, self.progress)
+                open_all(job.train, job.options.workers, job.threads, self.progress)
             if self.position.step == 0:  # a fit that only makes it worse ends where it began
                 self._validate()
                 self._tell()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from unprompt._data.shape import alone
 from unprompt.contracts import Images
-from unprompt.contracts.runtime import Progress, silent
 from unprompt.errors import DataError
 from unprompt.train.augment import Step, augmented
 from unprompt.train.broken import Broken
@@ -102,9 +100,6 @@ class SampleSet(Protocol):
     def __getitem__(self, pick: Pick) -> torch.Tensor | Broken:
         """One sample as one epoch sees it."""
 
-    def open_all(self, threads: int, progress: Progress = silent) -> list[Broken]:
-        """Open those that are to be kept in memory; the broken ones are returned."""
-
 
 class Samples:
     """Images as a `SampleSet`: (epoch, row) -> uint8 pixels of shape (3, S, S), or `Broken`.
@@ -161,24 +156,17 @@ class Samples:
         opened = self._opened(row)
         return opened if isinstance(opened, Broken) else self.opener.change(opened, epoch, row)
 
-    def open_all(self, threads: int, progress: Progress = silent) -> list[Broken]:
-        """Open every image now, where they are kept; those that are broken are returned.
+    def passing(self) -> Samples:
+        """The same images before augmentation, none of them kept."""
+        opener = self.opener
+        return Samples(self.images, opener.preprocess, opener.pixels)
 
-        Args:
-            threads: That open images.
-            progress: Shows how many are opened.
-        """
-        if not self.keep:
-            return []
-        with ThreadPoolExecutor(max(1, threads), thread_name_prefix="open-images") as pool:
-            opened = pool.map(self._opened, range(len(self)))
-            try:
-                broken = list(
-                    progress(map(_if_broken, opened), what="open images", total=len(self))
-                )
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
-        return [item for item in broken if item is not None]
+    def fill(self, batch: SampleBatch) -> None:
+        """Keep samples of `passing` that are opened already."""
+        self._room()[batch.rows] = batch.pixels
+        self._known.update(dict.fromkeys(batch.rows.tolist()))
+        for item in batch.broken:
+            self._known[self.images.ids.index(item.image_id)] = item
 
     def _opened(self, row: int) -> torch.Tensor | Broken:
         """A sample without augmentation."""
@@ -221,7 +209,3 @@ def gathered(
         torch.tensor([row for row, _ in whole], dtype=torch.int64),
         tuple(sample for sample in samples if isinstance(sample, Broken)),
     )
-
-
-def _if_broken(sample: torch.Tensor | Broken) -> Broken | None:
-    return sample if isinstance(sample, Broken) else None

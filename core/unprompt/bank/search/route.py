@@ -16,6 +16,7 @@ from unprompt._files.cache import Cache
 from unprompt.artifacts import read_json
 from unprompt.bank.search.bounds import QueryBounds, RowBounds
 from unprompt.bank.search.codes import codes_of, least_before_rounding
+from unprompt.bank.search.sums import float32_sums
 from unprompt.errors import OutputError
 from unprompt.types import PlainData
 
@@ -102,10 +103,11 @@ def measured(device: str, processor: str) -> Route:
     residual = (rows - coarse_rows).double().norm(dim=1).max()
     bounds = RowBounds(float(rows.double().norm(dim=1).max()), float(residual))
     error = QueryBounds.of(queries, coarse).error(bounds)
-    codes = codes_of(coarse_rows @ coarse.T)
+    with float32_sums(rows.device):
+        product = coarse_rows @ coarse.T
     exact = rows.double() @ queries.double().T
-    above = exact + error < least_before_rounding(codes)
-    below = exact - error > -least_before_rounding(codes_of(-(coarse_rows @ coarse.T)))
+    above = exact + error < least_before_rounding(codes_of(product))
+    below = exact - error > -least_before_rounding(codes_of(-product))
     return Route(processor=processor, ratio=ratio, within_bound=not bool((above | below).any()))
 
 

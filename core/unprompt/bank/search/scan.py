@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from unprompt.bank.search.bounds import check_queries
 from unprompt.bank.search.group import Group, padded
 from unprompt.bank.search.neighbours import Neighbours
+from unprompt.bank.search.sums import float32_sums
 from unprompt.bank.search.workers import Workers, workers
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def scan(queries: FloatArray, bank: StoredRows, count: int, plan: Plan) -> Neigh
     """
     import torch
 
-    with workers(plan.threads) as each:
+    with float32_sums(plan.device), workers(plan.threads) as each:
         groups = _groups(torch.from_numpy(queries.copy()).to(plan.device), bank, count, plan)
         bank.expect(random=False)
         _pass_over(bank, groups, plan, each)
