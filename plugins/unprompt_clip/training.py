@@ -62,8 +62,9 @@ class TrainingOptions(FitOptions):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         """Refuse what has no effect, and parts of a batch that are too small."""
-        if self.wise_ft and not self.validation:
-            refuse_options([unread_option("without validation images", "wise_ft")])
+        if len(self.wise_ft) > 1 and not self.validation:
+            why = "with several shares where there are no validation images to choose by"
+            refuse_options([unread_option(why, "wise_ft")])
         if not self.epochs:
             idle = [name for name in ("adapter", "wise_ft") if getattr(self, name)]
             if idle:

@@ -29,6 +29,7 @@ from .sources import LoggedColours
 
 Make = Callable[..., Job]
 EACH: dict[str, Any] = {"checkpoint_minutes": 1e-9}
+WISE: dict[str, list[float]] = {"tuned": [], "half": [0.5], "several": [0.3, 0.5]}
 
 
 @pytest.fixture
@@ -239,6 +240,22 @@ def test_one_validation_image_or_none(held: int, make: Make) -> None:
     fitted = fit(make(held=held, wise_ft=[0.5]))
     assert len(fitted.scores) == held
     assert fitted.steps == STEPS
+
+
+def test_without_validation_images_one_share_of_wise_ft_is_taken(
+    make: Make, train: TrainSet
+) -> None:
+    """The formula of arXiv 2109.01903; of several shares none can be chosen."""
+    start = state_of(make("start"))
+    jobs = {name: make(name, held=0, wise_ft=shares) for name, shares in WISE.items()}
+    shares = {name: fit(job).interpolation for name, job in jobs.items()}
+    assert shares == {"tuned": 1, "half": 0.5, "several": 1}
+    tuned, half, several = (state_of(jobs[name]) for name in WISE)
+    assert any(not value.equal(start[name]) for name, value in tuned.items())
+    for name, value in tuned.items():
+        assert several[name].equal(value)
+        wanted = (start[name].double() + value.double()) / 2
+        torch.testing.assert_close(half[name].double(), wanted, rtol=1e-4, atol=1e-6, msg=name)
 
 
 def test_images_of_every_size_and_mode(make: Make, train: TrainSet) -> None:

@@ -384,7 +384,7 @@ def test_a_dry_run_fits_nothing_and_has_heads_of_the_right_size(
     ("training", "message"),
     [
         ({"head": "mlp", "batch_size": 4, "accumulate": 4}, "needs at least 2 images in each part"),
-        ({"wise_ft": [0.5], "validation": 0}, "without validation images"),
+        ({"wise_ft": [0.3, 0.5], "validation": 0}, "no validation images"),
         ({"epochs": 0, "adapter": {}}, "without a fine-tuning"),
         ({"loss": "kosine"}, "kosine"),
     ],

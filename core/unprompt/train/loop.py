@@ -250,7 +250,7 @@ class Loop:
             self.average.give(job.task.model)
         job.task.merge()
         part = 1.0
-        if job.options.wise_ft and self.log is not None and len(job.validation):
+        if job.options.wise_ft and self.log is not None:
             part, chosen = best_interpolation(job, self.start, scores, self.validation)
             scores = dict(chosen)
         return Fitted(

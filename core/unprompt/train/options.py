@@ -79,8 +79,8 @@ class FitOptions(Model):
         default=(),
         strict=False,
         description="Shares of the fine-tuned parameters, the rest being those that training "
-        "started from, to try afterwards; the best on the validation images is taken, of 1 too. "
-        "WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903.",
+        "started from, to try afterwards; the best on the validation images is taken, of 1 too; "
+        "without such images, one share is. WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903.",
     )
     float32_epochs: int = Field(
         default=0,

@@ -128,6 +128,8 @@ def best_interpolation(
 ) -> tuple[float, Mapping[str, float]]:
     """Try `wise_ft`: the best share of the fine-tuned parameters, and its scores.
 
+    Without validation images nothing can be chosen: one share is taken as it is, of several none.
+
     Args:
         job: Its task's model has the fine-tuned parameters, and gets the best ones.
         start: The parameters that training started from.
@@ -137,7 +139,11 @@ def best_interpolation(
     model = job.task.model
     tuned = copied(model)
     best, its = 1.0, scores
-    for part in job.options.wise_ft:
+    shares = job.options.wise_ft
+    if not len(job.validation):
+        best = shares[0] if len(shares) == 1 else best
+        shares = ()
+    for part in shares:
         interpolate(model, start, tuned, part)
         found = validation.scores(model)
         if is_better(found, its):
