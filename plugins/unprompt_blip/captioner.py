@@ -17,6 +17,7 @@ from unprompt.towers import (
     pixel_batches,
 )
 from unprompt_blip.caption_models import CONFIG, OWNER, StandIn, folder_of, load, random_model
+from unprompt_blip.sampling import EvenSampling
 from unprompt_blip.sources import CaptionerConfig
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _STUTTER = re.compile(r"\b(\w+)(?: \1\b){2,}")
 
 
 class Captioner:
-    """A captioning model in evaluation mode. Greedy or beam search: nothing is random."""
+    """A captioning model in evaluation mode. Nothing is random."""
 
     def __init__(self, config: CaptionerConfig, runtime: Runtime) -> None:
         """Load model and processor; raises as `load` does."""
@@ -68,11 +69,26 @@ class Captioner:
 
         Chat models see one image at a time: how many tokens an image is depends on its size.
         """
-        captions: dict[str, str] = {}
+        return {name: texts[0] for name, texts in self._written(images, 0).items()}
+
+    def samples(self, images: Images, count: int) -> dict[str, tuple[str, ...]]:
+        """Several captions of each image, by id; see `EvenSampling`. Some may be empty.
+
+        Args:
+            images: Any.
+            count: N captions each, at least 1.
+        """
+        return self._written(images, count)
+
+    def _written(self, images: Images, count: int) -> dict[str, tuple[str, ...]]:
+        captions: dict[str, tuple[str, ...]] = {}
         batches = self._conversations(images) if self._chats else self._batches(images)
         with closing(batches):
             for ids, inputs in batches:
-                captions.update(zip(ids, self.write(inputs), strict=True))
+                texts = self.write(inputs, count)
+                each = len(texts) // len(ids)
+                for place, name in enumerate(ids):
+                    captions[name] = tuple(texts[place * each : (place + 1) * each])
         return captions
 
     def _batches(self, images: Images) -> Generator[tuple[tuple[str, ...], dict[str, Any]]]:
@@ -118,19 +134,25 @@ class Captioner:
             text = {name: value[:, :-1] for name, value in text.items()}
         return text
 
-    def write(self, inputs: dict[str, Any]) -> list[str]:
-        """A caption for each image of a batch; the processor's tensors are the input."""
+    def write(self, inputs: dict[str, Any], count: int = 0) -> list[str]:
+        """A caption for each image of a batch, or ``count`` sampled ones, one image after another.
+
+        The processor's tensors are the input.
+        """
         device = self._runtime.device
+        how: dict[str, Any] = {"num_beams": self._config.beams, "do_sample": False}
+        if count:
+            sampling = EvenSampling(count)
+            how = {"do_sample": True, "num_return_sequences": count, "logits_processor": [sampling]}
         with inference(self._runtime):
             tokens = self._model.generate(
                 **{name: value.to(device) for name, value in inputs.items()},
                 **self._lengths(inputs),
-                num_beams=self._config.beams,
-                do_sample=False,
+                **how,
             )
         texts = self._decoded(tokens)
         if "input_ids" in inputs:  # models that continue a text give it back
-            heads = self._decoded(inputs["input_ids"])
+            heads = self._decoded(inputs["input_ids"].repeat_interleave(max(1, count), 0))
             texts = [text.removeprefix(head) for text, head in zip(texts, heads, strict=True)]
         return [tidy(text) if self._config.tidy else text.strip() for text in texts]
 

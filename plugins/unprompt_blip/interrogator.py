@@ -14,6 +14,7 @@ from unprompt_blip.captioner import Captioner
 from unprompt_blip.modes import Writer
 from unprompt_blip.options import InterrogatorOptions
 from unprompt_blip.phrases import Phrases
+from unprompt_blip.samples import Samples
 from unprompt_blip.tables import read_tables, table_needs
 
 OWNER = "interrogator backbone"
@@ -95,14 +96,20 @@ class Interrogator(Predictor):
             DataError: The runtime has no text encoder.
         """
         if len(images):
-            yield from self.interrogate(images, self._captions(images))
+            yield from self.interrogate(images, *self._captions(images))
 
-    def interrogate(self, images: Images, captions: Mapping[str, str]) -> Iterator[Batch]:
+    def interrogate(
+        self,
+        images: Images,
+        captions: Mapping[str, str],
+        samples: Mapping[str, Sequence[str]] | None = None,
+    ) -> Iterator[Batch]:
         """`predict` for images whose captions are known.
 
         Args:
             images: N images.
             captions: By id; an image may have none.
+            samples: Several captions, by id, where an image has such; see `Samples`.
 
         Raises:
             DataError: The runtime has no text encoder, or the artifact is of another CLIP.
@@ -115,10 +122,12 @@ class Interrogator(Predictor):
         phrases.check(self._artifact, clip.dim)
         writer = Writer(self.options, phrases, clip, self.runtime.device)
         for ids, rows in self.queries.batches(images, what="interrogate"):
-            written = writer.write(rows, [captions.get(name, "") for name in ids])
+            several = Samples.of([(samples or {}).get(name, ()) for name in ids], encoder)
+            own = [captions.get(name, "") for name in ids]
+            written = writer.write(rows, several.captions or own)
             texts = tuple(item.text for item in written)
             evidence = tuple(item.evidence for item in written)
-            embeddings = Embeddings(ids, encoder.encode(texts))
+            embeddings = Embeddings(ids, several.joined(encoder.encode(texts)))
             yield Batch(embeddings, texts, evidence, Embeddings(ids, rows))
 
     def own_embeddings(self, images: Images) -> Iterator[Embeddings]:
@@ -140,14 +149,16 @@ class Interrogator(Predictor):
         options = self.options if here else InterrogatorOptions(backbone=self.options.backbone)
         return {name: lines[:DRY_RUN] for name, lines in read_tables(options).items()}
 
-    def _captions(self, images: Images) -> dict[str, str]:
-        """A caption for each image; none where the text does not use one."""
+    def _captions(self, images: Images) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+        """A caption for each image, or several; none where the text does not use one."""
         config = self.options.used_captioner
         if config is None:
-            return {}
+            return {}, {}
         if self._captioner is None:
             self._captioner = Captioner(config, self.runtime)
-        return self._captioner.captions(images)
+        if self.options.samples:
+            return {}, self._captioner.samples(images, self.options.samples)
+        return self._captioner.captions(images), {}
 
     @property
     def clip(self) -> ClipTowers:

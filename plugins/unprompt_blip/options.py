@@ -37,16 +37,16 @@ from unprompt_blip.template import DEFAULT, FIELDS, fields
 Mode = Literal["caption", "classic", "fast", "best", "negative", "template"]
 
 READS: Mapping[Mode, frozenset[str]] = {
-    "caption": frozenset({"captioner"}),
-    "classic": frozenset({"captioner", "flavors"}),
-    "fast": frozenset({"captioner", "max_phrases"}),
-    "best": frozenset({"captioner", "flavors", "max_phrases", "candidates", "chunk"}),
+    "caption": frozenset({"captioner", "samples"}),
+    "classic": frozenset({"captioner", "samples", "flavors"}),
+    "fast": frozenset({"captioner", "samples", "max_phrases"}),
+    "best": frozenset({"captioner", "samples", "flavors", "max_phrases", "candidates", "chunk"}),
     "negative": frozenset({"max_phrases"}),
-    "template": frozenset({"template", "captioner", "flavors"}),
+    "template": frozenset({"template", "captioner", "samples", "flavors"}),
 }
 """Of the options that not every mode reads, those that a mode does."""
 
-NAMED = {"captioner": ("caption",), "flavors": ("flavors", "negative")}
+NAMED = {"captioner": ("caption",), "samples": ("caption",), "flavors": ("flavors", "negative")}
 """Options that mode template reads only where its template names one of these fields."""
 
 
@@ -73,6 +73,14 @@ class InterrogatorOptions(Model):
         default=HubCaptioner(model="blip-large"),
         description="Writes the caption; `none`: the text starts with the phrases. Of every mode "
         "but negative.",
+    )
+    samples: int = Field(
+        default=0,
+        ge=0,
+        description="Captions that are sampled of each image, evenly over what the model may say. "
+        "The text starts with the one that is nearest to all (minimum Bayes risk), and the "
+        "prediction is the mean of their embeddings and the text's. 0: one caption, by search, "
+        "and the text's embedding.",
     )
     use: tuple[Table, ...] | None = Field(
         default=None, strict=False, min_length=1, description="Tables to use. Default: all."
@@ -175,6 +183,10 @@ class InterrogatorOptions(Model):
 
     @model_validator(mode="after")
     def _check_together(self) -> InterrogatorOptions:
+        if self.samples and self.used_captioner is None:
+            refuse_options([unread_option("without a `captioner`", "samples")])
+        if self.samples and self.used_captioner and self.used_captioner.beams > 1:
+            refuse_options([unread_option("with `samples`", "captioner", "beams")])
         if self.mode == "caption" and isinstance(self.captioner, NoCaptioner):
             raise _mistake("mode `caption` needs a `captioner`")
         if self.use and self.mode == "negative" and not {"flavors", "negative"} & set(self.use):
