@@ -68,8 +68,8 @@ class Pixels:
     def to_uint8(self, pixels: torch.Tensor) -> torch.Tensor:
         """The 8-bit pixels that a preprocess has normalised: float (..., 3, S, S) -> uint8."""
         mean, std = self._columns(pixels)
-        values = (pixels * std + mean) * (_LEVELS - 1)
-        return values.round().clamp(0, _LEVELS - 1).byte()
+        values = (pixels * std).add_(mean).mul_(_LEVELS - 1)
+        return values.round_().clamp_(0, _LEVELS - 1).byte()
 
     def normalise(self, batch: torch.Tensor) -> torch.Tensor:
         """The model's input, on the device of ``batch``.
