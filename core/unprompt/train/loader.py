@@ -152,8 +152,7 @@ def _one_core_each(count: int) -> Iterator[ThreadPoolExecutor]:
     """Threads in each of which torch computes alone, as it does in worker processes.
 
     By itself it splits what it does to a single image over as many threads as there are cores, in
-    each of ours: that takes twice the processor time, and sums (the contrast of `colour`) would
-    depend on the number of cores.
+    each of ours, which takes almost twice the processor time.
     """
     import torch
 

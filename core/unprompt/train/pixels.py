@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from unprompt.errors import DataError
 from unprompt.towers.architectures import CLIP_MEAN, CLIP_STD
+from unprompt.train.sending import sent
 
 if TYPE_CHECKING:
     import torch
@@ -94,8 +95,11 @@ class Pixels:
 
     def _columns(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and deviation of shape (3, 1, 1), in the number format of ``like``."""
-        made = [like.new_tensor(values).view(-1, 1, 1) for values in (self.mean, self.std)]
-        return made[0], made[1]
+        import torch
+
+        numbers = torch.tensor((self.mean, self.std), dtype=like.dtype)
+        mean, std = sent(numbers, like.device).view(2, -1, 1, 1)
+        return mean, std
 
     def _check(self, preprocess: Preprocess) -> None:
         """Raise DataError unless every level of 8 bits comes back from its normalised value."""
