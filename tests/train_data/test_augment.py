@@ -97,6 +97,25 @@ def test_a_shift_moves_every_pixel_alike_and_no_farther(image: Any) -> None:
     assert max(max(abs(a), abs(b)) for a, b in moves) == 3
 
 
+@pytest.mark.parametrize("most", [2, 40])
+def test_a_shift_is_a_crop_of_the_image_with_wider_edges(most: int) -> None:
+    """As torchvision computes it, bit for bit; 40 is more than a side."""
+    import torch
+    from torchvision.transforms.v2 import functional
+
+    noise = np.random.default_rng(0).integers(0, 256, (3, 9, 7), np.uint8)
+    image, made = torch.from_numpy(noise), steps({"shift": {"pixels": most}})
+    wider = functional.pad(image, [most], padding_mode="edge")
+    shape, corners = [9, 7], set()
+    for row in range(200):
+        generator = np.random.default_rng([1, 0, row, 2])
+        top, left = generator.integers(0, 2 * most + 1, 2).tolist()
+        wanted = functional.crop(wider, top, left, *shape)
+        assert torch.equal(augmented(image, made, (1, 0, row), FILL), wanted)
+        corners.add((top, left))
+    assert len(corners) > 20
+
+
 def test_a_crop_keeps_the_share_that_it_says() -> None:
     import torch
 

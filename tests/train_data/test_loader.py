@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -177,6 +178,45 @@ def test_threads_that_come_first_together_keep_images_in_one_place(
     assert len([kept for kept in made if len(kept) == COUNT]) == 1
 
 
+def test_images_are_opened_on_one_core_each_and_the_model_keeps_its_own(
+    make: Callable[..., Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    seen, honest = [], Samples.__getitem__
+
+    def noting(self: Samples, pick: tuple[int, int]) -> Any:
+        seen.append(torch.get_num_threads())
+        return honest(self, pick)
+
+    monkeypatch.setattr(Samples, "__getitem__", noting)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for _ in loader(make(), epochs(1), 0):
+            assert torch.get_num_threads() == 3
+        assert torch.get_num_threads() == 3
+        later: list[int] = []
+        thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert later == [3], "a thread that begins afterwards"
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [1] * (COUNT // 4 * 4)
+
+
+def test_kept_images_are_no_work_for_each_of_them(
+    make: Callable[..., Samples], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples, alone = make("crop", "shift", keep=True), make("crop", "shift")
+    open_all(samples, 0, 2)
+    asked = epochs(1)
+    wanted = list(loader(alone, asked, 0))
+    monkeypatch.setattr(Samples, "__getitem__", lambda *_: pytest.fail("asked for one image"))
+    assert all(map(same, wanted, loader(samples, asked, 0)))
+
+
 def test_a_mistake_in_a_source_is_no_broken_sample(make: Callable[..., Samples]) -> None:
     samples = make()
     with pytest.raises(IndexError):
@@ -184,8 +224,6 @@ def test_a_mistake_in_a_source_is_no_broken_sample(make: Callable[..., Samples])
 
 
 def test_what_gives_up_early_leaves_no_thread(make: Callable[..., Samples]) -> None:
-    import threading
-
     given = loader(make(), epochs(3), 0)
     next(given)
     given.close()  # type: ignore[attr-defined]  # a generator

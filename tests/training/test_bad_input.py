@@ -19,8 +19,9 @@ from PIL import Image
 from unprompt.contracts import Images, TrainSet
 from unprompt.embeddings import Embeddings
 from unprompt.errors import ConfigError, DataError, OutputError, UnpromptError
-from unprompt.train import checkpoints, fit
+from unprompt.train import checkpoints, fit, loop
 from unprompt.train.alone import LOCK, alone_in
+from unprompt.train.checking import Checks
 from unprompt.train.job import Job
 
 from .conftest import COUNT, Colours, MakeMember, coloured
@@ -71,11 +72,14 @@ class Spoiled(Colours):
         return f"spoiled {super().digest(image_id)}"
 
 
+@pytest.mark.parametrize("late", [False, True])
 def test_a_loss_that_is_no_number_names_the_batch_and_keeps_the_checkpoint(
-    make: Make, train: TrainSet
+    make: Make, train: TrainSet, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
-    """A target of the second step's batch is NaN."""
+    """A target of the second step's batch is NaN; of a GPU that is known a step later."""
     from unprompt.train.order import epoch_order
+
+    monkeypatch.setattr(loop, "Checks", lambda **_: Checks(late=late))
 
     order = epoch_order(TRAIN, 0, 0)
     second = order[BATCH : 2 * BATCH].tolist()
@@ -98,6 +102,37 @@ def test_a_loss_that_is_no_number_names_the_batch_and_keeps_the_checkpoint(
     whole = make("whole")
     fit(whole)
     assert_equal(state_of(again), state_of(whole))
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_first_step_that_failed_is_named(
+    make: Make, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """Without a checkpoint in between, whose time would be one to look at the step."""
+    from unprompt.train.order import epoch_order
+
+    monkeypatch.setattr(loop, "Checks", lambda **_: Checks(late=late))
+    job = make(checkpoint_minutes=60)
+    second = epoch_order(TRAIN, 0, 0)[BATCH : 2 * BATCH].tolist()
+    spoiled = job.task._criterion._targets.clone()  # type: ignore[attr-defined]  # a RegressorTask
+    spoiled[second[0]] = np.nan
+    job.task._criterion._targets = spoiled  # type: ignore[attr-defined]  # a RegressorTask
+    line = line_of(DataError, job)
+    assert line.startswith(f"toy: step 2 of {STEPS}, epoch 1: the loss is nan; there is no ")
+    assert line.endswith(", ".join(repr(f"i{number}") for number in second))
+
+
+def test_steps_are_looked_at_in_their_order() -> None:
+    rows = torch.arange(2)
+    for late in (False, True):
+        checks, seen = Checks(late=late), []
+        for step in range(4):
+            checks.add(step, 0, rows, {"loss": torch.tensor(float(step))})
+            seen.append([(taken.step, taken.values) for taken in checks.ready()])
+        each = [[(step, {"loss": step})] for step in range(4)]
+        assert seen == ([[], *each[:3]] if late else each)
+        assert [taken.step for taken in checks.all()] == ([3] if late else [])
+        assert checks.all() == []
 
 
 def test_without_a_checkpoint_that_is_said(make: Make) -> None:

@@ -13,6 +13,7 @@ from unprompt._recipes.targets import Targets
 from unprompt._recipes.tokenizer import make_writing_tokenizer, tokenizer_of
 from unprompt._recipes.tower_task import TowerTask
 from unprompt.errors import ConfigError
+from unprompt.train.sending import sent
 
 if TYPE_CHECKING:
     import torch
@@ -95,8 +96,8 @@ class Captioning(TowerTask):
     ) -> tuple[Features, torch.Tensor, torch.Tensor]:
         """The image side's features, logits (n, length, vocabulary) and labels (n, length)."""
         longest = int(self._mask[rows].sum(1).max())  # the padding of other batches costs time
-        tokens = self._tokens[rows, :longest].to(pixels.device)
-        mask = self._mask[rows, :longest].to(pixels.device)
+        tokens = sent(self._tokens[rows, :longest], pixels.device)
+        mask = sent(self._mask[rows, :longest], pixels.device)
         image = model.get_submodule("blip.vision_model")(
             pixel_values=pixels, output_hidden_states=True
         )

@@ -9,6 +9,7 @@ from unprompt._recipes.open_clip_towers import OpenClipTask, texts
 from unprompt._recipes.recipe import ContrastiveConfig
 from unprompt._recipes.targets import Targets
 from unprompt.train.semantics import alike, contrast
+from unprompt.train.sending import sent
 
 if TYPE_CHECKING:
     import torch
@@ -93,5 +94,5 @@ class Contrastive(OpenClipTask):
     def _texts(self, clip: Any, rows: torch.Tensor, device: torch.device) -> torch.Tensor:
         """Unit rows of the prompts, (n, C)."""
         if self._frozen is not None:
-            return self._frozen[rows].to(device)
+            return sent(self._frozen[rows], device)
         return texts(clip, self.tokens[rows], device)

@@ -13,6 +13,7 @@ from unprompt.errors import ConfigError
 from unprompt.train.losses import cosine
 from unprompt.train.pixels import Pixels
 from unprompt.train.semantics import alike, contrast
+from unprompt.train.sending import sent
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +80,7 @@ class EmbeddingLosses:
         import torch
 
         predicted = self.predicted(model, features)
-        targets = self._targets[torch.cat([rows, others])].to(predicted.device)  # (n + m, D)
+        targets = sent(self._targets[torch.cat([rows, others])], predicted.device)  # (n + m, D)
         own = targets[: len(rows)]
         loss = cosine(predicted, own)
         if self._config.contrast:
@@ -104,7 +105,7 @@ class EmbeddingLosses:
     ) -> torch.Tensor:
         """The cosine of each predicted embedding with its target, (n,)."""
         predicted = self.predicted(model, features)
-        return (predicted * self._targets[rows].to(predicted.device)).sum(1)
+        return (predicted * sent(self._targets[rows], predicted.device)).sum(1)
 
     def predicted(self, model: torch.nn.Module, features: Features) -> torch.Tensor:
         """Embeddings: unit rows of shape (n, D)."""
@@ -151,4 +152,4 @@ class EmbeddingLosses:
             return teacher.embeddings(features)
         if not self._embeddings[rows].any(1).all():
             self._embeddings[rows] = teacher.embeddings(teacher.features(pixels)).cpu()
-        return self._embeddings[rows].to(pixels.device)
+        return sent(self._embeddings[rows], pixels.device)

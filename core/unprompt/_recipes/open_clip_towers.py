@@ -10,6 +10,7 @@ from unprompt._recipes.targets import Targets
 from unprompt._recipes.tokenizer import make_tokenizer, tokenizer_of
 from unprompt._recipes.tower_task import TowerTask
 from unprompt.train.pixels import Pixels
+from unprompt.train.sending import sent
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +74,8 @@ def texts(clip: Any, tokens: torch.Tensor, device: torch.device | None = None) -
 
     ends = tokens.argmax(dim=1)  # the end token has the highest id; see `make_tokenizer`
     length = int(ends.max()) + 1
-    tokens, ends = tokens.to(device), ends.to(device)
+    if device is not None:
+        tokens, ends = sent(tokens, device), sent(ends, device)
     positions = clip.positional_embedding[:length]
     mask = clip.attn_mask[:length, :length]
     hidden = clip.transformer(clip.token_embedding(tokens[:, :length]) + positions, attn_mask=mask)

@@ -8,6 +8,7 @@ from unprompt._recipes.open_clip_towers import OpenClipTask, texts
 from unprompt._recipes.recipe import TextConfig
 from unprompt._recipes.targets import Targets
 from unprompt.train.semantics import readout, relations
+from unprompt.train.sending import sent
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +41,7 @@ class Text(OpenClipTask):
     ) -> torch.Tensor:
         """`readout` and, with its weight, `relations`."""
         rows_of_text = texts(model.get_submodule("clip"), self.tokens[rows], pixels.device)
-        targets = self._targets[rows].to(pixels.device)
+        targets = sent(self._targets[rows], pixels.device)
         loss = readout(rows_of_text, model.get_submodule("readout"), targets)
         return loss + self._config.relations * relations(rows_of_text, targets)
 
@@ -52,4 +53,4 @@ class Text(OpenClipTask):
 
         rows_of_text = texts(model.get_submodule("clip"), self.tokens[rows], pixels.device)
         read = torch.nn.functional.normalize(model.get_submodule("readout")(rows_of_text), dim=1)
-        return {"cosine": (read * self._targets[rows].to(pixels.device)).sum(1)}
+        return {"cosine": (read * sent(self._targets[rows], pixels.device)).sum(1)}

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from unprompt.train.sending import sent
+
 if TYPE_CHECKING:
     import torch
 
@@ -55,7 +57,7 @@ class Words:
         """Cross-entropy of logits (n, W) with the words of the images ``rows``."""
         import torch
 
-        labels = self.labels[rows].to(logits.device)
+        labels = sent(self.labels[rows], logits.device)
         return torch.nn.functional.cross_entropy(logits.float(), labels)
 
 

@@ -11,6 +11,7 @@ from unprompt.contracts import TrainSet
 from unprompt.errors import DataError, named
 from unprompt.train import losses
 from unprompt.train.loss_options import Angular, Contrastive, Distillation, Term, Words
+from unprompt.train.sending import sent
 from unprompt.train.vocabulary import Vocabulary
 from unprompt.types import FloatArray
 
@@ -75,7 +76,7 @@ class Criterion:
         import torch
 
         device = outputs[ROWS].device
-        weights = self._weights[rows].to(device)
+        weights = sent(self._weights[rows], device)
         with torch.autocast(device.type, enabled=False):  # sums of bfloat16 have three digits
             wide = {name: value.float() for name, value in outputs.items()}
             parts = [
@@ -94,18 +95,18 @@ class Criterion:
     ) -> torch.Tensor:
         """One loss, without its weight."""
         predicted = outputs[ROWS]
-        targets = self._targets[rows].to(predicted.device)
+        targets = sent(self._targets[rows], predicted.device)
         if isinstance(term, Angular):
             return losses.angular(predicted, targets, weights)
         if isinstance(term, Contrastive):
-            prompts = self._prompts[rows].to(predicted.device)
+            prompts = sent(self._prompts[rows], predicted.device)
             return losses.contrastive(predicted, targets, prompts, weights, term.temperature)
         if isinstance(term, Distillation):
-            taught = self._teachers[place][rows].to(predicted.device)
+            taught = sent(self._teachers[place][rows], predicted.device)
             return losses.cosine(predicted, taught, weights * taught.any(dim=1))
         loss = losses.cosine(predicted, targets, weights)
         if isinstance(term, Words) and self._words is not None:
-            labels = self._words.labels(rows).to(predicted.device)
+            labels = sent(self._words.labels(rows), predicted.device)
             loss = loss + term.bce * losses.words(outputs["words"], labels, weights)
             loss = loss + term.huber * losses.huber(predicted, targets, weights)
         return loss

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unprompt.contracts import Images
-from unprompt.train.samples import Pick
+from unprompt.train.samples import Pick, SampleBatch
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
@@ -61,3 +62,17 @@ class FeatureSamples:
         import torch
 
         return torch.from_numpy(np.array(self._features[pick[1]]))
+
+    def holds(self, picks: Sequence[Pick]) -> bool:
+        """All of them."""
+        return True
+
+    def batch(self, picks: Sequence[Pick], *, pin: bool = False) -> SampleBatch:
+        """Several images' features."""
+        import torch
+
+        rows = np.array([row for _, row in picks], np.int64)
+        features = torch.from_numpy(np.asarray(self._features[rows]))
+        return SampleBatch(
+            features.pin_memory() if pin else features, torch.from_numpy(rows), broken=()
+        )

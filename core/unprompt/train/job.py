@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from unprompt.train.checkpoints import FOLDER
 from unprompt.train.options import FitOptions
+from unprompt.train.order import Rows, epoch_order, share
 from unprompt.train.samples import SampleSet
 from unprompt.train.task import Task
 from unprompt.types import Json
@@ -34,7 +35,7 @@ class Job:
         prompts: For each train sample the number of its prompt; for `one_per_prompt`.
         device: A torch device.
         precision: ``float32`` or ``bfloat16``, as in `unprompt.Runtime`.
-        threads: That open images.
+        threads: That open images in this process.
     """
 
     name: str
@@ -54,6 +55,28 @@ class Job:
         options = self.options.model_dump(mode="json")
         own = {f"training.{name}": value for name, value in options.items()}
         return {**self.identity, **own, "precision": self.precision, "samples": len(self.train)}
+
+    def batches(self, epoch: int, rank: int, world: int) -> list[Rows]:
+        """One process's part of an epoch's batches of train samples.
+
+        Args:
+            epoch: Counted from 0.
+            rank: Number of the process, from 0.
+            world: Number of processes.
+
+        Raises:
+            ConfigError: See `unprompt.train.order.share`.
+        """
+        options = self.options
+        order = epoch_order(
+            len(self.train),
+            options.seed,
+            epoch,
+            blocks=self.train.images.blocks() if options.shuffle else None,
+            buffer=options.shuffle,
+            prompts=self.prompts if options.one_per_prompt else None,
+        )
+        return share(order, rank, world, options.batch_size)
 
     @property
     def checkpoints(self) -> Path:

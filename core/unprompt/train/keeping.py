@@ -10,7 +10,8 @@ from unprompt.train.broken import Broken
 from unprompt.train.loader import Loader
 from unprompt.train.samples import Pick, Samples, SampleSet
 
-_AT_ONCE = 64
+AT_ONCE = 64
+"""Images of a batch that is opened ahead."""
 
 
 def open_all(
@@ -44,5 +45,5 @@ def open_all(
 
 
 def _in_order(count: int) -> Iterator[list[Pick]]:
-    for first in range(0, count, _AT_ONCE):
-        yield [(0, row) for row in range(first, min(first + _AT_ONCE, count))]
+    for first in range(0, count, AT_ONCE):
+        yield [(0, row) for row in range(first, min(first + AT_ONCE, count))]

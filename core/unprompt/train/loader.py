@@ -7,7 +7,9 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from unprompt.errors import DataError, first_line
@@ -73,7 +75,7 @@ class Loader:
         import torch
         from torch.utils.data import DataLoader
 
-        _check_sendable(opener)
+        check_sendable(opener)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This DataLoader will create")  # it was asked for
             return DataLoader(
@@ -105,25 +107,33 @@ class Loader:
 
     def _in_threads(self, picks: Iterable[Sequence[Pick]]) -> Iterator[SampleBatch]:
         upcoming = iter(picks)
-        waiting: deque[tuple[Sequence[Pick], list[Future[torch.Tensor | Broken]]]] = deque()
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="open-images") as pool:
+        waiting: deque[Future[SampleBatch]] = deque()
+        # In this order: at the end, what joins images must not wait for those not begun.
+        with _one_core_each(1) as joining, _one_core_each(self._threads) as pool:
 
             def refill() -> None:
                 while len(waiting) <= AHEAD and (batch := next(upcoming, None)) is not None:
-                    waiting.append(
-                        (batch, [pool.submit(self._samples.__getitem__, pick) for pick in batch])
-                    )
+                    waiting.append(self._begun(batch, pool, joining))
 
-            try:
+            refill()
+            while waiting:
+                made = waiting.popleft().result()
                 refill()
-                while waiting:
-                    batch, jobs = waiting.popleft()
-                    rows = [row for _, row in batch]
-                    made = gathered(rows, [job.result() for job in jobs], self._samples.shape)
-                    refill()
-                    yield _pinned(made) if self._pin else made
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+                yield made
+
+    def _begun(
+        self, batch: Sequence[Pick], pool: ThreadPoolExecutor, joining: ThreadPoolExecutor
+    ) -> Future[SampleBatch]:
+        """A batch in preparation: as one piece of work, where nothing has to be opened for it."""
+        if self._samples.holds(batch):
+            return pool.submit(self._samples.batch, batch, pin=self._pin)
+        jobs = [pool.submit(self._samples.__getitem__, pick) for pick in batch]
+        rows, shape = [row for _, row in batch], self._samples.shape
+
+        def joined() -> SampleBatch:
+            return gathered(rows, [job.result() for job in jobs], shape, pin=self._pin)
+
+        return joining.submit(joined)
 
 
 def loader(
@@ -135,6 +145,25 @@ def loader(
         yield from made.batches(batches)
     finally:
         made.close()
+
+
+@contextmanager
+def _one_core_each(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads in each of which torch computes alone, as it does in worker processes.
+
+    By itself it splits what it does to a single image over as many threads as there are cores, in
+    each of ours, which takes almost twice the processor time.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    alone = partial(torch.set_num_threads, 1)  # in the thread that calls it, and later ones
+    pool = ThreadPoolExecutor(count, thread_name_prefix="open-images", initializer=alone)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(before)
 
 
 class _Asking:
@@ -171,7 +200,7 @@ class _Gather:
         return gathered([row for row, _ in samples], [sample for _, sample in samples], self.shape)
 
 
-def _check_sendable(opener: Opener) -> None:
+def check_sendable(opener: Opener) -> None:
     """Raise DataError where images or preprocess cannot be sent to other processes."""
     for what, part in (("images", opener.source), ("preprocess", opener.preprocess)):
         try:
@@ -181,7 +210,3 @@ def _check_sendable(opener: Opener) -> None:
                 f"workers: the {what} of this training cannot be sent to other processes "
                 f"({first_line(error)}); set `workers: 0`"
             ) from error
-
-
-def _pinned(batch: SampleBatch) -> SampleBatch:
-    return batch._replace(pixels=batch.pixels.pin_memory())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,17 @@ from unprompt.contracts import Metrics, Progress
 from unprompt.train import checkpoints
 from unprompt.train.averaging import Average
 from unprompt.train.broken import BrokenSamples
+from unprompt.train.checking import Checks, Taken
 from unprompt.train.checkpoints import Position, State
 from unprompt.train.global_batch import balance, not_finite
 from unprompt.train.job import Fitted, Job
 from unprompt.train.keeping import open_all
 from unprompt.train.loader import Loader
 from unprompt.train.metrics import MetricsLog
+from unprompt.train.opening import processes_that_open
 from unprompt.train.optimiser import DecayToStart, freeze, make_optimizer, make_scheduler
 from unprompt.train.options import FREE
-from unprompt.train.order import Rows, epoch_order, picks, share
+from unprompt.train.order import Rows, picks
 from unprompt.train.samples import SampleBatch
 from unprompt.train.step import seeded, training_step
 from unprompt.train.validation import Validation, best_interpolation, in_words, is_better
@@ -69,6 +71,8 @@ class Loop:
         self.began = self.saved = time.monotonic()
         self.before, self.saved_step = self.position.seconds, self.position.step
         self.seen, self.busy = 0, 0.0
+        # Several processes have to fail at the same step, whichever of them saves at it.
+        self.checks = Checks(late=fabric.device.type == "cuda" and fabric.world_size == 1)
         self.measured: dict[str, float] = {}
 
     def run(self) -> Fitted:
@@ -78,17 +82,17 @@ class Loop:
             if self.log is not None:
                 stack.callback(self.log.close)
             if self.position.step < self.steps:
-                open_all(job.train, job.options.workers, job.threads, self.progress)
+                processes = processes_that_open(job, len(job.train), ahead=True)
+                open_all(job.train, processes, job.threads, self.progress)
             if self.position.step == 0:  # a fit that only makes it worse ends where it began
                 self._validate()
                 self._tell()
+            ahead = (self.steps - self.position.step) * self.batch_size
+            processes = processes_that_open(job, ahead // self.fabric.world_size)
             pin = self.fabric.device.type == "cuda"
-            loader = Loader(job.train, job.options.workers, threads=job.threads, pin=pin)
-            ahead = self.steps - self.position.step
-            with closing(loader):
+            with closing(Loader(job.train, processes, threads=job.threads, pin=pin)) as loader:
                 images = self._taken(loader)
-                what = f"{job.name}: images"
-                for _ in self.progress(images, what=what, total=ahead * self.batch_size):
+                for _ in self.progress(images, what=f"{job.name}: images", total=ahead):
                     pass
             return self._finished()
 
@@ -106,17 +110,7 @@ class Loop:
 
     def _batches(self, epoch: int) -> list[Rows]:
         """This process's part of an epoch's batches."""
-        job, options = self.job, self.job.options
-        order = epoch_order(
-            len(job.train),
-            options.seed,
-            epoch,
-            blocks=job.train.images.blocks() if options.shuffle else None,
-            buffer=options.shuffle,
-            prompts=job.prompts if options.one_per_prompt else None,
-        )
-        rank, world = self.fabric.global_rank, self.fabric.world_size
-        return share(order, rank, world, options.batch_size)
+        return self.job.batches(epoch, self.fabric.global_rank, self.fabric.world_size)
 
     def _taken(self, loader: Loader) -> Iterator[int]:
         """Take every step that is left, epoch by epoch; gives each image of each."""
@@ -126,18 +120,26 @@ class Loop:
             began = time.monotonic()
             for batch in loader.batches(picks(epoch, batches[done:])):
                 self._take(batch, epoch)
-                self.busy += time.monotonic() - began
                 ends = self.position.step % self.per_epoch == 0
-                if ends or self._validation_due(epoch):
+                validates = ends or self._validation_due(epoch)
+                saves = (
+                    ends or time.monotonic() - self.saved > 60 * self.job.options.checkpoint_minutes
+                )
+                if validates or saves or self._is_logged(self.position.step):
+                    self._look(self.checks.all())  # nothing of a step that failed is kept
+                self.busy += time.monotonic() - began
+                if validates:
                     self._validate()
                 self._tell()
-                if ends or time.monotonic() - self.saved > 60 * self.job.options.checkpoint_minutes:
+                if saves:
                     self._save()
                 yield from range(self.batch_size)
                 began = time.monotonic()
 
     def _take(self, batch: SampleBatch, epoch: int) -> None:
         """One optimiser step."""
+        import torch
+
         options, step = self.job.options, self.position.step
         broken, factor = balance(self.fabric, batch)
         for line in self.broken.add(self.batch_size, broken):
@@ -150,19 +152,33 @@ class Loop:
         length = self.fabric.clip_gradients(
             self.step, self.optimizer, max_norm=options.clip or math.inf, error_if_nonfinite=False
         )
-        measured = {"loss": float(loss), "gradient_length": float(length or 0)}
-        if not all(map(math.isfinite, measured.values())):  # in all processes, or in none
-            ids = [self.job.train.images.ids[row] for row in batch.rows.tolist()]
-            where = f"{self.job.name}: step {step + 1} of {self.steps}, epoch {epoch + 1}"
-            raise not_finite(measured, ids, self.fabric, where, self._kept())
+        none = torch.zeros((), device=self.fabric.device)
+        measured = {"loss": loss, "gradient_length": none if length is None else length}
+        self.checks.add(step, epoch, batch.rows, measured)
+        self._look(self.checks.ready())
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.pull.step()
         self.average.update(self.job.task.model, step)
         self.position.step += 1
         self.seen += self.batch_size - len(broken)
-        if self.position.step % LOGGED_EVERY == 0 or self.position.step in (1, self.steps):
-            self.measured |= measured
+
+    def _look(self, steps: Iterable[Taken]) -> None:
+        """Raise DataError where numbers are not finite; keep those that are logged."""
+        for taken in steps:
+            if not taken.is_finite:  # in all processes, or in none
+                ids = [self.job.train.images.ids[row] for row in taken.rows.tolist()]
+                where = (
+                    f"{self.job.name}: step {taken.step + 1} of {self.steps}, "
+                    f"epoch {taken.epoch + 1}"
+                )
+                raise not_finite(taken.values, ids, self.fabric, where, self._kept())
+            if self._is_logged(taken.step + 1):
+                self.measured |= taken.values
+
+    def _is_logged(self, step: int) -> bool:
+        """Whether there is a line of metrics for this step."""
+        return step % LOGGED_EVERY == 0 or step in (1, self.steps)
 
     def _backward(self, batch: SampleBatch, factor: float, in_float32: bool) -> torch.Tensor:
         """Gradients of a batch, part by part; its loss, the mean over all processes.

@@ -104,11 +104,14 @@ class FitOptions(Model):
         default=False,
         description="Decode all images once, ahead, and keep them in memory: 3 bytes a pixel.",
     )
-    workers: int = Field(
+    workers: int | None = Field(
         json_schema_extra=FREELY,
-        default=0,
+        default=None,
         ge=0,
-        description="Processes that open images; 0: this one does, in `runtime.workers` threads.",
+        description="Processes that open images, for each of `processes`; 0: this one does, in "
+        "`runtime.workers` threads. Default: 0 on the CPU; on a GPU, one for each core, 8 at most, "
+        "as long as 5,000 images or more are to be opened, they are not kept in memory, and "
+        "processes can be started (room in /dev/shm, a script with a `__main__` guard).",
     )
     most_broken: float = Field(
         default=0.01,

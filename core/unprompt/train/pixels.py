@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from unprompt.errors import DataError
 from unprompt.towers.architectures import CLIP_MEAN, CLIP_STD
+from unprompt.train.sending import sent
 
 if TYPE_CHECKING:
     import torch
@@ -68,8 +69,8 @@ class Pixels:
     def to_uint8(self, pixels: torch.Tensor) -> torch.Tensor:
         """The 8-bit pixels that a preprocess has normalised: float (..., 3, S, S) -> uint8."""
         mean, std = self._columns(pixels)
-        values = (pixels * std + mean) * (_LEVELS - 1)
-        return values.round().clamp(0, _LEVELS - 1).byte()
+        values = (pixels * std).add_(mean).mul_(_LEVELS - 1)
+        return values.round_().clamp_(0, _LEVELS - 1).byte()
 
     def normalise(self, batch: torch.Tensor) -> torch.Tensor:
         """The model's input, on the device of ``batch``.
@@ -94,8 +95,11 @@ class Pixels:
 
     def _columns(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and deviation of shape (3, 1, 1), in the number format of ``like``."""
-        made = [like.new_tensor(values).view(-1, 1, 1) for values in (self.mean, self.std)]
-        return made[0], made[1]
+        import torch
+
+        numbers = torch.tensor((self.mean, self.std), dtype=like.dtype)
+        mean, std = sent(numbers, like.device).view(2, -1, 1, 1)
+        return mean, std
 
     def _check(self, preprocess: Preprocess) -> None:
         """Raise DataError unless every level of 8 bits comes back from its normalised value."""

@@ -100,6 +100,17 @@ class SampleSet(Protocol):
     def __getitem__(self, pick: Pick) -> torch.Tensor | Broken:
         """One sample as one epoch sees it."""
 
+    def holds(self, picks: Sequence[Pick]) -> bool:
+        """Whether all of these samples are in the memory of this process."""
+
+    def batch(self, picks: Sequence[Pick], *, pin: bool = False) -> SampleBatch:
+        """Samples that it `holds`, together: the same as each of them alone.
+
+        Args:
+            picks: Which.
+            pin: Whether they are put into page-locked memory, for a GPU.
+        """
+
 
 class Samples:
     """Images as a `SampleSet`: (epoch, row) -> uint8 pixels of shape (3, S, S), or `Broken`.
@@ -156,6 +167,24 @@ class Samples:
         opened = self._opened(row)
         return opened if isinstance(opened, Broken) else self.opener.change(opened, epoch, row)
 
+    def holds(self, picks: Sequence[Pick]) -> bool:
+        """Whether all of these images are kept, or known to be broken."""
+        return self.keep and all(row in self._known for _, row in picks)
+
+    def batch(self, picks: Sequence[Pick], *, pin: bool = False) -> SampleBatch:
+        """Images that are kept, copied at once and then augmented."""
+        import torch
+
+        whole = [(epoch, row) for epoch, row in picks if self._known[row] is None]
+        rows = torch.tensor([row for _, row in whole], dtype=torch.int64)
+        pixels = _room(len(rows), self.shape, pin=pin)
+        torch.index_select(self._memory(), 0, rows, out=pixels)
+        if self.opener.augment:
+            for own, (epoch, row) in zip(pixels, whole, strict=True):
+                own.copy_(self.opener.change(own, epoch, row))
+        known = [self._known[row] for _, row in picks]
+        return SampleBatch(pixels, rows, tuple(item for item in known if item is not None))
+
     def passing(self) -> Samples:
         """The same images before augmentation, none of them kept."""
         opener = self.opener
@@ -163,7 +192,7 @@ class Samples:
 
     def fill(self, batch: SampleBatch) -> None:
         """Keep samples of `passing` that are opened already."""
-        self._room()[batch.rows] = batch.pixels
+        self._memory()[batch.rows] = batch.pixels
         self._known.update(dict.fromkeys(batch.rows.tolist()))
         for item in batch.broken:
             self._known[self.images.ids.index(item.image_id)] = item
@@ -172,7 +201,7 @@ class Samples:
         """A sample without augmentation."""
         if not self.keep:
             return self.opener.open(self.images.ids[row])
-        kept = self._room()
+        kept = self._memory()
         if row not in self._known:
             opened = self.opener.open(self.images.ids[row])
             if isinstance(opened, Broken):
@@ -182,20 +211,36 @@ class Samples:
                 self._known[row] = None  # last, as other threads read it first
         return self._known[row] or kept[row]
 
-    def _room(self) -> torch.Tensor:
+    def _memory(self) -> torch.Tensor:
         """Where opened images are kept; the system gives the memory as it is filled."""
-        import torch
-
         with _MAKING_ROOM:  # two threads would each make their own, and one be forgotten
             if self._kept is None:
-                self._kept = torch.empty((len(self), *self.shape), dtype=torch.uint8)
+                self._kept = _room(len(self), self.shape)
             return self._kept
 
 
+def _room(count: int, shape: tuple[int, ...], *, pin: bool = False) -> torch.Tensor:
+    """Memory for 8-bit samples of a shape, page-locked or not."""
+    import torch
+
+    return torch.empty((count, *shape), dtype=torch.uint8, pin_memory=pin)
+
+
 def gathered(
-    rows: Sequence[int], samples: Sequence[torch.Tensor | Broken], shape: tuple[int, ...]
+    rows: Sequence[int],
+    samples: Sequence[torch.Tensor | Broken],
+    shape: tuple[int, ...],
+    *,
+    pin: bool = False,
 ) -> SampleBatch:
-    """Samples of one batch together, the broken ones apart; ``shape`` is that of one."""
+    """Samples of one batch together, the broken ones apart.
+
+    Args:
+        rows: Their numbers.
+        samples: Each of them, uint8.
+        shape: Of one.
+        pin: Whether they are put into page-locked memory, for a GPU.
+    """
     import torch
 
     whole = [
@@ -204,8 +249,11 @@ def gathered(
         if not isinstance(sample, Broken)
     ]
     pixels = [sample for _, sample in whole]
+    together = _room(len(pixels), shape, pin=pin)
+    if pixels:
+        torch.stack(pixels, out=together)
     return SampleBatch(
-        torch.stack(pixels) if pixels else torch.empty((0, *shape), dtype=torch.uint8),
+        together,
         torch.tensor([row for row, _ in whole], dtype=torch.int64),
         tuple(sample for sample in samples if isinstance(sample, Broken)),
     )

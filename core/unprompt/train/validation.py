@@ -56,15 +56,20 @@ class HeldOut:
             DataError: None can be read: nobody can score nothing.
         """
         import numpy as np
+        import torch
 
         order, count = np.arange(len(self.samples)), 0
         parts = share(order, 0, 1, self.batch_size, keep_last=True)
-        with closing(Loader(self.samples, 0, threads=self.threads)) as loader:
+        pin = torch.device(device).type == "cuda"
+        with closing(Loader(self.samples, 0, threads=self.threads, pin=pin)) as loader:
             for batch in loader.batches(picks(0, parts)):
                 self._name(batch.broken)
                 count += len(batch.rows)
                 if len(batch.rows):
-                    yield self.inputs.normalise(batch.pixels.to(device)), batch.rows
+                    yield (
+                        self.inputs.normalise(batch.pixels.to(device, non_blocking=True)),
+                        batch.rows,
+                    )
         if not count:
             reasons = [*self.broken.values()]
             raise DataError([f"none of {len(order)} {self.what} images can be read", *reasons[:5]])
