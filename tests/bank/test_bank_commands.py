@@ -161,8 +161,44 @@ def test_what_another_bank_has_is_copied(made: Path, unprompt: Command, tmp_path
 def test_near_duplicates(made: Path, unprompt: Command, tmp_path: Path) -> None:
     done = unprompt("bank", "dedup", made, "-o", tmp_path / "few", "--threshold", "0.1")
     assert done.returncode == 0, done.stderr
-    assert len(StoredBank.open(tmp_path / "few")) < 3
-    assert StoredBank.open(tmp_path / "few").manifest.counted == 4
+    few = StoredBank.open(tmp_path / "few")
+    assert len(few) < 3
+    assert few.manifest.counted == 4
+    counted = adding_up(unprompt("bank", "info", tmp_path / "few").stdout)
+    assert counted["read"] == 4 and counted["prompts"] == len(few)
+    owners = sum(few.counts(range(len(few))) > 1)  # each of them repeats, or had a near one
+    assert owners and counted["left out: near duplicates 0.1"] >= 3 - len(few)
+
+
+def adding_up(info: str) -> dict[str, int]:
+    """The printed lines of what was read: all others come to it."""
+    lines = info.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("read "))
+    block = lines[start : lines.index("", start)]
+    counted = {line.rsplit("  ", 1)[0].strip(): int(line.split()[-1]) for line in block}
+    assert counted["read"] == sum(counted.values()) - counted["read"]
+    return counted
+
+
+def test_numbers_of_a_bank_without_near_duplicates_add_up(
+    plugins: Path, unprompt: Command, tmp_path: Path
+) -> None:
+    lines = ["a b c d", "d c b a", "A b C d", "d c b a", "x y", "", "d  c b a", "another thing"]
+    (tmp_path / "lines.txt").write_text("\n".join(lines) + "\n")
+    words = ["--text-encoder", "words"]
+    unprompt("bank", "build", tmp_path / "lines.txt", "-o", tmp_path / "all", *words)
+    all_ = adding_up(unprompt("bank", "info", tmp_path / "all").stdout)
+    assert all_ == {"read": 8, "left out: empty": 1, "repeated": 3, "prompts": 4}
+    done = unprompt("bank", "dedup", tmp_path / "all", "-o", tmp_path / "few")
+    # Two rows have the same words: the one that occurs three times has the count of the other.
+    assert done.stderr.splitlines()[-1] == "3 of 4 prompts are kept"
+    few = adding_up(unprompt("bank", "info", tmp_path / "few").stdout)
+    near = "left out: near duplicates 0.9"
+    assert few == {"read": 7, near: 2, "repeated": 2, "prompts": 3}
+    again = unprompt("bank", "build", tmp_path / "few", "-o", tmp_path / "again", *words)
+    assert adding_up(again.stdout) == {
+        "read": 7, "left out: empty": 0, "repeated": 4, "prompts": 3
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

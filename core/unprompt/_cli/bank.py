@@ -105,8 +105,8 @@ def bank_table(bank: StoredBank) -> str:
             "",
             text_table(header[:cut], _right([row[:cut] for row in rows], header, (2, 3))),
             "",
-            *_left_out(manifest),
-            "",
+            *(_left_out(manifest) if manifest.adds_up else ()),
+            *([""] if manifest.adds_up else ()),
             text_table(models, _right(list(_models(manifest)), models, (1, 2))),
         ]
     )
@@ -114,13 +114,11 @@ def bank_table(bank: StoredBank) -> str:
 
 def _left_out(manifest: BankManifest) -> Iterator[str]:
     """What happened to what was read, which adds up."""
-    read = sum(source.read for source in manifest.sources)
-    repeated = manifest.counted - manifest.rows
-    rows = [["read", f"{read:,}"]]
+    rows = [["read", f"{manifest.read:,}"]]
     for part in manifest.filters:
         value = "" if part.value is None else f" {visible(str(part.value))}"
         rows.append([f"left out: {part.name.replace('_', ' ')}{value}", f"{part.dropped:,}"])
-    rows.append(["repeated", f"{repeated:,}"])
+    rows.append(["repeated", f"{manifest.repeated:,}"])
     rows.append(["prompts", f"{manifest.rows:,}"])
     width = max(len(count) for _, count in rows)
     names = max(len(name) for name, _ in rows)

@@ -24,7 +24,7 @@ from unprompt.bank.store import (
     StoredBank,
     writing_bank,
 )
-from unprompt.bank.store.manifest import MANIFEST
+from unprompt.bank.store.manifest import MANIFEST, NEAR_DUPLICATES
 from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress, silent
 from unprompt.errors import ConfigError
@@ -105,6 +105,7 @@ def dedup(
         with ticking(progress, "write prompts", int(kept.sum())) as tick:
             for added in _copy(bank, kept, sums, writer):
                 tick(added)
+        repeating = int(counts[~kept].sum())
         dropped = int((~kept).sum())
         made = writer.close(
             [
@@ -116,7 +117,7 @@ def dedup(
                     kept=len(bank) - dropped,
                 )
             ],
-            [BankFilter(name="near_duplicates", value=threshold, dropped=dropped)],
+            [BankFilter(name=NEAR_DUPLICATES, value=threshold, dropped=repeating)],
         )
     return Deduplicated(made, len(bank), dropped)
 

@@ -20,6 +20,9 @@ SHARDS = "shards"
 DONE = "done.json"
 PROMPTS, TARGETS, KEYS = "prompts.parquet", "targets.npy", "keys.npy"
 
+NEAR_DUPLICATES = "near_duplicates"
+"""The filter whose prompts still count: those that are kept have their counts."""
+
 VERSION = 1
 """Of the layout; a bank of another version is refused."""
 
@@ -135,6 +138,23 @@ class BankManifest(_Strict):
     def identity(self) -> str:
         """A hash of everything in the bank: its files are in here with theirs."""
         return content_hash(self.model_dump(mode="json"))
+
+    @property
+    def read(self) -> int:
+        """How many prompts all sources hold, each as often as it occurs."""
+        return sum(source.read for source in self.sources)
+
+    @property
+    def repeated(self) -> int:
+        """How many of those only repeat a prompt of the bank, exactly but for case and space."""
+        near = sum(part.dropped for part in self.filters if part.name == NEAR_DUPLICATES)
+        return self.counted - self.rows - near
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what was read is rows, what repeats them, and what the filters left out."""
+        left_out = sum(part.dropped for part in self.filters)
+        return self.repeated >= 0 and self.read == self.rows + self.repeated + left_out
 
     @property
     def bytes(self) -> int:
