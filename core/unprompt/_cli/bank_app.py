@@ -83,6 +83,13 @@ def build(
         list[str] | None,
         typer.Option(metavar="REGEX", help="Leave out prompts that match; repeatable."),
     ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FACTORY",
+            help="When it is finished, make an index for approximate search; see `bank index`.",
+        ),
+    ] = None,
     shard_rows: Annotated[int, typer.Option(min=1, help="Prompts in a shard.")] = 65536,
     shard: Annotated[
         str | None,
@@ -109,6 +116,7 @@ def build(
         backbone=backbone,
         text_encoder=text_encoder,
         limits=Limits(min_length, max_length, max_tokens, tuple(block or ())),
+        index=index,
         shard_rows=shard_rows,
         shard=None if shard is None else shard_of(shard),
         device=device,
@@ -133,6 +141,42 @@ def info(
     from unprompt._cli.bank import info_command
 
     info_command(folder, verify=verify, as_json=as_json, progress=progress_on(quiet=quiet))
+
+
+@bank_app.command("index")
+def index_(
+    folder: Bank,
+    factory: Annotated[
+        str,
+        typer.Argument(
+            metavar="FACTORY", help="faiss's name of the index, such as IVF4096,RaBitQ4 or HNSW32."
+        ),
+    ],
+    count: Annotated[
+        int, typer.Option("--count", "-k", min=1, help="K: the recall is that of the K nearest.")
+    ] = 100,
+    recall: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Search more and more lists until so much is found."),
+    ] = 0.99,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove this index instead.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make an index for approximate search, and measure it against exact search.
+
+    It is kept in the bank's folder, for `unprompt bank search --index FACTORY` and for members
+    with `bank: {folder: DIR, index: FACTORY}`.
+    """
+    from unprompt._cli.bank import index_command
+    from unprompt.bank.indexing import index_bank, remove_index
+
+    if remove:
+        bank = remove_index(folder, factory)
+    else:
+        bank = index_bank(
+            folder, factory, count=count, recall=recall, progress=progress_on(quiet=quiet)
+        )
+    index_command(bank, factory)
 
 
 @bank_app.command()
@@ -234,6 +278,17 @@ def search(
         str, typer.Argument(metavar="TEXT_OR_IMAGE", help="A text, or the file of an image.")
     ],
     count: Annotated[int, typer.Option("--count", "-k", min=1, help="Prompts to print.")] = 10,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FACTORY",
+            help="Search by this index of the bank, approximately. Default: exact search.",
+        ),
+    ] = None,
+    recall: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="With --index: refuse one that was measured below it."),
+    ] = 0.99,
     as_json: AsJSON = False,
     device: Device = "cpu",
     precision: Precision = "float32",
@@ -248,6 +303,8 @@ def search(
         folder,
         query,
         count,
+        index=index,
+        recall=recall,
         device=device,
         precision=precision,
         offline=offline,

@@ -4,7 +4,9 @@ Public: model families can be built on this.
 """
 
 from unprompt.bank.cleaning import dedup
-from unprompt.bank.disk import Bank, BankCounts, BankOnDisk, BankTexts, read_bank
+from unprompt.bank.disk import BankOnDisk, read_bank
+from unprompt.bank.indexing import index_bank, remove_index
+from unprompt.bank.interface import Bank, BankCounts, BankTexts
 from unprompt.bank.keys import cached_keys
 from unprompt.bank.prompts import PromptBank
 from unprompt.bank.source import BankConfig
@@ -21,6 +23,8 @@ __all__ = [
     "StoredBank",
     "cached_keys",
     "dedup",
+    "index_bank",
     "read_bank",
+    "remove_index",
     "verify",
 ]

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from unprompt._files.hashing import file_hash
 from unprompt._files.paths import absolute
 from unprompt._files.refusals import cannot_be_written
 from unprompt._files.workplace import workplace
@@ -24,7 +23,7 @@ from unprompt.bank.store import (
     StoredBank,
     writing_bank,
 )
-from unprompt.bank.store.manifest import MANIFEST, NEAR_DUPLICATES
+from unprompt.bank.store.manifest import NEAR_DUPLICATES
 from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress, silent
 from unprompt.errors import ConfigError
@@ -81,7 +80,6 @@ def dedup(
     if not LOWEST <= threshold <= 1:
         raise ConfigError(f"--threshold: should be from {LOWEST} to 1, got {threshold}")
     bank = StoredBank.open(folder)
-    source = file_hash(folder / MANIFEST)
     manifest = bank.manifest
     with (
         writing_bank(
@@ -112,7 +110,7 @@ def dedup(
                 BankSource(
                     name=absolute(folder).name,
                     kind="bank",
-                    sha256=source,
+                    sha256=manifest.identity,
                     read=manifest.counted,
                     kept=len(bank) - dropped,
                 )

@@ -13,10 +13,11 @@ from unprompt._files.checksums import Checksum
 from unprompt._files.hashing import content_hash
 from unprompt._files.reading import read_bytes, read_json, read_typed
 from unprompt._files.writing import write_text
+from unprompt.bank.search.approximate import IndexAbout
 from unprompt.errors import DataError
 
 MANIFEST = "manifest.json"
-SHARDS = "shards"
+SHARDS, INDEXES = "shards", "indexes"
 DONE = "done.json"
 PROMPTS, TARGETS, KEYS = "prompts.parquet", "targets.npy", "keys.npy"
 
@@ -40,7 +41,7 @@ class BankSource(_Strict):
     Attributes:
         name: The last part of its path.
         kind: Its format, such as ``parquet`` or ``bank``.
-        sha256: Of its content; of a bank, of its manifest.
+        sha256: Of its content; of a bank, its `BankManifest.identity`.
         read: How many prompts it holds, each as often as it occurs.
         kept: Prompts of the bank that occur here first.
         pairing: How imported rows found their prompts; ``position`` has no proof.
@@ -104,6 +105,18 @@ class BankShard(_Strict):
     files: dict[str, Checksum]
 
 
+class BankIndex(_Strict):
+    """An index for approximate search.
+
+    Attributes:
+        factory: faiss's name of it.
+        parts: ``keys``, where the bank has such, and ``targets`` -> what is known of their index.
+    """
+
+    factory: str
+    parts: dict[Literal["keys", "targets"], IndexAbout]
+
+
 class BankManifest(_Strict):
     """A whole bank.
 
@@ -118,6 +131,7 @@ class BankManifest(_Strict):
         sources: In their order.
         filters: In their order.
         shards: In the order of their rows.
+        indexes: For approximate search; no part of what the bank is.
         request: A hash of what `unprompt bank build` was asked for: the same command finds the
             bank finished. None: it was made otherwise.
     """
@@ -132,12 +146,25 @@ class BankManifest(_Strict):
     sources: tuple[BankSource, ...] = Field(strict=False)
     filters: tuple[BankFilter, ...] = Field(strict=False)
     shards: tuple[BankShard, ...] = Field(strict=False)
+    indexes: tuple[BankIndex, ...] = Field(default=(), strict=False)
     request: str | None = None
 
     @property
     def identity(self) -> str:
-        """A hash of everything in the bank: its files are in here with theirs."""
-        return content_hash(self.model_dump(mode="json"))
+        """A hash of everything in the bank but its indexes: its files are in here with theirs."""
+        return content_hash(self.model_dump(mode="json", exclude={"indexes"}))
+
+    def index(self, factory: str) -> BankIndex | None:
+        """The index of a name; None: there is none."""
+        return next((index for index in self.indexes if index.factory == factory), None)
+
+    def index_files(self, folder: Path) -> dict[Path, Checksum]:
+        """The files of all indexes of the bank in a folder, with their checksums."""
+        return {
+            index_file(folder, what, about): Checksum(bytes=about.bytes, sha256=about.sha256)
+            for index in self.indexes
+            for what, about in index.parts.items()
+        }
 
     @property
     def read(self) -> int:
@@ -158,8 +185,9 @@ class BankManifest(_Strict):
 
     @property
     def bytes(self) -> int:
-        """Of all files of all shards."""
-        return sum(file.bytes for shard in self.shards for file in shard.files.values())
+        """Of all files of all shards and indexes."""
+        shards = sum(file.bytes for shard in self.shards for file in shard.files.values())
+        return shards + sum(about.bytes for index in self.indexes for about in index.parts.values())
 
     @property
     def widths(self) -> dict[str, int]:
@@ -176,6 +204,11 @@ def shard_name(number: int) -> str:
 def shard_folder(folder: Path, name: str) -> Path:
     """Where a shard lies in a bank."""
     return folder / SHARDS / name
+
+
+def index_file(folder: Path, what: str, about: IndexAbout) -> Path:
+    """Where an index lies in a bank: the name tells two contents apart."""
+    return folder / INDEXES / f"{what}-{about.sha256[:16]}.faiss"
 
 
 def write_manifest(folder: Path, manifest: BankManifest) -> None:
@@ -202,6 +235,10 @@ def read_manifest(folder: Path) -> BankManifest:
     for number, shard in enumerate(manifest.shards):
         if shard.name != shard_name(number) or set(shard.files) != wanted:
             raise DataError(f"{shown}: shards.{number}: is not {shard_name(number)} with its files")
+    parts = {name.removesuffix(".npy") for name in manifest.widths}
+    for number, index in enumerate(manifest.indexes):
+        if set(index.parts) != parts:
+            raise DataError(f"{shown}: indexes.{number}: is not of {' and '.join(sorted(parts))}")
     return manifest
 
 

@@ -37,7 +37,7 @@ def verify(folder: Path, progress: Progress = silent) -> int:
         shard_folder(folder, shard.name) / name: checksum
         for shard in manifest.shards
         for name, checksum in shard.files.items()
-    }
+    } | manifest.index_files(folder)
     pieces = sum(-(-checksum.bytes // PIECE) for checksum in files.values())
     problems = list[str]()
     with ticking(progress, "verify MB", pieces) as tick:
