@@ -124,6 +124,28 @@ def test_info_adds_up(made: Path, unprompt: Command, prompts: Path) -> None:
     assert plain["bytes"] == sum(f.stat().st_size for f in made.glob("shards/*/*.[np]*[yt]"))
 
 
+def test_an_index_is_made_when_the_bank_is_finished(
+    made: Path, unprompt: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["--text-encoder", "words", "--index", "SQ8"]
+    bank = tmp_path / "bank"
+    done = unprompt("bank", "build", made, "-o", bank, *words)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    (index,) = StoredBank.open(bank).manifest.indexes
+    assert (index.factory, set(index.parts)) == ("SQ8", {"targets"})
+    assert "SQ8, recall@3 1.0000" in done.stdout
+    before = (bank / "manifest.json").read_bytes()
+    assert unprompt("bank", "build", made, "-o", bank, *words).returncode == 0
+    assert (bank / "manifest.json").read_bytes() == before  # nothing was left to do
+    found, exact = (
+        unprompt("bank", "search", bank, "two owls", "--json", *index_words)
+        for index_words in (["--index", "SQ8"], [])
+    )
+    assert found.stdout == exact.stdout
+    quality = index.parts["targets"].quality
+    assert f"{bank}: targets are searched approximately: index SQ8: {quality}" in caplog.text
+
+
 def test_search_by_text_and_by_image(made: Path, unprompt: Command, tmp_path: Path) -> None:
     done = unprompt("bank", "search", made, "two owls", "-k", "2", "--json")
     hits = json.loads(done.stdout)
@@ -213,6 +235,7 @@ def test_numbers_of_a_bank_without_near_duplicates_add_up(
         (["--backbone", "ViT-H-14/no-such-tag"], "no-such-tag"),
         (["--backbone", "/nothing/here"], "the bank's backbone: "),
         (["--column", "prompt"], "prompts.txt: "),
+        (["--index", "nonsense"], "index 'nonsense': faiss refuses it: could not parse index str"),
         (["--precision", "float8"], "precision (--precision): "),
         (["--text-encoder", "wordz"], "'wordz'"),
     ],
@@ -296,6 +319,57 @@ def test_what_cannot_be_searched(made: Path, unprompt: Command, tmp_path: Path) 
     done = unprompt("bank", "search", path, "a fox")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{keys}: cut: ")
+
+
+def with_nan(made: Path, folder: Path, name: str) -> Path:
+    bank = folder / "bank"
+    shutil.copytree(made, bank)
+    path = bank / "shards" / "00001" / name
+    rows = np.load(path)
+    rows[0, 1] = np.nan
+    np.save(path, rows)
+    return bank
+
+
+@pytest.mark.parametrize("name", ["keys.npy", "targets.npy"])
+def test_a_row_that_is_not_finite_is_found_by_whoever_reads_it(
+    name: str, made: Path, unprompt: Command, tmp_path: Path
+) -> None:
+    bank = with_nan(made, tmp_path, name)
+    line = f"{bank}/shards/00001/{name}: row 1 is not finite: the file is damaged\n"
+    image, words = tmp_path / "a.png", ["--text-encoder", "words"]
+    Image.new("RGB", (64, 64)).save(image)
+    before = sorted(tmp_path.iterdir())
+    commands: list[list[object]] = [
+        ["search", bank, image if name == "keys.npy" else "a fox"],
+        ["dedup", bank, "-o", tmp_path / "new", "-q"],
+        ["build", bank, "-o", tmp_path / "new", *words, "--backbone", CLIP, "-q"],
+        ["index", bank, "SQ8", "-q"],
+    ]
+    for command in commands:
+        done = unprompt("bank", *command)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", line), command
+        assert sorted(tmp_path.iterdir()) == before
+    what = name.removesuffix(".npy")
+    member = config(bank).on_disk(None, None, Runtime())
+    assert member is not None
+    query = np.ones((1, getattr(member, what).shape[1]), np.float32)
+    with pytest.raises(DataError) as caught:
+        member.search_keys(query, 1) if what == "keys" else member.nearest(query, 1)
+    assert caught.value.problems == (line.strip(),)
+
+
+def test_a_changed_prompt_is_not_copied(made: Path, unprompt: Command, tmp_path: Path) -> None:
+    bank = tmp_path / "bank"
+    shutil.copytree(made, bank)
+    path = bank / "shards" / "00000" / "prompts.parquet"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"two blue owls")] ^= 1  # "uwo", which is a prompt, too
+    path.write_bytes(content)
+    done = unprompt("bank", "dedup", bank, "-o", tmp_path / "new", "-q")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(f"{path}: cannot be read: ")
+    assert list(tmp_path.iterdir()) == [bank]
 
 
 # A member's bank

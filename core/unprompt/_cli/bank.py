@@ -95,7 +95,7 @@ def search_command(hits: Sequence[BankHit], *, as_json: bool) -> None:
             f"{hit.cosine:.4f}",
             f"{hit.count:,}",
             f"{hit.row:,}",
-            visible(" ".join(hit.prompt.split())),
+            visible(" ".join(hit.prompt.split())) or "(imported without a prompt)",
         ]
         for hit in hits
     ]

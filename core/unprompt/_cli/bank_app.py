@@ -48,7 +48,8 @@ def shard_of(text: str) -> tuple[int, int]:
     """``I/N`` as two numbers."""
     match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise typer.BadParameter("should be I/N with I from 1 to N, such as 2/4")
+        line = "should be I/N with I from 1 to N, such as 2/4"
+        raise typer.BadParameter(line, param_hint="'--shard'")
     return int(match[1]), int(match[2])
 
 

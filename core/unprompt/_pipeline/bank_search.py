@@ -84,15 +84,17 @@ def search_bank(
     if index is not None:
         index_of(bank, index)  # before models are loaded
     path = _image(query)
+    what: What
     if path is None:
-        queries, rows = _text_query(bank, query, context), bank.targets
+        what, queries = "targets", _text_query(bank, query, context)
     else:
-        queries, rows = _image_query(bank, path, context), bank.keys
-    if index is None:
-        near = search_exact(queries, rows, count, device=device)
-    else:
-        what: What = "targets" if path is None else "keys"
-        near = open_index(bank, index, what, recall).search(queries, count, recall=recall)
+        what, queries = "keys", _image_query(bank, path, context)
+    with bank.naming_rows(what):
+        if index is None:
+            rows = bank.targets if path is None else bank.keys
+            near = search_exact(queries, rows, count, device=device)
+        else:
+            near = open_index(bank, index, what, recall).search(queries, count, recall=recall)
     numbers = near.rows[0]
     pairs = zip(
         numbers.tolist(),

@@ -209,11 +209,12 @@ class BankOnDisk:
         """Exact search, or by the index, which is read when it is first needed."""
         from unprompt.bank.search import search_exact
 
-        if self.index is None:
-            return search_exact(queries, self._searched(what), count, device=self.device)
-        if what not in self._indexes:
-            self._indexes[what] = open_index(self.stored, self.index, what, self.recall)
-        return self._indexes[what].search(queries, count, recall=self.recall)
+        with self.stored.naming_rows(what):
+            if self.index is None:
+                return search_exact(queries, self._searched(what), count, device=self.device)
+            if what not in self._indexes:
+                self._indexes[what] = open_index(self.stored, self.index, what, self.recall)
+            return self._indexes[what].search(queries, count, recall=self.recall)
 
     def _searched(self, what: What) -> PreparedRows | tuple[np.memmap[Any, Any], ...]:
         """What is searched: a copy in memory, made once, or the rows on the disk."""

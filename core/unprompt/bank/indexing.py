@@ -78,7 +78,8 @@ def index_bank(
         made: dict[What, IndexAbout] = {}
         try:
             for what, rows in parts.items():
-                with ticking(progress, f"index {what}", len(bank)) as tick:
+                ticks = ticking(progress, f"index {what}", len(bank))
+                with ticks as tick, bank.naming_rows(what):
                     index = ApproximateIndex.build(
                         rows, factory, count=count, recall=recall, tick=tick
                     )

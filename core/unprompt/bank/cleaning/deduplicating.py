@@ -50,8 +50,8 @@ class Deduplicated:
 
 
 def dedup(
-    folder: Path,
-    output: Path,
+    folder: Path | str,
+    output: Path | str,
     *,
     threshold: float = 0.9,
     shard_rows: int = SHARD_ROWS,
@@ -79,6 +79,7 @@ def dedup(
     """
     if not LOWEST <= threshold <= 1:
         raise ConfigError(f"--threshold: should be from {LOWEST} to 1, got {threshold}")
+    folder, output = Path(folder), Path(output)
     bank = StoredBank.open(folder)
     manifest = bank.manifest
     with (
@@ -95,7 +96,7 @@ def dedup(
         order = np.argsort(-counts, kind="stable")
         with ticking(progress, "find near-duplicates", len(bank)) as tick:
             owners = stand_ins(
-                lambda rows: bank.halves("targets", rows), order, threshold, work, tick
+                lambda rows: bank.halves("targets", rows), order, threshold, work, tick, output
             )
         sums = np.zeros(len(bank), np.int64)
         np.add.at(sums, owners, counts)

@@ -16,6 +16,7 @@ from unprompt._files.reading import why
 from unprompt._files.refusals import cannot_be_written
 from unprompt._files.writing import replacing
 from unprompt.bank.search import pages
+from unprompt.bank.search.neighbours import BadRow
 from unprompt.bank.search.tiles import StoredRows
 from unprompt.errors import DataError
 from unprompt.types import FloatArray
@@ -125,7 +126,7 @@ def parts_of(bank: StoredRows) -> Iterator[FloatArray]:
 def _finite(rows: npt.NDArray[np.float32], start: int) -> FloatArray:
     wrong = ~np.isfinite(rows).all(axis=1)
     if wrong.any():
-        raise DataError(f"row {start + int(wrong.argmax())} of the bank is not finite")
+        raise BadRow(start + int(wrong.argmax()), "not finite")
     return rows
 
 

@@ -18,7 +18,7 @@ PIECE = 1 << 20
 """Bytes that are read at a time, and that progress counts: a MB."""
 
 
-def verify(folder: Path, progress: Progress = silent) -> int:
+def verify(folder: Path | str, progress: Progress = silent) -> int:
     """Read every file of a bank and compare it with its SHA-256.
 
     Args:
@@ -31,6 +31,7 @@ def verify(folder: Path, progress: Progress = silent) -> int:
     Raises:
         DataError: There is no finished bank; or files are missing, cut or changed: one line each.
     """
+    folder = Path(folder)
     check_bank(folder)
     manifest = read_manifest(folder)
     files = {
