@@ -97,7 +97,9 @@ class KnnOptions(Model):
     def _check_index(self) -> KnnOptions:
         """Refuse an index of keys that are changed."""
         if self.center and self.bank.index is not None:
-            refuse_options([unread_option("with `center`, which changes every key", "bank", "index")])
+            refuse_options(
+                [unread_option("with `center`, which changes every key", "bank", "index")]
+            )
         return self
 
     @property

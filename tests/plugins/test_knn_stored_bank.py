@@ -11,6 +11,7 @@ import pytest
 
 from unprompt import DataError, Predictor, Runtime
 from unprompt._data.space import TextSpace
+from unprompt.bank import PromptBank
 from unprompt.bank.store import BankBackbone, BankSource, StoredBank, halved, writing_bank
 from unprompt.testing import HashedWords, example_images, example_train_set
 from unprompt.towers import ClipTowers, FolderSource
@@ -154,6 +155,31 @@ def test_keys_are_embedded_once_for_members_with_other_options(
     other = {"folder": "package:unprompt_painter/checkpoints/clip-a"}
     rows(knn(bank, backbone=other), tmp_path / "e")
     assert len(encoded) == 2 * len(PROMPTS)
+
+
+def test_members_of_two_families_share_keys_part_by_part(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNPROMPT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("unprompt.bank.keys.PART", 10)
+    encoded: list[list[str]] = []
+    right = ClipTowers.texts
+
+    def texts(self: ClipTowers, texts: Sequence[str], **more: Any) -> Any:
+        encoded.append(list(texts))
+        return right(self, texts, **more)
+
+    monkeypatch.setattr(ClipTowers, "texts", texts)
+    options = TextMapOptions.model_validate({"backbone": CLIP, "bank": {"prompts": str(table)}})
+    rows(TextMap(options, Runtime(text_encoder=HashedWords())), tmp_path / "a")
+    assert encoded == [PROMPTS[:10], PROMPTS[10:20], PROMPTS[20:]]
+    predicted, _ = rows(knn({"prompts": str(table)}), tmp_path / "b")
+    assert len(encoded) == 3
+    whole = right(ClipTowers(FolderSource.model_validate(CLIP), Runtime(), "test"), PROMPTS)
+    kept = PromptBank.read(tmp_path / "b")
+    assert kept.prompts == tuple(PROMPTS)
+    np.testing.assert_allclose(kept.keys, whole, atol=1e-6)
+    assert len(predicted) == len(example_images())
 
 
 def test_an_artifact_whose_bank_was_built_again_is_refused(stored: Path, tmp_path: Path) -> None:

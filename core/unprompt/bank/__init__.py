@@ -14,7 +14,7 @@ from unprompt.bank.disk import BankOnDisk, read_bank
 from unprompt.bank.importing import Imported
 from unprompt.bank.indexing import index_bank, remove_index
 from unprompt.bank.interface import Bank, BankCounts, BankTexts
-from unprompt.bank.keys import cached_keys
+from unprompt.bank.keys import cached_key_parts, cached_keys
 from unprompt.bank.prompts import PromptBank
 from unprompt.bank.search import ApproximateIndex, Neighbours, PreparedRows, search_exact
 from unprompt.bank.source import BankConfig
@@ -48,6 +48,7 @@ __all__ = [
     "SourceSpec",
     "StoredBank",
     "build_bank",
+    "cached_key_parts",
     "cached_keys",
     "dedup",
     "find_sources",

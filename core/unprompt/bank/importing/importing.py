@@ -100,7 +100,7 @@ def import_folder(
         OutputError: ``output`` is taken or cannot be written, or the disk is full.
     """
     if kind not in FORMATS:
-        raise ConfigError(f"--format: should be {' or '.join(FORMATS)}, got {kind!r}")
+        raise ConfigError(f"--format: should be {' or '.join(FORMATS)}, got {kind!r:.40}")
     space = Space(target_dim, backbone, normalise)
     sets, partitions = list[PairSet](), list[Partition]()
     if kind == "shard-pairs":
