@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unprompt import DataError, Predictor, Runtime
+from unprompt import ConfigError, DataError, Predictor, Runtime, unit
 from unprompt._data.space import TextSpace
-from unprompt.bank import PromptBank
+from unprompt.bank import BankConfig, PromptBank, index_bank
 from unprompt.bank.store import BankBackbone, BankSource, StoredBank, halved, writing_bank
 from unprompt.testing import HashedWords, example_images, example_train_set
 from unprompt.towers import ClipTowers, FolderSource
@@ -118,6 +118,44 @@ def test_a_bank_on_disk_is_not_encoded(
     encoder = Remembering()
     rows(knn({"folder": str(stored)}), tmp_path / "a", example_train_set(encoder))
     assert not set(encoder.texts) & set(PROMPTS)
+
+
+def test_a_member_searches_by_an_index(stored: Path, tmp_path: Path) -> None:
+    exact, _ = rows(knn({"folder": str(stored)}), tmp_path / "a")
+    index_bank(stored, "SQ8", count=5)
+    indexed = {"folder": str(stored), "index": "SQ8"}
+    predicted, _ = rows(knn(indexed), tmp_path / "b")
+    np.testing.assert_allclose(predicted, exact, atol=1e-6)  # the shortlist is the whole bank
+    asked, plain = knn(indexed), knn({"folder": str(stored)}).options
+    asked.check_prepared(plain)  # nothing was searched for when it was prepared
+    asked.load(tmp_path / "a")
+    fitted = {"kernel": {"name": "softmax", "fit": 3}}
+    with pytest.raises(ConfigError):
+        knn(indexed, **fitted).check_prepared(knn({"folder": str(stored)}, **fitted).options)
+
+
+def test_a_bank_in_memory_is_searched_as_one_on_disk_is(stored: Path) -> None:
+    bank = BankConfig.model_validate({"folder": str(stored)}).on_disk(None, None, Runtime())
+    assert bank is not None
+    memory = bank.in_memory()
+    twice = PromptBank.of(
+        [*memory.prompts, *memory.prompts],
+        np.concatenate([memory.targets] * 2),
+        np.concatenate([memory.keys] * 2),
+    )
+    queries = unit(np.random.default_rng(3).normal(size=(20, memory.keys.shape[1])))
+    products = queries.astype(np.float64) @ twice.keys.T.astype(np.float64)
+    order = np.argsort(-products.astype(np.float32), axis=1, kind="stable")[:, :9]
+    cosines, numbers = twice.search_keys(queries, 9)
+    np.testing.assert_array_equal(numbers, order)  # equal ones by their numbers
+    expected = np.take_along_axis(products, order, axis=1)
+    np.testing.assert_allclose(cosines, expected, atol=1e-7)
+    disk = bank.search_keys(queries, 5)
+    np.testing.assert_allclose(disk[0], memory.search_keys(queries, 5)[0], atol=1e-3)
+    (near,) = twice.nearest(twice.targets[:1], 2)
+    assert [(piece.text, piece.kind) for piece in near] == [(memory.prompts[0], "nearest")] * 2
+    assert [piece.score for piece in near] == pytest.approx([1, 1], abs=1e-6)
+    assert len(twice.nearest(twice.targets[:2], 10**6)[1]) == len(twice)
 
 
 def test_text_map_is_fitted_to_the_rows_of_a_bank_on_disk(

@@ -104,7 +104,10 @@ def build(
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
-    """Build a bank, or go on with one; several processes can build one together."""
+    """Build a bank, or go on with one that was interrupted.
+
+    Several processes can build one together.
+    """
     from unprompt._cli.bank import build_command
     from unprompt._pipeline.bank_build import build_bank
     from unprompt._pipeline.bank_filters import Limits
@@ -163,10 +166,10 @@ def index_(
     remove: Annotated[bool, typer.Option("--remove", help="Remove this index instead.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make an index for approximate search, and measure it against exact search.
+    """Make an index for approximate search, and measure it.
 
-    It is kept in the bank's folder, for `unprompt bank search --index FACTORY` and for members
-    with `bank: {folder: DIR, index: FACTORY}`.
+    It is compared with exact search on 1,000 queries and kept in the bank's folder, for
+    `unprompt bank search --index FACTORY` and for members with `bank: {folder: DIR, index: FACTORY}`.
     """
     from unprompt._cli.bank import index_command
     from unprompt.bank.indexing import index_bank, remove_index
@@ -191,7 +194,10 @@ def dedup(
     shard_rows: Annotated[int, typer.Option(min=1, help="Prompts in a shard.")] = 65536,
     quiet: Quiet = False,
 ) -> None:
-    """Write a bank with one prompt of each cluster of near-duplicates: the most frequent."""
+    """Write a bank without the near-duplicates of another one.
+
+    Of each cluster the most frequent prompt is kept, with the counts of all.
+    """
     from unprompt._cli.bank import dedup_command
     from unprompt.bank import dedup as write
 
@@ -248,7 +254,10 @@ def import_(
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a bank of embeddings that exist, as they are; rows are checked, not encoded again."""
+    """Write a bank of embeddings that exist, as they are.
+
+    Rows are checked, not encoded again.
+    """
     from unprompt._cli.bank import import_command
     from unprompt._pipeline.bank_import import import_bank
 
@@ -296,7 +305,10 @@ def search(
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
-    """Print a bank's nearest prompts: to a text by its targets, to an image by its keys."""
+    """Print the prompts that are nearest to a text or an image.
+
+    A text is compared with the bank's targets, an image with its keys.
+    """
     from unprompt._cli.bank import search_command
     from unprompt._pipeline.bank_search import search_bank
 
