@@ -169,7 +169,8 @@ def index_(
     """Make an index for approximate search, and measure it.
 
     It is compared with exact search on 1,000 queries and kept in the bank's folder, for
-    `unprompt bank search --index FACTORY` and for members with `bank: {folder: DIR, index: FACTORY}`.
+    `unprompt bank search --index FACTORY` and for members with
+    `bank: {folder: DIR, index: FACTORY}`.
     """
     from unprompt._cli.bank import index_command
     from unprompt.bank.indexing import index_bank, remove_index
