@@ -115,6 +115,9 @@ class Knn(Predictor):
         free: dict[str, object] = {"evidence": self.options.evidence}
         if not self.options.kernel.fit and not self.options.center:
             free["views"] = self.options.views
+        if not self.options.kernel.fit:  # else it was chosen on what the index finds
+            search = {"index": self.options.bank.index, "recall": self.options.bank.recall}
+            free["bank"] = prepared.bank.model_copy(update=search)
         super().check_prepared(prepared.model_copy(update=free))
 
     def check_variants(self, variants: Sequence[KnnOptions]) -> None:

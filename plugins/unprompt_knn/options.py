@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from unprompt import ConfigError, Model, refuse_options, unread_option
 from unprompt.bank import BankConfig
@@ -92,6 +92,15 @@ class KnnOptions(Model):
         if value and bank is not None and bank.duplicates:
             refuse_options([unread_option("with `bank.duplicates: true`: each row is there once")])
         return value
+
+    @model_validator(mode="after")
+    def _check_index(self) -> KnnOptions:
+        """Refuse an index of keys that are changed."""
+        if self.center and self.bank.index is not None:
+            refuse_options(
+                [unread_option("with `center`, which changes every key", "bank", "index")]
+            )
+        return self
 
     @property
     def candidates(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 
 from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet, unit
 from unprompt.artifacts import read_tensors
-from unprompt.bank import PromptBank, cached_keys
+from unprompt.bank import PromptBank, cached_key_parts
 from unprompt.towers import ClipBackbone, ClipQueries, ClipTowers
 from unprompt_text_map.normal import Fit, FloatArray, LinearMap
 from unprompt_text_map.options import CENTER_ON, TextMapOptions
@@ -19,7 +19,7 @@ from unprompt_text_map.options import CENTER_ON, TextMapOptions
 OWNER = "text-map backbone"
 FILE, NOTE = "map.safetensors", "map.json"
 PART = 8192
-"""Prompts that are embedded at a time."""
+"""Prompts of a bank on disk that are read at a time."""
 
 Part = tuple[Sequence[str], FloatArray, FloatArray]
 """Prompts with their keys (n, C) and targets (n, D)."""
@@ -156,16 +156,8 @@ class TextMap(Predictor):
         if held is not None:
             return len(held), held.parts(PART)
         texts = bank.texts(train, self.runtime)
-        parts = (texts[start : start + PART] for start in range(0, len(texts), PART))
-        encoded = (
-            (
-                part,
-                cached_keys(part, self.clip.texts, backbone, self.runtime),
-                encoder.encode(part),
-            )
-            for part in parts
-        )
-        return len(texts), encoded
+        parts = cached_key_parts(texts, self.clip.texts, backbone, self.runtime)
+        return len(texts), ((part, keys, encoder.encode(part)) for part, keys in parts)
 
     def _fitted(self, count: int, parts: Iterable[Part]) -> tuple[LinearMap, PromptBank]:
         """The map, and the prompts that guesses are taken from."""

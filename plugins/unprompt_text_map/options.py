@@ -51,6 +51,14 @@ class TextMapOptions(Model):
     )
     evidence: int = Field(default=5, ge=1, description="Nearest prompts to show per image.")
 
+    @field_validator("bank")
+    @classmethod
+    def _check_bank(cls, bank: BankConfig) -> BankConfig:
+        """Refuse an index: nothing is searched."""
+        if bank.index is not None:
+            refuse_options([unread_option("here: a map is fitted to all rows", "index")])
+        return bank
+
     @field_validator("held_out")
     @classmethod
     def _check_read(cls, value: int, info: ValidationInfo) -> int:

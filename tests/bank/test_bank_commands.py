@@ -124,6 +124,28 @@ def test_info_adds_up(made: Path, unprompt: Command, prompts: Path) -> None:
     assert plain["bytes"] == sum(f.stat().st_size for f in made.glob("shards/*/*.[np]*[yt]"))
 
 
+def test_an_index_is_made_when_the_bank_is_finished(
+    made: Path, unprompt: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["--text-encoder", "words", "--index", "SQ8"]
+    bank = tmp_path / "bank"
+    done = unprompt("bank", "build", made, "-o", bank, *words)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    (index,) = StoredBank.open(bank).manifest.indexes
+    assert (index.factory, set(index.parts)) == ("SQ8", {"targets"})
+    assert "SQ8, recall@3 1.0000" in done.stdout
+    before = (bank / "manifest.json").read_bytes()
+    assert unprompt("bank", "build", made, "-o", bank, *words).returncode == 0
+    assert (bank / "manifest.json").read_bytes() == before  # nothing was left to do
+    found, exact = (
+        unprompt("bank", "search", bank, "two owls", "--json", *index_words)
+        for index_words in (["--index", "SQ8"], [])
+    )
+    assert found.stdout == exact.stdout
+    quality = index.parts["targets"].quality
+    assert f"{bank}: targets are searched approximately: index SQ8: {quality}" in caplog.text
+
+
 def test_search_by_text_and_by_image(made: Path, unprompt: Command, tmp_path: Path) -> None:
     done = unprompt("bank", "search", made, "two owls", "-k", "2", "--json")
     hits = json.loads(done.stdout)
@@ -161,8 +183,44 @@ def test_what_another_bank_has_is_copied(made: Path, unprompt: Command, tmp_path
 def test_near_duplicates(made: Path, unprompt: Command, tmp_path: Path) -> None:
     done = unprompt("bank", "dedup", made, "-o", tmp_path / "few", "--threshold", "0.1")
     assert done.returncode == 0, done.stderr
-    assert len(StoredBank.open(tmp_path / "few")) < 3
-    assert StoredBank.open(tmp_path / "few").manifest.counted == 4
+    few = StoredBank.open(tmp_path / "few")
+    assert len(few) < 3
+    assert few.manifest.counted == 4
+    counted = adding_up(unprompt("bank", "info", tmp_path / "few").stdout)
+    assert counted["read"] == 4 and counted["prompts"] == len(few)
+    owners = sum(few.counts(range(len(few))) > 1)  # each of them repeats, or had a near one
+    assert owners and counted["left out: near duplicates 0.1"] >= 3 - len(few)
+
+
+def adding_up(info: str) -> dict[str, int]:
+    """The printed lines of what was read: all others come to it."""
+    lines = info.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("read "))
+    block = lines[start : lines.index("", start)]
+    counted = {line.rsplit("  ", 1)[0].strip(): int(line.split()[-1]) for line in block}
+    assert counted["read"] == sum(counted.values()) - counted["read"]
+    return counted
+
+
+def test_numbers_of_a_bank_without_near_duplicates_add_up(
+    plugins: Path, unprompt: Command, tmp_path: Path
+) -> None:
+    lines = ["a b c d", "d c b a", "A b C d", "d c b a", "x y", "", "d  c b a", "another thing"]
+    (tmp_path / "lines.txt").write_text("\n".join(lines) + "\n")
+    words = ["--text-encoder", "words"]
+    unprompt("bank", "build", tmp_path / "lines.txt", "-o", tmp_path / "all", *words)
+    all_ = adding_up(unprompt("bank", "info", tmp_path / "all").stdout)
+    assert all_ == {"read": 8, "left out: empty": 1, "repeated": 3, "prompts": 4}
+    done = unprompt("bank", "dedup", tmp_path / "all", "-o", tmp_path / "few")
+    # Two rows have the same words: the one that occurs three times has the count of the other.
+    assert done.stderr.splitlines()[-1] == "3 of 4 prompts are kept"
+    few = adding_up(unprompt("bank", "info", tmp_path / "few").stdout)
+    near = "left out: near duplicates 0.9"
+    assert few == {"read": 7, near: 2, "repeated": 2, "prompts": 3}
+    again = unprompt("bank", "build", tmp_path / "few", "-o", tmp_path / "again", *words)
+    assert adding_up(again.stdout) == {
+        "read": 7, "left out: empty": 0, "repeated": 4, "prompts": 3
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -177,6 +235,7 @@ def test_near_duplicates(made: Path, unprompt: Command, tmp_path: Path) -> None:
         (["--backbone", "ViT-H-14/no-such-tag"], "no-such-tag"),
         (["--backbone", "/nothing/here"], "the bank's backbone: "),
         (["--column", "prompt"], "prompts.txt: "),
+        (["--index", "nonsense"], "index 'nonsense': faiss refuses it: could not parse index str"),
         (["--precision", "float8"], "precision (--precision): "),
         (["--text-encoder", "wordz"], "'wordz'"),
     ],
@@ -260,6 +319,57 @@ def test_what_cannot_be_searched(made: Path, unprompt: Command, tmp_path: Path) 
     done = unprompt("bank", "search", path, "a fox")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{keys}: cut: ")
+
+
+def with_nan(made: Path, folder: Path, name: str) -> Path:
+    bank = folder / "bank"
+    shutil.copytree(made, bank)
+    path = bank / "shards" / "00001" / name
+    rows = np.load(path)
+    rows[0, 1] = np.nan
+    np.save(path, rows)
+    return bank
+
+
+@pytest.mark.parametrize("name", ["keys.npy", "targets.npy"])
+def test_a_row_that_is_not_finite_is_found_by_whoever_reads_it(
+    name: str, made: Path, unprompt: Command, tmp_path: Path
+) -> None:
+    bank = with_nan(made, tmp_path, name)
+    line = f"{bank}/shards/00001/{name}: row 1 is not finite: the file is damaged\n"
+    image, words = tmp_path / "a.png", ["--text-encoder", "words"]
+    Image.new("RGB", (64, 64)).save(image)
+    before = sorted(tmp_path.iterdir())
+    commands: list[list[object]] = [
+        ["search", bank, image if name == "keys.npy" else "a fox"],
+        ["dedup", bank, "-o", tmp_path / "new", "-q"],
+        ["build", bank, "-o", tmp_path / "new", *words, "--backbone", CLIP, "-q"],
+        ["index", bank, "SQ8", "-q"],
+    ]
+    for command in commands:
+        done = unprompt("bank", *command)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", line), command
+        assert sorted(tmp_path.iterdir()) == before
+    what = name.removesuffix(".npy")
+    member = config(bank).on_disk(None, None, Runtime())
+    assert member is not None
+    query = np.ones((1, getattr(member, what).shape[1]), np.float32)
+    with pytest.raises(DataError) as caught:
+        member.search_keys(query, 1) if what == "keys" else member.nearest(query, 1)
+    assert caught.value.problems == (line.strip(),)
+
+
+def test_a_changed_prompt_is_not_copied(made: Path, unprompt: Command, tmp_path: Path) -> None:
+    bank = tmp_path / "bank"
+    shutil.copytree(made, bank)
+    path = bank / "shards" / "00000" / "prompts.parquet"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"two blue owls")] ^= 1  # "uwo", which is a prompt, too
+    path.write_bytes(content)
+    done = unprompt("bank", "dedup", bank, "-o", tmp_path / "new", "-q")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith(f"{path}: cannot be read: ")
+    assert list(tmp_path.iterdir()) == [bank]
 
 
 # A member's bank

@@ -278,6 +278,14 @@ def test_captions_come_with_their_keys_and_are_encoded(retrieval: Path) -> None:
     assert [(f.name, f.dropped) for f in bank.manifest.filters] == [("empty", 2)]
 
 
+def test_a_folder_without_any_caption(retrieval: Path) -> None:
+    for path in (retrieval / "metadata").iterdir():
+        rows = pq.read_metadata(path).num_rows
+        pq.write_table(pa.table({"caption": pa.nulls(rows, pa.string())}), path)
+    line = problem(retrieval, "clip-retrieval")
+    assert line == "FOLDER: none of its 7 rows has a caption"
+
+
 def test_keys_of_other_captions_are_found_out(retrieval: Path) -> None:
     """LAION's embeddings and its metadata were published in different orders."""
     path = retrieval / "text_emb" / "text_emb_01.npy"

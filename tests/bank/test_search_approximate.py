@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import logging
+import hashlib
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 
 from unprompt.bank.search import ApproximateIndex, Quality, search_exact
 from unprompt.bank.search.tiles import StoredRows
-from unprompt.errors import DataError
+from unprompt.errors import DataError, OutputError
 from unprompt.types import FloatArray
 
 
@@ -51,29 +51,38 @@ def test_measured_on_a_thousand_queries(index: ApproximateIndex) -> None:
     assert 1 <= index.about.probes <= 16
 
 
-def test_quality_is_logged_at_use(
-    index: ApproximateIndex, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.INFO, logger="unprompt"):
-        index.search(unit_rows(1, 3), 5)
-    assert f"recall@10 {index.about.quality.recall:.4f} on 1000 queries" in caplog.text
-
-
 def test_saved_and_loaded(index: ApproximateIndex, rows: np.ndarray, tmp_path: Path) -> None:
-    index.save(tmp_path)
-    loaded = ApproximateIndex.load(tmp_path, [rows])
+    about = index.save(tmp_path / "a.faiss")
+    assert about.sha256 == hashlib.sha256((tmp_path / "a.faiss").read_bytes()).hexdigest()
+    assert about.bytes == (tmp_path / "a.faiss").stat().st_size
+    loaded = ApproximateIndex.load(tmp_path / "a.faiss", about, [rows])
     queries = unit_rows(20, 4)
     np.testing.assert_array_equal(loaded.search(queries, 7).rows, index.search(queries, 7).rows)
     assert loaded.about.quality == index.about.quality
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.faiss", "index.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.faiss"]
+
+
+def test_a_full_disk(index: ApproximateIndex, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"a\.faiss: cannot be written: file too large$"):
+            index.save(tmp_path / "a.faiss")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_low_recall_is_refused_unless_accepted(rows: np.ndarray) -> None:
     index = ApproximateIndex.build([rows], "IVF64,SQ8", count=10, recall=0.0)  # one list searched
     assert index.about.quality.recall < 0.99
-    with pytest.raises(DataError, match=r"^index IVF64,SQ8: recall@10 0\.\d+.*accepted"):
+    refused = (
+        r"^approximate search: index IVF64,SQ8: recall@10 0\.\d+.*; that is below recall 0\.99, "
+    )
+    with pytest.raises(DataError, match=refused):
         index.search(unit_rows(2, 2), 5)
-    assert index.search(unit_rows(2, 2), 1, accept_low_recall=True).rows.shape == (2, 1)
+    lower = index.about.quality.recall
+    assert index.search(unit_rows(2, 2), 1, recall=lower).rows.shape == (2, 1)
 
 
 def test_index_without_lists(rows: np.ndarray) -> None:
@@ -111,36 +120,45 @@ def test_rows_that_are_not_finite(rows: np.ndarray) -> None:
 
 
 def test_damaged_files(index: ApproximateIndex, rows: np.ndarray, tmp_path: Path) -> None:
-    index.save(tmp_path)
-    whole = (tmp_path / "index.faiss").read_bytes()
+    path = tmp_path / "a.faiss"
+    about = index.save(path)
+    whole = path.read_bytes()
     for damaged in (whole[:-5], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:], b""):
-        (tmp_path / "index.faiss").write_bytes(damaged)
-        with pytest.raises(DataError, match=r"index\.faiss: damaged"):
-            ApproximateIndex.load(tmp_path, [rows])
-    (tmp_path / "index.faiss").unlink()
-    with pytest.raises(DataError, match=r"index\.faiss"):
-        ApproximateIndex.load(tmp_path, [rows])
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"a\.faiss: cut or changed since the index was made"):
+            ApproximateIndex.load(path, about, [rows])
+    path.unlink()
+    with pytest.raises(DataError, match=r"a\.faiss: no such file"):
+        ApproximateIndex.load(path, about, [rows])
 
 
 def test_sizes_that_a_file_only_claims(
     index: ApproximateIndex, rows: np.ndarray, tmp_path: Path
 ) -> None:
-    import hashlib
-
-    index.save(tmp_path)
+    path = tmp_path / "a.faiss"
     claims = b"IxFI" + (64).to_bytes(4, "little") + (1 << 40).to_bytes(8, "little") + bytes(40)
-    (tmp_path / "index.faiss").write_bytes(claims)
-    about = json.loads((tmp_path / "index.json").read_text(encoding="utf-8"))
-    about["sha256"] = hashlib.sha256(claims).hexdigest()
-    (tmp_path / "index.json").write_text(json.dumps(about), encoding="utf-8")
-    with pytest.raises(DataError, match=r"index\.faiss: "):
-        ApproximateIndex.load(tmp_path, [rows])
+    path.write_bytes(claims)
+    update = {"sha256": hashlib.sha256(claims).hexdigest()}
+    with pytest.raises(DataError, match=r"a\.faiss: "):
+        ApproximateIndex.load(path, index.about.model_copy(update=update), [rows])
 
 
 def test_index_of_another_bank(index: ApproximateIndex, rows: np.ndarray, tmp_path: Path) -> None:
-    index.save(tmp_path)
+    about = index.save(tmp_path / "a.faiss")
     with pytest.raises(DataError, match="of 3000 rows of 64 numbers; the bank has 2999 of 64"):
-        ApproximateIndex.load(tmp_path, [rows[1:]])
+        ApproximateIndex.load(tmp_path / "a.faiss", about, [rows[1:]])
+
+
+def test_queries_with_a_short_list_are_searched_exactly(rows: np.ndarray) -> None:
+    index = ApproximateIndex.build([rows], "IVF64,SQ8", count=10, recall=0.0)  # one list searched
+    queries = unit_rows(40, 6)
+    sizes = (index._index.search(queries, 3_000)[1] >= 0).sum(axis=1)  # of each query's one list
+    count = int(np.median(sizes))
+    short = sizes < count
+    assert 0 < short.sum() < len(queries)
+    got, truth = index.search(queries, count, recall=0), search_exact(queries, [rows], count)
+    np.testing.assert_array_equal(got.rows[short], truth.rows[short])
+    assert all((got.rows[~short] != truth.rows[~short]).any(axis=1))
 
 
 def test_shortlist_that_is_too_short(index: ApproximateIndex, rows: np.ndarray) -> None:

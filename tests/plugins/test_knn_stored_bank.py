@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unprompt import DataError, Predictor, Runtime
+from unprompt import ConfigError, DataError, Predictor, Runtime, unit
 from unprompt._data.space import TextSpace
+from unprompt.bank import BankConfig, PromptBank, index_bank
 from unprompt.bank.store import BankBackbone, BankSource, StoredBank, halved, writing_bank
 from unprompt.testing import HashedWords, example_images, example_train_set
 from unprompt.towers import ClipTowers, FolderSource
@@ -119,6 +120,44 @@ def test_a_bank_on_disk_is_not_encoded(
     assert not set(encoder.texts) & set(PROMPTS)
 
 
+def test_a_member_searches_by_an_index(stored: Path, tmp_path: Path) -> None:
+    exact, _ = rows(knn({"folder": str(stored)}), tmp_path / "a")
+    index_bank(stored, "SQ8", count=5)
+    indexed = {"folder": str(stored), "index": "SQ8"}
+    predicted, _ = rows(knn(indexed), tmp_path / "b")
+    np.testing.assert_allclose(predicted, exact, atol=1e-6)  # the shortlist is the whole bank
+    asked, plain = knn(indexed), knn({"folder": str(stored)}).options
+    asked.check_prepared(plain)  # nothing was searched for when it was prepared
+    asked.load(tmp_path / "a")
+    fitted = {"kernel": {"name": "softmax", "fit": 3}}
+    with pytest.raises(ConfigError):
+        knn(indexed, **fitted).check_prepared(knn({"folder": str(stored)}, **fitted).options)
+
+
+def test_a_bank_in_memory_is_searched_as_one_on_disk_is(stored: Path) -> None:
+    bank = BankConfig.model_validate({"folder": str(stored)}).on_disk(None, None, Runtime())
+    assert bank is not None
+    memory = bank.in_memory()
+    twice = PromptBank.of(
+        [*memory.prompts, *memory.prompts],
+        np.concatenate([memory.targets] * 2),
+        np.concatenate([memory.keys] * 2),
+    )
+    queries = unit(np.random.default_rng(3).normal(size=(20, memory.keys.shape[1])))
+    products = queries.astype(np.float64) @ twice.keys.T.astype(np.float64)
+    order = np.argsort(-products.astype(np.float32), axis=1, kind="stable")[:, :9]
+    cosines, numbers = twice.search_keys(queries, 9)
+    np.testing.assert_array_equal(numbers, order)  # equal ones by their numbers
+    expected = np.take_along_axis(products, order, axis=1)
+    np.testing.assert_allclose(cosines, expected, atol=1e-7)
+    disk = bank.search_keys(queries, 5)
+    np.testing.assert_allclose(disk[0], memory.search_keys(queries, 5)[0], atol=1e-3)
+    (near,) = twice.nearest(twice.targets[:1], 2)
+    assert [(piece.text, piece.kind) for piece in near] == [(memory.prompts[0], "nearest")] * 2
+    assert [piece.score for piece in near] == pytest.approx([1, 1], abs=1e-6)
+    assert len(twice.nearest(twice.targets[:2], 10**6)[1]) == len(twice)
+
+
 def test_text_map_is_fitted_to_the_rows_of_a_bank_on_disk(
     table: Path, stored: Path, tmp_path: Path
 ) -> None:
@@ -154,6 +193,31 @@ def test_keys_are_embedded_once_for_members_with_other_options(
     other = {"folder": "package:unprompt_painter/checkpoints/clip-a"}
     rows(knn(bank, backbone=other), tmp_path / "e")
     assert len(encoded) == 2 * len(PROMPTS)
+
+
+def test_members_of_two_families_share_keys_part_by_part(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNPROMPT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("unprompt.bank.keys.PART", 10)
+    encoded: list[list[str]] = []
+    right = ClipTowers.texts
+
+    def texts(self: ClipTowers, texts: Sequence[str], **more: Any) -> Any:
+        encoded.append(list(texts))
+        return right(self, texts, **more)
+
+    monkeypatch.setattr(ClipTowers, "texts", texts)
+    options = TextMapOptions.model_validate({"backbone": CLIP, "bank": {"prompts": str(table)}})
+    rows(TextMap(options, Runtime(text_encoder=HashedWords())), tmp_path / "a")
+    assert encoded == [PROMPTS[:10], PROMPTS[10:20], PROMPTS[20:]]
+    predicted, _ = rows(knn({"prompts": str(table)}), tmp_path / "b")
+    assert len(encoded) == 3
+    whole = right(ClipTowers(FolderSource.model_validate(CLIP), Runtime(), "test"), PROMPTS)
+    kept = PromptBank.read(tmp_path / "b")
+    assert kept.prompts == tuple(PROMPTS)
+    np.testing.assert_allclose(kept.keys, whole, atol=1e-6)
+    assert len(predicted) == len(example_images())
 
 
 def test_an_artifact_whose_bank_was_built_again_is_refused(stored: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import typer
 from unprompt._cli.cells import text_table
 from unprompt._cli.console import say
 from unprompt._report.visible import visible
+from unprompt.bank.search import LEAST_RECALL
 from unprompt.bank.store import StoredBank
 from unprompt.bank.store import verify as verify_bank
 from unprompt.contracts import Progress
@@ -52,6 +53,17 @@ def import_command(folder: Path, imported: Imported) -> None:
         say(f"{imported.dropped:,} rows have no caption and were left out")
 
 
+def index_command(bank: StoredBank, factory: str) -> None:
+    """Print a bank whose indexes were changed, and what a new one is worth."""
+    typer.echo(bank_table(bank))
+    typer.echo(str(bank.folder))
+    made = bank.manifest.index(factory)
+    for what, about in () if made is None else made.parts.items():
+        say(f"{what}: {about.quality}")
+        if about.quality.recall < LEAST_RECALL:
+            say(f"{what}: below {LEAST_RECALL:g}, so that it is used only with a lower `recall`")
+
+
 def info_command(folder: Path, *, verify: bool, as_json: bool, progress: Progress) -> None:
     """Print what a bank says of itself.
 
@@ -66,7 +78,10 @@ def info_command(folder: Path, *, verify: bool, as_json: bool, progress: Progres
     else:
         typer.echo(bank_table(bank))
     if checked is not None:
-        say(f"verified: {checked:,} bytes in {len(bank.manifest.shards):,} shards are as written")
+        shards = _counted(len(bank.manifest.shards), "shard")
+        indexes = len(bank.manifest.index_files(folder))
+        more = f" and {_counted(indexes, 'index', 'indexes')}" if indexes else ""
+        say(f"verified: {checked:,} bytes in {shards}{more} are as written")
 
 
 def search_command(hits: Sequence[BankHit], *, as_json: bool) -> None:
@@ -80,7 +95,7 @@ def search_command(hits: Sequence[BankHit], *, as_json: bool) -> None:
             f"{hit.cosine:.4f}",
             f"{hit.count:,}",
             f"{hit.row:,}",
-            visible(" ".join(hit.prompt.split())),
+            visible(" ".join(hit.prompt.split())) or "(imported without a prompt)",
         ]
         for hit in hits
     ]
@@ -105,8 +120,8 @@ def bank_table(bank: StoredBank) -> str:
             "",
             text_table(header[:cut], _right([row[:cut] for row in rows], header, (2, 3))),
             "",
-            *_left_out(manifest),
-            "",
+            *(_left_out(manifest) if manifest.adds_up else ()),
+            *([""] if manifest.adds_up else ()),
             text_table(models, _right(list(_models(manifest)), models, (1, 2))),
         ]
     )
@@ -114,13 +129,11 @@ def bank_table(bank: StoredBank) -> str:
 
 def _left_out(manifest: BankManifest) -> Iterator[str]:
     """What happened to what was read, which adds up."""
-    read = sum(source.read for source in manifest.sources)
-    repeated = manifest.counted - manifest.rows
-    rows = [["read", f"{read:,}"]]
+    rows = [["read", f"{manifest.read:,}"]]
     for part in manifest.filters:
         value = "" if part.value is None else f" {visible(str(part.value))}"
         rows.append([f"left out: {part.name.replace('_', ' ')}{value}", f"{part.dropped:,}"])
-    rows.append(["repeated", f"{repeated:,}"])
+    rows.append(["repeated", f"{manifest.repeated:,}"])
     rows.append(["prompts", f"{manifest.rows:,}"])
     width = max(len(count) for _, count in rows)
     names = max(len(name) for name, _ in rows)
@@ -148,6 +161,16 @@ def _models(manifest: BankManifest) -> Iterator[list[str]]:
             size(sizes.get("keys.npy", 0)),
             f"{backbone.name}, {backbone.precision}",
         ]
+    for index in manifest.indexes:
+        for what, about in index.parts.items():
+            found = f"recall@{about.quality.count} {about.quality.recall:.4f}"
+            spent = f"{about.quality.milliseconds:.2f} ms a query"
+            yield [
+                f"index of {what}",
+                f"{about.dims:,}",
+                size(about.bytes),
+                f"{index.factory}, {found}, {spent}",
+            ]
 
 
 def size(count: int) -> str:
@@ -168,5 +191,5 @@ def _right(
     return [[cell.rjust(widths.get(i, 0)) for i, cell in enumerate(row)] for row in rows]
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+def _counted(count: int, what: str, several: str = "") -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {several or what + 's'}"

@@ -48,7 +48,8 @@ def shard_of(text: str) -> tuple[int, int]:
     """``I/N`` as two numbers."""
     match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise typer.BadParameter("should be I/N with I from 1 to N, such as 2/4")
+        line = "should be I/N with I from 1 to N, such as 2/4"
+        raise typer.BadParameter(line, param_hint="'--shard'")
     return int(match[1]), int(match[2])
 
 
@@ -83,6 +84,13 @@ def build(
         list[str] | None,
         typer.Option(metavar="REGEX", help="Leave out prompts that match; repeatable."),
     ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FACTORY",
+            help="When it is finished, make an index for approximate search; see `bank index`.",
+        ),
+    ] = None,
     shard_rows: Annotated[int, typer.Option(min=1, help="Prompts in a shard.")] = 65536,
     shard: Annotated[
         str | None,
@@ -96,7 +104,10 @@ def build(
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
-    """Build a bank, or go on with one; several processes can build one together."""
+    """Build a bank, or go on with one that was interrupted.
+
+    Several processes can build one together.
+    """
     from unprompt._cli.bank import build_command
     from unprompt._pipeline.bank_build import build_bank
     from unprompt._pipeline.bank_filters import Limits
@@ -109,6 +120,7 @@ def build(
         backbone=backbone,
         text_encoder=text_encoder,
         limits=Limits(min_length, max_length, max_tokens, tuple(block or ())),
+        index=index,
         shard_rows=shard_rows,
         shard=None if shard is None else shard_of(shard),
         device=device,
@@ -135,6 +147,43 @@ def info(
     info_command(folder, verify=verify, as_json=as_json, progress=progress_on(quiet=quiet))
 
 
+@bank_app.command("index")
+def index_(
+    folder: Bank,
+    factory: Annotated[
+        str,
+        typer.Argument(
+            metavar="FACTORY", help="faiss's name of the index, such as IVF4096,RaBitQ4 or HNSW32."
+        ),
+    ],
+    count: Annotated[
+        int, typer.Option("--count", "-k", min=1, help="K: the recall is that of the K nearest.")
+    ] = 100,
+    recall: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Search more and more lists until so much is found."),
+    ] = 0.99,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove this index instead.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make an index for approximate search, and measure it.
+
+    It is compared with exact search on 1,000 queries and kept in the bank's folder, for
+    `unprompt bank search --index FACTORY` and for members with
+    `bank: {folder: DIR, index: FACTORY}`.
+    """
+    from unprompt._cli.bank import index_command
+    from unprompt.bank.indexing import index_bank, remove_index
+
+    if remove:
+        bank = remove_index(folder, factory)
+    else:
+        bank = index_bank(
+            folder, factory, count=count, recall=recall, progress=progress_on(quiet=quiet)
+        )
+    index_command(bank, factory)
+
+
 @bank_app.command()
 def dedup(
     folder: Bank,
@@ -146,7 +195,10 @@ def dedup(
     shard_rows: Annotated[int, typer.Option(min=1, help="Prompts in a shard.")] = 65536,
     quiet: Quiet = False,
 ) -> None:
-    """Write a bank with one prompt of each cluster of near-duplicates: the most frequent."""
+    """Write a bank without the near-duplicates of another one.
+
+    Of each cluster the most frequent prompt is kept, with the counts of all.
+    """
     from unprompt._cli.bank import dedup_command
     from unprompt.bank import dedup as write
 
@@ -203,7 +255,10 @@ def import_(
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a bank of embeddings that exist, as they are; rows are checked, not encoded again."""
+    """Write a bank of embeddings that exist, as they are.
+
+    Rows are checked, not encoded again.
+    """
     from unprompt._cli.bank import import_command
     from unprompt._pipeline.bank_import import import_bank
 
@@ -234,13 +289,27 @@ def search(
         str, typer.Argument(metavar="TEXT_OR_IMAGE", help="A text, or the file of an image.")
     ],
     count: Annotated[int, typer.Option("--count", "-k", min=1, help="Prompts to print.")] = 10,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FACTORY",
+            help="Search by this index of the bank, approximately. Default: exact search.",
+        ),
+    ] = None,
+    recall: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="With --index: refuse one that was measured below it."),
+    ] = 0.99,
     as_json: AsJSON = False,
     device: Device = "cpu",
     precision: Precision = "float32",
     offline: Offline = False,
     quiet: Quiet = False,
 ) -> None:
-    """Print a bank's nearest prompts: to a text by its targets, to an image by its keys."""
+    """Print the prompts that are nearest to a text or an image.
+
+    A text is compared with the bank's targets, an image with its keys.
+    """
     from unprompt._cli.bank import search_command
     from unprompt._pipeline.bank_search import search_bank
 
@@ -248,6 +317,8 @@ def search(
         folder,
         query,
         count,
+        index=index,
+        recall=recall,
         device=device,
         precision=precision,
         offline=offline,

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from unprompt._data.space import TextSpace
+from unprompt._files import paths
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
 from unprompt._pipeline.bank_backbone import TextTower, backbone_source, described
@@ -17,12 +18,14 @@ from unprompt._registry.parts import Part
 from unprompt._registry.plugins import Registry
 from unprompt.bank.building import Built, Encoder, HeldRows, Plan, build, collect
 from unprompt.bank.building.sources import BankRows, OpenedSource
+from unprompt.bank.indexing import index_bank
+from unprompt.bank.search.filling import check_factory
 from unprompt.bank.sources import find_sources
 from unprompt.bank.store import SHARD_ROWS, BankBackbone, BankManifest
 from unprompt.bank.store.manifest import KEYS, TARGETS, VERSION
 from unprompt.contracts import Progress, TextEncoder, silent
 from unprompt.contracts.specs import TextEncoderSpec
-from unprompt.errors import ConfigError
+from unprompt.errors import ConfigError, UnpromptError
 from unprompt.towers import OpenClipSource
 from unprompt.types import PlainData
 
@@ -39,6 +42,7 @@ def build_bank(
     backbone: str | OpenClipSource | None = None,
     text_encoder: str = TEXT_ENCODER,
     limits: Limits | None = None,
+    index: str | None = None,
     shard_rows: int = SHARD_ROWS,
     shard: tuple[int, int] | None = None,
     device: str = "cpu",
@@ -63,6 +67,8 @@ def build_bank(
             without keys.
         text_encoder: The plugin of the target space.
         limits: Which prompts are left out; None: those without text.
+        index: faiss's name of an index for approximate search, which is made when all shards are
+            done, see `unprompt.bank.index_bank`; None: search is exact.
         shard_rows: Rows of a shard: what a killed build has to encode again.
         shard: ``(i, n)``, i from 1 to n: every n-th shard only, beginning with the i-th.
         device: A torch device, such as ``cpu`` or ``cuda:0``.
@@ -88,7 +94,17 @@ def build_bank(
     context = make_context(Registry(), config, offline=offline, progress=progress)
     tower = None if backbone is None else backbone_source(backbone)
     plan = _plan(opened, tower, text_encoder, limits or Limits(), shard_rows, context)
-    return build(user_path(output), plan, share=shard, progress=progress)
+    if index is not None:
+        check_factory(plan.target_dim, index)
+    built = build(user_path(output), plan, share=shard, progress=progress)
+    if index is None or built.bank is None or built.bank.manifest.index(index) is not None:
+        return built
+    try:
+        return replace(built, bank=index_bank(built.folder, index, progress=progress))
+    except UnpromptError as error:
+        shown = paths.shown(built.folder)
+        error.add_note(f"{shown}: the bank is finished, without this index")
+        raise
 
 
 def _plan(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 from unprompt._files.paths import user_path
 from unprompt._pipeline.bank_backbone import TextTower, backbone_source, described
@@ -14,7 +13,6 @@ from unprompt._registry.plugins import Registry
 from unprompt.bank.importing import Format, Imported, import_folder
 from unprompt.bank.store import SHARD_ROWS
 from unprompt.contracts import Progress, silent
-from unprompt.errors import ConfigError
 from unprompt.towers import OpenClipSource
 
 
@@ -58,8 +56,6 @@ def import_bank(
     Raises:
         UnpromptError: A user's mistake; no folder is left behind.
     """
-    if kind not in get_args(Format):
-        raise ConfigError(f"--format: should be {' or '.join(get_args(Format))}, got {kind!r:.40}")
     config = runtime_config(device, precision, batch_size)
     context = make_context(Registry(), config, offline=offline, progress=progress)
     source = backbone_source(backbone)

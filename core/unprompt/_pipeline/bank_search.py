@@ -14,8 +14,10 @@ from unprompt._pipeline.bank_backbone import towers_of
 from unprompt._pipeline.setup import make_context, runtime_config
 from unprompt._pipeline.target import part_of
 from unprompt._registry.plugins import Registry
-from unprompt.bank.search import search_exact
+from unprompt.bank.indexing import index_of, open_index
+from unprompt.bank.search import LEAST_RECALL, search_exact
 from unprompt.bank.store import StoredBank
+from unprompt.bank.store.stored import What
 from unprompt.contracts import Progress, silent
 from unprompt.errors import ConfigError, DataError
 from unprompt.towers import IDENTITY, ClipQueries
@@ -44,18 +46,23 @@ def search_bank(
     query: str,
     count: int = 10,
     *,
+    index: str | None = None,
+    recall: float = LEAST_RECALL,
     device: str = "cpu",
     precision: str = "float32",
     offline: bool = False,
     progress: Progress = silent,
 ) -> list[BankHit]:
-    """The prompts of a bank that are nearest to a text or an image, by exact search.
+    """The prompts of a bank that are nearest to a text or an image.
 
     Args:
         folder: The bank.
         query: An image's file, which is compared with the bank's keys by its backbone; any other
             text is compared with the targets by the bank's text encoder.
         count: How many prompts; a smaller bank gives fewer.
+        index: A name of an index that `index_bank` made, for approximate search; None: search is
+            exact.
+        recall: What has to have been measured of that index at least.
         device: A torch device, such as ``cpu`` or ``cuda:0``.
         precision: ``float32``, ``bfloat16`` or ``auto``.
         offline: Never touch the network.
@@ -65,7 +72,8 @@ def search_bank(
         The nearest first; of equally near ones the one with the lower row.
 
     Raises:
-        DataError: The bank or the image is damaged or not there, or the bank has no keys.
+        DataError: The bank or the image is damaged or not there, the bank has no keys or not the
+            index, or the index finds less than ``recall``.
         UnpromptError: The bank's text encoder or backbone is not here, or is another one by now.
     """
     if count < 1:
@@ -73,12 +81,20 @@ def search_bank(
     bank = folder if isinstance(folder, StoredBank) else StoredBank.open(user_path(folder))
     config = runtime_config(device, precision, 64)
     context = make_context(Registry(), config, offline=offline, progress=progress)
+    if index is not None:
+        index_of(bank, index)  # before models are loaded
     path = _image(query)
+    what: What
     if path is None:
-        queries, rows = _text_query(bank, query, context), bank.targets
+        what, queries = "targets", _text_query(bank, query, context)
     else:
-        queries, rows = _image_query(bank, path, context), bank.keys
-    near = search_exact(queries, rows, count, device=device)
+        what, queries = "keys", _image_query(bank, path, context)
+    with bank.naming_rows(what):
+        if index is None:
+            rows = bank.targets if path is None else bank.keys
+            near = search_exact(queries, rows, count, device=device)
+        else:
+            near = open_index(bank, index, what, recall).search(queries, count, recall=recall)
     numbers = near.rows[0]
     pairs = zip(
         numbers.tolist(),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,17 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from unprompt._files import paths
 from unprompt._files.reading import read_typed
+from unprompt.bank.indexing import open_index
+from unprompt.bank.interface import Bank, BankCounts, BankRows, BankTexts
 from unprompt.bank.prompts import PromptBank
+from unprompt.bank.search.approximate import LEAST_RECALL
 from unprompt.bank.store.stored import StoredBank, What
 from unprompt.contracts import Evidence, Runtime, TextEncoder
 from unprompt.errors import DataError
 from unprompt.types import PlainData
 
 if TYPE_CHECKING:
-    from unprompt.bank.search import PreparedRows
+    from unprompt.bank.search import ApproximateIndex, Neighbours, PreparedRows
     from unprompt.bank.source import BankConfig
     from unprompt.types import DoubleArray, FloatArray
 
@@ -32,73 +35,6 @@ REFERENCE = "bank.json"
 PREPARED = 2 << 30
 """Bytes of keys or targets up to which a copy for quick search is kept in memory: a member searches
 batch by batch, and converts a bank each time otherwise. Larger ones stay on the disk."""
-
-
-class BankRows(Protocol):
-    """Rows of a bank by their numbers."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(B, columns)."""
-
-    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> FloatArray:
-        """Unit rows of the shape of ``rows`` and then the columns."""
-
-
-class BankCounts(Protocol):
-    """How often the prompts of a bank occurred, by their numbers."""
-
-    def __len__(self) -> int:
-        """B."""
-
-    def __getitem__(self, rows: npt.NDArray[np.int64], /) -> DoubleArray:
-        """Counts, float64 of the shape of ``rows``."""
-
-
-class BankTexts(Protocol):
-    """Prompts of a bank by their numbers."""
-
-    def __len__(self) -> int:
-        """B."""
-
-    def __getitem__(self, row: int, /) -> str:
-        """One prompt."""
-
-    def __iter__(self) -> Iterator[str]:
-        """All of them, in order."""
-
-
-class Bank(Protocol):
-    """What families that retrieve need of a bank, wherever it lies."""
-
-    @property
-    def prompts(self) -> BankTexts:
-        """B prompts."""
-
-    @property
-    def targets(self) -> BankRows:
-        """Their embeddings in the target space, unit rows (B, D)."""
-
-    @property
-    def keys(self) -> BankRows:
-        """Their CLIP text embeddings, unit rows (B, C)."""
-
-    def __len__(self) -> int:
-        """B."""
-
-    def save(self, folder: Path) -> None:
-        """Write it, or which one it is, into an artifact."""
-
-    def check(self, folder: Path, *, target_dim: int | None, key_dim: int | None) -> None:
-        """Refuse it where its rows are not as wide as the text encoder's and the CLIP's."""
-
-    def search_keys(
-        self, queries: FloatArray, count: int
-    ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-        """Exact search by CLIP cosine: cosines and rows, both (n, K), highest first."""
-
-    def nearest(self, embeddings: FloatArray, count: int) -> list[tuple[Evidence, ...]]:
-        """The prompts whose targets are nearest to rows (n, D), best first."""
 
 
 def read_bank(
@@ -183,11 +119,16 @@ class BankOnDisk:
     Attributes:
         stored: The bank.
         device: Where it is searched.
+        index: The index to search by; None: search is exact.
+        recall: What that index has to have at least.
     """
 
     stored: StoredBank
     device: str = "cpu"
+    index: str | None = None
+    recall: float = LEAST_RECALL
     _prepared: dict[What, PreparedRows] = field(default_factory=dict)
+    _indexes: dict[What, ApproximateIndex] = field(default_factory=dict)
 
     @property
     def prompts(self) -> BankTexts:
@@ -248,17 +189,13 @@ class BankOnDisk:
     def search_keys(
         self, queries: FloatArray, count: int
     ) -> tuple[FloatArray, npt.NDArray[np.int64]]:
-        """Exact search for the ``count`` rows with the highest CLIP cosine; see `PromptBank`."""
-        from unprompt.bank.search import search_exact
-
-        near = search_exact(queries, self._searched("keys"), count, device=self.device)
+        """The ``count`` rows with the highest CLIP cosine; see `PromptBank`."""
+        near = self._search("keys", queries, count)
         return near.cosines, near.rows
 
     def nearest(self, embeddings: FloatArray, count: int) -> list[tuple[Evidence, ...]]:
         """The prompts whose targets are nearest to rows (n, D), best first."""
-        from unprompt.bank.search import search_exact
-
-        near = search_exact(embeddings, self._searched("targets"), count, device=self.device)
+        near = self._search("targets", embeddings, count)
         texts = {int(row): self.stored.text(int(row)) for row in np.unique(near.rows)}
         return [
             tuple(
@@ -267,6 +204,17 @@ class BankOnDisk:
             )
             for cosines, rows in zip(near.cosines, near.rows, strict=True)
         ]
+
+    def _search(self, what: What, queries: FloatArray, count: int) -> Neighbours:
+        """Exact search, or by the index, which is read when it is first needed."""
+        from unprompt.bank.search import search_exact
+
+        with self.stored.naming_rows(what):
+            if self.index is None:
+                return search_exact(queries, self._searched(what), count, device=self.device)
+            if what not in self._indexes:
+                self._indexes[what] = open_index(self.stored, self.index, what, self.recall)
+            return self._indexes[what].search(queries, count, recall=self.recall)
 
     def _searched(self, what: What) -> PreparedRows | tuple[np.memmap[Any, Any], ...]:
         """What is searched: a copy in memory, made once, or the rows on the disk."""

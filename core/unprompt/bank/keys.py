@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,15 @@ from unprompt._files.tensors import read_array
 from unprompt.contracts import Runtime
 from unprompt.types import FloatArray, PlainData
 
+PART = 8192
+"""Prompts that are embedded and kept at a time: whoever stops halfway has the parts before."""
+
+Encode = Callable[[Sequence[str]], FloatArray]
+"""A backbone's text tower: texts -> unit rows, float32 of shape (n, C)."""
+
 
 def cached_keys(
-    texts: Sequence[str],
-    encode: Callable[[Sequence[str]], FloatArray],
-    backbone: Mapping[str, PlainData],
-    runtime: Runtime,
+    texts: Sequence[str], encode: Encode, backbone: Mapping[str, PlainData], runtime: Runtime
 ) -> FloatArray:
     """The keys of prompts: read from the cache, or encoded.
 
@@ -25,7 +28,7 @@ def cached_keys(
 
     Args:
         texts: N prompts.
-        encode: The backbone's text tower: texts -> unit rows (n, C).
+        encode: The backbone's text tower.
         backbone: Its `ClipTowers.identity`.
         runtime: A dry run keeps nothing: its towers are random.
 
@@ -35,6 +38,34 @@ def cached_keys(
     Raises:
         OutputError: The cache cannot be written.
     """
+    rows, start = np.empty((0, 0), np.float32), 0
+    for part, keys in cached_key_parts(texts, encode, backbone, runtime):
+        if not start:
+            rows = np.empty((len(texts), keys.shape[1]), np.float32)
+        rows[start : start + len(part)] = keys
+        start += len(part)
+    return rows if start else encode(texts)
+
+
+def cached_key_parts(
+    texts: Sequence[str], encode: Encode, backbone: Mapping[str, PlainData], runtime: Runtime
+) -> Iterator[tuple[Sequence[str], FloatArray]]:
+    """As `cached_keys`, for a bank that may be larger than the memory: parts and their keys.
+
+    Both share the cache: `PART` prompts are an entry.
+
+    Yields:
+        Some of the texts, in order, and their unit rows, float32 of shape (n, C).
+    """
+    for start in range(0, len(texts), PART):
+        part = texts[start : start + PART]
+        yield part, _cached(part, encode, backbone, runtime)
+
+
+def _cached(
+    texts: Sequence[str], encode: Encode, backbone: Mapping[str, PlainData], runtime: Runtime
+) -> FloatArray:
+    """The keys of one part."""
     if runtime.dry_run:
         return encode(texts)
 

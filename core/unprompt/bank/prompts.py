@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from unprompt.artifacts import read_json, read_tensors
 from unprompt.contracts import Evidence
 from unprompt.errors import DataError
 from unprompt.types import FloatArray
+
+if TYPE_CHECKING:
+    from unprompt.bank.search import PreparedRows
 
 ROWS, TEXTS = "bank.safetensors", "prompts.json"
 
@@ -115,10 +118,10 @@ class PromptBank:
         Returns:
             Cosines of shape (n, K), highest first, and the indices of the rows, of shape (n, K).
         """
-        neighbours: tuple[FloatArray, npt.NDArray[np.int64]] = self._key_index.search(
-            queries, min(count, len(self))
-        )
-        return neighbours
+        from unprompt.bank.search import search_exact
+
+        near = search_exact(queries, self._prepared_keys, count)
+        return near.cosines, near.rows
 
     def nearest(self, embeddings: FloatArray, count: int) -> list[tuple[Evidence, ...]]:
         """The prompts whose targets are nearest to predicted embeddings.
@@ -132,28 +135,28 @@ class PromptBank:
         """
         if not len(self):
             return [()] * len(embeddings)
-        cosines, rows = self._target_index.search(embeddings, min(count, len(self)))
+        from unprompt.bank.search import search_exact
+
+        near = search_exact(embeddings, self._prepared_targets, count)
         return [
             tuple(
                 Evidence(self.prompts[row], float(cosine), "nearest")
-                for cosine, row in zip(row_cosines, indices, strict=True)
+                for cosine, row in zip(row_cosines, rows, strict=True)
             )
-            for row_cosines, indices in zip(cosines, rows, strict=True)
+            for row_cosines, rows in zip(near.cosines, near.rows, strict=True)
         ]
 
     @cached_property
-    def _key_index(self) -> Any:
-        return _index(self.keys)
+    def _prepared_keys(self) -> PreparedRows:
+        return _prepared(self.keys)
 
     @cached_property
-    def _target_index(self) -> Any:
-        return _index(self.targets)
+    def _prepared_targets(self) -> PreparedRows:
+        return _prepared(self.targets)
 
 
-def _index(rows: FloatArray) -> Any:
-    """An index for exact search by inner product."""
-    import faiss
+def _prepared(rows: FloatArray) -> PreparedRows:
+    """Rows for many searches: converted once."""
+    from unprompt.bank.search import PreparedRows
 
-    index = faiss.IndexFlatIP(rows.shape[1])
-    index.add(rows)
-    return index
+    return PreparedRows([rows])

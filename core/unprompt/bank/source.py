@@ -9,9 +9,11 @@ from pydantic import Field, model_validator
 
 from unprompt._config.base import Model
 from unprompt._config.choice import refuse_options, unread_option
+from unprompt._config.free import MARK
 from unprompt._config.location import Location
 from unprompt._files.hashing import content_hash, file_hash
 from unprompt._files.paths import is_file, shown
+from unprompt.bank.search.approximate import LEAST_RECALL
 from unprompt.bank.store.manifest import MANIFEST, BankBackbone, read_manifest
 from unprompt.contracts import Need, Runtime, TextEncoder, TrainSet
 from unprompt.errors import DataError, MissingFileError
@@ -38,6 +40,19 @@ class BankConfig(Model):
         description="A bank that `unprompt bank build` made, with the same backbone and text "
         "encoder: its rows are used as they are, and stay on the disk.",
     )
+    index: str | None = Field(
+        default=None,
+        description="Approximate search of the bank in `folder`: an index that `unprompt bank "
+        "index` made, by its name, such as IVF4096,RaBitQ4. Default: exact search.",
+    )
+    recall: float = Field(
+        default=LEAST_RECALL,
+        ge=0,
+        le=1,
+        description="Of approximate search: an index of which less was measured when it was made "
+        "is refused.",
+        json_schema_extra={MARK: True},
+    )
     duplicates: bool = Field(
         default=False,
         description="Whether a prompt that occurs n times is n neighbours; else it is one.",
@@ -45,7 +60,11 @@ class BankConfig(Model):
 
     @model_validator(mode="after")
     def _check_folder(self) -> BankConfig:
-        """Refuse what a bank on disk has decided already."""
+        """Refuse what a bank on disk has decided already, and an index of no such bank."""
+        if self.folder is None and self.index is not None:
+            refuse_options([unread_option("without `folder`", "index")])
+        if self.index is None and self.recall != LEAST_RECALL:
+            refuse_options([unread_option("without `index`", "recall")])
         if self.folder is not None:
             unread = [key for key in ("prompts", "duplicates") if getattr(self, key)]
             if unread:
@@ -74,7 +93,11 @@ class BankConfig(Model):
         if self.folder is not None:
             if not is_file(self.folder.path / MANIFEST):
                 self.stored(runtime)  # says what is wrong with it
-            return {"bank": read_manifest(self.folder.path).identity}
+            manifest = read_manifest(self.folder.path)
+            index = None if self.index is None else manifest.index(self.index)
+            if index is None:  # one that is missing is said when the bank is opened
+                return {"bank": manifest.identity}
+            return {"bank": manifest.identity, "index": index.model_dump(mode="json")}
         if self.prompts is None:
             return {"bank": "train"}
         if not is_file(self.prompts.path):
@@ -107,13 +130,14 @@ class BankConfig(Model):
             runtime: Where it is searched.
 
         Raises:
-            DataError: It is missing, unfinished or damaged, has no keys, or is of another backbone
-                or text encoder.
+            DataError: It is missing, unfinished or damaged, has no keys or not the index, or is of
+                another backbone or text encoder.
         """
         bank = self.stored(runtime)
         if bank is None:
             return None
         from unprompt.bank.disk import BankOnDisk
+        from unprompt.bank.indexing import check_index
 
         where, manifest = shown(bank.folder), bank.manifest
         if text_encoder is not None and text_encoder.identity != manifest.text_encoder.identity:
@@ -131,7 +155,9 @@ class BankConfig(Model):
                 f"{where}: its keys are of {manifest.backbone.name}, another backbone than the "
                 "member's"
             )
-        return BankOnDisk(bank, runtime.device)
+        if self.index is not None:
+            check_index(bank, self.index, self.recall)
+        return BankOnDisk(bank, runtime.device, self.index, self.recall)
 
     def texts(self, train: TrainSet, runtime: Runtime) -> list[str]:
         """The prompts in the order of the table or the train split, each once or `duplicates`.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unprompt._config.models import RuntimeConfig
+from unprompt._data.bfloat16 import computes_in_bfloat16
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError, DataError, first_line
 from unprompt.types import FloatArray
@@ -46,15 +47,7 @@ def resolve_precision(precision: str, device: str) -> str:
     """
     if precision != "auto":
         return precision
-    import torch
-
-    kind = torch.device(device).type
-    if kind == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        # Without these instructions a CPU emulates bfloat16, slower than float32.
-        native = kind == "cpu" and torch.cpu._is_avx512_bf16_supported()
-    return "bfloat16" if native else "float32"
+    return "bfloat16" if computes_in_bfloat16(device) else "float32"
 
 
 def resolved(config: RuntimeConfig) -> RuntimeConfig:

@@ -43,7 +43,13 @@ class OpenedSource:
 
     @cached_property
     def sha256(self) -> str:
-        """Of its file, or of all its files. Raises DataError where one cannot be read."""
+        """Of its file, or of all its files; of a bank, without indexes, whatever it was made for.
+
+        Raises:
+            DataError: A file cannot be read.
+        """
+        if self.bank is not None:
+            return self.bank.manifest.identity
         sums = [file_hash(path) for path in source_files(self.spec.path)]
         return sums[0] if len(sums) == 1 else content_hash(sums)
 

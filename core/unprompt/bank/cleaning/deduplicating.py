@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from unprompt._files.hashing import file_hash
 from unprompt._files.paths import absolute
 from unprompt._files.refusals import cannot_be_written
 from unprompt._files.workplace import workplace
@@ -24,7 +23,7 @@ from unprompt.bank.store import (
     StoredBank,
     writing_bank,
 )
-from unprompt.bank.store.manifest import MANIFEST
+from unprompt.bank.store.manifest import NEAR_DUPLICATES
 from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress, silent
 from unprompt.errors import ConfigError
@@ -51,8 +50,8 @@ class Deduplicated:
 
 
 def dedup(
-    folder: Path,
-    output: Path,
+    folder: Path | str,
+    output: Path | str,
     *,
     threshold: float = 0.9,
     shard_rows: int = SHARD_ROWS,
@@ -80,8 +79,8 @@ def dedup(
     """
     if not LOWEST <= threshold <= 1:
         raise ConfigError(f"--threshold: should be from {LOWEST} to 1, got {threshold}")
+    folder, output = Path(folder), Path(output)
     bank = StoredBank.open(folder)
-    source = file_hash(folder / MANIFEST)
     manifest = bank.manifest
     with (
         writing_bank(
@@ -97,7 +96,7 @@ def dedup(
         order = np.argsort(-counts, kind="stable")
         with ticking(progress, "find near-duplicates", len(bank)) as tick:
             owners = stand_ins(
-                lambda rows: bank.halves("targets", rows), order, threshold, work, tick
+                lambda rows: bank.halves("targets", rows), order, threshold, work, tick, output
             )
         sums = np.zeros(len(bank), np.int64)
         np.add.at(sums, owners, counts)
@@ -105,18 +104,19 @@ def dedup(
         with ticking(progress, "write prompts", int(kept.sum())) as tick:
             for added in _copy(bank, kept, sums, writer):
                 tick(added)
+        repeating = int(counts[~kept].sum())
         dropped = int((~kept).sum())
         made = writer.close(
             [
                 BankSource(
                     name=absolute(folder).name,
                     kind="bank",
-                    sha256=source,
+                    sha256=manifest.identity,
                     read=manifest.counted,
                     kept=len(bank) - dropped,
                 )
             ],
-            [BankFilter(name="near_duplicates", value=threshold, dropped=dropped)],
+            [BankFilter(name=NEAR_DUPLICATES, value=threshold, dropped=repeating)],
         )
     return Deduplicated(made, len(bank), dropped)
 

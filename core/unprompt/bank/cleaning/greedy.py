@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from unprompt._data.bfloat16 import computes_in_bfloat16
 from unprompt._files.refusals import cannot_be_written
 from unprompt.bank.cleaning.bounds import Bounded, Bounds, fit_bounds, least
 from unprompt.bank.cleaning.pairs import Numbers, first_near, flagged, unit_doubles
@@ -38,7 +39,12 @@ _SAMPLE = 2048
 
 
 def stand_ins(
-    take: TakeRows, order: Numbers, threshold: float, work: Path, tick: Callable[[int], None]
+    take: TakeRows,
+    order: Numbers,
+    threshold: float,
+    work: Path,
+    tick: Callable[[int], None],
+    owner: Path | None = None,
 ) -> Numbers:
     """For each row the one that stands for it: itself where it is kept.
 
@@ -51,6 +57,7 @@ def stand_ins(
         threshold: Cosine at which two rows are near-duplicates, from 0.1 to 1.
         work: An existing folder for a temporary file of at most 4 D bytes a row.
         tick: Is told how many more rows have been walked.
+        owner: What cannot be written where the disk is full; None: ``work``.
 
     Returns:
         Row numbers of shape (N,).
@@ -60,8 +67,10 @@ def stand_ins(
     """
     owners: Numbers = np.full(len(order), -1, np.int64)
     sample = order[:: max(1, len(order) // _SAMPLE)][:_SAMPLE]
-    bounds = fit_bounds(unit_doubles(take(sample)), threshold, half=_computes_in_half())
-    kept = _Kept(take, bounds, threshold - ROUNDING, work / "kept", len(order))
+    half = computes_in_bfloat16("cpu")
+    bounds = fit_bounds(unit_doubles(take(sample)), threshold, half=half)
+    shown = work if owner is None else owner
+    kept = _Kept(take, bounds, threshold - ROUNDING, work / "kept", len(order), shown)
     for start in range(0, len(order), BLOCK):
         block = order[start : start + BLOCK]
         rows = unit_doubles(take(block))
@@ -76,19 +85,19 @@ def stand_ins(
     return owners
 
 
-def _computes_in_half() -> bool:
-    """Whether this processor computes in bfloat16; others emulate it, slower than float32."""
-    import torch
-
-    return torch.cpu._is_avx512_bf16_supported()
-
-
 class _Kept:
     """The rows that were kept, in the order of the walk; their bounding rows are in a file."""
 
     def __init__(
-        self, take: TakeRows, bounds: Bounds, threshold: float, path: Path, most: int
+        self,
+        take: TakeRows,
+        bounds: Bounds,
+        threshold: float,
+        path: Path,
+        most: int,
+        owner: Path,
     ) -> None:
+        self._owner = owner
         self._take, self._bounds, self._threshold, self._path = take, bounds, threshold, path
         self._numbers: Numbers = np.empty(most, np.int64)
         self._count = 0
@@ -136,7 +145,7 @@ class _Kept:
 
         self._numbers[self._count : self._count + len(numbers)] = numbers
         self._count += len(numbers)
-        with cannot_be_written(self._path), self._path.open("ab") as file:
+        with cannot_be_written(self._owner), self._path.open("ab") as file:
             file.write(rows.contiguous().view(torch.uint8).numpy().data)
 
     def _stored(self, start: int, count: int, like: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from unprompt._data.space import TextSpace
+from unprompt._files import paths
 from unprompt.bank.importing.adding import (
     Encode,
     Space,
@@ -27,7 +28,7 @@ from unprompt.bank.store import (
 )
 from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress, silent
-from unprompt.errors import ConfigError
+from unprompt.errors import ConfigError, DataError
 
 Format = Literal["shard-pairs", "clip-retrieval"]
 FORMATS: tuple[str, ...] = get_args(Format)
@@ -99,7 +100,7 @@ def import_folder(
         OutputError: ``output`` is taken or cannot be written, or the disk is full.
     """
     if kind not in FORMATS:
-        raise ConfigError(f"--format: should be {' or '.join(FORMATS)}, got {kind!r}")
+        raise ConfigError(f"--format: should be {' or '.join(FORMATS)}, got {kind!r:.40}")
     space = Space(target_dim, backbone, normalise)
     sets, partitions = list[PairSet](), list[Partition]()
     if kind == "shard-pairs":
@@ -121,6 +122,8 @@ def import_folder(
                 check_captions(part, space, encode_keys)
             sources = [add_partition(each, space, encode, writer, tick) for each in partitions]
         dropped = sum(source.read - source.kept for source in sources)
+        if dropped == rows:
+            raise DataError(f"{paths.shown(folder)}: none of its {rows:,} rows has a caption")
         filters = [BankFilter(name="empty", dropped=dropped)] if partitions else []
         manifest = writer.close(sources, filters)
     return Imported(manifest, dropped)

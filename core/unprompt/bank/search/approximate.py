@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,17 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from unprompt._files.hashing import file_hash
-from unprompt._files.paths import shown
-from unprompt._files.writing import replacing, write_json
-from unprompt.artifacts import read_json
-from unprompt.bank.search.filling import parts_of, probes_of, refusals, set_probes, training_rows
+from unprompt._files.paths import is_file, shown
+from unprompt.bank.search.exact import search_exact
+from unprompt.bank.search.filling import (
+    new_index,
+    parts_of,
+    probes_of,
+    refusals,
+    saved_index,
+    set_probes,
+    training_rows,
+)
 from unprompt.bank.search.neighbours import Neighbours, Rows
 from unprompt.bank.search.quality import Quality, exact_of, quality_of, sample_queries
 from unprompt.bank.search.rescoring import rescored
@@ -24,16 +30,16 @@ from unprompt.bank.search.tiles import StoredRows
 from unprompt.errors import DataError
 from unprompt.types import FloatArray
 
-INDEX, ABOUT = "index.faiss", "index.json"
 LEAST_RECALL = 0.99
+"""The recall below which an index is only used if its user says so."""
 SHORTLIST = 10
 """Length of a shortlist as a multiple of K."""
 
 log = logging.getLogger(__name__)
 
 
-class About(BaseModel):
-    """What lies beside an index.
+class IndexAbout(BaseModel):
+    """What is known of an index beside its file.
 
     Attributes:
         factory: faiss's name of the index, such as ``IVF4096,RaBitQ4``.
@@ -41,18 +47,35 @@ class About(BaseModel):
         dims: C.
         probes: Lists that are searched; None: the index has no lists.
         quality: As measured when it was built.
+        bytes: Of the index file; 0: it is in none yet.
         sha256: Of the index file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: int = Field(default=1, ge=1, le=1)
     factory: str
     rows: int = Field(ge=1)
     dims: int = Field(ge=1)
     probes: int | None = Field(ge=1)
     quality: Quality
+    bytes: int = Field(default=0, ge=0)
     sha256: str = ""
+
+    def check(self, recall: float, owner: str) -> None:
+        """Refuse an index that finds too little.
+
+        Args:
+            recall: What it has to find at least.
+            owner: Whose it is, for the error line.
+
+        Raises:
+            DataError: Less was measured.
+        """
+        if self.quality.recall < recall:
+            raise DataError(
+                f"{owner}: index {self.factory}: {self.quality}; that is below recall {recall:g}, "
+                "which a lower `recall` would allow"
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +87,7 @@ class ApproximateIndex:
         bank: The rows.
     """
 
-    about: About
+    about: IndexAbout
     bank: StoredRows
     _index: Any
 
@@ -76,6 +99,7 @@ class ApproximateIndex:
         *,
         count: int = 100,
         recall: float = LEAST_RECALL,
+        tick: Callable[[int], None] = lambda rows: None,
     ) -> ApproximateIndex:
         """Train and fill an index, and measure it.
 
@@ -86,20 +110,20 @@ class ApproximateIndex:
             factory: A name that faiss's ``index_factory`` knows.
             count: K that the recall is measured at.
             recall: The aim.
+            tick: Is told how many more rows are in the index.
 
         Raises:
             DataError: faiss does not know the name or cannot make the index of these rows.
         """
-        import faiss
-
         bank = StoredRows(shards)
         if not len(bank):
             raise DataError("a bank without rows has no index")
         with refusals(f"index {factory!r}"):
-            index = faiss.index_factory(bank.dims, factory, faiss.METRIC_INNER_PRODUCT)
+            index = new_index(bank.dims, factory)
             index.train(training_rows(bank))
             for part in parts_of(bank):
                 index.add(part)
+                tick(len(part))
         queries = sample_queries(bank)
         truth, seconds = exact_of(queries, bank, min(count, len(bank)))
         for probes in probes_of(index):
@@ -117,74 +141,79 @@ class ApproximateIndex:
     ) -> ApproximateIndex:
         set_probes(index, probes)
         unmeasured = Quality(recall=0, count=1, queries=1, milliseconds=0, exact_milliseconds=0)
-        about = About(
+        about = IndexAbout(
             factory=factory, rows=len(bank), dims=bank.dims, probes=probes, quality=unmeasured
         )
         return cls(about, bank, index)
 
     def search(
-        self, queries: FloatArray, count: int, *, accept_low_recall: bool = False
+        self, queries: FloatArray, count: int, *, recall: float = LEAST_RECALL
     ) -> Neighbours:
         """The K nearest rows that the index finds, with the scores that exact search gives.
+
+        Queries for which it finds fewer than K are searched for exactly.
 
         Args:
             queries: float32 of shape (n, C).
             count: K; a smaller bank gives fewer.
-            accept_low_recall: Search although less than `LEAST_RECALL` was measured.
+            recall: What has to have been measured at least.
 
         Raises:
-            DataError: The recall is too low, the index finds fewer than K rows, the queries do
-                not fit, or a number is not finite.
+            DataError: The recall is too low, the queries do not fit, or a number is not finite.
         """
-        quality = self.about.quality
-        if quality.recall < LEAST_RECALL and not accept_low_recall:
-            raise DataError(
-                f"index {self.about.factory}: {quality}; below {LEAST_RECALL}, so it has to be "
-                "accepted explicitly"
-            )
+        self.about.check(recall, "approximate search")
         if queries.ndim != 2 or queries.shape[1] != self.about.dims:
             raise DataError(
                 f"queries of shape {queries.shape} do not fit rows of {self.about.dims} numbers"
             )
-        log.info("index %s: %s", self.about.factory, quality)
         return self._found(queries, min(count, self.about.rows))
 
     def _found(self, queries: FloatArray, count: int) -> Neighbours:
         rows = np.ascontiguousarray(queries, np.float32)
         _, shortlists = self._index.search(rows, min(SHORTLIST * count, self.about.rows))
-        return rescored(rows, self.bank, shortlists, count)
+        (enough,) = np.nonzero((shortlists >= 0).sum(axis=1) >= count)
+        if len(enough) == len(rows):
+            return rescored(rows, self.bank, shortlists, count)
+        near = search_exact(rows, self.bank, count)  # those that the index fills replace them
+        if len(enough):
+            part = rescored(rows[enough], self.bank, shortlists[enough], count)
+            near.cosines[enough], near.rows[enough] = part.cosines, part.rows
+        return near
 
-    def save(self, folder: Path) -> None:
-        """Write ``index.faiss``, then ``index.json``, by rename.
+    def save(self, path: Path) -> IndexAbout:
+        """Write the index, by rename; gives what is known of it, with its file's checksum.
 
         Raises:
-            OutputError: They cannot be written.
+            OutputError: It cannot be written.
         """
-        import faiss
-
-        with replacing(folder / INDEX) as part:
-            part.write_bytes(faiss.serialize_index(self._index).tobytes())
-        about = self.about.model_copy(update={"sha256": file_hash(folder / INDEX)})
-        write_json(folder / ABOUT, json.loads(about.model_dump_json()))
+        written = saved_index(self._index, path)
+        update = {"bytes": written.bytes, "sha256": written.sha256}
+        return self.about.model_copy(update=update)
 
     @classmethod
-    def load(cls, folder: Path, shards: Sequence[Rows]) -> ApproximateIndex:
+    def load(cls, path: Path, about: IndexAbout, shards: Sequence[Rows]) -> ApproximateIndex:
         """Read what `save` wrote, for the bank that it was built of.
 
+        Args:
+            path: The file.
+            about: What `save` gave.
+            shards: The rows, as `search_exact` takes them.
+
         Raises:
-            DataError: A file is missing, damaged or of another bank; names it.
+            DataError: The file is missing, damaged or of another bank; names it.
         """
         import faiss
 
-        bank, path = StoredRows(shards), folder / INDEX
-        about: About = read_json(folder / ABOUT, About)
+        bank = StoredRows(shards)
         if (about.rows, about.dims) != (len(bank), bank.dims):
             raise DataError(
-                f"{shown(folder / ABOUT)}: of {about.rows} rows of {about.dims} numbers; the bank "
-                f"has {len(bank)} of {bank.dims}"
+                f"{shown(path)}: of {about.rows} rows of {about.dims} numbers; the bank has "
+                f"{len(bank)} of {bank.dims}"
             )
+        if not is_file(path):
+            raise DataError(f"{shown(path)}: no such file")
         if file_hash(path) != about.sha256:
-            raise DataError(f"{shown(path)}: damaged, or not the index that {ABOUT} describes")
+            raise DataError(f"{shown(path)}: cut or changed since the index was made")
         with refusals(shown(path)):
             # No vector of an index is longer than its file; compressed ones do not exist.
             faiss.set_deserialization_vector_byte_limit(path.stat().st_size)

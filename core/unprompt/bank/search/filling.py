@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from unprompt._files.checksums import Checksum
 from unprompt._files.reading import why
+from unprompt._files.refusals import cannot_be_written
+from unprompt._files.writing import replacing
 from unprompt.bank.search import pages
+from unprompt.bank.search.neighbours import BadRow
 from unprompt.bank.search.tiles import StoredRows
 from unprompt.errors import DataError
 from unprompt.types import FloatArray
@@ -18,6 +24,59 @@ from unprompt.types import FloatArray
 TRAINING_ROWS = 1 << 17
 ADDED_ROWS = 1 << 14
 """Rows that are in memory in float32 at once while an index is filled."""
+
+
+def new_index(dims: int, factory: str) -> Any:
+    """An empty faiss index by inner product. Raises RuntimeError for a name that faiss refuses."""
+    import faiss
+
+    index = faiss.index_factory(dims, factory, faiss.METRIC_INNER_PRODUCT)
+    lists = faiss.try_extract_index_ivf(index)
+    if lists is not None:
+        lists.cp.min_points_per_centroid = 1  # no warnings on stderr: the recall is measured
+    return index
+
+
+def check_factory(dims: int, factory: str) -> None:
+    """Refuse a name that faiss does not know. Raises DataError."""
+    with refusals(f"index {factory!r}"):
+        new_index(dims, factory)
+
+
+class _Sink:
+    """Where faiss writes to: a file that is hashed; keeps what faiss would make a line of its own.
+
+    faiss's own writer to files says nothing of what fails when a file is closed.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.digest, self.size = file, hashlib.sha256(), 0
+        self.error: Exception | None = None
+
+    def __call__(self, piece: bytes) -> None:
+        try:
+            self.file.write(piece)
+        except OSError as error:
+            self.error = error
+            raise
+        self.digest.update(piece)
+        self.size += len(piece)
+
+
+def saved_index(index: Any, path: Path) -> Checksum:
+    """Write an index, by rename. Raises OutputError where the disk is full, say."""
+    # Not in the stubs that come with faiss.
+    from faiss import PyCallbackIOWriter, write_index  # type: ignore[attr-defined]
+
+    with replacing(path) as part, cannot_be_written(path), part.open("wb") as file:
+        sink = _Sink(file)
+        try:
+            write_index(index, PyCallbackIOWriter(sink, 1 << 20))
+        except Exception:
+            if sink.error is not None:
+                raise sink.error from None
+            raise
+    return Checksum(bytes=sink.size, sha256=sink.digest.hexdigest())
 
 
 def probes_of(index: Any) -> Iterator[int | None]:
@@ -67,7 +126,7 @@ def parts_of(bank: StoredRows) -> Iterator[FloatArray]:
 def _finite(rows: npt.NDArray[np.float32], start: int) -> FloatArray:
     wrong = ~np.isfinite(rows).all(axis=1)
     if wrong.any():
-        raise DataError(f"row {start + int(wrong.argmax())} of the bank is not finite")
+        raise BadRow(start + int(wrong.argmax()), "not finite")
     return rows
 
 

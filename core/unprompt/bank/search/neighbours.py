@@ -8,10 +8,25 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from unprompt.errors import DataError
 from unprompt.types import FloatArray
 
 Rows: TypeAlias = "npt.NDArray[np.float32] | npt.NDArray[np.float16]"
 """Rows of a bank, of shape (b, C): an array in memory, or a ``np.memmap`` of a file."""
+
+
+class BadRow(DataError):
+    """A row cannot be searched.
+
+    Attributes:
+        row: Its number in the bank.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, row: int, problem: str) -> None:
+        """Say both."""
+        super().__init__(f"row {row} of the bank is {problem}: it cannot be searched")
+        self.row, self.problem = row, problem
 
 
 @dataclass(frozen=True, slots=True, eq=False)

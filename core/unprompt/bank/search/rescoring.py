@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt.bank.search.bounds import LONGEST, QueryBounds, RowBounds, check_queries
-from unprompt.bank.search.neighbours import Neighbours
+from unprompt.bank.search.neighbours import BadRow, Neighbours
 from unprompt.bank.search.ranking import Ranking
 from unprompt.bank.search.scoring import scores_of
 from unprompt.bank.search.tiles import StoredRows
@@ -64,6 +64,5 @@ def _measured(rows: torch.Tensor, numbers: npt.NDArray[np.int64]) -> RowBounds:
     lengths = rows.norm(dim=1)
     wrong = ~(lengths <= LONGEST)
     if wrong.any():
-        row = numbers[int(wrong.nonzero()[0])]
-        raise DataError(f"row {row} of the bank is not finite or too long: it cannot be searched")
+        raise BadRow(int(numbers[int(wrong.nonzero()[0])]), "not finite or too long")
     return RowBounds(float(lengths.max()) * (1 + 2.0**-40))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from unprompt.bank.search import pages
 from unprompt.bank.search.bounds import LONGEST, RowBounds, widened
-from unprompt.bank.search.neighbours import Rows
+from unprompt.bank.search.neighbours import BadRow, Rows
 from unprompt.bank.search.route import product_kind
 from unprompt.bank.search.workers import workers
 from unprompt.errors import DataError
@@ -194,7 +194,7 @@ def converted(chunk: torch.Tensor, target: torch.Tensor, start: int) -> RowBound
     if not longest <= LONGEST:  # NaN, too
         row = int((~(lengths <= LONGEST)).nonzero()[0])
         what = f"longer than {LONGEST:,.0f}" if single[row].isfinite().all() else "not finite"
-        raise DataError(f"row {start + row} of the bank is {what}: it cannot be searched")
+        raise BadRow(start + row, what)
     target.copy_(single)
     dims = chunk.shape[1]
     if target.dtype == torch.float32:

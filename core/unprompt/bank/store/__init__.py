@@ -4,6 +4,7 @@ from unprompt.bank.store.arrays import HalfArray, halved
 from unprompt.bank.store.manifest import (
     BankBackbone,
     BankFilter,
+    BankIndex,
     BankManifest,
     BankShard,
     BankSource,
@@ -16,6 +17,7 @@ __all__ = [
     "SHARD_ROWS",
     "BankBackbone",
     "BankFilter",
+    "BankIndex",
     "BankManifest",
     "BankShard",
     "BankSource",

@@ -13,12 +13,16 @@ from unprompt._files.checksums import Checksum
 from unprompt._files.hashing import content_hash
 from unprompt._files.reading import read_bytes, read_json, read_typed
 from unprompt._files.writing import write_text
+from unprompt.bank.search.approximate import IndexAbout
 from unprompt.errors import DataError
 
 MANIFEST = "manifest.json"
-SHARDS = "shards"
+SHARDS, INDEXES = "shards", "indexes"
 DONE = "done.json"
 PROMPTS, TARGETS, KEYS = "prompts.parquet", "targets.npy", "keys.npy"
+
+NEAR_DUPLICATES = "near_duplicates"
+"""The filter whose prompts still count: those that are kept have their counts."""
 
 VERSION = 1
 """Of the layout; a bank of another version is refused."""
@@ -37,7 +41,7 @@ class BankSource(_Strict):
     Attributes:
         name: The last part of its path.
         kind: Its format, such as ``parquet`` or ``bank``.
-        sha256: Of its content; of a bank, of its manifest.
+        sha256: Of its content; of a bank, its `BankManifest.identity`.
         read: How many prompts it holds, each as often as it occurs.
         kept: Prompts of the bank that occur here first.
         pairing: How imported rows found their prompts; ``position`` has no proof.
@@ -101,6 +105,18 @@ class BankShard(_Strict):
     files: dict[str, Checksum]
 
 
+class BankIndex(_Strict):
+    """An index for approximate search.
+
+    Attributes:
+        factory: faiss's name of it.
+        parts: ``keys``, where the bank has such, and ``targets`` -> what is known of their index.
+    """
+
+    factory: str
+    parts: dict[Literal["keys", "targets"], IndexAbout]
+
+
 class BankManifest(_Strict):
     """A whole bank.
 
@@ -115,6 +131,7 @@ class BankManifest(_Strict):
         sources: In their order.
         filters: In their order.
         shards: In the order of their rows.
+        indexes: For approximate search; no part of what the bank is.
         request: A hash of what `unprompt bank build` was asked for: the same command finds the
             bank finished. None: it was made otherwise.
     """
@@ -129,17 +146,48 @@ class BankManifest(_Strict):
     sources: tuple[BankSource, ...] = Field(strict=False)
     filters: tuple[BankFilter, ...] = Field(strict=False)
     shards: tuple[BankShard, ...] = Field(strict=False)
+    indexes: tuple[BankIndex, ...] = Field(default=(), strict=False)
     request: str | None = None
 
     @property
     def identity(self) -> str:
-        """A hash of everything in the bank: its files are in here with theirs."""
-        return content_hash(self.model_dump(mode="json"))
+        """A hash of everything in the bank but its indexes: its files are in here with theirs."""
+        return content_hash(self.model_dump(mode="json", exclude={"indexes"}))
+
+    def index(self, factory: str) -> BankIndex | None:
+        """The index of a name; None: there is none."""
+        return next((index for index in self.indexes if index.factory == factory), None)
+
+    def index_files(self, folder: Path) -> dict[Path, Checksum]:
+        """The files of all indexes of the bank in a folder, with their checksums."""
+        return {
+            index_file(folder, what, about): Checksum(bytes=about.bytes, sha256=about.sha256)
+            for index in self.indexes
+            for what, about in index.parts.items()
+        }
+
+    @property
+    def read(self) -> int:
+        """How many prompts all sources hold, each as often as it occurs."""
+        return sum(source.read for source in self.sources)
+
+    @property
+    def repeated(self) -> int:
+        """How many of those only repeat a prompt of the bank, exactly but for case and space."""
+        near = sum(part.dropped for part in self.filters if part.name == NEAR_DUPLICATES)
+        return self.counted - self.rows - near
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether what was read is rows, what repeats them, and what the filters left out."""
+        left_out = sum(part.dropped for part in self.filters)
+        return self.repeated >= 0 and self.read == self.rows + self.repeated + left_out
 
     @property
     def bytes(self) -> int:
-        """Of all files of all shards."""
-        return sum(file.bytes for shard in self.shards for file in shard.files.values())
+        """Of all files of all shards and indexes."""
+        shards = sum(file.bytes for shard in self.shards for file in shard.files.values())
+        return shards + sum(about.bytes for index in self.indexes for about in index.parts.values())
 
     @property
     def widths(self) -> dict[str, int]:
@@ -156,6 +204,11 @@ def shard_name(number: int) -> str:
 def shard_folder(folder: Path, name: str) -> Path:
     """Where a shard lies in a bank."""
     return folder / SHARDS / name
+
+
+def index_file(folder: Path, what: str, about: IndexAbout) -> Path:
+    """Where an index lies in a bank: the name tells two contents apart."""
+    return folder / INDEXES / f"{what}-{about.sha256[:16]}.faiss"
 
 
 def write_manifest(folder: Path, manifest: BankManifest) -> None:
@@ -182,6 +235,10 @@ def read_manifest(folder: Path) -> BankManifest:
     for number, shard in enumerate(manifest.shards):
         if shard.name != shard_name(number) or set(shard.files) != wanted:
             raise DataError(f"{shown}: shards.{number}: is not {shard_name(number)} with its files")
+    parts = {name.removesuffix(".npy") for name in manifest.widths}
+    for number, index in enumerate(manifest.indexes):
+        if set(index.parts) != parts:
+            raise DataError(f"{shown}: indexes.{number}: is not of {' and '.join(sorted(parts))}")
     return manifest
 
 

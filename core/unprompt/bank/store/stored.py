@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from unprompt._files import paths
+from unprompt.bank.search.neighbours import BadRow
 from unprompt.bank.store.arrays import HalfArray, allow_open, map_rows
 from unprompt.bank.store.manifest import (
     KEYS,
@@ -118,6 +120,7 @@ class StoredBank:
             float32 of the shape of ``rows`` and then the columns.
 
         Raises:
+            DataError: A row is not finite; names it.
             IndexError: There is no such row.
         """
         taken = self.halves(what, rows).astype(np.float32)
@@ -140,7 +143,24 @@ class StoredBank:
             places = places[np.argsort(flat[places], kind="stable")]  # forward over the disk
             start = self._ends[shard] - self.manifest.shards[shard].rows
             result[places] = arrays[shard][flat[places] - start]
+        finite = np.isfinite(result).all(axis=1)
+        if not finite.all():
+            with self.naming_rows(what):
+                raise BadRow(int(flat[finite.argmin()]), "not finite")
         return result.reshape(*numbers.shape, width)
+
+    @contextmanager
+    def naming_rows(self, what: What) -> Iterator[None]:
+        """Have the line for a row that cannot be searched name the file that it is in."""
+        try:
+            yield
+        except BadRow as error:
+            shard, local = self._place(error.row)
+            name = self.manifest.shards[shard].name
+            path = shard_folder(self.folder, name) / f"{what}.npy"
+            raise DataError(
+                f"{paths.shown(path)}: row {local + 1} is {error.problem}: the file is damaged"
+            ) from error
 
     def _place(self, row: int) -> tuple[int, int]:
         """The shard of a row and its number in there."""

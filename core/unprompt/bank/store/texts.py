@@ -51,7 +51,13 @@ def write_prompts(
         "count": pa.array(counts, pa.int64()),
     }
     buffer, sums = io.BytesIO(), list[Checksum]()
-    pq.write_table(pa.table(columns), buffer, row_group_size=GROUP, compression="zstd")
+    pq.write_table(
+        pa.table(columns),
+        buffer,
+        row_group_size=GROUP,
+        compression="zstd",
+        write_page_checksum=True,  # a changed byte is found when it is read, not by verify alone
+    )
     with written(path, sums.append) as file:
         file.write(buffer.getbuffer())
     return sums[0]
@@ -109,7 +115,7 @@ def _opened(path: Path) -> Any:
 
     check_file(path)
     with reading(path, *_errors()):
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, page_checksum_verification=True)
 
 
 def _errors() -> tuple[type[Exception], ...]:

@@ -18,7 +18,7 @@ PIECE = 1 << 20
 """Bytes that are read at a time, and that progress counts: a MB."""
 
 
-def verify(folder: Path, progress: Progress = silent) -> int:
+def verify(folder: Path | str, progress: Progress = silent) -> int:
     """Read every file of a bank and compare it with its SHA-256.
 
     Args:
@@ -31,13 +31,14 @@ def verify(folder: Path, progress: Progress = silent) -> int:
     Raises:
         DataError: There is no finished bank; or files are missing, cut or changed: one line each.
     """
+    folder = Path(folder)
     check_bank(folder)
     manifest = read_manifest(folder)
     files = {
         shard_folder(folder, shard.name) / name: checksum
         for shard in manifest.shards
         for name, checksum in shard.files.items()
-    }
+    } | manifest.index_files(folder)
     pieces = sum(-(-checksum.bytes // PIECE) for checksum in files.values())
     problems = list[str]()
     with ticking(progress, "verify MB", pieces) as tick:
