@@ -110,8 +110,8 @@ class FitOptions(Model):
         ge=0,
         description="Processes that open images, for each of `processes`; 0: this one does, in "
         "`runtime.workers` threads. Default: 0 on the CPU; on a GPU, one for each core, 8 at most, "
-        "as long as 5,000 images or more are to be opened, they are not kept in memory, and "
-        "processes can be started (room in /dev/shm, a script with a `__main__` guard).",
+        "where 5,000 images or more are to be opened (anew in each epoch, but with `keep_images` "
+        "once) and processes can be started (room in /dev/shm, a script with a `__main__` guard).",
     )
     most_broken: float = Field(
         default=0.01,

@@ -97,7 +97,7 @@ class Pixels:
         """Mean and deviation of shape (3, 1, 1), in the number format of ``like``."""
         import torch
 
-        numbers = torch.tensor((self.mean, self.std), dtype=like.dtype)
+        numbers = torch.tensor((self.mean, self.std), dtype=like.dtype, device="cpu")
         mean, std = sent(numbers, like.device).view(2, -1, 1, 1)
         return mean, std
 

@@ -14,6 +14,8 @@ def sent(values: torch.Tensor, device: torch.device) -> torch.Tensor:
     ``values.to(device)`` waits until a GPU has done all that it was asked to do before; from
     page-locked memory a copy is one more thing that it is asked to do.
     """
-    if device.type != "cuda" or values.is_cuda:
-        return values.to(device)
+    import torch
+
+    if device.type != "cuda" or values.is_cuda or torch.compiler.is_compiling():
+        return values.to(device)  # a compiled step has its own copies
     return values.pin_memory().to(device, non_blocking=True)
