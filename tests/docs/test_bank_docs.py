@@ -83,3 +83,14 @@ def test_the_python_block(blocks: dict[str, str], folder: Path) -> None:
     assert lines[6].startswith(f"recall@10 1.0000 on {kept} queries")
     assert np.isclose(np.linalg.norm(bank.take("keys", [0])), 1)
     assert HashedWords().dim != bank.manifest.target_dim  # the block uses the real text encoder
+
+
+def test_every_public_name_of_banks_is_there_and_documented() -> None:
+    import unprompt.bank as banks
+
+    assert banks.__all__ == sorted(banks.__all__)
+    for name in banks.__all__:
+        assert getattr(banks, name).__doc__, name
+    assert set(dir(banks)) == set(banks.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = banks.nothing

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from unprompt._files import paths
 from unprompt._files.locks import take_lock
 from unprompt._files.refusals import cannot_be_written
+from unprompt._files.workplace import make_folder
 from unprompt.bank.search.approximate import LEAST_RECALL, ApproximateIndex, IndexAbout
 from unprompt.bank.search.filling import check_factory
 from unprompt.bank.store.manifest import (
@@ -74,20 +75,33 @@ def index_bank(
     for width in bank.manifest.widths.values():
         check_factory(width, factory)
     with _alone(folder):
-        parts = _rows(bank)
-        made: dict[What, IndexAbout] = {}
+        with cannot_be_written(folder / INDEXES):  # now, not after hours of training
+            make_folder(folder / INDEXES)
         try:
-            for what, rows in parts.items():
-                ticks = ticking(progress, f"index {what}", len(bank))
-                with ticks as tick, bank.naming_rows(what):
-                    index = ApproximateIndex.build(
-                        rows, factory, count=count, recall=recall, tick=tick
-                    )
-                made[what] = _kept(index, folder, what)
-            _write(folder, factory, BankIndex(factory=factory, parts=made))
+            parts = _made(bank, factory, count, recall, progress)
+            _write(folder, factory, BankIndex(factory=factory, parts=parts))
         finally:
             _tidy(folder)
     return StoredBank.open(folder)
+
+
+def _made(
+    bank: StoredBank, factory: str, count: int, recall: float, progress: Progress
+) -> dict[What, IndexAbout]:
+    """Make and write the indexes of all that a bank can be searched by; raises as `index_bank`."""
+    made: dict[What, IndexAbout] = {}
+    for what, rows in _rows(bank).items():
+        unfinished = bank.folder / INDEXES / f"{what}.new"
+        with cannot_be_written(bank.folder / INDEXES):
+            unfinished.touch()
+        ticks = ticking(progress, f"index {what}", len(bank))
+        with ticks as tick, bank.naming_rows(what):
+            index = ApproximateIndex.build(rows, factory, count=count, recall=recall, tick=tick)
+        about = index.save(unfinished)
+        with cannot_be_written(unfinished):  # its name tells its content: none is written over
+            unfinished.rename(index_file(bank.folder, what, about))
+        made[what] = about
+    return made
 
 
 def remove_index(folder: Path | str, factory: str) -> StoredBank:
@@ -159,15 +173,6 @@ def _say(line: str) -> None:
 def _rows(bank: StoredBank) -> dict[What, Sequence[Rows]]:
     """What a bank can be searched by."""
     return {**({"keys": bank.keys} if bank.keys else {}), "targets": bank.targets}
-
-
-def _kept(index: ApproximateIndex, folder: Path, what: What) -> IndexAbout:
-    """Write an index under a name of its content: one that is in use is not written over."""
-    part = folder / INDEXES / f"{what}.new"
-    about = index.save(part)
-    with cannot_be_written(part):
-        part.rename(index_file(folder, what, about))
-    return about
 
 
 def _write(folder: Path, factory: str, index: BankIndex | None) -> None:
