@@ -60,8 +60,9 @@ class Chain:
         """
         texts = [_Growing.of(*pair, self.max_phrases) for pair in zip(starts, phrases, strict=True)]
         begun = [i for i, growing in enumerate(texts) if growing.text]
-        for i, cosines in self._of_each({i: [texts[i].text] for i in begun}, images).items():
-            texts[i].reached = float(cosines[0])
+        reached = self._of_each({i: [texts[i].text] for i in begun}, images)
+        for i in begun:
+            texts[i].reached = float(reached[i][0])
         while begun:
             rows = {i: self._joiner.rows(texts[i].text, texts[i].remaining) for i in begun}
             rows = {i: row for i, row in rows.items() if row[1] and texts[i].steps}
@@ -83,8 +84,13 @@ class Chain:
         self, texts: Mapping[int, Sequence[str]], images: FloatArray
     ) -> dict[int, FloatArray]:
         """Image -> the cosine of each of its texts with it."""
+        import torch
+
+        if not texts:
+            return {}
         joined = [text for some in texts.values() for text in some]
-        tokens = self.towers.tokens(joined).split([len(some) for some in texts.values()])
+        sizes = [len(some) for some in texts.values()]
+        tokens = torch.split(self.towers.tokens(joined), sizes)
         return self._encoded(dict(zip(texts, tokens, strict=True)), images)
 
     def _encoded(

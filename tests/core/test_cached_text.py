@@ -134,7 +134,7 @@ def test_fast_rows_and_exact_ones_are_never_mixed(tmp_path: Path) -> None:
         assert fast.identity == "letters-1 rounded"
         np.testing.assert_array_equal(fast.encode(texts), Rounded().encode(texts))
         np.testing.assert_array_equal(cached.encode(texts), Letters().encode(texts))
-    assert not np.array_equal(fast.encode(texts), cached.encode(texts))
+        assert not np.array_equal(fast.encode(texts), cached.encode(texts))
 
 
 def test_an_encoder_without_a_fast_one_is_its_own(tmp_path: Path) -> None:

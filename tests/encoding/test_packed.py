@@ -33,7 +33,9 @@ def _bert(activation: str = "gelu") -> BertModel:
         initializer_range=0.5,
     )
     torch.manual_seed(0)
-    return BertModel(config).eval()
+    model: BertModel = BertModel(config)
+    model.train(False)
+    return model
 
 
 def _padded(model: BertModel) -> FloatArray:

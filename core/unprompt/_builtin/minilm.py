@@ -40,6 +40,8 @@ OFFICIAL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 OWNER = "text encoder 'minilm'"
 TOKENS_PER_TEXT = 32
 """A batch has as many tokens as the runtime's batch size of texts of this length."""
+LONGEST = 512
+"""Tokens of the longest text, where a model's folder names no limit: the positions of a BERT."""
 TRIED = ("fox", "Oil painting of a lighthouse, 4k", "ein Hut für den König")
 """Texts by which the packed model is compared with the library's."""
 ROUNDING = 1e-5
@@ -150,7 +152,7 @@ class MiniLM(TextEncoder):
 
         with loading(folder, OWNER):
             tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokenizer.enable_truncation(self._model.max_seq_length)
+        tokenizer.enable_truncation(self._model.max_seq_length or LONGEST)
         tokenizer.no_padding()
         return tokenizer
 

@@ -91,7 +91,7 @@ class PackedBert:
             states = self._embedded(tokens)  # (T, H)
             for layer in self.layers:
                 states = self._step(layer, states, shapes)
-            parts = states.split([count * length for count, length in shapes])
+            parts = _parts(states, shapes)
             means = [
                 part.view(*shape, -1).mean(dim=1) for part, shape in zip(parts, shapes, strict=True)
             ]
@@ -123,9 +123,8 @@ class PackedBert:
         from torch.nn.functional import scaled_dot_product_attention
 
         width = qkv.shape[1] // 3
-        parts = qkv.split([count * length for count, length in shapes])
         mixed: list[torch.Tensor] = []
-        for part, (count, length) in zip(parts, shapes, strict=True):
+        for part, (count, length) in zip(_parts(qkv, shapes), shapes, strict=True):
             heads = part.view(count, length, 3, self.heads, width // self.heads)
             queries, keys, values = heads.permute(2, 0, 3, 1, 4)  # (n, heads, L, width of a head)
             seen = scaled_dot_product_attention(queries, keys, values)
@@ -147,6 +146,13 @@ def fits(model: Any) -> bool:
         and getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
         and not getattr(config, "is_decoder", False)
     )
+
+
+def _parts(tokens: torch.Tensor, shapes: Sequence[tuple[int, int]]) -> Sequence[torch.Tensor]:
+    """The rows (T, ...) of each group of texts."""
+    import torch
+
+    return torch.split(tokens, [count * length for count, length in shapes])
 
 
 def _layer(layer: Any, precision: torch.dtype) -> _Layer:

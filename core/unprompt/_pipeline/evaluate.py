@@ -59,8 +59,8 @@ def evaluate(
         searched=cosines(blends["searched"]),
         ensemble=cosines(blends["ensemble"]),
         floor=floor_cosines(data.targets.select(data.splits.ids["train"]), targets),
-        oracle=oracle and oracle.cosines,
-        oracle_error=oracle and oracle.half_width,
+        oracle=oracle.cosines if oracle else None,
+        oracle_error=oracle.half_width if oracle else None,
         query=(cosines(query[0]), query[1]) if query else None,
         answered={name: embeddings.answered for name, embeddings in members.items()},
         blend_answered={name: embeddings.answered for name, embeddings in blends.items()}

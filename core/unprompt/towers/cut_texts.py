@@ -46,10 +46,13 @@ def encode_cut(model: Any, tokens: torch.Tensor) -> torch.Tensor:
     states = states + model.positional_embedding[:length].to(kind)
     states = model.transformer(states, attn_mask=model.attn_mask[:length, :length])
     states = model.ln_final(states)
-    last = states[torch.arange(len(tokens), device=tokens.device), tokens.argmax(dim=-1)]
+    last: torch.Tensor = states[
+        torch.arange(len(tokens), device=tokens.device), tokens.argmax(dim=-1)
+    ]
     if model.text_projection is None:
         return last
     if isinstance(model.text_projection, torch.nn.Linear):
         projected: torch.Tensor = model.text_projection(last)
         return projected
-    return last @ model.text_projection
+    rows: torch.Tensor = last @ model.text_projection
+    return rows
