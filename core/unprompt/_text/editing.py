@@ -109,7 +109,7 @@ def _edit(
         gains = [_keep(image, tried, edited) for image, tried in zip(images, trials, strict=True)]
         if not any(gains):
             break
-    final = _encoded([image.beam[0].text for image in images], encoder)
+    final = _encoded([prompt.text for image in images for prompt in image.beam], encoder)
     return [_best(image, final) for image in images]
 
 
@@ -177,10 +177,11 @@ def _keep(image: _Image, trials: Sequence[_Trial], known: Rows) -> bool:
 
 
 def _best(image: _Image, exact: Rows) -> str:
-    """What an image has come to, or its nearest candidate where that is nearer by exact rows."""
-    text = image.beam[0].text
-    value = float(image.nearness(exact[text][None])[0])
-    return text if value >= image.nearest.value else image.nearest.text
+    """The best by exact rows of what an image has come to, and of its nearest candidate."""
+    texts = [prompt.text for prompt in image.beam]
+    values = image.nearness(np.stack([exact[text] for text in texts])).tolist()
+    best = min(zip(values, texts, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return best[1] if best[0] >= image.nearest.value else image.nearest.text
 
 
 def _rank(prompt: _Prompt) -> tuple[float, str]:
