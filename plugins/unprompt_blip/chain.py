@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -48,37 +48,105 @@ class Chain:
     def _joiner(self) -> Joiner:
         return Joiner(self.towers)
 
-    def grow(self, start: str, phrases: Sequence[str], image: FloatArray) -> str:
-        """Add phrases to a text.
+    def grow(
+        self, starts: Sequence[str], phrases: Sequence[Sequence[str]], images: FloatArray
+    ) -> list[str]:
+        """Add phrases to n texts, step by step side by side: small batches keep no processor busy.
 
         Args:
-            start: The caption, not cut; where it is empty the first phrase starts.
-            phrases: Candidates, the nearest to the image first.
-            image: The image's unit row of shape (C,).
+            starts: n captions, not cut; where one is empty the first phrase starts.
+            phrases: n lists of candidates, the nearest to the image first.
+            images: The images' unit rows of shape (n, C).
         """
-        remaining = list(phrases)
-        text = start or (remaining.pop(0) if remaining else "")
-        if not text:
-            return ""
-        reached = float(self.cosines([text], image)[0])
-        for _ in range(self.max_phrases - (not start)):
-            tokens, numbers = self._joiner.rows(text, remaining)
-            if not numbers:
-                break
-            cosines = self._encoded(tokens, image)
-            best = first_best(cosines)
-            if cosines[best] <= reached + TIE:
-                break
-            reached = float(cosines[best])
-            text = f"{text}, {remaining.pop(numbers[best])}"
-        return text
+        texts = [_Growing.of(*pair, self.max_phrases) for pair in zip(starts, phrases, strict=True)]
+        begun = [i for i, growing in enumerate(texts) if growing.text]
+        reached = self._of_each({i: [texts[i].text] for i in begun}, images)
+        for i in begun:
+            texts[i].reached = float(reached[i][0])
+        while begun:
+            rows = {i: self._joiner.rows(texts[i].text, texts[i].remaining) for i in begun}
+            rows = {i: row for i, row in rows.items() if row[1] and texts[i].steps}
+            cosines = self._encoded({i: tokens for i, (tokens, _) in rows.items()}, images)
+            begun = [i for i, (_, numbers) in rows.items() if texts[i].add(numbers, cosines[i])]
+        return [growing.text for growing in texts]
 
-    def cosines(self, texts: Sequence[str], image: FloatArray) -> FloatArray:
-        """Each text's cosine with an image, float32 of shape (len(texts),)."""
-        return self._encoded(self.towers.tokens(texts), image)
+    def nearest(self, texts: Sequence[Sequence[str]], images: FloatArray) -> list[str]:
+        """Of each of n lists of texts the first of those nearest to its image; empty: of none.
 
-    def _encoded(self, tokens: torch.Tensor, image: FloatArray) -> FloatArray:
-        starts = range(0, len(tokens), self.chunk)
-        parts = [self.towers.encode_tokens(tokens[i : i + self.chunk]) @ image for i in starts]
-        cosines: FloatArray = np.concatenate(parts)
-        return cosines
+        Args:
+            texts: n lists.
+            images: The images' unit rows of shape (n, C).
+        """
+        cosines = self._of_each({i: some for i, some in enumerate(texts) if some}, images)
+        return [some[first_best(cosines[i])] if some else "" for i, some in enumerate(texts)]
+
+    def _of_each(
+        self, texts: Mapping[int, Sequence[str]], images: FloatArray
+    ) -> dict[int, FloatArray]:
+        """Image -> the cosine of each of its texts with it."""
+        import torch
+
+        if not texts:
+            return {}
+        joined = [text for some in texts.values() for text in some]
+        sizes = [len(some) for some in texts.values()]
+        tokens = torch.split(self.towers.tokens(joined), sizes)
+        return self._encoded(dict(zip(texts, tokens, strict=True)), images)
+
+    def _encoded(
+        self, tokens: Mapping[int, torch.Tensor], images: FloatArray
+    ) -> dict[int, FloatArray]:
+        """Image -> the cosine of each of its token rows with it, n of them of shape (n,)."""
+        import torch
+
+        if not tokens:
+            return {}
+        joined = torch.cat([*tokens.values()])
+        sizes = [len(some) for some in tokens.values()]
+        owners = np.repeat(np.array([*tokens]), sizes)
+        cosines = np.empty(len(joined), np.float32)
+        for start in range(0, len(joined), self.chunk):
+            part = slice(start, start + self.chunk)
+            rows = self.towers.encode_tokens(joined[part])
+            cosines[part] = np.einsum("nc,nc->n", rows, images[owners[part]])
+        ends = np.cumsum(sizes)
+        return dict(zip(tokens, np.split(cosines, ends[:-1]), strict=True))
+
+
+@dataclass(slots=True)
+class _Growing:
+    """A text on the way.
+
+    Attributes:
+        text: So far; empty where there is nothing to say.
+        remaining: Phrases that are not in it.
+        steps: Phrases that may still be added.
+        reached: Its cosine with the image.
+    """
+
+    text: str
+    remaining: list[str]
+    steps: int
+    reached: float = -1.0
+
+    @classmethod
+    def of(cls, start: str, phrases: Sequence[str], steps: int) -> _Growing:
+        """The start, or the first phrase, which counts as a step."""
+        if start or not phrases:
+            return cls(start, list(phrases), steps)
+        return cls(phrases[0], list(phrases[1:]), steps - 1)
+
+    def add(self, numbers: Sequence[int], cosines: FloatArray) -> bool:
+        """Add the phrase that helps most; whether one does.
+
+        Args:
+            numbers: Of the remaining phrases that were tried.
+            cosines: Of the text with each of them.
+        """
+        best = first_best(cosines)
+        if cosines[best] <= self.reached + TIE:
+            return False
+        self.reached = float(cosines[best])
+        self.text = f"{self.text}, {self.remaining.pop(numbers[best])}"
+        self.steps -= 1
+        return True

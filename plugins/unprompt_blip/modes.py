@@ -11,7 +11,7 @@ import numpy as np
 
 from unprompt import Evidence
 from unprompt.towers import ClipTowers
-from unprompt_blip.chain import Chain, FloatArray, first_best
+from unprompt_blip.chain import Chain, FloatArray
 from unprompt_blip.options import InterrogatorOptions
 from unprompt_blip.phrases import Numbers, Phrases
 from unprompt_blip.tables import LEAST, MERGED
@@ -42,7 +42,6 @@ class _Sheet:
     """One image, and what may be said of it.
 
     Attributes:
-        image: Its unit row (C,).
         cosines: With all phrases, (P,).
         caption: Its caption; empty where there is none.
         caption_cosine: Of the caption with the image; None where there is none.
@@ -51,7 +50,6 @@ class _Sheet:
         candidates: What mode best tries to add.
     """
 
-    image: FloatArray
     cosines: FloatArray
     caption: str
     caption_cosine: float | None
@@ -91,9 +89,8 @@ class Writer:
         candidates = self._candidates(cosines, ranked) if best else ranked[:, :0]
         rows = cosines.cpu().numpy()
         caption_cosines = self._caption_cosines(images, captions)
-        sheets = (
+        sheets = [
             _Sheet(
-                images[i],
                 rows[i],
                 captions[i],
                 caption_cosines[i],
@@ -102,8 +99,12 @@ class Writer:
                 candidates[i],
             )
             for i in range(len(images))
-        )
-        return [Written(self._text(sheet), self._evidence(sheet)) for sheet in sheets]
+        ]
+        texts = self._best(sheets, images) if best else [self._text(sheet) for sheet in sheets]
+        return [
+            Written(text or self._nearest(sheet), self._evidence(sheet))
+            for text, sheet in zip(texts, sheets, strict=True)
+        ]
 
     def _depth(self) -> int:
         """How many phrases of the merged tables are looked at."""
@@ -154,19 +155,19 @@ class Writer:
         return [float(c) if text else None for c, text in zip(cosines, captions, strict=True)]
 
     def _text(self, sheet: _Sheet) -> str:
-        """The text, cut at the text tower's limit; where there is nothing to say one phrase."""
+        """The text of every mode but best, cut at the text tower's limit; it may be empty."""
         mode = self.options.mode
-        if mode == "best":
-            text = self._best(sheet)
-        elif mode == "negative":
-            text = self._fit(self._texts(sheet.chosen["negative"]))
-        elif mode == "fast":
-            text = self._fast(sheet)
-        elif mode == "caption":
-            text = self._fit(sheet.opening)
-        else:
-            text = self._filled(sheet)
-        return text or self.phrases.texts[int(sheet.cosines.argmax())]
+        if mode == "negative":
+            return self._fit(self._texts(sheet.chosen["negative"]))
+        if mode == "fast":
+            return self._fast(sheet)
+        if mode == "caption":
+            return self._fit(sheet.opening)
+        return self._filled(sheet)
+
+    def _nearest(self, sheet: _Sheet) -> str:
+        """One phrase, where there is nothing else to say."""
+        return self.phrases.texts[int(sheet.cosines.argmax())]
 
     def _filled(self, sheet: _Sheet) -> str:
         words = {name: self._texts(numbers) for name, numbers in sheet.chosen.items()}
@@ -180,18 +181,20 @@ class Writer:
         nearest = self._texts(sheet.ranked[: self.options.max_phrases])
         return self._fit(distinct([sheet.caption, *nearest]))
 
-    def _best(self, sheet: _Sheet) -> str:
+    def _best(self, sheets: Sequence[_Sheet], images: FloatArray) -> list[str]:
         """The best of the chain, fast, classic and the caption, by cosine with the image."""
-        caption = self._fit(sheet.opening)
-        # A caption that is less near than a single phrase would lead the chain astray.
-        nearest = float(sheet.cosines[sheet.candidates].max(initial=-1.0))
-        leads = sheet.caption_cosine is not None and sheet.caption_cosine >= nearest
-        candidates = self._texts(sheet.candidates)
-        grown = self._chain.grow(caption if leads else "", candidates, sheet.image)
-        texts = distinct([grown, self._fast(sheet), self._filled(sheet), caption])
-        if not texts:
-            return ""
-        return texts[first_best(self._chain.cosines(texts, sheet.image))]
+        captions, starts = [self._fit(sheet.opening) for sheet in sheets], []
+        for sheet, caption in zip(sheets, captions, strict=True):
+            # A caption that is less near than a single phrase would lead the chain astray.
+            nearest = float(sheet.cosines[sheet.candidates].max(initial=-1.0))
+            leads = sheet.caption_cosine is not None and sheet.caption_cosine >= nearest
+            starts.append(caption if leads else "")
+        grown = self._chain.grow(starts, [self._texts(s.candidates) for s in sheets], images)
+        texts = [
+            distinct([text, self._fast(sheet), self._filled(sheet), caption])
+            for text, sheet, caption in zip(grown, sheets, captions, strict=True)
+        ]
+        return self._chain.nearest(texts, images)
 
     def _evidence(self, sheet: _Sheet) -> tuple[Evidence, ...]:
         used = [number for numbers in sheet.chosen.values() for number in numbers]

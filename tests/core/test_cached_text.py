@@ -10,7 +10,7 @@ import pytest
 
 from unprompt import PluginError, TextEncoder, unit
 from unprompt._files.cache import Cache
-from unprompt._members.cached_text import CachedTextEncoder
+from unprompt._members.cached_text import CachedTextEncoder, fast_of
 from unprompt.types import FloatArray
 
 
@@ -92,3 +92,67 @@ def test_only_the_latest_texts_are_kept(tmp_path: Path, monkeypatch: pytest.Monk
     assert letters.encoded == [texts]
     np.testing.assert_array_equal(cached.encode(["b"]), Letters().encode(["b"]))
     assert letters.encoded == [texts, ["b"]]
+
+
+class Rounded(Letters):
+    """Letters, rounded."""
+
+    def __init__(self, identity: str = "letters-1 rounded", dim: int = 3) -> None:
+        super().__init__()
+        self._own = identity, dim
+
+    @property
+    def identity(self) -> str:
+        return self._own[0]
+
+    @property
+    def dim(self) -> int:
+        return self._own[1]
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        return unit(super().encode(texts).round(1))
+
+
+class Twofold(Letters):
+    """Letters that have a fast encoder."""
+
+    def __init__(self, fast: TextEncoder) -> None:
+        super().__init__()
+        self._fast = fast
+
+    def fast(self) -> TextEncoder:
+        return self._fast
+
+
+def test_fast_rows_and_exact_ones_are_never_mixed(tmp_path: Path) -> None:
+    texts = ["aab", "abc"]
+    for _ in range(2):  # the second time from the cache
+        cached = CachedTextEncoder(Twofold(Rounded()), Cache(tmp_path))
+        fast = cached.fast()
+        assert fast is not None
+        assert fast is cached.fast()
+        assert fast.identity == "letters-1 rounded"
+        np.testing.assert_array_equal(fast.encode(texts), Rounded().encode(texts))
+        np.testing.assert_array_equal(cached.encode(texts), Letters().encode(texts))
+        assert not np.array_equal(fast.encode(texts), cached.encode(texts))
+
+
+def test_an_encoder_without_a_fast_one_is_its_own(tmp_path: Path) -> None:
+    cached = CachedTextEncoder(Letters(), Cache(tmp_path))
+    assert cached.fast() is None
+    assert fast_of(cached) is cached
+
+
+@pytest.mark.parametrize(
+    ("fast", "line"),
+    [
+        (Rounded("letters-1"), "gave an encoder of the exact one's identity 'letters-1'"),
+        (Rounded(dim=4), "gave an encoder of 4 dimensions, not 3"),
+    ],
+)
+def test_a_fast_encoder_of_another_space_is_refused(
+    tmp_path: Path, fast: TextEncoder, line: str
+) -> None:
+    with pytest.raises(PluginError) as caught:
+        CachedTextEncoder(Twofold(fast), Cache(tmp_path)).fast()
+    assert caught.value.problems == (line,)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unprompt import DataError, Embeddings, TextEncoder, cosine, unit
-from unprompt._scoring.floor_oracle import floor_cosines, oracle_cosines
+from unprompt._scoring.floor_oracle import estimate_oracle, floor_cosines
 from unprompt.types import FloatArray
 
 
@@ -60,7 +60,7 @@ def test_the_oracle_is_closer_to_the_true_score_than_the_sample_mean(
     draws: int, noise: float
 ) -> None:
     prompts = ScatteredPrompts(seed=draws, images=800, draws=draws, noise=noise)
-    cosines = oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
+    cosines = estimate_oracle(prompts.wordings, prompts.targets, prompts.encoder).cosines
     assert cosines.shape == (800,)
     assert cosines.mean() == pytest.approx(prompts.true, abs=0.02)
     assert abs(cosines.mean() - prompts.true) < abs(prompts.naive - prompts.true)
@@ -68,30 +68,49 @@ def test_the_oracle_is_closer_to_the_true_score_than_the_sample_mean(
 
 def test_without_noise_the_oracle_scores_one() -> None:
     prompts = ScatteredPrompts(seed=0, images=20, draws=3, noise=0)
-    cosines = oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
+    cosines = estimate_oracle(prompts.wordings, prompts.targets, prompts.encoder).cosines
     assert cosines == pytest.approx(1, abs=1e-6)
 
 
 def test_wordings_are_joined_by_id() -> None:
     prompts = ScatteredPrompts(seed=1, images=30, draws=4, noise=0.5)
-    forward = oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
-    backward = oracle_cosines(
+    forward = estimate_oracle(prompts.wordings, prompts.targets, prompts.encoder)
+    backward = estimate_oracle(
         prompts.wordings, prompts.targets.select(prompts.targets.ids[::-1]), prompts.encoder
     )
-    np.testing.assert_allclose(backward, forward[::-1])
+    np.testing.assert_allclose(backward.cosines, forward.cosines[::-1])
+
+
+@pytest.mark.parametrize("draws", [3, 8])
+def test_the_half_width_holds_the_score_of_endless_wordings(draws: int) -> None:
+    """In 95 of 100 samples of wordings of the same images, as each interval promises."""
+    inside, widths = 0, []
+    for seed in range(100):
+        prompts = ScatteredPrompts(seed=seed, images=60, draws=draws, noise=0.8)
+        oracle = estimate_oracle(prompts.wordings, prompts.targets, prompts.encoder)
+        assert oracle.half_width is not None
+        widths.append(oracle.half_width)
+        inside += abs(float(oracle.cosines.mean()) - prompts.true) <= oracle.half_width
+    assert 88 <= inside  # of a binomial with p = 0.95, 99.7 % of samples
+    assert np.mean(widths) < 0.05
+
+
+def test_two_wordings_say_nothing_of_the_error() -> None:
+    prompts = ScatteredPrompts(seed=1, images=30, draws=2, noise=0.5)
+    assert estimate_oracle(prompts.wordings, prompts.targets, prompts.encoder).half_width is None
 
 
 def test_an_image_with_fewer_wordings_is_named() -> None:
     prompts = ScatteredPrompts(seed=2, images=3, draws=4, noise=0.5)
     prompts.wordings["p1"].pop()
     with pytest.raises(DataError, match=r"images without exactly 4 wordings: 'p1'$"):
-        oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
+        estimate_oracle(prompts.wordings, prompts.targets, prompts.encoder)
 
 
 def test_a_single_wording_is_refused() -> None:
     prompts = ScatteredPrompts(seed=2, images=3, draws=1, noise=0.5)
     with pytest.raises(DataError, match="without exactly 2 wordings: 'p0'"):
-        oracle_cosines(prompts.wordings, prompts.targets, prompts.encoder)
+        estimate_oracle(prompts.wordings, prompts.targets, prompts.encoder)
 
 
 def test_the_floor_is_the_cosine_with_the_mean_train_prompt() -> None:

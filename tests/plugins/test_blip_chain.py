@@ -55,8 +55,10 @@ def test_what_does_not_fit_is_left_out(towers: ClipTowers) -> None:
 
 def test_the_chain_is_the_greedy_one(towers: ClipTowers, request: pytest.FixtureRequest) -> None:
     texts = list(read_tables(InterrogatorOptions())["flavors"][::6])
-    image = unit(np.random.default_rng(0).normal(size=(1, towers.dim)))[0]
-    grown = Chain(towers, 16, 5).grow(CAPTION, texts, image)
+    images = unit(np.random.default_rng(0).normal(size=(3, towers.dim)))
+    starts = [CAPTION, "", CAPTION]
+    grown = Chain(towers, 16, 5).grow(starts, [texts, texts[:4], texts], images)
+    image = images[2]
     text, remaining = CAPTION, list(texts)
     reached = float(towers.texts([text])[0] @ image)
     for _ in range(5):
@@ -68,27 +70,35 @@ def test_the_chain_is_the_greedy_one(towers: ClipTowers, request: pytest.Fixture
         reached = float(cosines[best])
         text = f"{text}, {fitting[best]}"
         remaining.remove(fitting[best])
-    assert grown == text
-    assert grown.count(",") >= 1
+    assert grown[2] == text
+    assert grown[2].count(",") >= 1
+    alone = [
+        Chain(towers, 16, 5).grow([start], [some], images[i : i + 1])[0]
+        for i, (start, some) in enumerate(zip(starts, [texts, texts[:4], texts], strict=True))
+    ]
+    assert grown == alone
 
 
 def test_chunks_do_not_matter(simple: ClipTowers, phrases: Phrases) -> None:
-    image = unit(np.random.default_rng(7).normal(size=(1, simple.dim)))[0]
-    grown = {Chain(simple, chunk, 6).grow(CAPTION, phrases.texts, image) for chunk in (7, 64, 4096)}
+    images = unit(np.random.default_rng(7).normal(size=(1, simple.dim)))
+    grown = {
+        Chain(simple, chunk, 6).grow([CAPTION], [phrases.texts], images)[0]
+        for chunk in (7, 64, 4096)
+    }
     assert len(grown) == 1
 
 
 def test_the_chain_stops_at_the_limit(tmp_path: Path) -> None:
     towers = load_clip(save_clip(tmp_path / "clip", context=12))
     texts = list(read_tables(InterrogatorOptions())["flavors"])
-    image = unit(np.random.default_rng(1).normal(size=(1, towers.dim)))[0]
-    grown = Chain(towers, 64, 32).grow("", texts, image)
+    images = unit(np.random.default_rng(1).normal(size=(1, towers.dim)))
+    [grown] = Chain(towers, 64, 32).grow([""], [texts], images)
     assert towers.fits(grown)
     assert grown.count(",") >= 1
 
 
 def test_an_empty_chain(simple: ClipTowers) -> None:
-    image = unit(np.ones((1, simple.dim)))[0]
+    images = unit(np.ones((2, simple.dim)))
     chain = Chain(simple, 8, 4)
-    assert chain.grow("", [], image) == ""
-    assert chain.grow(CAPTION, [], image) == CAPTION
+    assert chain.grow(["", CAPTION], [[], []], images) == ["", CAPTION]
+    assert chain.nearest([[], [CAPTION]], images) == ["", CAPTION]

@@ -43,6 +43,7 @@ def scores_table(scores: Scores) -> str:
         "",
         *_reading(scores),
         f"intervals: 95 %, {test.groups} groups of near-duplicate prompts on test",
+        *_oracle_error(test.oracle_error),
         *(
             f"searched - {name}: {judged(difference, test.groups)}"
             for name, difference in baselines(test).items()
@@ -187,6 +188,13 @@ def _limit(scores: Scores, name: Literal["floor", "oracle"]) -> list[str]:
     holdout, test = scores.holdout.limit(name), scores.test.limit(name)
     assert holdout and test  # a dataset knows the oracle of all splits or of none
     return [name, "", fixed(holdout.score), fixed(test.score), interval(test), ""]
+
+
+def _oracle_error(half_width: float | None) -> list[str]:
+    """How well the oracle itself is known; no line where nothing tells."""
+    if half_width is None:
+        return []
+    return [f"oracle: +/- {fixed(half_width)} (95 %) on test, as its wordings are a sample"]
 
 
 def _fitting_cost(cost: FittingCost | None) -> list[str]:

@@ -24,6 +24,11 @@ def key_of(encoder: TextEncoder) -> PlainData:
     return encoder.key if isinstance(encoder, CachedTextEncoder) else encoder.identity
 
 
+def fast_of(encoder: TextEncoder) -> TextEncoder:
+    """The encoder's fast one; the encoder itself where it has none."""
+    return encoder.fast() or encoder
+
+
 class CachedTextEncoder(TextEncoder):
     """Encodes each text once per process, and each list of texts once per cache.
 
@@ -43,6 +48,8 @@ class CachedTextEncoder(TextEncoder):
         self._code = code
         self._identity: str | None = None
         self._known: dict[str, FloatArray] = {}
+        self._fast: CachedTextEncoder | None = None
+        self._asked = False
 
     @property
     def identity(self) -> str:
@@ -67,6 +74,27 @@ class CachedTextEncoder(TextEncoder):
     def dim(self) -> int:
         """D of the wrapped encoder."""
         return self._encoder.dim
+
+    def fast(self) -> TextEncoder | None:
+        """The wrapped encoder's, cached under its own identity; the same one with each call.
+
+        Raises:
+            PluginError: It is not of the same space, or has the exact encoder's identity.
+        """
+        if not self._asked:
+            self._asked = True
+            fast = self._encoder.fast()
+            if fast is not None:
+                with naming(self._encoder, "fast"):
+                    self._check_fast(fast)
+                self._fast = CachedTextEncoder(fast, self._cache, self._code)
+        return self._fast
+
+    def _check_fast(self, fast: TextEncoder) -> None:
+        if fast.identity == self.identity:
+            raise PluginError(f"gave an encoder of the exact one's identity {fast.identity!r:.60}")
+        if fast.dim != self.dim:
+            raise PluginError(f"gave an encoder of {fast.dim} dimensions, not {self.dim}")
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Unit rows, float32 of shape (len(texts), D); each distinct text is encoded once.

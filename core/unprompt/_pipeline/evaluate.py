@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from unprompt._members.cached_text import fast_of
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.evaluation import Evaluation
 from unprompt._pipeline.members import MemberPredictions
 from unprompt._scoring.blend import blend
-from unprompt._scoring.floor_oracle import floor_cosines, oracle_cosines
+from unprompt._scoring.floor_oracle import estimate_oracle, floor_cosines
 from unprompt._search.engine import SearchResult
 from unprompt.embeddings import Embeddings, cosine
 from unprompt.types import BoolArray, DoubleArray
@@ -49,6 +50,8 @@ def evaluate(
     if split == "holdout":
         count = max(2, count // 4)  # nothing is concluded from its oracle, and texts take time
     wordings = data.dataset.wordings(ids, count)
+    encoder = fast_of(data.text_encoder)
+    oracle = estimate_oracle(wordings, targets, encoder) if wordings else None
     return Evaluation(
         intervals=run.intervals(split),
         members={name: cosines(embeddings) for name, embeddings in members.items()},
@@ -56,7 +59,8 @@ def evaluate(
         searched=cosines(blends["searched"]),
         ensemble=cosines(blends["ensemble"]),
         floor=floor_cosines(data.targets.select(data.splits.ids["train"]), targets),
-        oracle=oracle_cosines(wordings, targets, data.text_encoder) if wordings else None,
+        oracle=oracle.cosines if oracle else None,
+        oracle_error=oracle.half_width if oracle else None,
         query=(cosines(query[0]), query[1]) if query else None,
         answered={name: embeddings.answered for name, embeddings in members.items()},
         blend_answered={name: embeddings.answered for name, embeddings in blends.items()}

@@ -28,6 +28,8 @@ class Evaluation:
         ensemble: Those of the blend with its final weights, polished.
         floor: Those of the mean train embedding.
         oracle: Those of the oracle; None where the dataset does not know it.
+        oracle_error: Half of the 95 % interval that the oracle's score has because its wordings
+            are a sample; None where that is not known, as of a subset.
         query: Those of the query itself, with the members that it is from; None where no
             backbone embeds images in the target space.
         answered: Member -> the images that it has an answer for, of shape (N,); who is not in it
@@ -46,6 +48,7 @@ class Evaluation:
     ensemble: DoubleArray
     floor: DoubleArray
     oracle: DoubleArray | None
+    oracle_error: float | None = None
     query: tuple[DoubleArray, tuple[str, ...]] | None = None
     answered: Mapping[str, BoolArray] = field(default_factory=dict)
     blend_answered: Mapping[str, BoolArray] = field(default_factory=dict)
@@ -56,7 +59,7 @@ class Evaluation:
     def where(self, inside: BoolArray) -> Evaluation:
         """The same of some of the images only, which are ``inside`` (N,), one or more.
 
-        The oracle's length, see `oracle_cosines`, stays the one pooled over all images: a subset
+        The oracle's length, see `estimate_oracle`, stays the one pooled over all images: a subset
         may be too small for an estimate of its own.
         """
         return Evaluation(
@@ -97,6 +100,7 @@ class Evaluation:
             floor_ci95=floor.ci95,
             oracle=oracle.score if oracle else None,
             oracle_ci95=oracle.ci95 if oracle else None,
+            oracle_error=self.oracle_error,
             gap_closed=gap.score if gap else None,
             gap_closed_ci95=gap.ci95 if gap else None,
             best_member=best,

@@ -31,6 +31,7 @@ from unprompt._registry.threads import noting_threads
 from unprompt._registry.trace import traced
 from unprompt._registry.wording import described, one_line, what_is
 from unprompt.contracts.data import Images
+from unprompt.contracts.runtime import TextEncoder
 from unprompt.errors import DataError, PluginError, PluginFailure, UnpromptError
 
 OWN = "unprompt"
@@ -185,6 +186,8 @@ class Guarded:
                 result = checked(self._role, name, result, (*arguments, *options.values()))
             if isinstance(result, Images):
                 return replace(result, source=Guarded(result.source, self._claim))
+            if isinstance(result, TextEncoder):
+                return Guarded(result, self._claim)
             if not isinstance(result, Iterator):
                 return result
             return self._items(result, what, item_check(self._role, name, arguments))

@@ -234,6 +234,12 @@ def _path(value: Any, image_id: str) -> Path | None:
     return value
 
 
+def _fast(value: Any, *_: Any) -> TextEncoder | None:
+    if value is not None and not isinstance(value, TextEncoder):
+        raise refusal(value, "a TextEncoder or None")
+    return value
+
+
 def _filled(what: str, value: Any, *_: Any) -> str:
     if not as_text(value, what):
         raise PluginError(f"gave an empty text as {what}")
@@ -269,4 +275,5 @@ _RESULTS: dict[tuple[str, str], Check] = {
     ("text encoder", "identity"): partial(_filled, "identity"),
     ("text encoder", "dim"): lambda value: as_whole(value, "dim", 1),
     ("text encoder", "encode"): as_rows,
+    ("text encoder", "fast"): _fast,
 }

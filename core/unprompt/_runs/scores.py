@@ -86,6 +86,8 @@ class SplitScores(SplitSize):
         floor_ci95: Its interval; None where there are too few groups for one.
         oracle: The best that an image allows; None where the dataset does not know it.
         oracle_ci95: Its interval.
+        oracle_error: Half of the 95 % interval that the oracle has because its wordings are a
+            sample; None where that is not known: of subsets, and with two wordings of each image.
         gap_closed: The blend's share of the gap between the two; None where there is none.
         gap_closed_ci95: Its interval.
         best_member: The member with the highest score on this split.
@@ -107,6 +109,7 @@ class SplitScores(SplitSize):
     floor_ci95: tuple[float, float] | None
     oracle: float | None = None
     oracle_ci95: tuple[float, float] | None = None
+    oracle_error: Annotated[float, Field(ge=0)] | None = None
     gap_closed: float | None = None
     gap_closed_ci95: tuple[float, float] | None = None
     best_member: str

@@ -29,11 +29,12 @@ IMAGES = 256
 
 @dataclass(frozen=True, slots=True)
 class _Prompt:
-    """A prompt on the way, with what it is worth and the text."""
+    """A prompt on the way, with what it is worth, the text and its unit row of shape (D,)."""
 
     value: float
     parts: Parts
     text: str
+    row: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ class _Trial:
 
 @dataclass(slots=True)
 class _Image:
-    """One image: its prediction, its parts, and the prompts that it has come to."""
+    """One image: its prediction, its nearest candidate, its parts, and what it has come to."""
 
     nearness: Nearness
+    nearest: _Prompt
     pool: tuple[Part, ...]
     limit: int
     beam: list[_Prompt]
@@ -97,14 +99,18 @@ def _edit(
     images = [
         _begin(row, common, texts, known) for row, texts in zip(rows, candidates, strict=True)
     ]
-    known |= _encoded([part.words for image in images for part in image.pool], encoder)
+    # Edits are compared with each other by the thousand: the fast encoder's rounding decides near
+    # ties among them, and what comes of them is judged by exact rows in the end.
+    fast = encoder.fast() or encoder
+    edited = _encoded([part.words for image in images for part in image.pool], fast)
     for _ in range(ROUNDS):
-        trials = [_trials(image, known) for image in images]
-        known |= _encoded([trial.text for tried in trials for trial in tried], encoder)
-        gains = [_keep(image, tried, known) for image, tried in zip(images, trials, strict=True)]
+        trials = [_trials(image, edited) for image in images]
+        edited |= _encoded([trial.text for tried in trials for trial in tried], fast)
+        gains = [_keep(image, tried, edited) for image, tried in zip(images, trials, strict=True)]
         if not any(gains):
             break
-    return [image.beam[0].text for image in images]
+    final = _encoded([prompt.text for image in images for prompt in image.beam], encoder)
+    return [_best(image, final) for image in images]
 
 
 def _encoded(texts: Sequence[str], encoder: TextEncoder) -> dict[str, FloatArray]:
@@ -118,12 +124,13 @@ def _begin(row: FloatArray, common: FloatArray, texts: Sequence[str], known: Row
     nearness = Nearness.among(candidates, row, common)
     values = nearness(candidates)
     prompts = [
-        _Prompt(float(value), split(text), text) for value, text in zip(values, texts, strict=True)
+        _Prompt(float(value), split(text), text, own)
+        for value, text, own in zip(values, texts, candidates, strict=True)
     ]
     beam = sorted(prompts, key=_rank)[:BEAM]
     usual = float(np.quantile([length(prompt.parts) for prompt in prompts], LENGTH))
     limit = max(int(usual), length(beam[0].parts))
-    return _Image(nearness, pool(texts), limit, beam, set(texts))
+    return _Image(nearness, beam[0], pool(texts), limit, beam, set(texts))
 
 
 def _trials(image: _Image, known: Rows) -> list[_Trial]:
@@ -145,8 +152,7 @@ def _promising(prompt: _Prompt, image: _Image, known: Rows) -> list[_Trial]:
     changes = list(edits(prompt.parts, image.pool, image.limit))
     if not changes:
         return []
-    row = known[prompt.text]
-    values = estimates(prompt.parts, row, changes, known, image.nearness)
+    values = estimates(prompt.parts, prompt.row, changes, known, image.nearness)
     best = np.argsort(-values, kind="stable")[: 4 * TRIED]  # some were tried before
     return [_trial(prompt, changes[i], float(values[i])) for i in best]
 
@@ -160,14 +166,22 @@ def _keep(image: _Image, trials: Sequence[_Trial], known: Rows) -> bool:
     """Put the edits that bring enough into the beam; whether there are any."""
     if not trials:
         return False
-    values = image.nearness(np.stack([known[trial.text] for trial in trials]))
+    rows = np.stack([known[trial.text] for trial in trials])
     better = [
-        _Prompt(float(value), trial.parts, trial.text)
-        for value, trial in zip(values, trials, strict=True)
+        _Prompt(float(value), trial.parts, trial.text, row)
+        for value, trial, row in zip(image.nearness(rows), trials, rows, strict=True)
         if value > trial.needed
     ]
     image.beam = sorted([*image.beam, *better], key=_rank)[:BEAM]
     return bool(better)
+
+
+def _best(image: _Image, exact: Rows) -> str:
+    """The best by exact rows of what an image has come to, and of its nearest candidate."""
+    texts = [prompt.text for prompt in image.beam]
+    values = image.nearness(np.stack([exact[text] for text in texts])).tolist()
+    best = min(zip(values, texts, strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return best[1] if best[0] >= image.nearest.value else image.nearest.text
 
 
 def _rank(prompt: _Prompt) -> tuple[float, str]:

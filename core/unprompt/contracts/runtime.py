@@ -67,6 +67,15 @@ class TextEncoder(ABC):
             does not depend on the other texts (to 1e-5).
         """
 
+    def fast(self) -> TextEncoder | None:
+        """A faster encoder of the same space; None: there is none.
+
+        Each of its rows has a cosine of at least 0.9995 with the one of `encode`, and its identity
+        is another one, so that caches never mix the two. It serves where a row's error is far
+        below the error of what is made of the rows; the truth is never encoded with it.
+        """
+        return None
+
     def count_tokens(self, text: str) -> int | None:
         """Tokens of a text, those around it included, before any is cut; None: unknown."""
         return None

@@ -22,6 +22,9 @@ TEXTS = (
 )
 """Prompts of several lengths and scripts, all different."""
 
+FAST_COSINE = 0.9995
+"""The least cosine of a fast row with the exact one."""
+
 MakeEncoder = Callable[[Runtime], TextEncoder]
 
 
@@ -94,3 +97,16 @@ class TextEncoderContract:
         encoder.encode(TEXTS[:1])
         assert encoder.identity == identity
         assert make_encoder(Runtime(batch_size=3)).identity == identity
+
+    def test_fast_rows_are_near_to_the_exact_ones(self, make_encoder: MakeEncoder) -> None:
+        encoder = make_encoder(Runtime())
+        fast = encoder.fast()
+        if fast is None:
+            pytest.skip("it has no fast encoder")
+        assert fast.dim == encoder.dim
+        assert fast.identity != encoder.identity
+        rows = fast.encode(TEXTS)
+        assert rows.dtype == np.float32
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=0, atol=NORM_TOLERANCE)
+        cosines = np.einsum("nd,nd->n", rows, encoder.encode(TEXTS))
+        assert cosines.min() >= FAST_COSINE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
 from unprompt.errors import DataError
+from unprompt.towers.cut_texts import can_cut, encode_cut, ends
 from unprompt.towers.files import origin_needs
 from unprompt.towers.messages import check_size, loading, silent
 from unprompt.towers.open_clip_files import (
@@ -62,11 +64,18 @@ class ClipTowers(Tower[OpenClipSource]):
 
     def texts(self, texts: Sequence[str], *, what: str = "encode the bank") -> FloatArray:
         """Texts -> unit rows (len(texts), C), in batches; text is cut at `context` tokens."""
+        if not texts:
+            return np.empty((0, self.dim), np.float32)
         size = self._runtime.batch_size
+        tokens = self.tokens(texts)
+        # Short texts first where a batch is as long as its longest text.
+        order = ends(tokens).argsort(stable=True).numpy() if self._cuts else np.arange(len(texts))
         starts = range(0, len(texts), size)
-        batches = self._runtime.progress(starts, what=what, total=len(starts))
-        parts = [self.encode_tokens(self.tokens(texts[i : i + size])) for i in batches]
-        return np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+        rows = np.empty((len(texts), self.dim), np.float32)
+        for start in self._runtime.progress(starts, what=what, total=len(starts)):
+            part = order[start : start + size]
+            rows[part] = self.encode_tokens(tokens[part])
+        return rows
 
     def tokens(self, texts: Sequence[str]) -> torch.Tensor:
         """Token ids, int64 of shape (len(texts), context), cut and padded."""
@@ -75,7 +84,13 @@ class ClipTowers(Tower[OpenClipSource]):
 
     def encode_tokens(self, tokens: torch.Tensor) -> FloatArray:
         """Token ids (n, context) -> unit rows (n, C), in one forward pass."""
+        if self._cuts:
+            return unit(self._rows(lambda seen: encode_cut(self._model, seen), tokens))
         return unit(self._rows(self._model.encode_text, tokens))
+
+    @cached_property
+    def _cuts(self) -> bool:
+        return can_cut(self._model)
 
     def fits(self, text: str) -> bool:
         """Whether nothing of the text is cut."""

@@ -1,0 +1,52 @@
+"""A CLIP's texts without the padding at their ends, against open_clip's own forward pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unprompt.embeddings import unit
+from unprompt.towers import ClipTowers
+from unprompt.towers.cut_texts import can_cut, encode_cut, ends
+from unprompt.types import FloatArray
+
+from .conftest import load_clip
+from .small_towers import save_clip
+
+TEXTS = ("a red fox", "", "an oil painting of a lighthouse in the storm, " * 9, "fox", "a hat, 4k")
+
+
+def _by_open_clip(towers: ClipTowers, texts: tuple[str, ...]) -> FloatArray:
+    import torch
+
+    with torch.no_grad():
+        rows = towers._model.encode_text(towers.tokens(texts))
+    return unit(rows.numpy())
+
+
+@pytest.mark.parametrize("tokenizer", ["simple", "words", "seamless"])
+def test_rows_are_those_of_open_clip_in_any_batch(tmp_path: Path, tokenizer: str) -> None:
+    towers = load_clip(save_clip(tmp_path / "clip", tokenizer))
+    theirs = _by_open_clip(towers, TEXTS)
+    np.testing.assert_allclose(towers.texts(TEXTS), theirs, rtol=0, atol=2e-6)
+    alone = np.concatenate([towers.texts([text]) for text in TEXTS])
+    np.testing.assert_allclose(alone, theirs, rtol=0, atol=2e-6)
+
+
+def test_only_columns_in_which_a_text_goes_on_are_computed(tmp_path: Path) -> None:
+    towers = load_clip(save_clip(tmp_path / "clip"))
+    tokens = towers.tokens(["a red fox", "fox"])
+    assert ends(tokens).tolist() == [5, 3]  # start, words, end
+    seen: list[int] = []
+    towers._model.ln_final.register_forward_hook(lambda _, __, states: seen.append(states.shape[1]))
+    encode_cut(towers._model, tokens)
+    assert seen == [5]
+
+
+def test_another_pooling_is_not_cut(tmp_path: Path) -> None:
+    model = load_clip(save_clip(tmp_path / "clip"))._model
+    assert can_cut(model)
+    model.text_pool_type = "last"
+    assert not can_cut(model)
