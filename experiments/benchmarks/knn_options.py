@@ -25,6 +25,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from unprompt._files.writing import write_text
+from unprompt._members.cached_text import fast_of
 from unprompt._members.context import Context
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import DatasetSplits, open_dataset
@@ -36,7 +37,7 @@ from unprompt._registry.plugins import Registry
 from unprompt._scoring.blend import blend, stack
 from unprompt._scoring.digits import fixed, interval, with_interval
 from unprompt._scoring.estimate import Estimate
-from unprompt._scoring.floor_oracle import floor_cosines, oracle_cosines
+from unprompt._scoring.floor_oracle import estimate_oracle, floor_cosines
 from unprompt._scoring.intervals import Intervals
 from unprompt._search.objective import GramObjective
 from unprompt._search.polish import polish
@@ -211,7 +212,8 @@ def table(lines: Sequence[Line], bench: Bench, wordings: int) -> str:
     targets = data.targets.select(ids)
     floor = floor_cosines(data.targets.select(data.splits.ids["train"]), targets)
     known = data.dataset.wordings(ids, wordings)
-    oracle = oracle_cosines(known, targets, data.text_encoder) if known else None
+    encoder = fast_of(data.text_encoder)
+    oracle = estimate_oracle(known, targets, encoder).cosines if known else None
     by_name = {line.name: line for line in lines}
     first = by_name.get(SOLUTION)
     rows = [

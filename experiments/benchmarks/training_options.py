@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 
 from unprompt._files.cache import Cache
 from unprompt._files.writing import write_text
+from unprompt._members.cached_text import fast_of
 from unprompt._members.context import Context
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import DatasetSplits, open_dataset
@@ -31,7 +32,7 @@ from unprompt._registry.loading import load_experiment
 from unprompt._registry.plugins import Registry
 from unprompt._scoring.digits import interval, with_interval
 from unprompt._scoring.estimate import Estimate
-from unprompt._scoring.floor_oracle import floor_cosines, oracle_cosines
+from unprompt._scoring.floor_oracle import estimate_oracle, floor_cosines
 from unprompt.contracts import RunView
 from unprompt.embeddings import cosine
 from unprompt.types import DoubleArray, Json
@@ -164,7 +165,8 @@ def table(lines: Sequence[Line], data: DatasetSplits, context: Context, member: 
     targets = data.targets.select(ids)
     floor = floor_cosines(data.targets.select(data.splits.ids["train"]), targets).mean()
     wordings = data.dataset.wordings(ids, 8)
-    oracle = oracle_cosines(wordings, targets, data.text_encoder).mean() if wordings else None
+    encoder = fast_of(data.text_encoder)
+    oracle = estimate_oracle(wordings, targets, encoder).cosines.mean() if wordings else None
     known = {line.name: line.cosines for line in lines}
     probe, common = (known.get(name) for name in ("linear probe, frozen tower", "fine-tuning"))
     header = "| | test | 95 % interval | minus probe | minus fine-tuning | gap closed | minutes |"
