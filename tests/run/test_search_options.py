@@ -81,7 +81,7 @@ def test_prune_leaves_out_a_member_that_does_not_help(
     scores = scores_of(folder)
     members = yaml.safe_load((folder / "ensemble.yaml").read_text())["members"]
     dropped = scores["search"]["dropped"]
-    assert dropped in (["twin"], ["clip-l14"])  # they are the same; one is enough
+    assert len({"twin", "clip-l14"} & {*dropped}) == 1  # they are the same; one is enough
     assert [member["name"] for member in members] == [
         name for name in ("knn-vit-h", "clip-l14", "twin") if name not in dropped
     ]
