@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from unprompt import Runtime, unit
+from unprompt import Runtime, TextEncoder, unit
 from unprompt.testing import HashedWords, TextEncoderContract
 from unprompt.types import FloatArray
 
@@ -85,6 +85,28 @@ class ChangingIdentity(Words):
         return f"words-{self.calls}"
 
 
+class Coarse(Words):
+    """Rows with a cosine of about 0.995 to the exact ones."""
+
+    @property
+    def identity(self) -> str:
+        return "words, coarsely"
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        rows = super().encode(texts)
+        return unit(rows + np.random.default_rng(0).normal(size=rows.shape[1:]) * 0.018)
+
+
+class FastButCoarse(Words):
+    def fast(self) -> TextEncoder:
+        return Coarse(self.runtime)
+
+
+class FastUnderTheSameName(Words):
+    def fast(self) -> TextEncoder:
+        return self
+
+
 BROKEN: list[tuple[str, type[Words]]] = [
     ("test_rows_are_float32_of_the_encoders_dim", DoublePrecision),
     ("test_rows_are_float32_of_the_encoders_dim", WrongDim),
@@ -97,6 +119,8 @@ BROKEN: list[tuple[str, type[Words]]] = [
     ("test_other_texts_do_not_change_a_row", CentredRows),
     ("test_batch_size_does_not_matter", RowsOfTheBatchSize),
     ("test_identity_never_changes", ChangingIdentity),
+    ("test_fast_rows_are_near_to_the_exact_ones", FastButCoarse),
+    ("test_fast_rows_are_near_to_the_exact_ones", FastUnderTheSameName),
 ]
 
 
