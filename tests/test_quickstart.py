@@ -22,16 +22,16 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT.parent / "shared" / "kaggle-sample"
 REACHED = {
-    "knn-vit-g": 0.85,
-    "knn-vit-h": 0.85,
-    "clip-l14": 0.82,
+    "knn-vit-g": 0.87,
+    "knn-vit-h": 0.88,
+    "clip-l14": 0.87,
     "clip-l16-384": 0.85,
-    "clip-blip": 0.6,
+    "clip-blip": 0.75,
 }
 """Shares of the floor-to-oracle gap that the packaged towers close at least, a little below what
-they reach; 0.5 for each is the promise, and 0.4 for the captioner's text."""
-BLEND = 0.9
-"""Likewise of the blend; the promise is 0.75."""
+they reach; 0.75 for each is the promise."""
+BLEND = 0.92
+"""Likewise of the blend; the promise is 0.8."""
 PATH = f'export PATH="{Path(sys.executable).parent}:$PATH"; '
 """The start of a shell's command: where this environment is active."""
 NUMBER = re.compile(r"[-+]?\d+\.\d+")
@@ -121,8 +121,7 @@ def test_on_unseen_combinations_every_member_helps(quickstart: Quickstart) -> No
     assert set(scores["leave_one_out"]) == set(REACHED)
     for name, contribution in scores["leave_one_out"].items():
         assert contribution["test"]["ci95"][0] > 0, name
-        if name != "clip-l14":  # on unseen combinations alone its interval reaches below zero
-            assert contribution["subsets"]["unseen"]["ci95"][0] > 0, name
+        assert contribution["subsets"]["unseen"]["ci95"][0] > 0, name
     for name, difference in unseen["paired"].items():
         # A search may well find the best; there is no query in a space of its own.
         if name != "ensemble_minus_best_trial" and difference is not None:
