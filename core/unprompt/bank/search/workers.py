@@ -19,7 +19,7 @@ def workers(threads: int) -> Iterator[Workers]:
     busy machine every one of a tile's twenty operations waits for a core.
 
     Args:
-        threads: How many.
+        threads: How many; of one alone, this thread takes the place, which has a GPU's context.
 
     Yields:
         What calls a function in them.
@@ -35,9 +35,16 @@ def workers(threads: int) -> Iterator[Workers]:
             for job in jobs:
                 job.cancel()
 
+    def alone(call: Callable[[Any], None], things: Iterable[Any]) -> None:
+        for thing in things:
+            call(thing)
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        if threads == 1:
+            yield alone
+            return
         with ThreadPoolExecutor(
             threads, "bank search", initializer=torch.set_num_threads, initargs=(1,)
         ) as pool:
