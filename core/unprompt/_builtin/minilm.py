@@ -135,24 +135,24 @@ class MiniLM(TextEncoder):
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        folder = self._verified_folder()
-        from tokenizers import Tokenizer
-
-        with loading(folder, OWNER):
-            tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        tokenizer = self._read_tokenizer()
         tokenizer.no_truncation()
-        tokenizer.no_padding()
         return tokenizer
 
     @cached_property
     def _cutting(self) -> Tokenizer:
         """The tokenizer as the model has it, cut at its longest text."""
+        tokenizer = self._read_tokenizer()
+        tokenizer.enable_truncation(self._model.max_seq_length or LONGEST)
+        return tokenizer
+
+    def _read_tokenizer(self) -> Tokenizer:
+        """One of its own for each use: how it cuts is a setting of the object."""
         folder = self._verified_folder()
         from tokenizers import Tokenizer
 
         with loading(folder, OWNER):
             tokenizer: Tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokenizer.enable_truncation(self._model.max_seq_length or LONGEST)
         tokenizer.no_padding()
         return tokenizer
 
