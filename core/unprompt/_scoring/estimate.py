@@ -80,3 +80,10 @@ def verdict(difference: Estimate, groups: int) -> Verdict:
     if difference.low > 0:
         return Verdict.BETTER
     return Verdict.WORSE if difference.high < 0 else Verdict.UNCLEAR
+
+
+def student_quantile(freedom: float) -> float:
+    """The 97.5 % quantile of Student's t: half of a 95 % interval, in standard errors."""
+    from scipy.special import stdtrit  # scipy.stats loads slowly
+
+    return float(stdtrit(freedom, 0.975))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unprompt._scoring.estimate import student_quantile
 from unprompt.contracts import TextEncoder
 from unprompt.embeddings import Embeddings, cosine, unit
 from unprompt.errors import DataError, named
@@ -84,7 +85,7 @@ def estimate_oracle(
         for k in range(count)
     ]
     variance = (count - 1) * float(np.var(without))
-    return Oracle(cosines, _quantile(count - 1) * float(np.sqrt(variance)))
+    return Oracle(cosines, student_quantile(count - 1) * float(np.sqrt(variance)))
 
 
 def _cosines(mean: DoubleArray, count: int, targets: DoubleArray) -> DoubleArray:
@@ -95,10 +96,3 @@ def _cosines(mean: DoubleArray, count: int, targets: DoubleArray) -> DoubleArray
     dots = np.einsum("nd,nd->n", mean, targets)
     cosines: DoubleArray = dots / (np.sqrt(squared) * shrink)
     return cosines
-
-
-def _quantile(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t."""
-    from scipy.special import stdtrit  # scipy.stats loads slowly
-
-    return float(stdtrit(freedom, 0.975))

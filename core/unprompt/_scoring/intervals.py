@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from unprompt._scoring.estimate import Estimate
+from unprompt._scoring.estimate import Estimate, student_quantile
 from unprompt.errors import DataError
 from unprompt.types import BoolArray, DoubleArray
 
@@ -38,9 +38,7 @@ class _Spread:
 
     def around(self, score: float) -> Estimate:
         """The score with its interval."""
-        from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats loads slowly
-
-        half = float(stdtrit(self.freedom, 0.975)) * self.error if self.error else 0.0
+        half = student_quantile(self.freedom) * self.error if self.error else 0.0
         return Estimate(score=score, ci95=(score - half, score + half))
 
 
