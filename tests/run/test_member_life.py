@@ -43,8 +43,8 @@ def test_a_fresh_run_loads_each_members_towers_once(loads: Counter[str], tmp_pat
     ensemble = f"ensemble: {{include: {ROOT / 'ensembles' / 'embedded.yaml'}}}\n"
     path.write_text(f"name: five\n{PAINTER}{ensemble}search: {{trials: 7}}\n")
     run(path)
-    # clip-a is the tower of two members: knn-vit-h and clip-blip.
-    once = {"clip-a": 2, "clip-b": 1, "vision-a": 1, "vision-b": 1, "blip-a": 1}
+    # clip-a is the tower of knn-vit-h and clip-blip, clip-b of knn-vit-g and of knn-vit-h's rerank.
+    once = {"clip-a": 2, "clip-b": 2, "vision-a": 1, "vision-b": 1, "blip-a": 1}
     assert loads == once
     run(path)
     assert loads == once  # everything is cached

@@ -8,12 +8,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 
 from unprompt._search.owner import Owner
+from unprompt._search.storages import journal_lock, signals
 from unprompt._search.storages.journal_lock import JournalLock
+
+Tracer = Callable[[FrameType, str, Any], Any]
 
 HOLD = """\
 import sys, time
@@ -133,6 +141,57 @@ def test_a_lock_that_somebody_took_away_and_holds_is_left_to_them(journal: Path)
         lock.unlink()
         lock.write_text("somebody else's")
     assert lock.read_text() == "somebody else's"
+
+
+def test_a_signal_at_any_step_leaves_no_lock_and_cuts_nothing_short(journal: Path) -> None:
+    """A handler that raises is run between two steps, also in the middle of a ``finally``."""
+    before = {number: signal.getsignal(number) for number in signals.ENDING}
+    ended = Counter[bool]()
+    try:
+        while True:
+            for number in signals.ENDING:
+                signal.signal(number, signal.default_int_handler)
+            events: list[str] = []
+            interruption = Interruption(after=ended.total())
+            with suppress(KeyboardInterrupt), interruption, JournalLock(journal).held():
+                events.append("begun")
+                events.append("done")
+            assert events in ([], ["begun", "done"])
+            assert os.listdir(journal.parent) == [journal.name]
+            for number in signals.ENDING:
+                with pytest.raises(KeyboardInterrupt):
+                    signal.raise_signal(number)
+            if not interruption.sent:
+                break
+            ended[bool(events)] += 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert ended[False] > 10 and ended[True] > 10
+
+
+class Interruption:
+    """SIGTERM at one step of the lock's own code."""
+
+    def __init__(self, after: int) -> None:
+        self._left, self.sent = after, False
+
+    def __enter__(self) -> None:
+        sys.settrace(self._trace)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Tracer | None:
+        if frame.f_code.co_filename not in (journal_lock.__file__, signals.__file__):
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self._left -= 1
+            if self._left < 0 and not self.sent:
+                self.sent = True
+                signal.raise_signal(signal.SIGTERM)
+        return self._trace
 
 
 def test_it_is_held_by_one_at_a_time(journal: Path) -> None:

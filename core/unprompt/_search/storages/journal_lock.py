@@ -17,6 +17,7 @@ from pathlib import Path
 
 from unprompt._search.owner import Owner
 from unprompt._search.storages.messages import notice
+from unprompt._search.storages.signals import put_off
 
 GRACE = 30.0
 """Seconds after which a lock is taken away whose process cannot be asked, as Optuna does it."""
@@ -41,19 +42,26 @@ class JournalLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold it; waits for others.
+        """Hold it; waits for others. While it is held, signals that end the process wait.
 
         Raises:
             OSError: It cannot be made beside the journal.
         """
-        while (own := self._make()) is None:
+        while True:
+            with put_off():
+                if own := self._make():
+                    try:
+                        yield
+                    finally:
+                        self._let_go(own)
+                    return
             self._wait()
-        try:
-            yield
-        finally:
-            with suppress(FileNotFoundError):
-                if _number(self._path.lstat()) == own:  # nobody took it away
-                    self._path.unlink()
+
+    def _let_go(self, own: tuple[int, int]) -> None:
+        """Remove the lock, unless somebody took it away."""
+        with suppress(FileNotFoundError):
+            if _number(self._path.lstat()) == own:
+                self._path.unlink()
 
     def _make(self) -> tuple[int, int] | None:
         """Make the lock's file and say which it is; None where there is one."""
