@@ -36,7 +36,7 @@ def test_the_text_is_on_the_numbers_own_side(value: float, threshold: float) -> 
         (interval_end(-0.00003, signed=True), "-0.00003"),
         (interval_end(0.0), "0.0000"),
         (interval_end(0.00006), "0.0001"),
-        (interval_end(1e-30, signed=True), "0.000000000"),
+        (interval_end(1e-30, signed=True), "0.0000"),
     ],
 )
 def test_zero_has_no_sign_and_what_is_not_zero_does_not_look_like_it(

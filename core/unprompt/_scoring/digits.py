@@ -39,10 +39,11 @@ def weight(value: float, digits: int = 3) -> str:
 def interval_end(value: float, digits: int = 4, *, signed: bool = False) -> str:
     """An end of an interval, with more digits where it would look like 0 and is not.
 
-    Whether 0 is in an interval decides what may be concluded from it.
+    Whether 0 is in an interval decides what may be concluded from it. What nine digits do not show
+    is a sum's rounding, and 0.
     """
-    if value and abs(value) < 0.5 * 10**-digits:
-        digits = min(_MOST, max(digits, -math.floor(math.log10(abs(value)))))
+    if 0.5 * 10**-_MOST <= abs(value) < 0.5 * 10**-digits:
+        digits = min(_MOST, -math.floor(math.log10(abs(value))))
     return fixed(value, digits, signed=signed)
 
 
