@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 
+BRANCHES = 32
+"""Texts of an image in one sequence at most: its attention grows with their square."""
 TIE = 1e-6
 """Cosines nearer to each other than this are equal, so that rounding decides nothing."""
 
@@ -66,7 +68,7 @@ class Chain:
         while begun:
             rows = {i: self._joiner.rows(texts[i].text, texts[i].remaining) for i in begun}
             rows = {i: row for i, row in rows.items() if row[1] and texts[i].steps}
-            cosines = self._encoded({i: tokens for i, (tokens, _) in rows.items()}, images)
+            cosines = self._of_groups({i: tokens for i, (tokens, _) in rows.items()}, images)
             begun = [i for i, (_, numbers) in rows.items() if texts[i].add(numbers, cosines[i])]
         return [growing.text for growing in texts]
 
@@ -84,33 +86,49 @@ class Chain:
         self, texts: Mapping[int, Sequence[str]], images: FloatArray
     ) -> dict[int, FloatArray]:
         """Image -> the cosine of each of its texts with it."""
-        import torch
-
         if not texts:
             return {}
-        joined = [text for some in texts.values() for text in some]
+        joined = self.towers.tokens([text for some in texts.values() for text in some])
         sizes = [len(some) for some in texts.values()]
-        tokens = torch.split(self.towers.tokens(joined), sizes)
-        return self._encoded(dict(zip(texts, tokens, strict=True)), images)
-
-    def _encoded(
-        self, tokens: Mapping[int, torch.Tensor], images: FloatArray
-    ) -> dict[int, FloatArray]:
-        """Image -> the cosine of each of its token rows with it, n of them of shape (n,)."""
-        import torch
-
-        if not tokens:
-            return {}
-        joined = torch.cat([*tokens.values()])
-        sizes = [len(some) for some in tokens.values()]
-        owners = np.repeat(np.array([*tokens]), sizes)
+        owners = np.repeat(np.array([*texts]), sizes)
         cosines = np.empty(len(joined), np.float32)
         for start in range(0, len(joined), self.chunk):
             part = slice(start, start + self.chunk)
             rows = self.towers.encode_tokens(joined[part])
             cosines[part] = np.einsum("nc,nc->n", rows, images[owners[part]])
-        ends = np.cumsum(sizes)
-        return dict(zip(tokens, np.split(cosines, ends[:-1]), strict=True))
+        return dict(zip(texts, np.split(cosines, np.cumsum(sizes)[:-1]), strict=True))
+
+    def _of_groups(
+        self, tokens: Mapping[int, torch.Tensor], images: FloatArray
+    ) -> dict[int, FloatArray]:
+        """Image -> the cosine of each of its token rows with it; these begin alike."""
+        import torch
+
+        groups = [(i, rows) for i, all_ in tokens.items() for rows in torch.split(all_, BRANCHES)]
+        found: dict[int, FloatArray] = {}
+        for part in self._chunks([rows for _, rows in groups]):
+            encoded = self.towers.encode_groups([groups[number][1] for number in part])
+            ends = np.cumsum([len(groups[number][1]) for number in part])
+            for number, rows in zip(part, np.split(encoded, ends[:-1]), strict=True):
+                found[number] = rows @ images[groups[number][0]]
+        cosines: dict[int, list[FloatArray]] = {i: [] for i in tokens}
+        for number, (i, _) in enumerate(groups):
+            cosines[i].append(found[number])
+        return {i: np.concatenate(several) for i, several in cosines.items()}
+
+    def _chunks(self, groups: Sequence[torch.Tensor]) -> Iterator[list[int]]:
+        """The numbers of groups that have at most `chunk` texts together; short ones first."""
+        part: list[int] = []
+        size = 0
+        lengths = [int(rows.argmax(dim=1).max()) for rows in groups]
+        for number in np.argsort(lengths, kind="stable").tolist():
+            if part and size + len(groups[number]) > self.chunk:
+                yield part
+                part, size = [], 0
+            part.append(number)
+            size += len(groups[number])
+        if part:
+            yield part
 
 
 @dataclass(slots=True)

@@ -40,7 +40,9 @@ def test_only_columns_in_which_a_text_goes_on_are_computed(tmp_path: Path) -> No
     tokens = towers.tokens(["a red fox", "fox"])
     assert ends(tokens).tolist() == [5, 3]  # start, words, end
     seen: list[int] = []
-    towers._model.ln_final.register_forward_hook(lambda _, __, states: seen.append(states.shape[1]))
+    towers._model.transformer.register_forward_hook(
+        lambda _, __, states: seen.append(states.shape[1])
+    )
     encode_cut(towers._model, tokens)
     assert seen == [5]
 
@@ -50,3 +52,38 @@ def test_another_pooling_is_not_cut(tmp_path: Path) -> None:
     assert can_cut(model)
     model.text_pool_type = "last"
     assert not can_cut(model)
+
+
+@pytest.mark.parametrize("tokenizer", ["simple", "words", "seamless"])
+def test_rows_of_groups_are_those_of_their_texts(tmp_path: Path, tokenizer: str) -> None:
+    towers = load_clip(save_clip(tmp_path / "clip", tokenizer))
+    groups = [
+        ["a red fox in the snow", "a red fox in the", "a red fox, 4k", "a red fox in the snow"],
+        ["an oil painting of a lighthouse in the storm, " * 9],
+        ["", "a hat"],
+        ["nothing in common", "at all"],
+        ["fox", "fox"],
+    ]
+    rows = towers.encode_groups([towers.tokens(texts) for texts in groups])
+    theirs = _by_open_clip(towers, tuple(text for texts in groups for text in texts))
+    np.testing.assert_allclose(rows, theirs, rtol=0, atol=2e-6)
+
+
+def test_what_a_group_has_in_common_is_computed_once(tmp_path: Path) -> None:
+    towers = load_clip(save_clip(tmp_path / "clip"))
+    tokens = towers.tokens(["a red fox in snow", "a red fox asleep", "a red fox"])
+    assert ends(tokens).tolist() == [7, 6, 5]
+    seen: list[int] = []
+    towers._model.transformer.register_forward_hook(
+        lambda _, __, states: seen.append(states.shape[1])
+    )
+    towers.encode_groups([tokens])
+    assert seen == [4 + 3 + 2 + 1]  # start and three words, and what follows in each text
+
+
+def test_rows_of_groups_of_another_model_are_those_of_their_texts(tmp_path: Path) -> None:
+    towers = load_clip(save_clip(tmp_path / "clip"))
+    expected = towers.texts(["a red fox", "a red hat"])
+    towers._cuts = False
+    made = towers.encode_groups([towers.tokens(["a red fox", "a red hat"])])
+    np.testing.assert_allclose(made, expected, rtol=0, atol=2e-6)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unprompt._encoding.batches import Group
+from unprompt._linear.layer import linear
 from unprompt.embeddings import unit
 from unprompt.types import FloatArray
 
@@ -110,7 +111,7 @@ class PackedBert:
         self, layer: _Layer, states: torch.Tensor, shapes: Sequence[tuple[int, int]]
     ) -> torch.Tensor:
         """One layer: states (T, H) -> (T, H), float32."""
-        from torch.nn.functional import gelu, linear
+        from torch.nn.functional import gelu
 
         mixed = self._attended(linear(states.to(self.precision), *layer.qkv), shapes)
         states = self._normed(states + linear(mixed, *layer.mixed), layer.mixed_norm)
@@ -123,13 +124,15 @@ class PackedBert:
         from torch.nn.functional import scaled_dot_product_attention
 
         width = qkv.shape[1] // 3
+        if qkv.device.type == "cpu":
+            qkv = qkv.float()  # attention has no 16-bit products there, and only converts more
         mixed: list[torch.Tensor] = []
         for part, (count, length) in zip(_parts(qkv, shapes), shapes, strict=True):
             heads = part.view(count, length, 3, self.heads, width // self.heads)
             queries, keys, values = heads.permute(2, 0, 3, 1, 4)  # (n, heads, L, width of a head)
             seen = scaled_dot_product_attention(queries, keys, values)
             mixed.append(seen.transpose(1, 2).reshape(count * length, width))
-        return torch.cat(mixed)
+        return torch.cat(mixed).to(self.precision)
 
     def _normed(self, states: torch.Tensor, norm: Affine) -> torch.Tensor:
         from torch.nn.functional import layer_norm

@@ -11,6 +11,7 @@ import numpy as np
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
 from unprompt.errors import DataError
+from unprompt.towers.branches import encode_branches
 from unprompt.towers.cut_texts import can_cut, encode_cut, ends
 from unprompt.towers.files import origin_needs
 from unprompt.towers.messages import check_size, loading, silent
@@ -87,6 +88,22 @@ class ClipTowers(Tower[OpenClipSource]):
         if self._cuts:
             return unit(self._rows(lambda seen: encode_cut(self._model, seen), tokens))
         return unit(self._rows(self._model.encode_text, tokens))
+
+    def encode_groups(self, groups: Sequence[torch.Tensor]) -> FloatArray:
+        """Groups of texts that begin alike -> unit rows (N, C) of all, in one forward pass.
+
+        Args:
+            groups: Token ids (n, context), n > 0; N texts in all.
+        """
+        import torch
+
+        tokens = torch.cat([*groups])
+        if not self._cuts:
+            return self.encode_tokens(tokens)
+        sizes = torch.tensor([len(rows) for rows in groups])
+        group = torch.arange(len(sizes)).repeat_interleave(sizes)
+        group = group.to(self._runtime.device)
+        return unit(self._rows(lambda seen: encode_branches(self._model, seen, group), tokens))
 
     @cached_property
     def _cuts(self) -> bool:

@@ -45,14 +45,19 @@ def encode_cut(model: Any, tokens: torch.Tensor) -> torch.Tensor:
     states = model.token_embedding(tokens).to(kind)
     states = states + model.positional_embedding[:length].to(kind)
     states = model.transformer(states, attn_mask=model.attn_mask[:length, :length])
-    states = model.ln_final(states)
-    last: torch.Tensor = states[
-        torch.arange(len(tokens), device=tokens.device), tokens.argmax(dim=-1)
-    ]
+    rows = torch.arange(len(tokens), device=tokens.device)
+    return projected(model, states[rows, tokens.argmax(dim=-1)])
+
+
+def projected(model: Any, last: torch.Tensor) -> torch.Tensor:
+    """The embeddings (n, C) of texts whose end tokens' states are ``last`` (n, width)."""
+    import torch
+
+    last = model.ln_final(last)
     if model.text_projection is None:
         return last
     if isinstance(model.text_projection, torch.nn.Linear):
-        projected: torch.Tensor = model.text_projection(last)
-        return projected
+        turned: torch.Tensor = model.text_projection(last)
+        return turned
     rows: torch.Tensor = last @ model.text_projection
     return rows

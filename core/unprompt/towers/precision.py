@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unprompt._config.models import RuntimeConfig
 from unprompt._data.bfloat16 import computes_in_bfloat16
+from unprompt._linear.layer import quick_linear
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError, DataError, first_line
 from unprompt.types import FloatArray
@@ -69,7 +70,8 @@ def inference(runtime: Runtime) -> Iterator[None]:
 
     half = runtime.precision == "bfloat16"
     kind = torch.device(runtime.device).type
-    with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=half):
+    quick = nullcontext() if half else quick_linear()
+    with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=half), quick:
         yield
 
 
