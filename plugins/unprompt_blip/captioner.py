@@ -17,7 +17,7 @@ from unprompt.towers import (
     pixel_batches,
 )
 from unprompt_blip.caption_models import CONFIG, OWNER, StandIn, folder_of, load, random_model
-from unprompt_blip.sampling import EvenSampling
+from unprompt_blip.sampling import EvenSampling, take_likeliest
 from unprompt_blip.sources import CaptionerConfig
 
 if TYPE_CHECKING:
@@ -142,8 +142,13 @@ class Captioner:
         device = self._runtime.device
         how: dict[str, Any] = {"num_beams": self._config.beams, "do_sample": False}
         if count:
-            sampling = EvenSampling(count)
-            how = {"do_sample": True, "num_return_sequences": count, "logits_processor": [sampling]}
+            how |= {
+                "do_sample": True,  # several of each image, which come from the processor
+                "num_return_sequences": count,
+                "logits_processor": [EvenSampling(count)],
+                "top_k": 0,  # it leaves one token
+                "custom_generate": take_likeliest,
+            }
         with inference(self._runtime):
             tokens = self._model.generate(
                 **{name: value.to(device) for name, value in inputs.items()},
