@@ -149,7 +149,7 @@ class Captioner:
                 "top_k": 0,  # it leaves one token
                 "custom_generate": take_likeliest,
             }
-        with inference(self._runtime):
+        with inference(self._runtime, self._model):
             tokens = self._model.generate(
                 **{name: value.to(device) for name, value in inputs.items()},
                 **self._lengths(inputs),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float32]
 
-BRANCHES = 32
-"""Texts of an image in one sequence at most: its attention grows with their square."""
 TIE = 1e-6
 """Cosines nearer to each other than this are equal, so that rounding decides nothing."""
 
@@ -102,33 +100,8 @@ class Chain:
         self, tokens: Mapping[int, torch.Tensor], images: FloatArray
     ) -> dict[int, FloatArray]:
         """Image -> the cosine of each of its token rows with it; these begin alike."""
-        import torch
-
-        groups = [(i, rows) for i, all_ in tokens.items() for rows in torch.split(all_, BRANCHES)]
-        found: dict[int, FloatArray] = {}
-        for part in self._chunks([rows for _, rows in groups]):
-            encoded = self.towers.encode_groups([groups[number][1] for number in part])
-            ends = np.cumsum([len(groups[number][1]) for number in part])
-            for number, rows in zip(part, np.split(encoded, ends[:-1]), strict=True):
-                found[number] = rows @ images[groups[number][0]]
-        cosines: dict[int, list[FloatArray]] = {i: [] for i in tokens}
-        for number, (i, _) in enumerate(groups):
-            cosines[i].append(found[number])
-        return {i: np.concatenate(several) for i, several in cosines.items()}
-
-    def _chunks(self, groups: Sequence[torch.Tensor]) -> Iterator[list[int]]:
-        """The numbers of groups that have at most `chunk` texts together; short ones first."""
-        part: list[int] = []
-        size = 0
-        lengths = [int(rows.argmax(dim=1).max()) for rows in groups]
-        for number in np.argsort(lengths, kind="stable").tolist():
-            if part and size + len(groups[number]) > self.chunk:
-                yield part
-                part, size = [], 0
-            part.append(number)
-            size += len(groups[number])
-        if part:
-            yield part
+        rows = self.towers.encode_groups([*tokens.values()], self.chunk)
+        return {i: own @ images[i] for i, own in zip(tokens, rows, strict=True)}
 
 
 @dataclass(slots=True)

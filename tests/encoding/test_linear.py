@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from unprompt._linear import layer as module
-from unprompt._linear.layer import linear, quick_linear
+from unprompt._compute import linear as module
+from unprompt._compute.linear import linear, quick_linear
 
 
 @pytest.fixture(params=[False, True], ids=["own", "onednn"])

@@ -9,6 +9,7 @@ import pytest
 
 from unprompt.embeddings import unit
 from unprompt.towers import ClipTowers
+from unprompt.towers.branches import MOST, split_group
 from unprompt.towers.cut_texts import can_cut, encode_cut, ends
 from unprompt.types import FloatArray
 
@@ -64,9 +65,20 @@ def test_rows_of_groups_are_those_of_their_texts(tmp_path: Path, tokenizer: str)
         ["nothing in common", "at all"],
         ["fox", "fox"],
     ]
-    rows = towers.encode_groups([towers.tokens(texts) for texts in groups])
-    theirs = _by_open_clip(towers, tuple(text for texts in groups for text in texts))
-    np.testing.assert_allclose(rows, theirs, rtol=0, atol=2e-6)
+    tokens = [towers.tokens(texts) for texts in groups]
+    theirs = [_by_open_clip(towers, tuple(texts)) for texts in groups]
+    for most in (1, 5, 512):
+        rows = towers.encode_groups([*tokens, tokens[0][:0]], most)
+        for own, expected in zip(rows, [*theirs, np.empty((0, towers.dim), np.float32)], strict=True):
+            np.testing.assert_allclose(own, expected, rtol=0, atol=2e-6)
+
+
+def test_a_large_group_is_encoded_in_parts(tmp_path: Path) -> None:
+    towers = load_clip(save_clip(tmp_path / "clip"))
+    texts = [f"a red fox {'very ' * (i % 5)}{i}" for i in range(2 * MOST + 3)]
+    assert [len(rows) for rows in split_group(towers.tokens(texts))] == [MOST, MOST, 3]
+    (rows,) = towers.encode_groups([towers.tokens(texts)], 512)
+    np.testing.assert_allclose(rows, towers.texts(texts), rtol=0, atol=2e-6)
 
 
 def test_what_a_group_has_in_common_is_computed_once(tmp_path: Path) -> None:
@@ -77,7 +89,7 @@ def test_what_a_group_has_in_common_is_computed_once(tmp_path: Path) -> None:
     towers._model.transformer.register_forward_hook(
         lambda _, __, states: seen.append(states.shape[1])
     )
-    towers.encode_groups([tokens])
+    towers.encode_groups([tokens], 512)
     assert seen == [4 + 3 + 2 + 1]  # start and three words, and what follows in each text
 
 
@@ -85,5 +97,5 @@ def test_rows_of_groups_of_another_model_are_those_of_their_texts(tmp_path: Path
     towers = load_clip(save_clip(tmp_path / "clip"))
     expected = towers.texts(["a red fox", "a red hat"])
     towers._cuts = False
-    made = towers.encode_groups([towers.tokens(["a red fox", "a red hat"])])
+    (made,) = towers.encode_groups([towers.tokens(["a red fox", "a red hat"])], 512)
     np.testing.assert_allclose(made, expected, rtol=0, atol=2e-6)

@@ -57,7 +57,7 @@ def test_a_named_precision_is_what_is_used(precision: str) -> None:
     import torch
 
     assert resolve_precision(precision, "cpu") == precision
-    with inference(Runtime(precision=precision)):
+    with inference(Runtime(precision=precision), torch.nn.Linear(2, 2)):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == getattr(torch, precision)
     assert not product.requires_grad

@@ -7,6 +7,7 @@ is compared with that of the official file before it is used.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from unprompt._compute.workers import side_by_side
 from unprompt._config.base import Model
 from unprompt._config.location import Location
 from unprompt._encoding.batches import token_batches
@@ -118,10 +120,13 @@ class MiniLM(TextEncoder):
     def _packed_rows(self, texts: list[str], model: PackedBert) -> FloatArray:
         tokens = [encoding.ids for encoding in self._cutting.encode_batch_fast(texts)]
         batches = [*token_batches(tokens, TOKENS_PER_TEXT * self._runtime.batch_size)]
-        progress = self._runtime.progress(batches, what="encode prompts", total=len(batches))
         rows = np.empty((len(texts), self.dim), np.float32)
-        for groups in progress:
-            rows[np.concatenate([numbers for numbers, _ in groups])] = model.rows(groups)
+        with closing(side_by_side(model.rows, batches, self._runtime.device)) as encoded:
+            both = zip(batches, encoded, strict=True)
+            for groups, own in self._runtime.progress(
+                both, what="encode prompts", total=len(batches)
+            ):
+                rows[np.concatenate([numbers for numbers, _ in groups])] = own
         return rows
 
     def count_tokens(self, text: str) -> int:

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unprompt._compute.linear import linear
 from unprompt._encoding.batches import Group
-from unprompt._linear.layer import linear
 from unprompt.embeddings import unit
 from unprompt.types import FloatArray
 

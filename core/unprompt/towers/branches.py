@@ -10,6 +10,7 @@ Source: tree attention, Miao et al., SpecInfer, arXiv 2305.09781.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,37 @@ from unprompt.towers.cut_texts import ends, projected
 
 if TYPE_CHECKING:
     import torch
+
+
+MOST = 32
+"""Texts in one sequence at most: its attention grows with their square."""
+
+
+def split_group(tokens: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """A group's token ids (n, context) in parts of at most `MOST` texts; none where n is 0."""
+    import torch
+
+    return torch.split(tokens, MOST) if len(tokens) else ()
+
+
+def chunks(groups: Sequence[torch.Tensor], most: int) -> Iterator[list[int]]:
+    """The numbers of groups with at most ``most`` texts together, or of one; short ones first.
+
+    Args:
+        groups: Token ids (n, context), n > 0, of each group.
+        most: At least 1.
+    """
+    part: list[int] = []
+    size = 0
+    lengths = [int(ends(rows).max()) for rows in groups]
+    for number in sorted(range(len(groups)), key=lambda number: lengths[number]):
+        if part and size + len(groups[number]) > most:
+            yield part
+            part, size = [], 0
+        part.append(number)
+        size += len(groups[number])
+    if part:
+        yield part
 
 
 def encode_branches(model: Any, tokens: torch.Tensor, group: torch.Tensor) -> torch.Tensor:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from unprompt._compute.workers import side_by_side
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
 from unprompt.errors import DataError
-from unprompt.towers.branches import encode_branches
+from unprompt.towers.branches import chunks, encode_branches, split_group
 from unprompt.towers.cut_texts import can_cut, encode_cut, ends
 from unprompt.towers.files import origin_needs
 from unprompt.towers.messages import check_size, loading, silent
@@ -71,11 +74,16 @@ class ClipTowers(Tower[OpenClipSource]):
         tokens = self.tokens(texts)
         # Short texts first where a batch is as long as its longest text.
         order = ends(tokens).argsort(stable=True).numpy() if self._cuts else np.arange(len(texts))
-        starts = range(0, len(texts), size)
+        parts = [order[start : start + size] for start in range(0, len(texts), size)]
         rows = np.empty((len(texts), self.dim), np.float32)
-        for start in self._runtime.progress(starts, what=what, total=len(starts)):
-            part = order[start : start + size]
-            rows[part] = self.encode_tokens(tokens[part])
+
+        def encoded(part: npt.NDArray[np.int64]) -> FloatArray:
+            return self.encode_tokens(tokens[part])
+
+        with closing(side_by_side(encoded, parts, self._runtime.device)) as made:
+            both = zip(parts, made, strict=True)
+            for part, own in self._runtime.progress(both, what=what, total=len(parts)):
+                rows[part] = own
         return rows
 
     def tokens(self, texts: Sequence[str]) -> torch.Tensor:
@@ -89,20 +97,41 @@ class ClipTowers(Tower[OpenClipSource]):
             return unit(self._rows(lambda seen: encode_cut(self._model, seen), tokens))
         return unit(self._rows(self._model.encode_text, tokens))
 
-    def encode_groups(self, groups: Sequence[torch.Tensor]) -> FloatArray:
-        """Groups of texts that begin alike -> unit rows (N, C) of all, in one forward pass.
+    def encode_groups(self, groups: Sequence[torch.Tensor], most: int) -> list[FloatArray]:
+        """Groups of texts that begin alike -> unit rows (n, C) of each group.
 
         Args:
-            groups: Token ids (n, context), n > 0; N texts in all.
+            groups: Token ids (n, context) of each group.
+            most: Texts in a forward pass.
         """
+        import torch
+
+        pieces = [(i, rows) for i, group in enumerate(groups) for rows in split_group(group)]
+        total, cores = sum(len(rows) for _, rows in pieces), torch.get_num_threads()
+        parts = [*chunks([rows for _, rows in pieces], min(most, -(-total // cores)))]
+
+        def encoded(part: Sequence[int]) -> FloatArray:
+            return self._begun_alike([pieces[number][1] for number in part])
+
+        found: dict[int, FloatArray] = {}
+        with closing(side_by_side(encoded, parts, self._runtime.device)) as made:
+            for part, rows in zip(parts, made, strict=True):
+                ends = np.cumsum([len(pieces[number][1]) for number in part])
+                found |= zip(part, np.split(rows, ends[:-1]), strict=True)
+        own: list[list[FloatArray]] = [[] for _ in groups]
+        for number, (i, _) in enumerate(pieces):
+            own[i].append(found[number])
+        return [np.concatenate([np.empty((0, self.dim), np.float32), *rows]) for rows in own]
+
+    def _begun_alike(self, groups: Sequence[torch.Tensor]) -> FloatArray:
+        """Unit rows (N, C) of all texts, in one forward pass."""
         import torch
 
         tokens = torch.cat([*groups])
         if not self._cuts:
             return self.encode_tokens(tokens)
         sizes = torch.tensor([len(rows) for rows in groups])
-        group = torch.arange(len(sizes)).repeat_interleave(sizes)
-        group = group.to(self._runtime.device)
+        group = torch.arange(len(sizes)).repeat_interleave(sizes).to(self._runtime.device)
         return unit(self._rows(lambda seen: encode_branches(self._model, seen, group), tokens))
 
     @cached_property

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unprompt._compute.linear import quick_linear
+from unprompt._compute.workers import one_core_where_small
 from unprompt._config.models import RuntimeConfig
 from unprompt._data.bfloat16 import computes_in_bfloat16
-from unprompt._linear.layer import quick_linear
 from unprompt.contracts import Runtime
 from unprompt.errors import ConfigError, DataError, first_line
 from unprompt.types import FloatArray
@@ -58,8 +59,8 @@ def resolved(config: RuntimeConfig) -> RuntimeConfig:
 
 
 @contextmanager
-def inference(runtime: Runtime) -> Iterator[None]:
-    """A forward pass without gradients, in the runtime's precision.
+def inference(runtime: Runtime, model: torch.nn.Module) -> Iterator[None]:
+    """A forward pass of a model without gradients, in the runtime's precision.
 
     bfloat16 is autocast: products in bfloat16, sums and norms in float32. Not `inference_mode`: in
     it PyTorch 2.14 turns a linear layer on a transposed input, such as the projection of an
@@ -71,7 +72,8 @@ def inference(runtime: Runtime) -> Iterator[None]:
     half = runtime.precision == "bfloat16"
     kind = torch.device(runtime.device).type
     quick = nullcontext() if half else quick_linear()
-    with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=half), quick:
+    cores = one_core_where_small(sum(parameter.numel() for parameter in model.parameters()))
+    with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=half), quick, cores:
         yield
 
 

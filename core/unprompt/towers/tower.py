@@ -85,7 +85,7 @@ class Tower(ABC, Generic[S]):
 
     def _rows(self, forward: Callable[[Any], torch.Tensor], inputs: torch.Tensor) -> FloatArray:
         """What a forward pass gives, float32 of shape (n, C). Raises as `finite` does."""
-        with inference(self._runtime):
+        with inference(self._runtime, self._model):
             rows = forward(inputs.to(self._runtime.device))
         return finite(rows, self._owner)
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from unprompt._compute.workers import workers
 from unprompt.bank.search.bounds import LONGEST, QueryBounds, RowBounds, check_queries
 from unprompt.bank.search.neighbours import BadRow, Neighbours
 from unprompt.bank.search.ranking import Ranking
 from unprompt.bank.search.scoring import scores_of
 from unprompt.bank.search.tiles import StoredRows
-from unprompt.bank.search.workers import workers
 from unprompt.errors import DataError
 from unprompt.types import FloatArray
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from threading import local
 from typing import TYPE_CHECKING
 
+from unprompt._compute.workers import Workers, workers
 from unprompt.bank.search.bounds import check_queries
 from unprompt.bank.search.group import Group, padded
 from unprompt.bank.search.neighbours import Neighbours
 from unprompt.bank.search.sums import float32_sums
-from unprompt.bank.search.workers import Workers, workers
 
 if TYPE_CHECKING:
     import torch

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from unprompt._compute.workers import workers
 from unprompt.bank.search import pages
 from unprompt.bank.search.bounds import LONGEST, RowBounds, widened
 from unprompt.bank.search.neighbours import BadRow, Rows
 from unprompt.bank.search.route import product_kind
-from unprompt.bank.search.workers import workers
 from unprompt.errors import DataError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import torch  # noqa: TID253  # see above
 from torch.nn import functional  # noqa: TID253  # likewise
 from torch.overrides import TorchFunctionMode  # noqa: TID253  # likewise
 
-from unprompt._linear.layer import linear
+from unprompt._compute.linear import linear
 
 _ATTENTION = inspect.signature(functional.multi_head_attention_forward)
 _NONE = ("bias_k", "bias_v", "key_padding_mask")

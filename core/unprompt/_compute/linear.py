@@ -44,7 +44,7 @@ def quick_linear() -> AbstractContextManager[object]:
     """A block in which the linear layers of anybody's models are `linear`; without gradients."""
     if not _onednn_is_quicker():
         return nullcontext()
-    from unprompt._linear.mode import QuickLinear
+    from unprompt._compute.linear_mode import QuickLinear
 
     return QuickLinear()
 

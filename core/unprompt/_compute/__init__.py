@@ -1,0 +1,1 @@
+"""Products and threads: as quick as the processor allows, with the same results."""
