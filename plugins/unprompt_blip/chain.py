@@ -84,22 +84,18 @@ class Chain:
         self, texts: Mapping[int, Sequence[str]], images: FloatArray
     ) -> dict[int, FloatArray]:
         """Image -> the cosine of each of its texts with it."""
+        import torch
+
         if not texts:
             return {}
         joined = self.towers.tokens([text for some in texts.values() for text in some])
-        sizes = [len(some) for some in texts.values()]
-        owners = np.repeat(np.array([*texts]), sizes)
-        cosines = np.empty(len(joined), np.float32)
-        for start in range(0, len(joined), self.chunk):
-            part = slice(start, start + self.chunk)
-            rows = self.towers.encode_tokens(joined[part])
-            cosines[part] = np.einsum("nc,nc->n", rows, images[owners[part]])
-        return dict(zip(texts, np.split(cosines, np.cumsum(sizes)[:-1]), strict=True))
+        parts = torch.split(joined, [len(some) for some in texts.values()])
+        return self._of_groups(dict(zip(texts, parts, strict=True)), images)
 
     def _of_groups(
         self, tokens: Mapping[int, torch.Tensor], images: FloatArray
     ) -> dict[int, FloatArray]:
-        """Image -> the cosine of each of its token rows with it; these begin alike."""
+        """Image -> the cosine of each of its token rows with it; most of them begin alike."""
         rows = self.towers.encode_groups([*tokens.values()], self.chunk)
         return {i: own @ images[i] for i, own in zip(tokens, rows, strict=True)}
 

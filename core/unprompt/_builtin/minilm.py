@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from unprompt._compute.workers import side_by_side
+from unprompt._compute.workers import shared_out, side_by_side
 from unprompt._config.base import Model
 from unprompt._config.location import Location
 from unprompt._encoding.batches import token_batches
@@ -119,9 +119,11 @@ class MiniLM(TextEncoder):
 
     def _packed_rows(self, texts: list[str], model: PackedBert) -> FloatArray:
         tokens = [encoding.ids for encoding in self._cutting.encode_batch_fast(texts)]
-        batches = [*token_batches(tokens, TOKENS_PER_TEXT * self._runtime.batch_size)]
+        device = self._runtime.device
+        most = TOKENS_PER_TEXT * self._runtime.batch_size
+        batches = [*token_batches(tokens, shared_out(sum(map(len, tokens)), most, device))]
         rows = np.empty((len(texts), self.dim), np.float32)
-        with closing(side_by_side(model.rows, batches, self._runtime.device)) as encoded:
+        with closing(side_by_side(model.rows, batches, device)) as encoded:
             both = zip(batches, encoded, strict=True)
             for groups, own in self._runtime.progress(
                 both, what="encode prompts", total=len(batches)

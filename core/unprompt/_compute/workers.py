@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
@@ -87,6 +88,46 @@ def side_by_side(call: Callable[[T], R], things: Sequence[T], device: str) -> Ge
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
+
+
+def shared_out(work: int, most: int, device: str) -> int:
+    """How much of ``work`` each of `side_by_side`'s things should be, so that no core waits long.
+
+    Args:
+        work: Of anything, such as tokens.
+        most: Of it in one thing, at least 1.
+        device: What computes.
+    """
+    import torch
+
+    cores = torch.get_num_threads() if device == "cpu" else 1
+    things = cores * math.ceil(work / (cores * most))
+    return math.ceil(work / things) if things else most
+
+
+def one_ahead(call: Callable[[T], R], things: Iterable[T], device: str) -> Generator[R]:
+    """``call(thing)`` for each thing, in their order; on a processor, the next one meanwhile.
+
+    Who takes the results often uses one core, as a small model does. A thread of its own is none
+    for a GPU, which works on its own anyway and would need a context there. Close it
+    (`contextlib.closing`) where an error may leave it unfinished.
+
+    Args:
+        call: Safe to be called by another thread.
+        things: Taken in this thread.
+        device: What ``call`` computes on.
+    """
+    if device != "cpu":
+        yield from map(call, things)
+        return
+    with ThreadPoolExecutor(1, "one ahead") as pool:
+        job: Future[R] | None = None
+        for thing in things:
+            job, before = pool.submit(call, thing), job
+            if before is not None:
+                yield before.result()
+        if job is not None:
+            yield job.result()
 
 
 @contextmanager

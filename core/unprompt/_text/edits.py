@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,14 +24,22 @@ class Edit:
     """One change of a prompt.
 
     Attributes:
-        parts: The prompt after it.
+        before: The prompt before it.
         old: Which part it takes away; None where it appends one.
         new: The part that it brings; None where it drops one.
     """
 
-    parts: Parts
+    before: Parts
     old: int | None
     new: Part | None
+
+    @property
+    def parts(self) -> Parts:
+        """The prompt after it; made when it is asked for, as of most edits it never is."""
+        brought = () if self.new is None else (self.new,)
+        if self.old is None:
+            return self.before + brought
+        return self.before[: self.old] + brought + self.before[self.old + 1 :]
 
 
 def pool(candidates: Sequence[str]) -> tuple[Part, ...]:
@@ -48,18 +56,18 @@ def edits(parts: Parts, available: Sequence[Part], limit: int) -> Iterator[Edit]
     """
     present = {part.words for part in parts}
     absent = [part for part in available if part.words not in present]
+    kinds = [(part.words, part.opens, Part(part.words, "").length) for part in absent]
     room = limit - length(parts)
     for i, old in enumerate(parts):
-        before, after = parts[:i], parts[i + 1 :]
         if len(parts) > 1:
-            yield Edit(before + after, i, None)
-        for part in absent:
-            new = replace(part, link=old.link)
-            if part.opens == old.opens and new.length - old.length <= room:
-                yield Edit((*before, new, *after), i, new)
+            yield Edit(parts, i, None)
+        own, most = old.opens, room + Part(old.words, "").length
+        for words, opens, words_long in kinds:
+            if opens == own and words_long <= most:
+                yield Edit(parts, i, Part(words, old.link))
     for part in absent:
         if part.length <= room:
-            yield Edit((*parts, part), None, part)
+            yield Edit(parts, None, part)
 
 
 def estimates(
@@ -81,13 +89,14 @@ def estimates(
     summed = own.sum(axis=0)
     square = float(summed @ summed)
     scale = float(summed @ row) / square if square else 0.0
+    brought = {edit.new.words: edit.new for edit in changes if edit.new is not None}
+    number = {words: i for i, words in enumerate(brought)}
     nothing = np.zeros_like(row)
-    brought = {
-        edit.new.words: _weighted(edit.new, rows) for edit in changes if edit.new is not None
-    }
-    gained = [nothing if edit.new is None else brought[edit.new.words] for edit in changes]
-    lost = [nothing if edit.old is None else own[edit.old] for edit in changes]
-    return nearness(unit(row + scale * (np.stack(gained) - np.stack(lost))))
+    new = np.stack([*(_weighted(part, rows) for part in brought.values()), nothing])
+    old = np.concatenate([own, nothing[None]])
+    gained = new[[-1 if edit.new is None else number[edit.new.words] for edit in changes]]
+    lost = old[[-1 if edit.old is None else edit.old for edit in changes]]
+    return nearness(unit(row + scale * (gained - lost)))
 
 
 def _weighted(part: Part, rows: Rows) -> FloatArray:

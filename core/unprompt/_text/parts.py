@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 _PREPOSITIONS = """
 about above across after against along among around at atop before behind below beneath beside
@@ -33,13 +34,23 @@ class Part:
     @property
     def length(self) -> int:
         """Words, the link included."""
-        return len(self.words.split()) + (self.link not in ("", ","))
+        return _count(self.words) + (self.link not in ("", ","))
 
     @property
     def opens(self) -> bool:
         """Whether it begins with a preposition of its own, as "in a cave" and "sitting on" do."""
-        first, *others = self.words.lower().split()
-        return first in _OPENERS or (first.endswith("ing") and not _OPENERS.isdisjoint(others[:1]))
+        return _opens(self.words)
+
+
+@lru_cache(1 << 16)  # the same parts are asked about with every prompt that they might go into
+def _count(words: str) -> int:
+    return len(words.split())
+
+
+@lru_cache(1 << 16)
+def _opens(words: str) -> bool:
+    first, *others = words.lower().split()
+    return first in _OPENERS or (first.endswith("ing") and not _OPENERS.isdisjoint(others[:1]))
 
 
 Parts = tuple[Part, ...]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from unprompt._compute.workers import side_by_side
+from unprompt._compute.workers import shared_out, side_by_side
 from unprompt.contracts import Need, Runtime
 from unprompt.embeddings import unit
 from unprompt.errors import DataError
@@ -104,17 +104,15 @@ class ClipTowers(Tower[OpenClipSource]):
             groups: Token ids (n, context) of each group.
             most: Texts in a forward pass.
         """
-        import torch
-
         pieces = [(i, rows) for i, group in enumerate(groups) for rows in split_group(group)]
-        total, cores = sum(len(rows) for _, rows in pieces), torch.get_num_threads()
-        parts = [*chunks([rows for _, rows in pieces], min(most, -(-total // cores)))]
+        device, total = self._runtime.device, sum(len(rows) for _, rows in pieces)
+        parts = [*chunks([rows for _, rows in pieces], shared_out(total, most, device))]
 
         def encoded(part: Sequence[int]) -> FloatArray:
             return self._begun_alike([pieces[number][1] for number in part])
 
         found: dict[int, FloatArray] = {}
-        with closing(side_by_side(encoded, parts, self._runtime.device)) as made:
+        with closing(side_by_side(encoded, parts, device)) as made:
             for part, rows in zip(parts, made, strict=True):
                 ends = np.cumsum([len(pieces[number][1]) for number in part])
                 found |= zip(part, np.split(rows, ends[:-1]), strict=True)

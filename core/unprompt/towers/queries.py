@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unprompt._compute.workers import one_ahead
 from unprompt.contracts import Images, Runtime
 from unprompt.embeddings import Embeddings
 from unprompt.towers.clip import ClipTowers
@@ -15,6 +17,9 @@ from unprompt.towers.sources import OpenClipSource
 from unprompt.towers.stream import pixel_batches
 from unprompt.towers.views import View
 from unprompt.types import FloatArray
+
+if TYPE_CHECKING:
+    import torch
 
 Queries = Iterator[tuple[tuple[str, ...], FloatArray]]
 """Ids with their unit rows of shape (n, C), batch by batch."""
@@ -46,10 +51,13 @@ class ClipQueries:
                 part = slice(start, start + size)
                 yield images.ids[part], np.stack([self._kept[digest] for digest in digests[part]])
             return
+
+        def seen(batch: tuple[tuple[str, ...], torch.Tensor]) -> tuple[tuple[str, ...], FloatArray]:
+            return batch[0], self._clip.images(batch[1], self._views)
+
         pixels = pixel_batches(images, self._clip.preprocess, self._runtime, what=what)
-        with closing(pixels):
-            for ids, batch in pixels:
-                yield ids, self._clip.images(batch, self._views)
+        with closing(pixels), closing(one_ahead(seen, pixels, self._runtime.device)) as made:
+            yield from made
 
     def embeddings(self, images: Images, *, what: str) -> Iterator[Embeddings]:
         """The same as embeddings by id; the rows are kept."""
