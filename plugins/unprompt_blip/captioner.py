@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from unprompt import ConfigError, Images, Need, Runtime
 from unprompt.towers import (
     CHECKPOINT,
     folder_files,
+    forward_batches,
     hub_file_hash,
     inference,
     origin_needs,
-    pixel_batches,
 )
 from unprompt_blip.caption_models import CONFIG, OWNER, StandIn, folder_of, load, random_model
 from unprompt_blip.sampling import EvenSampling, take_likeliest
@@ -28,6 +28,9 @@ INSTRUCTION = "Describe this picture in one sentence."
 """What chat models are asked where no prompt is given."""
 TASKS = {"florence2": "<CAPTION>"}
 """Prompts without which a model writes no caption, by ``model_type``."""
+
+Written: TypeAlias = Generator[tuple[tuple[str, ...], list[str]]]
+"""The ids of a batch of images, and their captions, one image after another."""
 
 _STUTTER = re.compile(r"\b(\w+)(?: \1\b){2,}")
 
@@ -82,23 +85,28 @@ class Captioner:
 
     def _written(self, images: Images, count: int) -> dict[str, tuple[str, ...]]:
         captions: dict[str, tuple[str, ...]] = {}
-        batches = self._conversations(images) if self._chats else self._batches(images)
-        with closing(batches):
-            for ids, inputs in batches:
-                texts = self.write(inputs, count)
+        batches = self._of_conversations if self._chats else self._of_batches
+        with closing(batches(images, count)) as written:
+            for ids, texts in written:
                 each = len(texts) // len(ids)
                 for place, name in enumerate(ids):
                     captions[name] = tuple(texts[place * each : (place + 1) * each])
         return captions
 
-    def _batches(self, images: Images) -> Generator[tuple[tuple[str, ...], dict[str, Any]]]:
+    def _of_batches(self, images: Images, count: int) -> Written:
         """Pixels of one size, and the same prompt for each image."""
         text = self._text_inputs()
-        batches = pixel_batches(images, self.pixels, self._runtime, what="caption")
-        with closing(batches):
-            for ids, pixels in batches:
-                rows = {name: value.repeat(len(ids), 1) for name, value in text.items()}
-                yield ids, {"pixel_values": pixels, **rows}
+
+        def write(pixels: torch.Tensor) -> list[str]:
+            rows = {name: value.repeat(len(pixels), 1) for name, value in text.items()}
+            return self.write({"pixel_values": pixels, **rows}, count)
+
+        size = sum(parameter.numel() for parameter in self._model.parameters())
+        return forward_batches(images, self.pixels, write, self._runtime, size, what="caption")
+
+    def _of_conversations(self, images: Images, count: int) -> Written:
+        for ids, inputs in self._conversations(images):
+            yield ids, self.write(inputs, count)
 
     def _conversations(self, images: Images) -> Generator[tuple[tuple[str, ...], dict[str, Any]]]:
         """Images as parts of a conversation."""

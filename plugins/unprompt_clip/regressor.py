@@ -13,7 +13,7 @@ import numpy.typing as npt
 from unprompt import Batch, DataError, Embeddings, Images, Need, Predictor, Runtime, TrainSet, unit
 from unprompt.artifacts import read_tensors
 from unprompt.bank import PromptBank
-from unprompt.towers import ImageTower, TimmTower, VisionTower, averaged, pixel_batches
+from unprompt.towers import ImageTower, TimmTower, VisionTower, averaged, forward_batches
 from unprompt.train import (
     CARD,
     FOLDER,
@@ -28,6 +28,8 @@ from unprompt_clip.card import card_of
 from unprompt_clip.options import RegressorOptions
 from unprompt_clip.training import TrainingOptions
 from unprompt_clip.tuning import Tuning, dry_head
+
+FloatArray = npt.NDArray[np.float32]
 
 OWNER = "image tower"
 FIT = "fit the head"
@@ -129,22 +131,25 @@ class Regressor(Predictor):
         head, bank, tower = self._head, self._bank, self.tower
         assert head is not None and bank is not None  # load() comes first, by contract
 
-        seen: list[npt.NDArray[np.float32]] = []
+        def encode(pixels: Any) -> tuple[FloatArray, FloatArray]:
+            seen: list[FloatArray] = []
 
-        def encode(pixels: Any) -> npt.NDArray[np.float32]:
-            features = tower.features(pixels)
-            seen.append(unit(features))
-            return head.predict(features)
+            def view(pixels: Any) -> FloatArray:
+                features = tower.features(pixels)
+                seen.append(unit(features))
+                return head.predict(features)
 
-        batches = pixel_batches(images, tower.preprocess, self.runtime, what="tower")
+            embeddings = averaged(view, pixels, self.options.views)
+            return embeddings, unit(np.mean(seen, axis=0))
+
+        batches = forward_batches(
+            images, tower.preprocess, encode, self.runtime, tower.size, what="tower"
+        )
         with closing(batches):
-            for ids, pixels in batches:
-                seen.clear()
-                embeddings = averaged(encode, pixels, self.options.views)
+            for ids, (embeddings, features) in batches:
                 evidence = tuple(bank.nearest(embeddings, self.options.evidence))
                 best = tuple(near[0].text if near else None for near in evidence)
-                features = Embeddings(ids, unit(np.mean(seen, axis=0)))
-                yield Batch(Embeddings(ids, embeddings), best, evidence, features)
+                yield Batch(Embeddings(ids, embeddings), best, evidence, Embeddings(ids, features))
 
     def close(self) -> None:
         """Drop tower, head and prompts."""

@@ -31,6 +31,7 @@ class MeanColour:
     """A tower whose features are the mean of each channel, and their product."""
 
     seen: list[int] = field(default_factory=list)
+    size: int = 1_000_000_000  # one batch at a time, and one ahead
 
     def preprocess(self, image: Any) -> Any:
         import torch
@@ -129,7 +130,7 @@ def test_an_error_keeps_what_was_computed_before_it(tmp_path: Path) -> None:
         features(MeanColour, IDENTITY, broken, RUNTIME, folder=tmp_path)
     tower = MeanColour()
     features(lambda: tower, IDENTITY, coloured(10), RUNTIME, folder=tmp_path)
-    assert sum(tower.seen) == 6  # one batch of 4 had been kept
+    assert sum(tower.seen) <= 6  # a batch of 4 had been kept: the first of the two before
 
 
 KILLED = """
@@ -150,7 +151,7 @@ features(Killed, IDENTITY, coloured(10), Runtime(batch_size=4, workers=1), folde
 """
 
 
-def test_a_killed_process_loses_one_batch(tmp_path: Path) -> None:
+def test_a_killed_process_loses_two_batches_at_most(tmp_path: Path) -> None:
     code = KILLED.format(conftest="training.conftest", test="training.test_features")
     tests = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join([tests, *sys.path])

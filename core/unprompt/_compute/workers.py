@@ -1,8 +1,9 @@
-"""Threads that each compute on one core, so that none waits for another within a tile."""
+"""Threads that each compute on one core, so that none waits for another within an operation."""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,9 +66,9 @@ def workers(threads: int) -> Iterator[Workers]:
 def side_by_side(call: Callable[[T], R], things: Sequence[T], device: str) -> Generator[R]:
     """``call(thing)`` for each thing, in their order; on a processor several at once.
 
-    Each is computed on one core, see `workers`, so that results do not depend on how many there
-    are. On another device, and in a thread that has one core, one after another in this thread.
-    Close it (`contextlib.closing`) where an error may leave it unfinished.
+    Each is computed on one core, see `workers`. On another device, and in a thread that has one
+    core, one after another in this thread. Close it (`contextlib.closing`) where an error may
+    leave it unfinished.
 
     Args:
         call: Safe to be called by several threads.
@@ -77,7 +78,7 @@ def side_by_side(call: Callable[[T], R], things: Sequence[T], device: str) -> Ge
     import torch
 
     before = torch.get_num_threads()
-    if device != "cpu" or before == 1 or len(things) < 2:
+    if not _is_processor(device) or before == 1 or len(things) < 2:
         yield from map(call, things)
         return
     pool = ThreadPoolExecutor(before, "compute", torch.set_num_threads, (1,))
@@ -100,34 +101,51 @@ def shared_out(work: int, most: int, device: str) -> int:
     """
     import torch
 
-    cores = torch.get_num_threads() if device == "cpu" else 1
+    cores = torch.get_num_threads() if _is_processor(device) else 1
     things = cores * math.ceil(work / (cores * most))
     return math.ceil(work / things) if things else most
 
 
-def one_ahead(call: Callable[[T], R], things: Iterable[T], device: str) -> Generator[R]:
-    """``call(thing)`` for each thing, in their order; on a processor, the next one meanwhile.
+def ahead(
+    call: Callable[[T], R], things: Iterable[T], device: str, *, threads: int = 1
+) -> Generator[R]:
+    """``call(thing)`` for each thing, in their order; on a processor, the next ones meanwhile.
 
-    Who takes the results often uses one core, as a small model does. A thread of its own is none
-    for a GPU, which works on its own anyway and would need a context there. Close it
+    Who takes the results often uses one core, as a small model does. A GPU works on its own, and
+    has no context in other threads: there everything is done in this one. Close it
     (`contextlib.closing`) where an error may leave it unfinished.
 
     Args:
-        call: Safe to be called by another thread.
-        things: Taken in this thread.
+        call: Safe to be called by ``threads`` threads.
+        things: Taken in this thread, ``threads`` more of them than results.
         device: What ``call`` computes on.
+        threads: How many are computed at a time.
     """
-    if device != "cpu":
+    if not _is_processor(device):
         yield from map(call, things)
         return
-    with ThreadPoolExecutor(1, "one ahead") as pool:
-        job: Future[R] | None = None
+    pool, jobs = ThreadPoolExecutor(threads, "ahead"), deque[Future[R]]()
+    try:
         for thing in things:
-            job, before = pool.submit(call, thing), job
-            if before is not None:
-                yield before.result()
-        if job is not None:
-            yield job.result()
+            jobs.append(pool.submit(call, thing))
+            if len(jobs) > threads:
+                yield jobs.popleft().result()
+        while jobs:
+            yield jobs.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def cores_for(parameters: int, device: str) -> int:
+    """How many of a model's batches may be computed at a time: one, unless it is `SMALL`."""
+    import torch
+
+    small = parameters <= SMALL and _is_processor(device)
+    return torch.get_num_threads() if small else 1
+
+
+def _is_processor(device: str) -> bool:
+    return device.partition(":")[0] == "cpu"
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from unprompt.towers.sources import (
     TowerSource,
     TransformersSource,
 )
-from unprompt.towers.stream import pixel_batches
+from unprompt.towers.stream import forward_batches, pixel_batches
 from unprompt.towers.timm_tower import TimmTower
 from unprompt.towers.tower import ImageTower, Tower
 from unprompt.towers.views import IDENTITY, Views, averaged
@@ -54,6 +54,7 @@ __all__ = [
     "averaged",
     "find_folder",
     "folder_files",
+    "forward_batches",
     "hub_file_hash",
     "inference",
     "load_pretrained",

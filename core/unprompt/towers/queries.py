@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unprompt._compute.workers import one_ahead
 from unprompt.contracts import Images, Runtime
 from unprompt.embeddings import Embeddings
 from unprompt.towers.clip import ClipTowers
 from unprompt.towers.sources import OpenClipSource
-from unprompt.towers.stream import pixel_batches
+from unprompt.towers.stream import forward_batches
 from unprompt.towers.views import View
 from unprompt.types import FloatArray
 
@@ -52,11 +51,12 @@ class ClipQueries:
                 yield images.ids[part], np.stack([self._kept[digest] for digest in digests[part]])
             return
 
-        def seen(batch: tuple[tuple[str, ...], torch.Tensor]) -> tuple[tuple[str, ...], FloatArray]:
-            return batch[0], self._clip.images(batch[1], self._views)
+        def seen(pixels: torch.Tensor) -> FloatArray:
+            return self._clip.images(pixels, self._views)
 
-        pixels = pixel_batches(images, self._clip.preprocess, self._runtime, what=what)
-        with closing(pixels), closing(one_ahead(seen, pixels, self._runtime.device)) as made:
+        clip, runtime = self._clip, self._runtime
+        made = forward_batches(images, clip.preprocess, seen, runtime, clip.size, what=what)
+        with closing(made):
             yield from made
 
     def embeddings(self, images: Images, *, what: str) -> Iterator[Embeddings]:

@@ -50,6 +50,11 @@ class Tower(ABC, Generic[S]):
         return pixels
 
     @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return sum(parameter.numel() for parameter in self._model.parameters())
+
+    @property
     def transform(self) -> Callable[[Image], torch.Tensor]:
         """`preprocess` without the model, which worker processes can be given."""
         transform: Callable[[Image], torch.Tensor] = self._preprocess

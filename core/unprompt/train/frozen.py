@@ -2,7 +2,7 @@
 
 A file of SQLite in unprompt's cache for each tower and precision; a row of it is an image, by the
 hash of its content. So a split, a fold or a data set that grew finds what it shares with an
-earlier one, and a killed process loses the batch that it was at.
+earlier one, and a killed process loses the batches that it was at.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from unprompt._files import paths
 from unprompt._files.hashing import content_hash
 from unprompt.contracts import Images, ImageSource, Runtime
 from unprompt.errors import DataError
-from unprompt.towers import pixel_batches
+from unprompt.towers import forward_batches
 from unprompt.train.feature_store import FeatureStore
 from unprompt.types import FloatArray, PlainData
 
@@ -34,6 +34,11 @@ _LAYOUT = 1
 
 class Frozen(Protocol):
     """What `features` needs of a tower, as `unprompt.towers.ImageTower` has it."""
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        ...
 
     def preprocess(self, image: Image) -> torch.Tensor:
         """An image as the tower's pixels."""
@@ -152,6 +157,8 @@ def _computed(
     tower: Frozen, images: Images, runtime: Runtime, what: str
 ) -> Iterator[tuple[tuple[str, ...], FloatArray]]:
     """Ids and features, batch by batch."""
-    with closing(pixel_batches(images, tower.preprocess, runtime, what=what)) as batches:
-        for ids, pixels in batches:
-            yield ids, tower.features(pixels)
+    batches = forward_batches(
+        images, tower.preprocess, tower.features, runtime, tower.size, what=what
+    )
+    with closing(batches):
+        yield from batches
