@@ -110,6 +110,17 @@ def test_the_next_one_is_computed_while_the_last_one_is_used() -> None:
     assert [*ahead(call, range(4), "cuda")] == taken
 
 
+def test_an_error_of_the_things_comes_after_the_results_of_those_before_it() -> None:
+    def things() -> Iterator[int]:
+        yield from (1, 2)
+        raise KeyError("third")
+
+    results = ahead(lambda number: -number, things(), "cpu", threads=2)
+    assert [next(results), next(results)] == [-1, -2]
+    with pytest.raises(KeyError, match="third"):
+        next(results)
+
+
 @pytest.mark.usefixtures("two_threads")
 def test_several_are_computed_ahead_where_that_is_asked_for() -> None:
     both = threading.Barrier(2)

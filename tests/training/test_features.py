@@ -130,7 +130,7 @@ def test_an_error_keeps_what_was_computed_before_it(tmp_path: Path) -> None:
         features(MeanColour, IDENTITY, broken, RUNTIME, folder=tmp_path)
     tower = MeanColour()
     features(lambda: tower, IDENTITY, coloured(10), RUNTIME, folder=tmp_path)
-    assert sum(tower.seen) <= 6  # a batch of 4 had been kept: the first of the two before
+    assert sum(tower.seen) == 6  # one batch of 4 had been kept
 
 
 KILLED = """
@@ -164,7 +164,7 @@ def test_a_killed_process_loses_two_batches_at_most(tmp_path: Path) -> None:
     images, tower = coloured(10), MeanColour()
     got = features(lambda: tower, IDENTITY, images, RUNTIME, folder=tmp_path)
     np.testing.assert_allclose(got, wanted(images), atol=1e-6)
-    assert sum(tower.seen) == 2  # two batches of 4 are kept
+    assert sum(tower.seen) in (2, 6)  # the first batch of 4 is kept, and maybe the second one
 
 
 def test_a_damaged_row_is_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -117,7 +117,8 @@ def ahead(
 
     Args:
         call: Safe to be called by ``threads`` threads.
-        things: Taken in this thread, ``threads`` more of them than results.
+        things: Taken in this thread, ``threads`` more of them than results; an error of theirs
+            comes after the results of those before it.
         device: What ``call`` computes on.
         threads: How many are computed at a time.
     """
@@ -125,15 +126,26 @@ def ahead(
         yield from map(call, things)
         return
     pool, jobs = ThreadPoolExecutor(threads, "ahead"), deque[Future[R]]()
+    failed: list[Exception] = []
     try:
-        for thing in things:
+        for thing in _until_it_fails(things, failed):
             jobs.append(pool.submit(call, thing))
             if len(jobs) > threads:
                 yield jobs.popleft().result()
         while jobs:
             yield jobs.popleft().result()
+        for error in failed:
+            raise error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _until_it_fails(things: Iterable[T], failed: list[Exception]) -> Iterator[T]:
+    """The things up to an error, which is put into ``failed``."""
+    try:
+        yield from things
+    except Exception as error:
+        failed.append(error)
 
 
 def cores_for(parameters: int, device: str) -> int:
