@@ -144,7 +144,7 @@ def _until_it_fails(things: Iterable[T], failed: list[Exception]) -> Iterator[T]
     """The things up to an error, which is put into ``failed``."""
     try:
         yield from things
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # raised again, in its turn
         failed.append(error)
 
 
