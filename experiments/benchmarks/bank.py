@@ -112,6 +112,7 @@ def exact(count: int, rounds: int, device: str) -> None:
         f"{count} rows of {DIMS}, {QUERIES} queries, {COUNT} neighbours, {rounds} rounds, {where}"
     )
     print(f"preparing the rows (once a bank): {time.perf_counter() - start:.2f} s")
+    wide = PreparedRows([rows], device=device, kind=torch.float32)
     x, q = torch.from_numpy(rows).to(device), torch.from_numpy(queries).to(device)
     half_x, half_q = x.bfloat16(), q.bfloat16()
 
@@ -128,6 +129,8 @@ def exact(count: int, rounds: int, device: str) -> None:
             "float32 product": lambda: done(q @ x.T),
             "torch.mm + topk": lambda: done((q @ x.T).topk(COUNT, dim=1)),
             **({} if device == "cuda" else {"faiss.IndexFlatIP": flat_search(rows, queries)}),
+            # As where the processor has no bfloat16.
+            f"{ours} by float32": lambda: search(queries, wide, COUNT),
             f"{ours}, not prepared": lambda: search(queries, [rows], COUNT),
         },
         rounds,

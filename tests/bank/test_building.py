@@ -229,6 +229,25 @@ def test_several_at_once_encode_each_shard_once(tmp_path: Path) -> None:
     assert content(tmp_path / "bank") == content(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_bank_that_another_begins_or_ends_in_this_moment_is_joined(
+    finished: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, listdir = numbered(50), os.listdir
+    build(tmp_path / "whole", Work([Listed(texts)]).plan())
+
+    def after_another(folder: Path) -> list[str]:
+        """The folder is looked into when another process has just been there."""
+        monkeypatch.setattr(os, "listdir", listdir)
+        build(folder, Work([Listed(texts)]).plan(), share=None if finished else (1, 2))
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", after_another)
+    whole(build(tmp_path / "bank", Work([Listed(texts)]).plan()))
+    assert os.listdir is listdir
+    assert content(tmp_path / "bank") == content(tmp_path / "whole")
+
+
 def test_shares_are_every_nth_shard_and_the_last_one_finishes(tmp_path: Path) -> None:
     texts = numbered(50)
     build(tmp_path / "whole", Work([Listed(texts)]).plan())

@@ -50,9 +50,11 @@ def begin(folder: Path) -> None:
         try:
             make_folder(folder)
             if not building(folder).is_dir():
-                if is_finished(folder):  # in this moment
+                # Others may begin or finish it in this moment: what is in it is looked at first.
+                there = os.listdir(folder)
+                if building(folder).is_dir() or is_finished(folder):
                     return
-                if os.listdir(folder):
+                if there:
                     raise taken(folder)
                 (building(folder) / LOCKS).mkdir(parents=True, exist_ok=True)
                 write_json(building(folder) / MADE, len(made))
