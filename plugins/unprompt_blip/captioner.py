@@ -15,6 +15,7 @@ from unprompt.towers import (
     hub_file_hash,
     inference,
     origin_needs,
+    parameter_count,
 )
 from unprompt_blip.caption_models import CONFIG, OWNER, StandIn, folder_of, load, random_model
 from unprompt_blip.sampling import EvenSampling, take_likeliest
@@ -65,7 +66,7 @@ class Captioner:
         """How many numbers the model holds, found without its files. Raises as `__init__` does."""
         dry_run = Runtime(device="meta", offline=True, dry_run=True)
         model = random_model(config, dry_run)
-        return sum(parameter.numel() for parameter in model.parameters())
+        return parameter_count(model)
 
     def captions(self, images: Images) -> dict[str, str]:
         """Each image's caption, by id; empty where the model had nothing to say.
@@ -101,7 +102,7 @@ class Captioner:
             rows = {name: value.repeat(len(pixels), 1) for name, value in text.items()}
             return self.write({"pixel_values": pixels, **rows}, count)
 
-        size = sum(parameter.numel() for parameter in self._model.parameters())
+        size = parameter_count(self._model)
         return forward_batches(images, self.pixels, write, self._runtime, size, what="caption")
 
     def _of_conversations(self, images: Images, count: int) -> Written:

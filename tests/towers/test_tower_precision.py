@@ -70,7 +70,7 @@ def pixels(tower: Any) -> Any:
     return torch.stack([tower.preprocess(images.open(name)) for name in images.ids])
 
 
-def near(exact: Rows, half: Rows) -> None:
+def assert_near(exact: Rows, half: Rows) -> None:
     assert half.dtype == np.float32
     assert not np.array_equal(exact, half)  # so that both were really computed
     cosines = cosine(exact, half)
@@ -84,16 +84,16 @@ def both(make: Callable[[Runtime], Any]) -> list[Any]:
 def test_clip_rows_in_bfloat16_agree_with_float32() -> None:
     towers = both(lambda runtime: ClipTowers(shipped("clip-a"), runtime, "own"))
     seen = pixels(towers[0])
-    near(*(tower.images(seen) for tower in towers))
-    near(*(tower.images(seen, ("identity", "hflip", "five-crop")) for tower in towers))
+    assert_near(*(tower.images(seen) for tower in towers))
+    assert_near(*(tower.images(seen, ("identity", "hflip", "five-crop")) for tower in towers))
     texts = [f"a {colour} wall number {i}" for i, colour in enumerate(("red", "green", "blue"))]
-    near(*(tower.texts(texts) for tower in towers))
+    assert_near(*(tower.texts(texts) for tower in towers))
 
 
 def test_vision_features_in_bfloat16_agree_with_float32() -> None:
     towers = both(lambda runtime: VisionTower(shipped("vision-a"), runtime, "own"))
     seen = pixels(towers[0])
-    near(*(tower.features(seen) for tower in towers))
+    assert_near(*(tower.features(seen) for tower in towers))
 
 
 # The key of what is cached

@@ -14,7 +14,7 @@ from unprompt.towers.files import (
     origin_needs,
 )
 from unprompt.towers.messages import loading
-from unprompt.towers.precision import inference
+from unprompt.towers.precision import inference, parameter_count
 from unprompt.towers.pretrained import load_pretrained
 from unprompt.towers.queries import ClipBackbone, ClipQueries
 from unprompt.towers.sources import (
@@ -61,5 +61,6 @@ __all__ = [
     "loading",
     "missing_line",
     "origin_needs",
+    "parameter_count",
     "pixel_batches",
 ]

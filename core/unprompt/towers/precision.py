@@ -72,9 +72,14 @@ def inference(runtime: Runtime, model: torch.nn.Module) -> Iterator[None]:
     half = runtime.precision == "bfloat16"
     kind = torch.device(runtime.device).type
     quick = nullcontext() if half else quick_linear()
-    cores = one_core_where_small(sum(parameter.numel() for parameter in model.parameters()))
+    cores = one_core_where_small(parameter_count(model))
     with torch.no_grad(), torch.autocast(kind, torch.bfloat16, enabled=half), quick, cores:
         yield
+
+
+def parameter_count(model: torch.nn.Module) -> int:
+    """How many numbers a model holds."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def finite(rows: torch.Tensor, owner: str) -> FloatArray:

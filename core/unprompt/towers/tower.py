@@ -11,7 +11,7 @@ from unprompt._files.paths import shown
 from unprompt.contracts import Need, Runtime
 from unprompt.errors import ConfigError, DataError, named
 from unprompt.towers.files import files_hash
-from unprompt.towers.precision import finite, inference
+from unprompt.towers.precision import finite, inference, parameter_count
 from unprompt.towers.sources import CheckpointSource, TowerSource
 from unprompt.towers.state import misfit, no_numbers
 from unprompt.types import FloatArray, PlainData
@@ -52,7 +52,7 @@ class Tower(ABC, Generic[S]):
     @property
     def size(self) -> int:
         """How many numbers it holds."""
-        return sum(parameter.numel() for parameter in self._model.parameters())
+        return parameter_count(self._model)
 
     @property
     def transform(self) -> Callable[[Image], torch.Tensor]:
@@ -77,7 +77,7 @@ class Tower(ABC, Generic[S]):
 
         with torch.device("meta"):
             model = cls._random(source, Runtime(device="meta", offline=True, dry_run=True), owner)
-        return sum(parameter.numel() for parameter in model.parameters())
+        return parameter_count(model)
 
     @classmethod
     @abstractmethod
@@ -110,12 +110,6 @@ class ImageTower(Tower[S]):
     def features(self, pixels: torch.Tensor) -> FloatArray:
         """Pixels (n, 3, H, W) -> pooled features, float32 of shape (n, dim). Raises as `finite`."""
         return self._rows(lambda seen: self.pool(self._model, seen), pixels)
-
-    @property
-    def transform(self) -> Callable[[Image], torch.Tensor]:
-        """`preprocess` without the tower, so that it can be sent to other processes."""
-        transform: Callable[[Image], torch.Tensor] = self._preprocess
-        return transform
 
     @property
     def network(self) -> torch.nn.Module:
