@@ -1,14 +1,11 @@
 """What searching a prompt bank costs, against what else there is, in one run.
 
     python experiments/benchmarks/bank.py exact [--rows N] [--rounds N] [--device cuda]
-    python experiments/benchmarks/bank.py disk [--rows N] [--folder DIR]
     python experiments/benchmarks/bank.py approximate [--rows N] [--index NAME]
 
 ``exact``: 256 queries, 100 neighbours, rows in clusters as CLIP's embeddings are; then a bank made
-to be hard, whose neighbours are compared with a float64 product of everything. ``disk``: 1,000
-queries over a bank of ``--rows`` rows on disk, then twice as many, each with a cold and a warm page
-cache and in a process of its own; every query has a row planted that must come first. The folder
-needs 4 KiB for each of ``--rows``. ``approximate``: an index with its recall, against exact search.
+to be hard, whose neighbours are compared with a float64 product of everything. ``approximate``: an
+index with its recall, against exact search. `bank_disk.py` has banks on disk.
 
 Every comparison is made in rounds of one run, so that a busy machine disturbs all alike; processor
 time, which other programs disturb less, is printed beside the time on the clock.
@@ -17,17 +14,12 @@ time, which other programs disturb less, is printed beside the time on the clock
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import os
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -37,17 +29,15 @@ from unprompt.bank.search import ApproximateIndex, PreparedRows, search_exact
 from unprompt.types import FloatArray
 
 DIMS, QUERIES, COUNT = 1_024, 256, 100
-DISK_QUERIES, SHARD = 1_000, 250_000
 
 
 def main() -> None:
     """Run one of the benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=["exact", "disk", "approximate", "search-folder"])
+    parser.add_argument("what", choices=["exact", "approximate"])
     parser.add_argument("--rows", type=int)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--device", default="cpu", help="of `exact`: cpu or cuda")
-    parser.add_argument("--folder", type=Path)
     parser.add_argument("--index", default="IVF1024,RaBitQ4")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
@@ -55,12 +45,8 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # stdout is a file
     if arguments.what == "exact":
         exact(arguments.rows or 300_000, arguments.rounds, arguments.device)
-    elif arguments.what == "disk":
-        disk(arguments.rows or 5_000_000, arguments.folder)
-    elif arguments.what == "approximate":
-        approximate(arguments.rows or 200_000, arguments.index)
     else:
-        search_folder(arguments.folder, arguments.rows)
+        approximate(arguments.rows or 200_000, arguments.index)
 
 
 def clustered(count: int, seed: int) -> FloatArray:
@@ -164,6 +150,8 @@ def flat_search(rows: FloatArray, queries: FloatArray) -> Callable[[], object]:
 
 def hard(count: int, device: str) -> None:
     """Search a bank of near ties, equal rows and rows along an axis, also for zeros."""
+    import torch
+
     random = np.random.default_rng(5)
     rows, queries = clustered(count, 3), clustered(QUERIES, 4)
     quarter = count // 4
@@ -175,14 +163,15 @@ def hard(count: int, device: str) -> None:
     queries[:32], queries[32:64] = rows[0], rows[3 * quarter : 3 * quarter + 32]
     queries[64:96] = np.eye(1, DIMS, 7, dtype=np.float32)
     queries[96:128] = 0
-    prepared = PreparedRows([rows], device=device)
-    start, processor = time.perf_counter(), time.process_time()
-    got = search_exact(queries, prepared, COUNT, device=device)
-    print(
-        f"hard bank: {time.perf_counter() - start:.2f} s on the clock, "
-        f"{time.process_time() - processor:.2f} s of processors"
-    )
-    print(f"  {differences(queries, rows, got.rows)}")
+    for kind in (torch.bfloat16, torch.float32):
+        prepared = PreparedRows([rows], device=device, kind=kind)
+        start, processor = time.perf_counter(), time.process_time()
+        got = search_exact(queries, prepared, COUNT, device=device)
+        print(
+            f"hard bank by {kind}: {time.perf_counter() - start:.2f} s on the clock, "
+            f"{time.process_time() - processor:.2f} s of processors"
+        )
+        print(f"  {differences(queries, rows, got.rows)}")
 
 
 def differences(queries: FloatArray, rows: FloatArray, got: npt.NDArray[np.int64]) -> str:
@@ -197,100 +186,6 @@ def differences(queries: FloatArray, rows: FloatArray, got: npt.NDArray[np.int64
         order = np.argsort(-np.concatenate(blocks, axis=1), axis=1, kind="stable")
         different += int((order[:, : got.shape[1]] != got[first : first + 16]).sum())
     return f"{different} of {got.size} differ from float64 products, rounded and sorted"
-
-
-def disk(count: int, folder: Path | None) -> None:
-    """Make a bank on disk, then search half of it and all of it."""
-    with tempfile.TemporaryDirectory(dir=folder) as made:
-        make_shards(Path(made), 2 * count)
-        for cache in ("cold", "warm"):
-            seconds = [searched(Path(made), rows, cache) for rows in (count, 2 * count)]
-            print(f"{cache}: twice the rows take {seconds[1] / seconds[0]:.2f} times as long")
-
-
-def make_shards(folder: Path, count: int) -> None:
-    """Write shards of float16 rows, and queries with a row each that is planted near it."""
-    random = np.random.default_rng(6)
-    block = clustered(SHARD // 10, 7).astype(np.float16)
-    queries = clustered(DISK_QUERIES, 8)
-    np.save(folder / "queries.npy", queries)
-    noise = random.normal(size=queries.shape).astype(np.float32) * 0.005
-    planted = (queries + noise) / np.linalg.norm(queries + noise, axis=1, keepdims=True)
-    # All within the first half, so that the smaller bank holds them, too.
-    places = np.sort(random.choice(count // 2, DISK_QUERIES, replace=False))
-    np.save(folder / "places.npy", places)
-    for number, first in enumerate(range(0, count, SHARD)):
-        size = min(SHARD, count - first)
-        shard = np.lib.format.open_memmap(
-            folder / f"{number:05}.npy", "w+", np.float16, (size, DIMS)
-        )
-        for part in range(0, size, len(block)):
-            # Rows of the same lengths, but others: columns change their sign.
-            signs = np.where(random.random(DIMS) < 0.02, 0x8000, 0).astype(np.uint16)
-            piece = shard[part : part + len(block)]
-            piece[:] = (block.view(np.uint16)[: len(piece)] ^ signs).view(np.float16)
-        inside = (places >= first) & (places < first + size)
-        shard[places[inside] - first] = planted[inside]
-        shard.flush()
-        del shard
-
-
-def searched(folder: Path, rows: int, cache: str) -> float:
-    """Search in a process of its own, print what it took, and give the seconds."""
-    if cache == "cold":
-        for path in folder.glob("*.npy"):
-            handle = os.open(path, os.O_RDONLY)
-            os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(handle)
-    command = [sys.executable, "-P", __file__, "search-folder", "--folder", str(folder)]
-    done = subprocess.run(
-        [*command, "--rows", str(rows)], check=True, stdout=subprocess.PIPE, text=True
-    )
-    result = json.loads(done.stdout)
-    print(
-        f"{cache}, {rows} rows: {result['seconds']:.1f} s, {result['share']:.0%} of the product's "
-        f"rate ({result['processor']:.1f} s and {result['processor_share']:.0%} by processor "
-        f"time), peak memory {result['peak_mib']} MiB, planted rows that come first: "
-        f"{result['planted']} of {DISK_QUERIES}",
-        flush=True,
-    )
-    return float(result["seconds"])
-
-
-def search_folder(folder: Path, count: int) -> None:
-    """Search the first rows of a folder's shards and print what it took as JSON."""
-    shards, left = [], count
-    for path in sorted(folder.glob("[0-9]*.npy")):
-        shards.append(np.load(path, mmap_mode="r")[:left])
-        left -= len(shards[-1])
-        if not left:
-            break
-    queries, places = np.load(folder / "queries.npy"), np.load(folder / "places.npy")
-    search_exact(queries[:2], [shards[0][:1_000]], COUNT)  # measures the route, loads libraries
-    clock, processor = time.perf_counter(), time.process_time()
-    got = search_exact(queries, shards, COUNT)
-    seconds, processors = time.perf_counter() - clock, time.process_time() - processor
-    # The page tables' own record: that of `resource` would count the parent, too.
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    product = product_of_one_row(queries)
-    result = {"seconds": seconds, "processor": processors} | {
-        "share": product.clock[0] * count / seconds,
-        "processor_share": product.processor[0] * count / processors,
-        "peak_mib": int(peak) // 1024,
-        "planted": int((got.rows[:, 0] == places).sum()),
-    }
-    print(json.dumps(result))
-
-
-def product_of_one_row(queries: FloatArray) -> Spent:
-    """What the bfloat16 product takes for one row and all queries."""
-    import torch
-
-    rows, wide = torch.randn(32_768, DIMS).bfloat16(), torch.from_numpy(queries).bfloat16()
-    spent = timed({"product": lambda: wide @ rows.T}, 7)["product"]
-    clock, processor = (median(times) / len(rows) for times in (spent.clock, spent.processor))
-    return Spent([clock], [processor])
 
 
 def approximate(count: int, factory: str) -> None:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unprompt._compute import linear
 from unprompt.bank.search import Neighbours, PreparedRows, Rows, search_exact
 from unprompt.bank.search.scan import Plan, scan
+from unprompt.bank.search.sums import float32_sums
 from unprompt.bank.search.tiles import StoredRows
 from unprompt.errors import DataError
 from unprompt.types import FloatArray
@@ -67,6 +69,41 @@ def test_both_types_of_product_give_the_same(kind: str) -> None:
 
     rows, queries = unit_rows(3_000, 1), unit_rows(20, 2)
     got = planned(StoredRows([rows]), queries, 10, kind=getattr(torch, kind), tile_rows=512)
+    check(got, by_sorting(queries, rows, 10))
+
+
+@pytest.mark.parametrize("onednn", [False, True])
+def test_either_library_multiplies_float32(onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    if onednn and not linear._has_operation():
+        pytest.skip("this PyTorch has no such operation")
+    monkeypatch.setattr(linear, "_onednn_is_quicker", lambda: onednn)
+    kinds = [torch.profiler.ProfilerActivity.CPU]
+    rows, queries = unit_rows(3_000, 1), unit_rows(20, 2)
+    with torch.profiler.profile(activities=kinds) as seen:
+        got = planned(StoredRows([rows]), queries, 10, kind=torch.float32, tile_rows=1_000)
+    check(got, by_sorting(queries, rows, 10))
+    calls = {event.key: event.count for event in seen.key_averages()}
+    assert calls.get("mkldnn::_linear_pointwise", 0) == (3 if onednn else 0)
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float32"])
+def test_factors_stay_whole_where_the_caller_allows_fewer_bits(kind: str) -> None:
+    import torch
+
+    onednn = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch sets it at import
+    before = torch.get_float32_matmul_precision()
+    rows, queries = unit_rows(3_000, 1), unit_rows(20, 2)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with float32_sums(torch.device("cpu")):
+            assert onednn.fp32_precision == "ieee"
+        got = planned(StoredRows([rows]), queries, 10, kind=getattr(torch, kind))
+        assert torch.get_float32_matmul_precision() == "medium"
+        assert onednn.fp32_precision == "bf16"
+    finally:
+        torch.set_float32_matmul_precision(before)
     check(got, by_sorting(queries, rows, 10))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from unprompt._compute import linear as module
-from unprompt._compute.linear import linear, quick_linear
+from unprompt._compute.linear import linear, product, quick_linear
 
 
 @pytest.fixture(params=[False, True], ids=["own", "onednn"])
@@ -34,6 +34,23 @@ def test_it_is_a_product_and_a_sum(shape: tuple[int, ...], with_bias: bool) -> N
         made = linear(states, weight, bias)
     assert made.dtype == torch.float32 and made.shape == exact.shape
     torch.testing.assert_close(made.double(), exact, rtol=0, atol=2e-6)
+
+
+@pytest.mark.usefixtures("route")
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_inner_products_are_put_where_they_belong(kind: str) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    rows = torch.randn(7, 5).to(getattr(torch, kind))
+    others = torch.randn(4, 5).to(rows.dtype)
+    room = torch.full((9, 4), 3.0, dtype=rows.dtype)
+    product(rows, others, room[1:8])
+    exact = rows.double() @ others.double().T
+    error = 2e-6 if kind == "float32" else 2**-8 * float(exact.abs().max())
+    torch.testing.assert_close(room[1:8].double(), exact, rtol=0, atol=error)
+    assert room[[0, 8]].eq(3).all()
+    assert not room.requires_grad
 
 
 @pytest.mark.usefixtures("route")

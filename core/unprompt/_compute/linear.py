@@ -1,4 +1,4 @@
-"""A linear layer in float32 by the quicker of the two libraries that PyTorch brings."""
+"""Products in float32 by the quicker of the two libraries that PyTorch brings."""
 
 from __future__ import annotations
 
@@ -38,6 +38,23 @@ def linear(
         )
         return made
     return torch.nn.functional.linear(states, weight, bias)
+
+
+def product(rows: torch.Tensor, others: torch.Tensor, out: torch.Tensor) -> None:
+    """Put ``rows @ others.T`` into ``out``: inner products, without gradients.
+
+    Args:
+        rows: Of shape (m, C); float32 ones on a processor are multiplied as by `linear`.
+        others: Of shape (n, C) and the same type.
+        out: Of shape (m, n).
+    """
+    import torch
+
+    with torch.no_grad():
+        if _onednn_is_quicker() and _is_plain(rows, others):
+            out.copy_(linear(rows, others))
+        else:
+            torch.mm(rows, others.T, out=out)
 
 
 def quick_linear() -> AbstractContextManager[object]:

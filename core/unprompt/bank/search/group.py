@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from unprompt._compute.linear import product
 from unprompt.bank.search.bounds import QueryBounds, RowBounds
 from unprompt.bank.search.candidates import BLOCK, Candidates, joined, passing
 from unprompt.bank.search.codes import bits_of, floor_code, in_order, least_before_rounding
@@ -121,7 +122,7 @@ class Group:
         import torch
 
         scores = buffer[: padded(len(tile.rows)) * len(self)].view(-1, len(self))
-        torch.mm(tile.rows, self._rounded.T, out=scores[: len(tile.rows)])
+        product(tile.rows, self._rounded, scores[: len(tile.rows)])
         scores[len(tile.rows) :] = -torch.inf
         return bits_of(scores)
 

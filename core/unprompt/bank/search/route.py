@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from unprompt._compute.linear import product
 from unprompt._files.cache import Cache
 from unprompt.artifacts import read_json
 from unprompt.bank.search.bounds import QueryBounds, RowBounds
@@ -75,7 +76,7 @@ def route_of(device: str) -> Route:
             "processor": processor,
             "torch": str(torch.__version__),
             "device": device,
-            "version": 1,
+            "version": 2,
         }
         folder = Cache.default().folder("search-routes", key, make)
         route: Route = read_json(folder / "route.json", Route)
@@ -104,10 +105,11 @@ def measured(device: str, processor: str) -> Route:
     bounds = RowBounds(float(rows.double().norm(dim=1).max()), float(residual))
     error = QueryBounds.of(queries, coarse).error(bounds)
     with float32_sums(rows.device):
-        product = coarse_rows @ coarse.T
+        scores = rows.new_empty(len(rows), len(queries), dtype=torch.bfloat16)
+        product(coarse_rows, coarse, scores)
     exact = rows.double() @ queries.double().T
-    above = exact + error < least_before_rounding(codes_of(product))
-    below = exact - error > -least_before_rounding(codes_of(-product))
+    above = exact + error < least_before_rounding(codes_of(scores))
+    below = exact - error > -least_before_rounding(codes_of(-scores))
     return Route(processor=processor, ratio=ratio, within_bound=not bool((above | below).any()))
 
 
@@ -119,13 +121,14 @@ def _seconds(rows: torch.Tensor, queries: torch.Tensor) -> float:
     import torch
 
     on_gpu = rows.device.type == "cuda"
+    scores = rows.new_empty(len(rows), len(queries))
     clock, spent = (time.perf_counter if on_gpu else time.thread_time), []
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         for _ in range(5):
             start = clock()
-            rows @ queries.T
+            product(rows, queries, scores)
             if on_gpu:
                 torch.cuda.synchronize()
             spent.append(clock() - start)

@@ -1,4 +1,4 @@
-"""Products on a GPU that add up as the proof in `bounds` assumes."""
+"""Products that add up as the proof in `bounds` assumes."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ if TYPE_CHECKING:
 def float32_sums(device: torch.device) -> Iterator[None]:
     """Sums of products in float32, and float32 factors whole; what was set before comes back.
 
-    cuBLAS may otherwise add parts of a bfloat16 product in bfloat16, or round float32 to TF32
-    where whoever called has allowed it.
+    cuBLAS may otherwise add parts of a bfloat16 product in bfloat16, and it or oneDNN may round
+    float32 factors to fewer bits where whoever called has allowed it.
     """
     import torch
 
-    if device.type != "cuda":
-        yield
-        return
-    matmul = torch.backends.cuda.matmul
-    before = matmul.allow_bf16_reduced_precision_reduction, matmul.fp32_precision
-    matmul.allow_bf16_reduced_precision_reduction, matmul.fp32_precision = False, "ieee"
+    cuda = torch.backends.cuda.matmul
+    onednn = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch sets it at import
+    matmul = cuda if device.type == "cuda" else onednn
+    before = matmul.fp32_precision, cuda.allow_bf16_reduced_precision_reduction
+    matmul.fp32_precision, cuda.allow_bf16_reduced_precision_reduction = "ieee", False
     try:
         yield
     finally:
-        matmul.allow_bf16_reduced_precision_reduction, matmul.fp32_precision = before
+        matmul.fp32_precision, cuda.allow_bf16_reduced_precision_reduction = before
