@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, Self
 
 import numpy as np
@@ -10,8 +11,8 @@ from pydantic import Field
 
 from unprompt_knn.kernel import DoubleArray, FloatArray, KernelOptions, Numbers
 
-_BLOCK = 16
-"""Queries at a time: ridge holds K x K numbers for each."""
+_BLOCK = 4
+"""Queries at a time, of each core: ridge holds K x K numbers for each, in the core's cache."""
 
 
 class Ridge(KernelOptions):
@@ -61,13 +62,27 @@ class Ridge(KernelOptions):
         """The neighbours' products, which cost most, are computed once for all penalties."""
         shares = np.empty((len(kernels), *rows.shape))
         divided = np.ones(rows.shape) if times is None else times
-        for start in range(0, len(rows), _BLOCK):
-            block = slice(start, start + _BLOCK)
+
+        def solve(block: slice) -> None:
             gram, wanted = _products(cosines[block], keys[rows[block]])
             for number, kernel in enumerate(kernels):
                 penalties = kernel.penalty / divided[block]
                 shares[number, block] = _solved(gram, wanted, penalties)
+
+        _on_each_core(solve, len(rows))
         return shares
+
+
+def _on_each_core(solve: Callable[[slice], None], count: int) -> None:
+    """Solve all queries, block by block; several threads in one small system only wait."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    blocks = [slice(start, start + _BLOCK) for start in range(0, count, _BLOCK)]
+    pool = ThreadPoolExecutor(torch.get_num_threads(), "ridge")
+    with threadpool_limits(1, "blas"), pool:
+        for solved in [pool.submit(solve, block) for block in blocks]:
+            solved.result()
 
 
 def _products(cosines: FloatArray, near: FloatArray) -> tuple[DoubleArray, DoubleArray]:
@@ -79,9 +94,15 @@ def _products(cosines: FloatArray, near: FloatArray) -> tuple[DoubleArray, Doubl
 
 
 def _solved(gram: DoubleArray, wanted: DoubleArray, penalties: DoubleArray) -> DoubleArray:
+    from scipy.linalg import lapack
+
     penalised = gram.copy()
     diagonal = np.arange(gram.shape[1])
     penalised[:, diagonal, diagonal] += penalties  # keeps rows that are left out regular, too
-    solved = np.linalg.solve(penalised, wanted[:, :, None])[:, :, 0]
-    shares: DoubleArray = solved.astype(np.float64, copy=False)
-    return shares
+    solved = np.empty_like(wanted)
+    for number, system in enumerate(penalised):
+        # By Cholesky's factors. LAPACK's matrices run down columns; this one is symmetric.
+        _, solved[number], failed = lapack.dposv(system.T, wanted[number])
+        if failed:  # a penalty below the rounding of the products
+            solved[number] = np.linalg.solve(system, wanted[number])
+    return solved

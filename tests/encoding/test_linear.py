@@ -38,6 +38,24 @@ def test_it_is_a_product_and_a_sum(shape: tuple[int, ...], with_bias: bool) -> N
 
 @pytest.mark.usefixtures("route")
 @pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+def test_gelu_may_follow(kind: str) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    states, weight, bias = (
+        torch.randn(shape).to(getattr(torch, kind)) for shape in [(7, 5), (4, 5), (4,)]
+    )
+    with torch.no_grad():
+        made = linear(states, weight, bias, gelu=True)
+    assert made.dtype == states.dtype
+    sums = states.double() @ weight.double().T + bias.double()
+    exact = sums * (1 + torch.special.erf(sums / 2**0.5)) / 2  # Hendrycks and Gimpel 2016
+    error = 2e-6 if kind == "float32" else 2**-7 * float(exact.abs().max())
+    torch.testing.assert_close(made.double(), exact, rtol=0, atol=error)
+
+
+@pytest.mark.usefixtures("route")
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
 def test_inner_products_are_put_where_they_belong(kind: str) -> None:
     import torch
 

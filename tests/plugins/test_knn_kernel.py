@@ -112,6 +112,35 @@ def test_ridge_is_the_penalised_least_squares_solution() -> None:
     np.testing.assert_allclose(shares, plain, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_ridge_of_each_query_is_its_own(threads: int) -> None:
+    import torch
+
+    rng = np.random.default_rng(7)
+    keys = unit(rng.standard_normal((40, 6), dtype=np.float32))
+    queries = unit(rng.standard_normal((11, 6), dtype=np.float32))  # no multiple of a block
+    rows = rng.integers(0, 40, (11, 9))
+    cosines = np.einsum("nkc,nc->nk", keys[rows], queries)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        shares = Ridge(penalty=0.2).shares(cosines, rows, keys)
+    finally:
+        torch.set_num_threads(before)
+    for query, own, row in zip(queries, shares, rows, strict=True):
+        np.testing.assert_allclose(own, ridge_shares(keys[row] @ query, keys[row], 0.2), atol=1e-5)
+
+
+def test_ridge_whose_penalty_is_lost_in_rounding_still_answers() -> None:
+    rng = np.random.default_rng(8)
+    keys = unit(rng.standard_normal((200, 3), dtype=np.float32))  # of rank 3: the rest is rounding
+    query = unit(rng.standard_normal((1, 3), dtype=np.float32))[0]
+    system = (keys @ keys.T).astype(np.float64) + 1e-12 * np.eye(200)
+    with pytest.raises(np.linalg.LinAlgError):
+        np.linalg.cholesky(system)
+    assert np.isfinite(ridge_shares(keys @ query, keys, 1e-12)).all()
+
+
 def test_ridge_divides_a_share_among_neighbours_that_say_the_same() -> None:
     keys = unit(np.array([[1, 0.2, 0], [1, 0.2, 0], [0.5, -1, 0.3]], np.float32))
     query = unit(np.array([[1, 0, 0]], np.float32))[0]

@@ -42,6 +42,9 @@ OFFICIAL_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 OWNER = "text encoder 'minilm'"
 TOKENS_PER_TEXT = 32
 """A batch has as many tokens as the runtime's batch size of texts of this length."""
+CACHED_TOKENS = 1_024
+"""At most so many tokens in a batch on a processor: what is computed of them stays in its cache.
+Batches of 4,096 take 1.09 times as long in float32 and 1.06 in bfloat16, of 8,192 1.4 times."""
 LONGEST = 512
 """Tokens of the longest text, where a model's folder names no limit: the positions of a BERT."""
 TRIED = ("fox", "Oil painting of a lighthouse, 4k", "ein Hut für den König")
@@ -121,6 +124,8 @@ class MiniLM(TextEncoder):
         tokens = [encoding.ids for encoding in self._cutting.encode_batch_fast(texts)]
         device = self._runtime.device
         most = TOKENS_PER_TEXT * self._runtime.batch_size
+        if device == "cpu":
+            most = min(most, CACHED_TOKENS)
         batches = [*token_batches(tokens, shared_out(sum(map(len, tokens)), most, device))]
         rows = np.empty((len(texts), self.dim), np.float32)
         with closing(side_by_side(model.rows, batches, device)) as encoded:

@@ -14,7 +14,11 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 
 def linear(
-    states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+    states: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    *,
+    gelu: bool = False,
 ) -> torch.Tensor:
     """``torch.nn.functional.linear`` without gradients.
 
@@ -26,6 +30,7 @@ def linear(
         states: Of shape (..., I).
         weight: Of shape (O, I).
         bias: Of shape (O,), or none.
+        gelu: Whether GELU follows; oneDNN applies it as it writes the product.
 
     Returns:
         Of shape (..., O).
@@ -33,11 +38,11 @@ def linear(
     import torch
 
     if _onednn_is_quicker() and _is_plain(states, weight):
-        made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(
-            states, weight, bias, "none", [], ""
-        )
+        then = ("gelu", [], "none") if gelu else ("none", [], "")
+        made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, weight, bias, *then)
         return made
-    return torch.nn.functional.linear(states, weight, bias)
+    product = torch.nn.functional.linear(states, weight, bias)
+    return torch.nn.functional.gelu(product) if gelu else product
 
 
 def product(rows: torch.Tensor, others: torch.Tensor, out: torch.Tensor) -> None:
@@ -51,7 +56,8 @@ def product(rows: torch.Tensor, others: torch.Tensor, out: torch.Tensor) -> None
     import torch
 
     with torch.no_grad():
-        if _onednn_is_quicker() and _is_plain(rows, others):
+        float32 = rows.dtype == torch.float32  # of 16 bits, both ways are oneDNN's
+        if float32 and _onednn_is_quicker() and _is_plain(rows, others):
             out.copy_(linear(rows, others))
         else:
             torch.mm(rows, others.T, out=out)
@@ -67,14 +73,14 @@ def quick_linear() -> AbstractContextManager[object]:
 
 
 def _is_plain(states: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Whether it is a product of plain float32 matrices in memory, without gradients."""
+    """Whether it is a product of plain matrices in memory, without gradients."""
     import torch
 
     if torch.is_grad_enabled() or torch.is_autocast_enabled("cpu"):
         return False
-    return all(
+    return states.dtype in (torch.float32, torch.bfloat16) and all(
         type(tensor) in (torch.Tensor, torch.nn.Parameter)
-        and tensor.dtype == torch.float32
+        and tensor.dtype == states.dtype
         and tensor.device.type == "cpu"
         and tensor.layout == torch.strided
         for tensor in (states, weight)

@@ -111,11 +111,9 @@ class PackedBert:
         self, layer: _Layer, states: torch.Tensor, shapes: Sequence[tuple[int, int]]
     ) -> torch.Tensor:
         """One layer: states (T, H) -> (T, H), float32."""
-        from torch.nn.functional import gelu
-
         mixed = self._attended(linear(states.to(self.precision), *layer.qkv), shapes)
         states = self._normed(states + linear(mixed, *layer.mixed), layer.mixed_norm)
-        wide = gelu(linear(states.to(self.precision), *layer.wide))
+        wide = linear(states.to(self.precision), *layer.wide, gelu=True)
         return self._normed(states + linear(wide, *layer.narrow), layer.narrow_norm)
 
     def _attended(self, qkv: torch.Tensor, shapes: Sequence[tuple[int, int]]) -> torch.Tensor:
