@@ -38,7 +38,7 @@ def linear(
     import torch
 
     if _onednn_is_quicker() and _is_plain(states, weight):
-        then = ("gelu", [], "none") if gelu else ("none", [], "")
+        then: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
         made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, weight, bias, *then)
         return made
     product = torch.nn.functional.linear(states, weight, bias)
