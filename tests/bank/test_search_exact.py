@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unprompt._compute import linear
-from unprompt.bank.search import Neighbours, PreparedRows, Rows, search_exact
+from unprompt.bank.search import Neighbours, PreparedRows, Rows, search_exact, small
 from unprompt.bank.search.scan import Plan, scan
 from unprompt.bank.search.sums import float32_sums
 from unprompt.bank.search.tiles import StoredRows
@@ -18,6 +19,15 @@ from unprompt.errors import DataError
 from unprompt.types import FloatArray
 
 DIMS = 32
+
+
+@pytest.fixture(params=["all", "shortlist"], autouse=True, scope="module")
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What `search_exact` does with a bank of this module, all of which are small."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "shortlist":
+            patch.setattr(small, "NUMBERS", 0)
+        yield request.param
 
 
 def unit_rows(count: int, seed: int, dims: int = DIMS) -> FloatArray:
@@ -140,6 +150,7 @@ def test_adversarial_bank(name: str, count: int) -> None:
         [unit_rows(4, 4), -rows[:2], rows[300:302], np.zeros((1, DIMS), np.float32), rows[:1] / 3]
     )
     expected = by_sorting(queries, rows, count)
+    check(search_exact(queries, [rows], count), expected)
     for threads, tile_rows in ((1, 64), (2, 256), (1, 1024)):
         got = planned(StoredRows([rows]), queries, count, threads=threads, tile_rows=tile_rows)
         check(got, expected)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unprompt.bank.search import PreparedRows, route, search_exact
+from unprompt.bank.search import PreparedRows, route, search_exact, small
 from unprompt.bank.search.route import Route, product_kind, route_of
 
 
@@ -51,6 +51,7 @@ def test_choice(ratio: float, within: bool, kind: str, monkeypatch: pytest.Monke
     import torch
 
     measured = Route(processor="any", ratio=ratio, within_bound=within)
+    monkeypatch.setattr(small, "NUMBERS", 0)  # a bank of any size is searched by products
     monkeypatch.setattr(route, "measured", lambda device, processor: measured)
     assert product_kind(torch.device("cpu")) == getattr(torch, kind)
     rows = np.random.default_rng(0).normal(size=(200, 16)).astype(np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 from unprompt.bank.search.neighbours import Neighbours, Rows
 from unprompt.bank.search.route import product_kind
 from unprompt.bank.search.scan import Plan, scan, tile_rows_for
+from unprompt.bank.search.small import is_small, score_all
 from unprompt.bank.search.tiles import PreparedRows, StoredRows
 from unprompt.errors import DataError
 from unprompt.types import FloatArray
@@ -61,7 +62,10 @@ def search_exact(
         return Neighbours(*_nothing(len(queries), count))
     where = torch.device(device)
     kind = bank.kind if isinstance(bank, PreparedRows) else product_kind(where)
-    return scan(queries, bank, count, plan_for(bank.dims, where, kind))
+    plan = plan_for(bank.dims, where, kind)
+    if is_small(bank):
+        return score_all(torch.from_numpy(queries.copy()).to(where), bank, count, plan)
+    return scan(queries, bank, count, plan)
 
 
 def plan_for(dims: int, device: torch.device, kind: torch.dtype) -> Plan:

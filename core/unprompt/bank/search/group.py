@@ -9,7 +9,7 @@ from unprompt._compute.linear import product
 from unprompt.bank.search.bounds import QueryBounds, RowBounds
 from unprompt.bank.search.candidates import BLOCK, Candidates, joined, passing
 from unprompt.bank.search.codes import bits_of, floor_code, in_order, least_before_rounding
-from unprompt.bank.search.ranking import Ranking
+from unprompt.bank.search.ranking import Ranking, best_places
 from unprompt.bank.search.scoring import scores_of
 
 if TYPE_CHECKING:
@@ -180,10 +180,7 @@ class Group:
             rows = self._bank.gathered(part.cpu().numpy(), device)
             parts.append(scores_of(rows, self._exact, error))
         scores = torch.cat(parts)
-        # One integer for a score and its row, so that the K best are the same however ties fall.
-        order = torch.arange(len(scores), device=device)[:, None]
-        keys = (in_order(bits_of(scores)).long() << 32) - order
-        best = keys.T.contiguous().topk(min(self._count, len(scores)), dim=1).indices
+        best = best_places(scores, self._count)
         with self._lock:
             for query in (self._bounds.length > 0).nonzero().flatten().tolist():
                 chosen = best[query]

@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from unprompt.bank.search.codes import codes_of
+
 if TYPE_CHECKING:
     import torch
+
+
+def best_places(scores: torch.Tensor, count: int) -> torch.Tensor:
+    """The places of each query's best rows, highest score first, ties by place.
+
+    Args:
+        scores: float32 of shape (m, n), of m rows for n queries.
+        count: K.
+
+    Returns:
+        int64 of shape (n, min(K, m)).
+    """
+    import torch
+
+    # One integer for a score and its place, so that the K best are the same however ties fall.
+    places = torch.arange(len(scores), device=scores.device)[:, None]
+    keys = ((codes_of(scores).long() << 32) - places).T.contiguous()
+    return keys.topk(min(count, len(scores)), dim=1).indices
 
 
 class Ranking:
