@@ -25,7 +25,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from unprompt._files.writing import write_text
-from unprompt._members.cached_text import fast_of
 from unprompt._members.context import Context
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import DatasetSplits, open_dataset
@@ -212,7 +211,7 @@ def table(lines: Sequence[Line], bench: Bench, wordings: int) -> str:
     targets = data.targets.select(ids)
     floor = floor_cosines(data.targets.select(data.splits.ids["train"]), targets)
     known = data.dataset.wordings(ids, wordings)
-    encoder = fast_of(data.text_encoder)
+    encoder = data.text_encoder.fastest()
     oracle = estimate_oracle(known, targets, encoder).cosines if known else None
     by_name = {line.name: line for line in lines}
     first = by_name.get(SOLUTION)

@@ -21,7 +21,6 @@ from tempfile import TemporaryDirectory
 
 from unprompt._files.cache import Cache
 from unprompt._files.writing import write_text
-from unprompt._members.cached_text import fast_of
 from unprompt._members.context import Context
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import DatasetSplits, open_dataset
@@ -165,7 +164,7 @@ def table(lines: Sequence[Line], data: DatasetSplits, context: Context, member: 
     targets = data.targets.select(ids)
     floor = floor_cosines(data.targets.select(data.splits.ids["train"]), targets).mean()
     wordings = data.dataset.wordings(ids, 8)
-    encoder = fast_of(data.text_encoder)
+    encoder = data.text_encoder.fastest()
     oracle = estimate_oracle(wordings, targets, encoder).cosines.mean() if wordings else None
     known = {line.name: line.cosines for line in lines}
     probe, common = (known.get(name) for name in ("linear probe, frozen tower", "fine-tuning"))

@@ -28,7 +28,6 @@ from typing import cast
 import numpy as np
 
 from unprompt._config.models import RuntimeConfig
-from unprompt._members.cached_text import fast_of
 from unprompt._members.context import Context
 from unprompt._pipeline.dataset import open_dataset
 from unprompt._pipeline.setup import make_context
@@ -116,7 +115,7 @@ def main() -> None:
     # The plain encoder: hundreds of thousands of rows have no place in the cache of texts.
     part = experiment.ensemble.text_encoder
     exact: TextEncoder = registry.build(part.spec, part.options, context.runtime)
-    encoder = fast_of(exact)
+    encoder = exact.fastest()
     towers = worlds_of_towers(registry)
     nearest = {}
     for world in dict.fromkeys(world for worlds in towers.values() for world in worlds):

@@ -41,7 +41,7 @@ class Samples:
         spoken = [[text for text in texts if text] for texts in sampled]
         if not any(spoken):
             return cls((), None)
-        rows = (encoder.fast() or encoder).encode([text for texts in spoken for text in texts])
+        rows = encoder.fastest().encode([text for texts in spoken for text in texts])
         ends = np.cumsum([0, *map(len, spoken)])
         parts = [rows[first:end] for first, end in pairwise(ends)]
         sums = np.stack([part.sum(axis=0) for part in parts])

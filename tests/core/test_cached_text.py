@@ -10,7 +10,7 @@ import pytest
 
 from unprompt import PluginError, TextEncoder, unit
 from unprompt._files.cache import Cache
-from unprompt._members.cached_text import CachedTextEncoder, fast_of
+from unprompt._members.cached_text import CachedTextEncoder
 from unprompt.types import FloatArray
 
 
@@ -140,7 +140,7 @@ def test_fast_rows_and_exact_ones_are_never_mixed(tmp_path: Path) -> None:
 def test_an_encoder_without_a_fast_one_is_its_own(tmp_path: Path) -> None:
     cached = CachedTextEncoder(Letters(), Cache(tmp_path))
     assert cached.fast() is None
-    assert fast_of(cached) is cached
+    assert cached.fastest() is cached
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,7 @@ def workers(threads: int) -> Iterator[Workers]:
         if threads == 1:
             yield alone
             return
-        with ThreadPoolExecutor(
-            threads, "compute", initializer=torch.set_num_threads, initargs=(1,)
-        ) as pool:
+        with _one_core_each(threads) as pool:
             yield each
     finally:
         torch.set_num_threads(before)
@@ -81,7 +79,7 @@ def side_by_side(call: Callable[[T], R], things: Sequence[T], device: str) -> Ge
     if not _is_processor(device) or before == 1 or len(things) < 2:
         yield from map(call, things)
         return
-    pool = ThreadPoolExecutor(before, "compute", torch.set_num_threads, (1,))
+    pool = _one_core_each(before)
     try:
         jobs = [pool.submit(call, thing) for thing in things]
         for job in jobs:
@@ -89,6 +87,13 @@ def side_by_side(call: Callable[[T], R], things: Sequence[T], device: str) -> Ge
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
+
+
+def _one_core_each(threads: int) -> ThreadPoolExecutor:
+    """Threads in each of which torch computes on one core."""
+    import torch
+
+    return ThreadPoolExecutor(threads, "compute", torch.set_num_threads, (1,))
 
 
 def shared_out(work: int, most: int, device: str) -> int:

@@ -24,11 +24,6 @@ def key_of(encoder: TextEncoder) -> PlainData:
     return encoder.key if isinstance(encoder, CachedTextEncoder) else encoder.identity
 
 
-def fast_of(encoder: TextEncoder) -> TextEncoder:
-    """The encoder's fast one; the encoder itself where it has none."""
-    return encoder.fast() or encoder
-
-
 class CachedTextEncoder(TextEncoder):
     """Encodes each text once per process, and each list of texts once per cache.
 

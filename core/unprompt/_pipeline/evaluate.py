@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from unprompt._members.cached_text import fast_of
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.evaluation import Evaluation
 from unprompt._pipeline.members import MemberPredictions
@@ -50,7 +49,7 @@ def evaluate(
     if split == "holdout":
         count = max(2, count // 4)  # nothing is concluded from its oracle, and texts take time
     wordings = data.dataset.wordings(ids, count)
-    encoder = fast_of(data.text_encoder)
+    encoder = data.text_encoder.fastest()
     oracle = estimate_oracle(wordings, targets, encoder) if wordings else None
     return Evaluation(
         intervals=run.intervals(split),

@@ -101,7 +101,7 @@ def _edit(
     ]
     # Edits are compared with each other by the thousand: the fast encoder's rounding decides near
     # ties among them, and what comes of them is judged by exact rows in the end.
-    fast = encoder.fast() or encoder
+    fast = encoder.fastest()
     edited = _encoded([part.words for image in images for part in image.pool], fast)
     for _ in range(ROUNDS):
         trials = [_trials(image, edited) for image in images]

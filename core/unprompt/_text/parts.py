@@ -56,6 +56,7 @@ def _opens(words: str) -> bool:
 Parts = tuple[Part, ...]
 
 
+@lru_cache(1 << 14)  # images have prompts of the bank in common, and each is asked about twice
 def split(prompt: str) -> Parts:
     """The parts of a prompt, in order; empty pieces between commas are left out."""
     parts: list[Part] = []

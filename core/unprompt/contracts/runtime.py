@@ -76,6 +76,10 @@ class TextEncoder(ABC):
         """
         return None
 
+    def fastest(self) -> TextEncoder:
+        """The fast encoder; the encoder itself where there is none."""
+        return self.fast() or self
+
     def count_tokens(self, text: str) -> int | None:
         """Tokens of a text, those around it included, before any is cut; None: unknown."""
         return None
