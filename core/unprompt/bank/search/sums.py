@@ -21,6 +21,9 @@ def float32_sums(device: torch.device) -> Iterator[None]:
 
     cuda = torch.backends.cuda.matmul
     onednn = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]  # torch sets it at import
+    if device.type == "cpu" and onednn.fp32_precision in ("none", "ieee"):
+        yield  # nothing is set, so that searches of several threads have nothing to put back
+        return
     matmul = cuda if device.type == "cuda" else onednn
     before = matmul.fp32_precision, cuda.allow_bf16_reduced_precision_reduction
     matmul.fp32_precision, cuda.allow_bf16_reduced_precision_reduction = "ieee", False
