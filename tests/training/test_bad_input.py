@@ -191,7 +191,7 @@ def test_a_checkpoint_of_other_options_is_refused_with_both_values(make: Make) -
 
 
 @pytest.mark.parametrize("file", [checkpoints.LAST, checkpoints.BEST])
-@pytest.mark.parametrize("damage", ["cut", "empty", "other", "header"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "other", "header", "bit"])
 def test_a_damaged_checkpoint_is_one_line_that_says_what_to_do(
     file: str, damage: str, make: Make, tmp_path: Path
 ) -> None:
@@ -205,7 +205,13 @@ def test_a_damaged_checkpoint_is_one_line_that_says_what_to_do(
 
         save_file({"x": torch.zeros(3)}, path)
     else:
-        cut = {"cut": content[:-100], "empty": b"", "header": b"\xff" * 100 + content[100:]}
+        flipped = bytes([content[-1] ^ 64])  # of a parameter: the file is as long and as valid
+        cut = {
+            "cut": content[:-100],
+            "empty": b"",
+            "header": b"\xff" * 100 + content[100:],
+            "bit": content[:-1] + flipped,
+        }
         path.write_bytes(cut[damage])
     line = line_of(DataError, job)
     assert line.startswith(f"{path}: ")
