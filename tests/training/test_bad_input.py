@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import signal
@@ -218,6 +219,21 @@ def test_a_damaged_checkpoint_is_one_line_that_says_what_to_do(
     assert line.endswith("; start anew with `unprompt train ... --resume never`")
     checkpoints.forget(job.folder)
     fit(make())
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_a_training_of_one_step_is_no_matter_for_a_warning(
+    schedule: str, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    fitted = fit(make(schedule=schedule, epochs=1, batch_size=TRAIN, warmup=0.0))
+    assert fitted.steps == 1
+    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == []
+    (line,) = [
+        json.loads(text)
+        for text in (make().folder / "metrics.jsonl").read_text().splitlines()
+        if json.loads(text)["step"] == 1
+    ]
+    assert line["learning_rate"] == pytest.approx(1e-2)  # the peak
 
 
 def test_best_parameters_that_are_gone_are_noticed_at_once(make: Make) -> None:
