@@ -221,6 +221,22 @@ def test_a_damaged_checkpoint_is_one_line_that_says_what_to_do(
     fit(make())
 
 
+def test_a_checkpoint_from_before_there_were_checksums_is_gone_on_with(make: Make) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(), stopping(3))
+    job = make()
+    path = job.checkpoints / checkpoints.LAST
+    with safe_open(path, "pt") as file:
+        written = file.metadata()
+    save_file(load_file(path), path, {"unprompt.fit": written["unprompt.fit"]})
+    assert set(written) == {"unprompt.fit", "unprompt.crc32"}
+    fitted = fit(job)
+    assert (fitted.steps, fitted.attempts) == (STEPS, 2)
+
+
 @pytest.mark.parametrize("schedule", ["cosine", "linear"])
 def test_a_training_of_one_step_is_no_matter_for_a_warning(
     schedule: str, make: Make, caplog: pytest.LogCaptureFixture
