@@ -21,17 +21,14 @@ NAMED = 20
 
 def card_of(tower: str, training: TrainingOptions, tuned: Tuned, runtime: Runtime) -> str:
     """Markdown. Scores on holdout and test are those of a run, which says them with intervals."""
-    images = (
-        f"Fitted to {tuned.images:,} images; {tuned.held:,} others of the train split, in whole "
-        f"groups of near-duplicates, were held back for validation. {tuned.broken}"
-    )
     lines = [
         f"# {tower}, trained",
         "",
-        images,
+        _images(tuned),
         "",
         *_head_lines(training, tuned),
         *([] if tuned.fitted is None else _fit_lines("Fine-tuning", tuned.fitted)),
+        *_shares_lines(training, tuned),
         "",
         f"Made with {_machine(runtime)}.",
         "",
@@ -74,8 +71,29 @@ def _fit_lines(what: str, fitted: Fitted) -> Iterator[str]:
             f"{len(fitted.broken):,} images could not be read meanwhile, and were left out: "
             f"{names}{' and others' if len(fitted.broken) > NAMED else ''}."
         )
-    if fitted.interpolation != 1:
-        yield f"The result is {fitted.interpolation:g} of the way from the start to it (WiSE-FT)."
+
+
+def _images(tuned: Tuned) -> str:
+    """How the images of the train split were divided."""
+    words = [f"Fitted to {tuned.images:,} {'image' if tuned.images == 1 else 'images'}."]
+    if tuned.held:
+        others = "other was" if tuned.held == 1 else "others were"
+        words.append(
+            f"{tuned.held:,} {others} held back of the train split for validation, in whole groups "
+            "of near-duplicates."
+        )
+    return " ".join([*words, tuned.broken])
+
+
+def _shares_lines(training: TrainingOptions, tuned: Tuned) -> Iterator[str]:
+    """What came of `wise_ft`."""
+    if tuned.fitted is None or not training.wise_ft:
+        return
+    share = tuned.fitted.interpolation
+    if tuned.held:
+        tried = ", ".join(f"{part:g}" for part in training.wise_ft)
+        yield f"Shares of the fine-tuned parameters tried afterwards (WiSE-FT): {tried} and 1."
+    yield f"The result is {share:g} of the way from the start to the fine-tuned parameters."
 
 
 def _machine(runtime: Runtime) -> str:

@@ -186,8 +186,7 @@ class Regressor(Predictor):
                     f"numbers, the text encoder has {dim}"
                 )
             return FoldedHead.of({"fc.weight": weight, "fc.bias": bias})
-        if len(train) < 2:
-            raise DataError(NOTHING)
+        _check_enough(train)
         rows = features(
             lambda: self.tower, self.tower_identity(), train.images, self.runtime, what=FIT
         )
@@ -201,8 +200,7 @@ class Regressor(Predictor):
         """Train, and write what came of it."""
         from safetensors.torch import save_file
 
-        if len(train) < 2:
-            raise DataError(NOTHING)
+        _check_enough(train)
         folder = artifact / FOLDER
         folder.mkdir()
         tuned = Tuning(self, training, train).run(folder)
@@ -242,3 +240,11 @@ class TimmRegressor(Regressor):
     """
 
     family = TimmTower
+
+
+def _check_enough(train: TrainSet) -> None:
+    """Refuse a train split that no head can be fitted to."""
+    if not len(train):  # the ensemble is used without an experiment
+        raise DataError(NOTHING)
+    if len(train) == 1:
+        raise DataError("the train split has 1 image, and a head is fitted to 2 or more")

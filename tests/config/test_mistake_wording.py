@@ -26,6 +26,8 @@ class Outer(Model):
     text: str = ""
     code: Annotated[str, Field(pattern=r"^\d+$")] = "1"
     items: list[int] = Field(default=[1, 2], min_length=2)
+    parts: tuple[int, ...] = Field(default=(1,), min_length=1, strict=False)
+    wide: int = Field(default=1, le=1_048_576)
     table: dict[str, int] = Field(default={})
     inner: Inner = Inner()
     inners: list[Inner] = Field(default=[])
@@ -61,6 +63,9 @@ def _problems(text: str, model: type[Model] = Outer) -> list[str]:
         ("items: 7", "f:1:1: items: should be a list, got 7"),
         ("items: [1]", "f:1:1: items: should have at least 2 items"),
         ("items: [1, b]", "f:1:12: items.1: should be a whole number, got the text 'b'"),
+        ("parts: []", "f:1:1: parts: should have at least 1 item"),
+        ("parts: [b]", "f:1:9: parts.0: should be a whole number, got the text 'b'"),
+        ("wide: 9999999", "f:1:1: wide: should be at most 1048576, got 9999999"),
         ("table: [1]", "f:1:1: table: should be a map, got a list"),
         ("inner: 7", "f:1:1: inner: should be a map, got 7"),
         ("inner: {flag: yes}", "f:1:9: inner.flag: should be true or false, got the text 'yes'"),

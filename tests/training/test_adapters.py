@@ -158,6 +158,12 @@ def test_wise_ft_is_between_the_merged_parameters_and_those_of_the_start(
         torch.testing.assert_close(value.double(), wanted, rtol=1e-4, atol=1e-5, msg=name)
 
 
+def test_a_rank_that_no_layer_has_is_refused() -> None:
+    Adapted(clip(), Adapter(rank=24))  # the tower's width
+    with pytest.raises(ConfigError, match=r"adapter\.rank: 25, but .* a rank above 24"):
+        Adapted(clip(), Adapter(rank=25))
+
+
 def test_a_tower_without_linear_layers_is_refused() -> None:
     with pytest.raises(ConfigError, match="adapter: a ResNet has no linear layer"):
         Adapted(timm("resnet18"), Adapter())

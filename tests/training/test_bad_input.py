@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
 import signal
@@ -191,7 +192,7 @@ def test_a_checkpoint_of_other_options_is_refused_with_both_values(make: Make) -
 
 
 @pytest.mark.parametrize("file", [checkpoints.LAST, checkpoints.BEST])
-@pytest.mark.parametrize("damage", ["cut", "empty", "other", "header"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "other", "header", "bit"])
 def test_a_damaged_checkpoint_is_one_line_that_says_what_to_do(
     file: str, damage: str, make: Make, tmp_path: Path
 ) -> None:
@@ -205,13 +206,50 @@ def test_a_damaged_checkpoint_is_one_line_that_says_what_to_do(
 
         save_file({"x": torch.zeros(3)}, path)
     else:
-        cut = {"cut": content[:-100], "empty": b"", "header": b"\xff" * 100 + content[100:]}
+        flipped = bytes([content[-1] ^ 64])  # of a parameter: the file is as long and as valid
+        cut = {
+            "cut": content[:-100],
+            "empty": b"",
+            "header": b"\xff" * 100 + content[100:],
+            "bit": content[:-1] + flipped,
+        }
         path.write_bytes(cut[damage])
     line = line_of(DataError, job)
     assert line.startswith(f"{path}: ")
     assert line.endswith("; start anew with `unprompt train ... --resume never`")
     checkpoints.forget(job.folder)
     fit(make())
+
+
+def test_a_checkpoint_from_before_there_were_checksums_is_gone_on_with(make: Make) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(), stopping(3))
+    job = make()
+    path = job.checkpoints / checkpoints.LAST
+    with safe_open(path, "pt") as file:
+        written = file.metadata()
+    save_file(load_file(path), path, {"unprompt.fit": written["unprompt.fit"]})
+    assert set(written) == {"unprompt.fit", "unprompt.crc32"}
+    fitted = fit(job)
+    assert (fitted.steps, fitted.attempts) == (STEPS, 2)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_a_training_of_one_step_is_no_matter_for_a_warning(
+    schedule: str, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    fitted = fit(make(schedule=schedule, epochs=1, batch_size=TRAIN, warmup=0.0))
+    assert fitted.steps == 1
+    assert [r.getMessage() for r in caplog.records if r.levelname == "WARNING"] == []
+    (line,) = [
+        json.loads(text)
+        for text in (make().folder / "metrics.jsonl").read_text().splitlines()
+        if json.loads(text)["step"] == 1
+    ]
+    assert line["learning_rate"] == pytest.approx(1e-2)  # the peak
 
 
 def test_best_parameters_that_are_gone_are_noticed_at_once(make: Make) -> None:

@@ -53,7 +53,16 @@ def test_a_member_learns_and_says_so(
         )
         assert f"{MEMBER}: fine-tune: {at}: validation cosine {score:.4f}" in said
     assert not (folder / "checkpoints").exists()
-    assert "| test |" in (folder / "README.md").read_text()
+    card = (folder / "README.md").read_text()
+    assert "| test |" in card
+    assert "| learned in |" in card
+    assert not done.stdout.splitlines()[1].endswith("(cached)")
+    again = unprompt("train", path, "--resume", "never")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[1].endswith("(cached)")
+    card = (folder / "README.md").read_text()
+    assert "| learned | by an earlier command; this one found it in the cache |" in card
+    assert "| learned in |" not in card
 
 
 def test_the_wrong_names(unprompt: Command, vision: Path, tmp_path: Path) -> None:

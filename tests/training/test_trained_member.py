@@ -387,6 +387,9 @@ def test_a_dry_run_fits_nothing_and_has_heads_of_the_right_size(
         ({"wise_ft": [0.3, 0.5], "validation": 0}, "no validation images"),
         ({"epochs": 0, "adapter": {}}, "without a fine-tuning"),
         ({"loss": "kosine"}, "kosine"),
+        ({"wise_ft": [1.5]}, "less than or equal to 1"),
+        ({"wise_ft": [float("nan")]}, "wise_ft"),
+        ({"head": {"name": "mlp", "width": 10**11}}, "less than or equal to 1048576"),
     ],
 )
 def test_options_that_do_not_fit_together(
@@ -394,3 +397,31 @@ def test_options_that_do_not_fit_together(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         make_member(**training)
+
+
+def test_a_train_split_of_one_image_is_said_to_be_one(
+    make_member: MakeMember, train: TrainSet, tmp_path: Path
+) -> None:
+    one = replace(
+        train, records=train.records[:1], images=train.images.select(train.images.ids[:1])
+    )
+    for number, member in enumerate((make_member(**FAST), make_member())):
+        with pytest.raises(DataError, match="the train split has 1 image"):
+            prepared(member, one, tmp_path / str(number))
+
+
+@pytest.mark.parametrize("validation", [0.0, 0.2])
+def test_the_card_says_which_share_of_wise_ft_was_taken(
+    validation: float, make_member: MakeMember, train: TrainSet, tmp_path: Path
+) -> None:
+    member = make_member(**{**FAST, "validation": validation, "wise_ft": [0.25]})
+    card = (prepared(member, train, tmp_path / "a") / "training" / "README.md").read_text()
+    taken = "The result is 0.25 of the way from the start to the fine-tuned parameters."
+    if validation:
+        assert "tried afterwards (WiSE-FT): 0.25 and 1." in card
+        assert (taken in card) != (taken.replace("0.25", "1") in card)
+        assert "were held back of the train split for validation" in card
+    else:
+        assert taken in card
+        assert "tried afterwards" not in card
+        assert f"Fitted to {COUNT} images. All" in card

@@ -23,7 +23,10 @@ Members = Annotated[
 ]
 Resume = Annotated[
     Literal["auto", "never"],
-    typer.Option(help="auto: go on from checkpoints that are there. never: remove them first."),
+    typer.Option(
+        help="auto: go on from checkpoints that are there. never: remove them first. A member "
+        "that has learned all is in the cache, and is not trained again."
+    ),
 ]
 Runs = Annotated[
     Path | None,
@@ -75,7 +78,8 @@ def _table(trained: Sequence[TrainedMember]) -> str:
     rows = []
     for member in trained:
         test = [fixed(member.test.score), interval(member.test)]
-        rows.append([member.name, fixed(member.holdout.score), *test, f"{member.seconds:.1f} s"])
+        learned = "(cached)" if member.seconds is None else f"{member.seconds:.1f} s"
+        rows.append([member.name, fixed(member.holdout.score), *test, learned])
         for name, score in member.subsets.items():
             rows.append([f"  {name}", "", fixed(score.score), interval(score), ""])
     return text_table(["", "holdout", "test", "95 % interval", "learned in"], rows)

@@ -74,12 +74,21 @@ def validate(source: Source, model: type[M], key: Key = (), data: Any = None) ->
                 raise
             return model.model_validate(again, context=context)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        for detail in _own(error.errors(include_url=False)):
             location = key + detail["loc"]
             name = reference_at(source, location)
             shown = shown_reference(name) if name else MASK if location in hidden else None
             source.problem(location, _wording(detail, model, shown))
         return None
+
+
+def _own(details: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Without lists that are too short: pydantic does not count what is wrong in them."""
+    for detail in details:
+        place = detail["loc"]
+        inside = (d for d in details if d["loc"][: len(place)] == place != d["loc"])
+        if detail["type"] != "too_short" or not any(inside):
+            yield detail
 
 
 def _typed(source: Source, key: Key, data: Any, error: ValidationError) -> Any:
@@ -158,7 +167,8 @@ def _wording(detail: ErrorDetails, model: type[BaseModel], hidden: str | None = 
     context = detail.get("ctx", {})
     if kind in _LIMITS:
         words, name = _LIMITS[kind]
-        return f"should be {words} {context[name]:g}, got {shown}"
+        limit = context[name] if isinstance(context[name], int) else f"{context[name]:g}"
+        return f"should be {words} {limit}, got {shown}"
     if kind == "literal_error":
         return f"should be one of {context['expected']}, got {shown}"
     if kind == "too_short":

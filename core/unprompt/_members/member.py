@@ -44,11 +44,13 @@ class Prepared:
         member: The line of the ensemble.
         artifact: The folder with what it learned.
         key: Everything that its predictions depend on, except the images.
+        learned: Whether it was learned just now; else it is given, or was in the cache.
     """
 
     member: Member
     artifact: Path
     key: PlainData
+    learned: bool
 
 
 class LiveMember:
@@ -92,9 +94,10 @@ class LiveMember:
             UnpromptError: Raised by the family.
         """
         with _owned(self._member):
-            artifact = self._given_artifact or self._learn(train)
+            given = self._given_artifact
+            artifact, learned = (given, False) if given is not None else self._learn(train)
             key = [self._key, folder_hash(artifact), key_of(self._text_encoder)]
-        return Prepared(self._member, artifact, key)
+        return Prepared(self._member, artifact, key, learned)
 
     def predict(self, prepared: Prepared, images: Images) -> Batch:
         """Predictions for all N images, in the order of ``images.ids``.
@@ -218,8 +221,11 @@ class LiveMember:
         identity, encoder = self._predictor.identity(), self._text_encoder.identity
         return made_now(part, self._claim, identity, encoder, source)
 
-    def _learn(self, train: TrainSet) -> Path:
-        """The artifact in the cache; made there, checkpoints of its training are done with."""
+    def _learn(self, train: TrainSet) -> tuple[Path, bool]:
+        """The artifact in the cache, and whether it was made now.
+
+        Once it is made, checkpoints of its training are done with.
+        """
         made: list[Path] = []
 
         def make(folder: Path) -> None:
@@ -230,7 +236,7 @@ class LiveMember:
         if made and train.work is not None:
             with suppress(OutputError):  # another process trains there by now
                 forget(train.work)
-        return artifact
+        return artifact, bool(made)
 
     def _make(self, train: TrainSet, folder: Path) -> None:
         self._predictor.prepare(train, folder)

@@ -42,7 +42,7 @@ class TrainedMember:
         holdout: Mean cosine on the holdout, with its 95 % interval.
         test: Likewise on the test split.
         subsets: Likewise on each subset of the test split, by name.
-        seconds: That learning took; little where it was learned before.
+        seconds: That learning took; None: what was learned before was in the cache.
     """
 
     name: str
@@ -50,7 +50,7 @@ class TrainedMember:
     holdout: Estimate
     test: Estimate
     subsets: dict[str, Estimate]
-    seconds: float
+    seconds: float | None
 
 
 def train_members(
@@ -121,7 +121,8 @@ def _train(run: RunContext, member: Member, resume: bool) -> TrainedMember:
             for name, inside in run.subsets(split).items():
                 intervals = run.intervals(split).where(inside)
                 subsets[name] = intervals.mean_cosine(cosines[inside])
-    seconds = run.timings.seconds.get(f"prepare {member.name}", 0.0)
+    learned = predictions.prepared.learned
+    seconds = run.timings.seconds.get(f"prepare {member.name}", 0.0) if learned else None
     trained = TrainedMember(
         member.name, folder, scores["holdout"], scores["test"], subsets, seconds
     )
@@ -147,9 +148,12 @@ def _card(run: RunContext, trained: TrainedMember, own: Path) -> str:
             f"test, {name}": with_interval(score, signed=False)
             for name, score in trained.subsets.items()
         },
-        "learned in": f"{trained.seconds:.1f} s by this command, on "
-        f"{hardware(run.context.runtime.device)}",
     }
+    if trained.seconds is None:
+        rows["learned"] = "by an earlier command; this one found it in the cache"
+    else:
+        machine = hardware(run.context.runtime.device)
+        rows["learned in"] = f"{trained.seconds:.1f} s by this command, on {machine}"
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     text = own.read_text(encoding="utf-8") if own.is_file() else f"# {trained.name}\n"
     return f"{text}\n## Scores\n\n| | |\n|---|---|\n{table}\n"

@@ -69,7 +69,7 @@ class Adapted:
 
         Raises:
             MissingFileError: peft is not installed.
-            ConfigError: The tower has no such linear layer.
+            ConfigError: The tower has no such linear layer, or none wider than the rank.
         """
         try:
             import peft as library
@@ -84,6 +84,13 @@ class Adapted:
                 "linear layer in its attention" if options.layers == "attention" else "linear layer"
             )
             raise ConfigError(f"adapter: a {type(tower).__name__} has no {kind}")
+        layers: list[Any] = [tower.get_submodule(name) for name in self.names]
+        full = max(min(layer.in_features, layer.out_features) for layer in layers)
+        if options.rank > full:
+            raise ConfigError(
+                f"adapter.rank: {options.rank}, but no linear layer of the tower has a rank above "
+                f"{full}"
+            )
         peft: Any = library
         config = peft.LoraConfig(
             r=options.rank,

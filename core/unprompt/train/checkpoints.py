@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from unprompt._files import paths
-from unprompt._files.reading import check_file, reading
-from unprompt._files.refusals import room_needed
-from unprompt._files.writing import replacing
+from unprompt._files.reading import reading
 from unprompt.errors import ConfigError, DataError, first_line, named
 from unprompt.train.alone import alone_in
+from unprompt.train.state_file import read_state, write_state
 from unprompt.types import Json
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ FOLDER = "checkpoints"
 """Inside the folder of a training."""
 
 ADVICE = "start anew with `unprompt train ... --resume never`"
-
-_STATE = "unprompt.fit"
 
 
 class Position(BaseModel):
@@ -96,13 +93,12 @@ def save(path: Path, state: State, position: Position) -> None:
         "identity": dict(state.identity),
         "groups": groups,
     }
-    _write(path, tensors | moments, {_STATE: json.dumps(content)})
+    write_state(path, tensors | moments, content)
 
 
 def save_model(path: Path, model: torch.nn.Module, position: Position) -> None:
     """Write the parameters alone, by rename. Raises OutputError as `save` does."""
-    content = json.dumps({"position": position.model_dump()})
-    _write(path, dict(model.state_dict()), {_STATE: content})
+    write_state(path, dict(model.state_dict()), {"position": position.model_dump()})
 
 
 def load(path: Path, state: State) -> Position:
@@ -112,7 +108,7 @@ def load(path: Path, state: State) -> Position:
         ConfigError: It is of a fit with other options or data; names what differs.
         DataError: It is damaged.
     """
-    tensors, content = _read(path)
+    tensors, content = read_state(path)
     _check_identity(path, content.get("identity"), state)
     position = _position(path, content)
     with reading(path, RuntimeError, KeyError, ValueError):
@@ -146,17 +142,14 @@ def resume(folder: Path, state: State) -> Position:
         ConfigError: See `load`.
         DataError: See `load`; or the best parameters are damaged or gone.
     """
-    from safetensors import SafetensorError, safe_open
-
     last, best = folder / LAST, folder / BEST
     if not paths.exists(last):
         return Position()
     with _advised():
         position = load(last, state)
         if position.best:
-            check_file(best)
-            with reading(best, SafetensorError), safe_open(best, "pt") as file:
-                written = _position(best, _content(best, file))
+            # All of it is read, so that damage is found now and not at the end.
+            written = _position(best, read_state(best)[1])
             position.best, position.best_step = written.best, written.best_step
     return position
 
@@ -173,44 +166,10 @@ def _advised() -> Iterator[None]:
 
 def load_model(path: Path, model: torch.nn.Module) -> Position:
     """Fill a model with what `save_model` wrote. Raises DataError if it is damaged."""
-    tensors, content = _read(path)
+    tensors, content = read_state(path)
     with reading(path, RuntimeError, KeyError, ValueError):
         model.load_state_dict(tensors)
     return _position(path, content)
-
-
-def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    from safetensors.torch import save_file
-
-    kept: dict[str, torch.Tensor] = {}
-    shared: set[int] = set()
-    for name, value in tensors.items():
-        whole = value.detach().cpu().contiguous()
-        # Tied parameters are written under each of their names.
-        kept[name] = whole.clone() if whole.data_ptr() in shared else whole
-        shared.add(whole.data_ptr())
-    with replacing(path) as part, room_needed(path):
-        save_file(kept, part, metadata=metadata)
-
-
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Tensors and what `save` wrote beside them."""
-    from safetensors import SafetensorError, safe_open
-
-    check_file(path)
-    with reading(path, SafetensorError), safe_open(path, "pt") as file:
-        content = _content(path, file)
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-    return tensors, content
-
-
-def _content(path: Path, file: Any) -> dict[str, Any]:
-    """What `save` wrote beside the tensors; the file is opened, which compares its length."""
-    try:
-        content: dict[str, Any] = json.loads((file.metadata() or {})[_STATE])
-    except (KeyError, json.JSONDecodeError) as error:
-        raise DataError(f"{paths.shown(path)}: not a checkpoint of a training") from error
-    return content
 
 
 def _position(path: Path, content: Mapping[str, Any]) -> Position:

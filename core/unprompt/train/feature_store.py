@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -94,8 +94,12 @@ class FeatureStore:
         with self._refusals(), self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", lines)
 
-    def rows(self, digests: Sequence[str], without: Collection[str]) -> FloatArray:
+    def rows(self, digests: Sequence[str], without: Mapping[str, str]) -> FloatArray:
         """The rows of N images, (N, F), zero for those in ``without``; the others are known.
+
+        Args:
+            digests: Of the images.
+            without: Digest -> why an image has no row.
 
         Raises:
             DataError: None is.
@@ -105,7 +109,8 @@ class FeatureStore:
             if digest not in without:
                 places.setdefault(digest, []).append(place)
         if not places:
-            raise DataError(f"none of {len(digests)} images can be read")
+            lines = [*without.values()]
+            raise DataError([f"none of {len(digests)} images can be read", *lines[:5]])
         result: FloatArray | None = None
         with self._refusals():
             for digest, blob, _ in self._select([*places]):

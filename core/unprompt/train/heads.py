@@ -56,6 +56,7 @@ class MlpHead(Model):
     width: int = Field(
         default=16384,
         ge=1,
+        le=1_048_576,
         description="Of the hidden layer.",
         json_schema_extra={"unit": "features"},
     )

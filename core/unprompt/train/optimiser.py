@@ -86,7 +86,7 @@ def make_scheduler(optimizer: torch.optim.Optimizer, options: FitOptions, steps:
     rate = options.learning_rate
     floor = rate if options.schedule == "constant" else rate * FLOOR
     common: Mapping[str, Any] = {
-        "t_initial": steps,
+        "t_initial": max(2, steps),  # of a single step timm warns that it has no schedule
         "lr_min": floor,
         "warmup_t": round(steps * options.warmup),
         "warmup_lr_init": rate * FLOOR,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
@@ -75,7 +75,7 @@ class FitOptions(Model):
         description="Which parameters are the result: those of the best validation, or the last.",
     )
     validations: int = Field(default=1, ge=1, description="Validations per epoch.")
-    wise_ft: tuple[float, ...] = Field(
+    wise_ft: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
         default=(),
         strict=False,
         description="Shares of the fine-tuned parameters, the rest being those that training "
