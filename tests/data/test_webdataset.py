@@ -355,6 +355,22 @@ def test_what_is_whole_in_a_cut_file_is_kept(
     assert "left out, the file is cut inside of " in caplog.text
 
 
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_file_that_is_cut_between_members_is_said_to_lack_its_end(
+    tmp_path: Path, marked: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_tar(tmp_path / "s.tar", samples(10), tarfile.USTAR_FORMAT)
+    with tarfile.open(path) as archive:
+        offset = archive.getmember("0005.png").offset
+    path.write_bytes(path.read_bytes()[:offset] + bytes(1_024) * marked)
+    for _ in range(2):  # the second time from the index in the cache
+        caplog.clear()
+        records = dataset(path, broken=0).records()  # nothing is known to be left out
+        assert [record.image_id for record in records] == [f"s/{i:04}" for i in range(5)]
+        line = f"{path}: ends at byte {offset:,} without the mark of a tar file's end"
+        assert (line in caplog.text) == (not marked)
+
+
 def test_reading_goes_on_behind_a_damaged_header(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

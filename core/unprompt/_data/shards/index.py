@@ -18,7 +18,7 @@ from unprompt.errors import DataError
 if TYPE_CHECKING:
     from unprompt.types import PlainData
 
-_VERSION = 1
+_VERSION = 2
 """Of what is found in a shard; raise it when that changes."""
 _LEFT_OUT = b"left_out"
 _INDEX = "index.parquet"

@@ -35,14 +35,18 @@ class LeftOut(NamedTuple):
     Attributes:
         name: Of the sample, or where the part begins.
         reason: Why.
+        counts: Whether it is one of the samples; else it is a remark on a file.
     """
 
     name: str
     reason: str
+    counts: bool = True
 
 
 def by_reason(items: Sequence[LeftOut], where: str) -> list[str]:
-    """One line for each reason why something was left out, with the first names."""
+    """One line for each reason why something was left out, with the first names; the remarks."""
+    remarks = [f"{where}: {item.name} {item.reason}" for item in items if not item.counts]
+    items = [item for item in items if item.counts]
     names: dict[str, list[str]] = {}
     for item in items:
         names.setdefault(item.reason, []).append(item.name)
@@ -50,7 +54,7 @@ def by_reason(items: Sequence[LeftOut], where: str) -> list[str]:
     return [
         f"{where}: left out, {reason}: {times[reason]:,}: {named(some, limit=3)}"
         for reason, some in names.items()
-    ]
+    ] + remarks
 
 
 def check_left_out(lines: Sequence[str], lost: int, whole: int, share: float, where: str) -> None:

@@ -45,7 +45,7 @@ def stored(
     """
     where = shown(shards[0].path) if len(shards) == 1 else _named(shards)
     lines = [line for shard in shards for line in by_reason(shard.left_out, shown(shard.path))]
-    lost = sum(len(shard.left_out) for shard in shards)
+    lost = sum(item.counts for shard in shards for item in shard.left_out)
     check_left_out(lines, lost, sum(len(shard.table) for shard in shards), broken, where)
     records = tuple(record for shard in shards for record in _records(shard))
     ids = tuple(record.image_id for record in records)

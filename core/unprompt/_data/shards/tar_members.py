@@ -11,7 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from unprompt._files import paths
 from unprompt._files.reading import open_file
@@ -52,6 +52,16 @@ class Damage(NamedTuple):
     reason: str
 
 
+class Unmarked(NamedTuple):
+    """The end of an archive without the zeros that mark it; it may have been cut between members.
+
+    Attributes:
+        offset: Where it is.
+    """
+
+    offset: int
+
+
 class Other(NamedTuple):
     """A member that is no regular file: a link, a device, a sparse file.
 
@@ -62,7 +72,11 @@ class Other(NamedTuple):
     name: str
 
 
-def tar_members(path: Path) -> Iterator[Member | Other | Damage]:
+Part: TypeAlias = Member | Other | Damage | Unmarked
+"""What is found in an archive."""
+
+
+def tar_members(path: Path) -> Iterator[Part]:
     """Every member but folders, in order; behind a damaged part, reading goes on.
 
     Raises:
@@ -95,8 +109,9 @@ class _Walk:
         self._offset = 0
         self._long_name: str | None = None
         self._long_size: int | None = None
+        self._cut = False
 
-    def __iter__(self) -> Iterator[Member | Other | Damage]:
+    def __iter__(self) -> Iterator[Part]:
         while self._offset + _BLOCK <= self._size:
             start = self._offset
             block = self._read(start, _BLOCK)
@@ -113,8 +128,10 @@ class _Walk:
             yield from self._member(header, start + _BLOCK)
         if self._offset < self._size:
             yield Damage(self._offset, "the file is cut inside of a header")
+        elif not self._cut:
+            yield Unmarked(self._offset)
 
-    def _member(self, header: tarfile.TarInfo, data: int) -> Iterator[Member | Other | Damage]:
+    def _member(self, header: tarfile.TarInfo, data: int) -> Iterator[Part]:
         extended = header.type in (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME)
         size = header.size if extended or self._long_size is None else self._long_size
         has_data = header.type not in _NO_DATA
@@ -123,6 +140,7 @@ class _Walk:
         if has_data and data + size > self._size:
             yield Damage(data - _BLOCK, f"the file is cut inside of {paths.shown(name)}")
             further = _next_header(self._file, data - _BLOCK, self._size)
+            self._cut = further is None
             self._offset = self._size if further is None else further
             self._long_name = self._long_size = None
             return

@@ -12,7 +12,7 @@ from unprompt._data.prompts import PROMPT_COLUMNS
 from unprompt._data.record_columns import OPTIONAL, optional_text
 from unprompt._data.shards.index import Sample
 from unprompt._data.shards.left_out import LeftOut
-from unprompt._data.shards.tar_members import Damage, Member, Other, tar_members
+from unprompt._data.shards.tar_members import Damage, Member, Other, Unmarked, tar_members
 from unprompt._data.texts import LONGEST, bare, text_of
 from unprompt._files.paths import shown
 from unprompt._files.reading import open_file, parse_json, reading
@@ -54,6 +54,11 @@ def tar_samples(path: Path, prompt: str | None) -> tuple[list[Sample], list[Left
     for member in tar_members(path):
         if isinstance(member, Damage):
             left_out.append(LeftOut(f"from byte {member.offset:,} on", member.reason))
+        elif isinstance(member, Unmarked):
+            where = f"ends at byte {member.offset:,}"
+            left_out.append(
+                LeftOut(where, "without the mark of a tar file's end: it may be cut", False)
+            )
         elif isinstance(member, Other):
             left_out.append(LeftOut(shown(member.name), "a link, a device or a sparse file"))
         else:
