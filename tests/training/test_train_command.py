@@ -11,9 +11,14 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+import unprompt as package
+from unprompt._runs import files
 from unprompt.train.alone import alone_in
+from unprompt_painter.world import World
 
 from .experiments import MEMBER, copy_configuration, write_experiment, write_recipe
 
@@ -63,6 +68,26 @@ def test_a_member_learns_and_says_so(
     card = (folder / "README.md").read_text()
     assert "| learned | by an earlier command; this one found it in the cache |" in card
     assert "| learned in |" not in card
+
+
+def test_what_was_trained_predicts_as_it_does_in_a_run(
+    unprompt: Command, vision: Path, tmp_path: Path
+) -> None:
+    path = write_experiment(tmp_path / "toy.yaml", vision, seed=SEEDS[0])
+    folder = Path(unprompt("train", path).stdout.splitlines()[-1])
+    done = unprompt("run", path, "--output", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    table = pq.read_table(tmp_path / "run" / files.predictions(MEMBER, "test"))
+    world = World(11, 32, None)
+    for name in table["image_id"].to_pylist():
+        world.image(int(name)).save(tmp_path / f"{name}.png")
+    predicted = package.load_ensemble(folder).predict(sorted(tmp_path.glob("*.png")))
+    ids = tuple(table["image_id"].to_pylist())
+    in_run = package.Embeddings(ids, np.array(table["embedding"].to_pylist(), np.float32))
+    names = [Path(name).stem for name in predicted.ids]
+    assert sorted(names) == sorted(ids)
+    rows = in_run.align(names).rows
+    np.testing.assert_allclose(predicted.embeddings.rows, rows, rtol=0, atol=1e-6)
 
 
 def test_the_wrong_names(unprompt: Command, vision: Path, tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from unprompt._files.writing import check_writable, replacing_folder, write_text
 from unprompt._members.context import Context
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
-from unprompt._pipeline.folder import runs_folder
+from unprompt._pipeline.folder import runs_folder, write_yaml
 from unprompt._pipeline.members import predict_member
 from unprompt._pipeline.timings import Timings
 from unprompt._registry.parts import Experiment, Member
+from unprompt._runs import files
 from unprompt._runs.files import training_folder
 from unprompt._runs.scores import EVALUATED
 from unprompt._scoring.digits import with_interval
@@ -28,8 +29,13 @@ from unprompt.embeddings import cosine
 from unprompt.errors import ConfigError
 from unprompt.train.checkpoints import forget
 from unprompt.train.hardware import hardware
+from unprompt.types import Json
 
 ARTIFACT = "artifact"
+HEADER = (
+    "# The trained member alone: an ensemble that can be used as it is, such as\n"
+    "# `unprompt predict ensemble.yaml images/ --output predictions.jsonl`.\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class TrainedMember:
 
     Attributes:
         name: Of the member.
-        folder: Where its artifact, card and metrics lie.
+        folder: Where its artifact, card and metrics lie, and an ensemble of it alone.
         holdout: Mean cosine on the holdout, with its 95 % interval.
         test: Likewise on the test split.
         subsets: Likewise on each subset of the test split, by name.
@@ -130,8 +136,15 @@ def _train(run: RunContext, member: Member, resume: bool) -> TrainedMember:
         shutil.rmtree(folder / ARTIFACT)
     with replacing_folder(folder / ARTIFACT) as part:
         copy_folder(predictions.prepared.artifact, part)
+    write_yaml(folder / files.ENSEMBLE, _alone(run.experiment, member), HEADER)
     write_text(folder / CARD, _card(run, trained, folder / ARTIFACT / FOLDER / CARD))
     return trained
+
+
+def _alone(experiment: Experiment, member: Member) -> dict[str, Json]:
+    """The ensemble of this member alone, with what it has learned."""
+    own = member.plain() | {"weight": 1.0, "artifact": ARTIFACT}
+    return experiment.ensemble.plain() | {"members": [own]}
 
 
 def _card(run: RunContext, trained: TrainedMember, own: Path) -> str:

@@ -61,11 +61,10 @@ def search_exact(
     if not (len(queries) and count):
         return Neighbours(*_nothing(len(queries), count))
     where = torch.device(device)
-    kind = bank.kind if isinstance(bank, PreparedRows) else product_kind(where)
-    plan = plan_for(bank.dims, where, kind)
     if is_small(bank):
-        return score_all(torch.from_numpy(queries.copy()).to(where), bank, count, plan)
-    return scan(queries, bank, count, plan)
+        return score_all(torch.from_numpy(queries.copy()).to(where), bank, count)
+    kind = bank.kind if isinstance(bank, PreparedRows) else product_kind(where)
+    return scan(queries, bank, count, plan_for(bank.dims, where, kind))
 
 
 def plan_for(dims: int, device: torch.device, kind: torch.dtype) -> Plan:

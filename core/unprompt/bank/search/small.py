@@ -14,7 +14,6 @@ from unprompt.bank.search.scoring import scores_of
 if TYPE_CHECKING:
     import torch
 
-    from unprompt.bank.search.scan import Plan
     from unprompt.bank.search.tiles import StoredRows
 
 NUMBERS = 1 << 21
@@ -31,13 +30,13 @@ def is_small(bank: StoredRows) -> bool:
     return len(bank) <= ROWS and len(bank) * bank.dims <= NUMBERS
 
 
-def score_all(queries: torch.Tensor, bank: StoredRows, count: int, plan: Plan) -> Neighbours:
-    """As `scan.scan`, of queries on the plan's device."""
+def score_all(queries: torch.Tensor, bank: StoredRows, count: int) -> Neighbours:
+    """As `scan.scan`, on the queries' device."""
     import torch
 
     check_queries(queries)
-    rows = bank.gathered(np.arange(len(bank)), plan.device)
-    bounds = _bounds(bank, plan)
+    rows = bank.gathered(np.arange(len(bank)), queries.device)
+    bounds = _bounds(bank, queries.device)
     scores, places = [], []
     for wanted in torch.split(queries, max(1, PAIRS // len(bank))):
         error = QueryBounds.of(wanted, wanted).exact_error(bounds)
@@ -47,12 +46,12 @@ def score_all(queries: torch.Tensor, bank: StoredRows, count: int, plan: Plan) -
     return Neighbours(torch.cat(scores).cpu().numpy(), torch.cat(places).cpu().numpy())
 
 
-def _bounds(bank: StoredRows, plan: Plan) -> RowBounds:
+def _bounds(bank: StoredRows, device: torch.device) -> RowBounds:
     """Of all rows, each of which is checked."""
     import torch
 
-    room = torch.empty(min(plan.tile_rows, len(bank)), bank.dims, dtype=plan.kind)
-    room, bounds = room.to(plan.device), RowBounds()
-    for span in bank.spans(plan.tile_rows):
+    room = torch.empty(max(map(len, bank.shards)), bank.dims, device=device)
+    bounds = RowBounds()
+    for span in bank.spans(len(room)):
         bounds = bounds.joined(bank.tile(span, room).bounds)
     return bounds
