@@ -18,6 +18,8 @@ import pytest
 import unprompt as package
 from unprompt._runs import files
 from unprompt.train.alone import alone_in
+from unprompt.train.checkpoints import LAST, Position
+from unprompt.train.state_file import read_state
 from unprompt_painter.world import World
 
 from .experiments import MEMBER, copy_configuration, write_experiment, write_recipe
@@ -191,7 +193,9 @@ def test_nothing_to_learn_from(
     assert "train" in line
 
 
-def test_resume_never_begins_anew(unprompt: Command, vision: Path, tmp_path: Path) -> None:
+def test_resume_never_begins_anew(
+    unprompt: Command, vision: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A checkpoint of other options is refused, and ``--resume never`` does without it."""
     from unprompt.train.loop import Loop
 
@@ -206,7 +210,15 @@ def test_resume_never_begins_anew(unprompt: Command, vision: Path, tmp_path: Pat
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "_save", stop)
-        assert unprompt("train", path).returncode == 143
+        done = unprompt("train", path)
+    assert done.returncode == 143
+    last = tmp_path / "runs" / "toy" / "training" / MEMBER / "checkpoints" / LAST
+    step = Position.model_validate(read_state(last)[1]["position"]).step
+    (line,) = (line for line in caplog.messages if "stopped" in line)
+    assert line.endswith(
+        f"stopped at step {step} of {2 * step}, epoch 1: the checkpoint of step {step} is kept: "
+        f"{last}; the same command goes on from it"
+    )
     write_experiment(path, vision, seed=SEEDS[3], learning_rate=1e-4)
     line = line_of(unprompt("train", path))
     assert "training.learning_rate 0.001, now 0.0001" in line

@@ -119,6 +119,13 @@ def load(path: Path, state: State) -> Position:
     return position
 
 
+def kept(folder: Path, step: int) -> str:
+    """What is there of a training in a folder that ends behind its checkpoint of a step, or 0."""
+    if not step:
+        return "there is no checkpoint yet"
+    return f"the checkpoint of step {step} is kept: {paths.shown(folder / LAST)}"
+
+
 def forget(folder: Path) -> None:
     """Remove the checkpoints of a training, those of its parts included.
 

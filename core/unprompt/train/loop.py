@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
-from unprompt._files import paths
 from unprompt.contracts import Metrics, Progress
 from unprompt.train import checkpoints
 from unprompt.train.averaging import Average
@@ -27,6 +26,7 @@ from unprompt.train.options import FREE
 from unprompt.train.order import Rows, picks
 from unprompt.train.samples import SampleBatch
 from unprompt.train.step import seeded, training_step
+from unprompt.train.stopping import saying_when_stopped
 from unprompt.train.validation import Validation, best_interpolation, in_words, is_better
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ class Loop:
             ahead = (self.steps - self.position.step) * self.batch_size
             processes = processes_that_open(job, ahead // self.fabric.world_size)
             pin = self.fabric.device.type == "cuda"
-            with closing(Loader(job.train, processes, threads=job.threads, pin=pin)) as loader:
+            loading = closing(Loader(job.train, processes, threads=job.threads, pin=pin))
+            with saying_when_stopped(self._stopped), loading as loader:
                 images = self._taken(loader)
                 for _ in self.progress(images, what=f"{job.name}: images", total=ahead):
                     pass
@@ -114,6 +115,7 @@ class Loop:
 
     def _taken(self, loader: Loader) -> Iterator[int]:
         """Take every step that is left, epoch by epoch; gives each image of each."""
+        interval = 60 * self.job.options.checkpoint_minutes
         for epoch in range(self.position.step // self.per_epoch, self.job.options.epochs):
             batches = self._batches(epoch)
             done = self.position.step - epoch * self.per_epoch
@@ -122,9 +124,7 @@ class Loop:
                 self._take(batch, epoch)
                 ends = self.position.step % self.per_epoch == 0
                 validates = ends or self._validation_due(epoch)
-                saves = (
-                    ends or time.monotonic() - self.saved > 60 * self.job.options.checkpoint_minutes
-                )
+                saves = ends or time.monotonic() - self.saved > interval
                 if validates or saves or self._is_logged(self.position.step):
                     self._look(self.checks.all())  # nothing of a step that failed is kept
                 self.busy += time.monotonic() - began
@@ -168,11 +168,10 @@ class Loop:
         for taken in steps:
             if not taken.is_finite:  # in all processes, or in none
                 ids = [self.job.train.images.ids[row] for row in taken.rows.tolist()]
-                where = (
-                    f"{self.job.name}: step {taken.step + 1} of {self.steps}, "
-                    f"epoch {taken.epoch + 1}"
-                )
-                raise not_finite(taken.values, ids, self.fabric, where, self._kept())
+                step, epoch = taken.step + 1, taken.epoch + 1
+                where = f"{self.job.name}: step {step} of {self.steps}, epoch {epoch}"
+                kept = checkpoints.kept(self.job.checkpoints, self.saved_step)
+                raise not_finite(taken.values, ids, self.fabric, where, kept)
             if self._is_logged(taken.step + 1):
                 self.measured |= taken.values
 
@@ -203,12 +202,13 @@ class Loop:
         mean: torch.Tensor = self.fabric.all_reduce(total)  # type: ignore[assignment]  # a tensor
         return mean
 
-    def _kept(self) -> str:
-        """What is there of the training, should it end now."""
-        if not self.saved_step:
-            return "there is no checkpoint yet"
-        last = paths.shown(self.job.checkpoints / checkpoints.LAST)
-        return f"the checkpoint of step {self.saved_step} is kept: {last}"
+    def _stopped(self) -> str:
+        """What Ctrl-C or a signal has stopped; nothing but in the first process."""
+        if self.log is None:
+            return ""
+        kept = checkpoints.kept(self.job.checkpoints, self.saved_step)
+        on = "; the same command goes on from it" if self.saved_step else ""
+        return f"{self.job.name}: stopped at {self._where()}: {kept}{on}"
 
     def _validation_due(self, epoch: int) -> bool:
         """Whether a validation inside the epoch comes after this step."""
