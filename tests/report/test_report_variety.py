@@ -59,7 +59,9 @@ def test_few_groups_are_too_few_to_tell(make_run: MakeRun, read_page: ReadPage) 
 def test_with_folds_no_image_is_counted_twice(make_run: MakeRun, read_page: ReadPage) -> None:
     plain, folds = read_page(make_run()).text, read_page(make_run(folds=3)).text
     for text in (plain, folds):  # 30 to train on, 60 held out, 60 to test on
-        assert "Dataset noisy 150 images is split into" in text
+        assert "Dataset noisy, 150 images, is split into" in text
+    assert ". 3 members learn from train, " in plain
+    assert ". 1 member learns from train, " in read_page(make_run(members=1)).text
     assert "train (30 images), holdout (60 images), test (60 images)" in plain
     assert "train and holdout (90 images, dealt to folds), test (60 images)" in folds
     assert folds.count("90 images") == plain.count("30 images")

@@ -122,8 +122,9 @@ def pipeline(run: Run) -> Pipeline:
     splits = f"train ({texts.train}), holdout ({texts.holdout}), test ({texts.test})"
     if folds:
         splits = f"train and holdout ({texts.train}, dealt to folds), test ({texts.test})"
+    learn = "learns" if len(run.weights) == 1 else "learn"
     description = (
-        f"Dataset {' '.join(texts.dataset)} is split into {splits}. {texts.amount} learn from "
+        f"Dataset {', '.join(texts.dataset)}, is split into {splits}. {texts.amount} {learn} from "
         f"train, weights are searched on holdout ({', '.join(texts.search)}), and the blend is "
         f"scored on test: {texts.score[0]}."
     )
