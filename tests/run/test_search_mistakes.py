@@ -108,7 +108,7 @@ def test_a_number_of_trials_that_no_disk_holds_is_refused(
     for number in ("1000001", "1" + "0" * 30):
         done = unprompt("search", path, "--set", f"search.trials={number}")
         assert done.returncode == 2
-        assert "search.trials: should be at most 1e+06, got 1" in done.stderr
+        assert "search.trials: should be at most 1000000, got 1" in done.stderr
         assert done.stderr.count("\n") == 1
 
 
