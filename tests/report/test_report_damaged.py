@@ -110,7 +110,7 @@ def test_half_a_character_does_not_stop_it(make_run: MakeRun) -> None:
     folder = make_run()
     path = folder / "experiment.yaml"
     path.write_text(path.read_text().replace("plugin: noisy", 'plugin: "no\\uD83Ey"', 1))
-    assert "Dataset no\N{REPLACEMENT CHARACTER}y 150 images" in write_report(folder).read_text(
+    assert "Dataset no\N{REPLACEMENT CHARACTER}y, 150 images" in write_report(folder).read_text(
         encoding="utf-8"
     )
 
