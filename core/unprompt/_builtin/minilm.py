@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from unprompt._compute.workers import shared_out, side_by_side
+from unprompt._compute.workers import is_processor, shared_out, side_by_side
 from unprompt._config.base import Model
 from unprompt._config.location import Location
 from unprompt._encoding.batches import token_batches
@@ -124,7 +124,7 @@ class MiniLM(TextEncoder):
         tokens = [encoding.ids for encoding in self._cutting.encode_batch_fast(texts)]
         device = self._runtime.device
         most = TOKENS_PER_TEXT * self._runtime.batch_size
-        if device == "cpu":
+        if is_processor(device):
             most = min(most, CACHED_TOKENS)
         batches = [*token_batches(tokens, shared_out(sum(map(len, tokens)), most, device))]
         rows = np.empty((len(texts), self.dim), np.float32)

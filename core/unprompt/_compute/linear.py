@@ -1,4 +1,4 @@
-"""Products in float32 by the quicker of the two libraries that PyTorch brings."""
+"""Products of matrices by the quicker of the two libraries that PyTorch brings."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def linear(
         then: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
         made: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, weight, bias, *then)
         return made
-    product = torch.nn.functional.linear(states, weight, bias)
-    return torch.nn.functional.gelu(product) if gelu else product
+    sums = torch.nn.functional.linear(states, weight, bias)
+    return torch.nn.functional.gelu(sums) if gelu else sums
 
 
 def product(rows: torch.Tensor, others: torch.Tensor, out: torch.Tensor) -> None:

@@ -76,7 +76,7 @@ def side_by_side(call: Callable[[T], R], things: Sequence[T], device: str) -> Ge
     import torch
 
     before = torch.get_num_threads()
-    if not _is_processor(device) or before == 1 or len(things) < 2:
+    if not is_processor(device) or before == 1 or len(things) < 2:
         yield from map(call, things)
         return
     pool = _one_core_each(before)
@@ -106,7 +106,7 @@ def shared_out(work: int, most: int, device: str) -> int:
     """
     import torch
 
-    cores = torch.get_num_threads() if _is_processor(device) else 1
+    cores = torch.get_num_threads() if is_processor(device) else 1
     things = cores * math.ceil(work / (cores * most))
     return math.ceil(work / things) if things else most
 
@@ -127,7 +127,7 @@ def ahead(
         device: What ``call`` computes on.
         threads: How many are computed at a time.
     """
-    if not _is_processor(device):
+    if not is_processor(device):
         yield from map(call, things)
         return
     pool, jobs = ThreadPoolExecutor(threads, "ahead"), deque[Future[R]]()
@@ -157,11 +157,12 @@ def cores_for(parameters: int, device: str) -> int:
     """How many of a model's batches may be computed at a time: one, unless it is `SMALL`."""
     import torch
 
-    small = parameters <= SMALL and _is_processor(device)
+    small = parameters <= SMALL and is_processor(device)
     return torch.get_num_threads() if small else 1
 
 
-def _is_processor(device: str) -> bool:
+def is_processor(device: str) -> bool:
+    """Whether a torch device is the processor, ``cpu`` or ``cpu:0``."""
     return device.partition(":")[0] == "cpu"
 
 

@@ -60,8 +60,8 @@ def runs_folder(experiment: Experiment, path: Path) -> Path:
     return folder / "runs" / experiment.config.name
 
 
-HEADER = (
-    "# Searched weights and fitted members: an ensemble that can be used as it is, such as\n"
+_HEADER = (
+    "# {what}: an ensemble that can be used as it is, such as\n"
     "# `unprompt predict ensemble.yaml images/ --output predictions.jsonl`.\n"
 )
 
@@ -84,7 +84,7 @@ def write_outcome(folder: Path, outcome: Outcome, manifest: Manifest) -> None:
         write_predictions(path, "parquet", blended.batch, fields, space)
     if outcome.expectation:
         outcome.expectation.learned.write(folder)
-    write_yaml(folder / files.ENSEMBLE, ensemble_yaml(outcome), HEADER)
+    write_ensemble(folder, ensemble_yaml(outcome), "Searched weights and fitted members")
     write_json(folder / files.SCORES, outcome.scores.model_dump(mode="json"))
     write_json(folder / files.MANIFEST, manifest.model_dump(mode="json"))
 
@@ -102,6 +102,11 @@ def ensemble_yaml(outcome: Outcome) -> dict[str, Json]:
     dropped = outcome.result.summary.dropped
     ensemble["members"] = [entry for entry in ensemble["members"] if entry["name"] not in dropped]
     return ensemble
+
+
+def write_ensemble(folder: Path, ensemble: Json, what: str) -> None:
+    """Write an ensemble beside its artifacts; its first line says what it is."""
+    write_yaml(folder / files.ENSEMBLE, ensemble, _HEADER.format(what=what))
 
 
 def write_yaml(path: Path, content: Json, header: str = "") -> None:

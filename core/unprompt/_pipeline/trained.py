@@ -15,11 +15,10 @@ from unprompt._files.writing import check_writable, replacing_folder, write_text
 from unprompt._members.context import Context
 from unprompt._pipeline.context import RunContext
 from unprompt._pipeline.dataset import open_dataset
-from unprompt._pipeline.folder import runs_folder, write_yaml
+from unprompt._pipeline.folder import runs_folder, write_ensemble
 from unprompt._pipeline.members import predict_member
 from unprompt._pipeline.timings import Timings
 from unprompt._registry.parts import Experiment, Member
-from unprompt._runs import files
 from unprompt._runs.files import training_folder
 from unprompt._runs.scores import EVALUATED
 from unprompt._scoring.digits import with_interval
@@ -32,10 +31,6 @@ from unprompt.train.hardware import hardware
 from unprompt.types import Json
 
 ARTIFACT = "artifact"
-HEADER = (
-    "# The trained member alone: an ensemble that can be used as it is, such as\n"
-    "# `unprompt predict ensemble.yaml images/ --output predictions.jsonl`.\n"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +131,7 @@ def _train(run: RunContext, member: Member, resume: bool) -> TrainedMember:
         shutil.rmtree(folder / ARTIFACT)
     with replacing_folder(folder / ARTIFACT) as part:
         copy_folder(predictions.prepared.artifact, part)
-    write_yaml(folder / files.ENSEMBLE, _alone(run.experiment, member), HEADER)
+    write_ensemble(folder, _alone(run.experiment, member), "The trained member alone")
     write_text(folder / CARD, _card(run, trained, folder / ARTIFACT / FOLDER / CARD))
     return trained
 
