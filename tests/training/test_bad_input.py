@@ -6,7 +6,7 @@ import json
 import resource
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +219,21 @@ def test_a_damaged_checkpoint_is_one_line_that_says_what_to_do(
     assert line.endswith("; start anew with `unprompt train ... --resume never`")
     checkpoints.forget(job.folder)
     fit(make())
+
+
+def test_a_training_that_is_stopped_before_its_first_step_says_so(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    def at_once(items: Iterable[Any], *, what: str, total: int | None = None) -> Iterator[Any]:
+        if what.endswith(": images"):
+            raise KeyboardInterrupt
+        yield from items
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(make(), at_once)
+    assert caplog.messages[-1].endswith(
+        ": stopped before the first step: there is no checkpoint yet"
+    )
 
 
 def test_a_checkpoint_from_before_there_were_checksums_is_gone_on_with(make: Make) -> None:

@@ -208,7 +208,8 @@ class Loop:
             return ""
         kept = checkpoints.kept(self.job.checkpoints, self.saved_step)
         on = "; the same command goes on from it" if self.saved_step else ""
-        return f"{self.job.name}: stopped at {self._where()}: {kept}{on}"
+        at = "at " if self.position.step else ""
+        return f"{self.job.name}: stopped {at}{self._where()}: {kept}{on}"
 
     def _validation_due(self, epoch: int) -> bool:
         """Whether a validation inside the epoch comes after this step."""
