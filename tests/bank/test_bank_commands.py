@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.full_disk import no_file_above
 
 import unprompt as package
 from unprompt import DataError
@@ -259,22 +259,12 @@ def test_a_folder_that_cannot_be_written(prompts: Path, plugins: Path, unprompt:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Callable[[int], None]]:
-    """Files cannot grow beyond some bytes, which the system says as it says that a disk is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def test_a_full_disk(
-    plugins: Path, unprompt: Command, small_disk: Callable[[int], None], tmp_path: Path
-) -> None:
+def test_a_full_disk(plugins: Path, unprompt: Command, tmp_path: Path) -> None:
     lines = tmp_path / "many.txt"
     lines.write_text("".join(f"prompt {i}\n" for i in range(600)))
-    small_disk(20_000)  # the targets of 600 prompts are 38,400 bytes
     words = ["--text-encoder", "words"]
-    done = unprompt("bank", "build", lines, "-o", tmp_path / "bank", *words)
+    with no_file_above(20_000):  # the targets of 600 prompts are 38,400 bytes
+        done = unprompt("bank", "build", lines, "-o", tmp_path / "bank", *words)
     assert done.returncode == 2
     assert done.stderr == (
         f"{tmp_path}/bank/shards/00000/targets.npy: cannot be written: file too large\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.full_disk import no_file_above
 
 from unprompt import ConfigError, DataError, OutputError
 from unprompt._data.space import TextSpace
@@ -207,13 +207,9 @@ def test_a_mistake_leaves_the_bank_as_it_was(given: dict[str, Any], line: str, o
 
 def test_a_full_disk_leaves_the_bank_as_it_was(plain: Path, tmp_path: Path) -> None:
     own = Path(shutil.copytree(plain, tmp_path / "bank"))
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))  # keys: 57,600 bytes of SQ8
-    try:
-        with pytest.raises(OutputError, match=r"keys\.new: cannot be written: file too large"):
-            index_bank(own, "SQ8")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    refused = pytest.raises(OutputError, match=r"keys\.new: cannot be written: file too large")
+    with refused, no_file_above(50_000):  # keys: 57,600 bytes of SQ8
+        index_bank(own, "SQ8")
     assert sorted(path.name for path in own.iterdir()) == ["manifest.json", "shards"]
     assert StoredBank.open(own).manifest == StoredBank.open(plain).manifest
 

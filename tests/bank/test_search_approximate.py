@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.full_disk import no_file_above
 
 from unprompt.bank.search import ApproximateIndex, Quality, search_exact
 from unprompt.bank.search.tiles import StoredRows
@@ -63,13 +63,9 @@ def test_saved_and_loaded(index: ApproximateIndex, rows: np.ndarray, tmp_path: P
 
 
 def test_a_full_disk(index: ApproximateIndex, tmp_path: Path) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, before[1]))
-    try:
-        with pytest.raises(OutputError, match=r"a\.faiss: cannot be written: file too large$"):
-            index.save(tmp_path / "a.faiss")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    refused = pytest.raises(OutputError, match=r"a\.faiss: cannot be written: file too large$")
+    with refused, no_file_above(40_000):
+        index.save(tmp_path / "a.faiss")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import numpy as np
 import pytest
 import torch  # noqa: TID253  # results are its tensors
 from PIL import Image
+from tests.full_disk import no_file_above
 
 from unprompt.contracts import Images, TrainSet
 from unprompt.embeddings import Embeddings
@@ -51,19 +49,6 @@ def line_of(kind: type[UnpromptError], job: Job) -> str:
     (line,) = caught.value.problems
     assert "\n" not in line
     return line
-
-
-@contextmanager
-def no_file_above(size: int) -> Iterator[None]:
-    """As on a disk that is full: the system refuses to write any more of a file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
 
 
 class Spoiled(Colours):

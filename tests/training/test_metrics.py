@@ -6,7 +6,6 @@ import errno
 import json
 import math
 import os
-import resource
 import shutil
 import signal
 import struct
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.full_disk import no_file_above
 
 from unprompt.errors import DataError
 from unprompt.train.metrics import METRICS, MetricsLog, read_metrics
@@ -166,26 +166,15 @@ def test_a_killed_training_loses_no_step(tmp_path: Path) -> None:
     assert [step for step, _ in scalars_of(tmp_path, "loss")] == [*range(1, 61)]
 
 
-@pytest.fixture
-def small_files() -> Any:
-    """``small_files(bytes)``: no file grows beyond that, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
-
-
 def test_a_disk_that_fills_up_is_one_warning_and_cuts_no_line(
-    tmp_path: Path, small_files: Any, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard: Heard = []
     with MetricsLog(tmp_path, lambda step, values: heard.append((step, dict(values)))) as log:
         log.log(1, 0, {"loss": 0.5})
-        small_files(500)
-        for step in range(2, 300):
-            log.log(step, 0, {"loss": 0.5})
-        small_files(resource.getrlimit(resource.RLIMIT_FSIZE)[1])
+        with no_file_above(500):
+            for step in range(2, 300):
+                log.log(step, 0, {"loss": 0.5})
         log.log(300, 1, {"loss": 0.25})
     assert [step for step, _ in heard] == [*range(1, 301)]
     steps = steps_of(tmp_path)

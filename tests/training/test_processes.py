@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 import torch  # noqa: TID253  # results are its tensors
+from tests.full_disk import no_file_above
 
 from unprompt.contracts import TrainSet
 from unprompt.errors import ConfigError, DataError, OutputError, UnpromptError
@@ -174,18 +175,10 @@ def test_a_signal_to_the_parent_ends_all(make: Make) -> None:
 @pytest.mark.slow
 def test_a_full_disk_ends_all(make: Make) -> None:
     """The limit on file sizes stands for it; other processes inherit it."""
-    import resource
-
     job = make("full", 2, keep="last")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
-    try:
-        with pytest.raises(OutputError, match=r"best.safetensors: cannot be written: file too la"):
-            fit(job)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
+    refused = pytest.raises(OutputError, match=r"best.safetensors: cannot be written: file too la")
+    with refused, no_file_above(50_000):
+        fit(job)
     assert not [*job.folder.rglob("*.safetensors")]
 
 
