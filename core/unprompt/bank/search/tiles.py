@@ -161,9 +161,6 @@ class PreparedRows(StoredRows):
 
         super().__init__(shards)
         self.kind = product_kind(torch.device(device)) if kind is None else kind
-        self._copies = [
-            torch.empty(shard.shape, dtype=self.kind, device=device) for shard in self.shards
-        ]
         measured: list[RowBounds] = []  # in any order: only the largest norms count
 
         def convert(span: tuple[int, int, int]) -> None:
@@ -172,6 +169,9 @@ class PreparedRows(StoredRows):
             measured.append(tile.bounds)
 
         with workers(torch.get_num_threads()) as each:
+            self._copies = [
+                torch.empty(shard.shape, dtype=self.kind, device=device) for shard in self.shards
+            ]
             each(convert, self.spans(GATHERED_ROWS))
         self.bounds = RowBounds()
         for bounds in measured:
