@@ -42,7 +42,7 @@ def rescored(
             f"query {int(short.argmax())}: the index gives fewer than {count} rows; search more "
             "of its lists, or ask for fewer"
         )
-    exact = torch.from_numpy(queries).double()
+    exact = torch.from_numpy(queries.astype(np.float64))  # torch warns of what is read-only
     check_queries(exact)
     bounds = QueryBounds.of(exact, exact)
 
