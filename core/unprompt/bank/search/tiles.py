@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +64,7 @@ class StoredRows:
                 raise DataError(f"shard {number}: holds {shard.dtype}, not float16 or float32")
             if shard.ndim != 2 or shard.shape[1] != dims or not dims:
                 raise DataError(f"shard {number}: has the shape {shard.shape}, not (rows, {dims})")
-        self.shards = tuple(np.ascontiguousarray(shard) for shard in shards)
+        self.shards = tuple(_plain(shard) for shard in shards)
         self.starts = np.cumsum([0, *(len(shard) for shard in shards)])
         self.dims = dims
 
@@ -182,6 +182,15 @@ class PreparedRows(StoredRows):
         number, first, last = span
         start = int(self.starts[number]) + first
         return Tile(start, self._copies[number][first:last], self.bounds)
+
+
+def _plain(shard: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A shard whose rows lie behind each other: itself, or a copy.
+
+    numpy calls one row contiguous whatever its stride is, such as a negative one, which torch
+    does not take; flattening makes that stride the usual one.
+    """
+    return np.ascontiguousarray(shard).reshape(-1).reshape(-1, shard.shape[1])
 
 
 def converted(chunk: torch.Tensor, target: torch.Tensor, start: int) -> RowBounds:
