@@ -269,6 +269,12 @@ def test_numbers_too_large_for_the_proof() -> None:
         search_exact(rows[:2], [rows * 1e30], 3)
 
 
+def test_rows_too_wide_for_the_proof() -> None:
+    rows = np.zeros((2, 1 << 22), np.float16)
+    with pytest.raises(DataError, match="has rows of 4,194,304 numbers; 2,097,152 can be searched"):
+        search_exact(rows[:1].astype(np.float32), [rows], 1)
+
+
 def test_what_does_not_fit() -> None:
     rows = unit_rows(50, 1)
     with pytest.raises(DataError, match="without shards"):

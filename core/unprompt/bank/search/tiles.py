@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from unprompt._compute.workers import workers
 from unprompt.bank.search import pages
-from unprompt.bank.search.bounds import LONGEST, RowBounds, widened
+from unprompt.bank.search.bounds import LONGEST, WIDEST, RowBounds, widened
 from unprompt.bank.search.neighbours import BadRow, Rows
 from unprompt.bank.search.route import product_kind
 from unprompt.errors import DataError
@@ -53,8 +53,8 @@ class StoredRows:
         """Take shards.
 
         Raises:
-            DataError: There are none, or one is no matrix, of another type or of another width;
-                names its number.
+            DataError: There are none, or one is no matrix, of another type or of another width,
+                or too wide; names its number.
         """
         if not len(shards):
             raise DataError("a bank without shards cannot be searched")
@@ -64,6 +64,8 @@ class StoredRows:
                 raise DataError(f"shard {number}: holds {shard.dtype}, not float16 or float32")
             if shard.ndim != 2 or shard.shape[1] != dims or not dims:
                 raise DataError(f"shard {number}: has the shape {shard.shape}, not (rows, {dims})")
+        if dims > WIDEST:
+            raise DataError(f"shard 0: has rows of {dims:,} numbers; {WIDEST:,} can be searched")
         self.shards = tuple(_plain(shard) for shard in shards)
         self.starts = np.cumsum([0, *(len(shard) for shard in shards)])
         self.dims = dims
