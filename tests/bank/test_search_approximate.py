@@ -188,6 +188,13 @@ def test_index_of_another_bank(index: ApproximateIndex, rows: np.ndarray, tmp_pa
         ApproximateIndex.load(tmp_path / "a.faiss", about, [rows[1:]])
 
 
+def test_lists_of_an_index_that_has_none(rows: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "a.faiss"
+    about = ApproximateIndex.build([rows], "Flat", count=5).save(path)
+    with pytest.raises(DataError, match=r"a\.faiss: faiss refuses it: 'ivf' failed$"):
+        ApproximateIndex.load(path, about.model_copy(update={"probes": 3}), [rows])
+
+
 def test_queries_with_a_short_list_are_searched_exactly(rows: np.ndarray) -> None:
     index = ApproximateIndex.build([rows], "IVF64,SQ8", count=10, recall=0.0)  # one list searched
     queries = unit_rows(40, 6)

@@ -231,7 +231,7 @@ class ApproximateIndex:
             # No vector of an index is longer than its file; compressed ones do not exist.
             faiss.set_deserialization_vector_byte_limit(path.stat().st_size)
             index = faiss.read_index(str(path))
+            set_probes(index, about.probes)
         if (index.ntotal, index.d) != (about.rows, about.dims):
             raise DataError(f"{shown(path)}: holds {index.ntotal} rows of {index.d} numbers")
-        set_probes(index, about.probes)
         return cls(about, bank, index)
