@@ -103,6 +103,7 @@ def _solved(gram: DoubleArray, wanted: DoubleArray, penalties: DoubleArray) -> D
     for number, system in enumerate(penalised):
         # By Cholesky's factors. LAPACK's matrices run down columns; this one is symmetric.
         _, solved[number], failed = lapack.dposv(system.T, wanted[number])
-        if failed:  # a penalty below the rounding of the products
-            solved[number] = np.linalg.solve(system, wanted[number])
+        if failed:  # a penalty below the rounding of the products, so that they are not regular
+            rounding = len(system) * float(np.finfo(np.float32).eps)
+            solved[number] = np.linalg.lstsq(system, wanted[number], rcond=rounding)[0]
     return solved

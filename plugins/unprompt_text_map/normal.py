@@ -101,6 +101,9 @@ class Sums:
         if variance < 1e-12:
             raise DataError("a map needs at least two different prompts to be fitted to")
         rotated = vectors.T @ (self.products / self.count - np.outer(mean_key, mean_target))
+        # Where keys do not vary, as all around fewer rows than dimensions, is nothing but rounding.
+        rounding = np.finfo(np.float64).eps * len(values) * np.trace(self.squares) / self.count
+        rotated[values <= rounding] = 0.0
         maps = []
         for penalty in penalties:
             weight = vectors @ (rotated / (values + penalty * variance)[:, None])

@@ -10,6 +10,7 @@ import pytest
 from tests.full_disk import no_file_above
 
 from unprompt.bank.search import ApproximateIndex, Quality, search_exact
+from unprompt.bank.search.filling import refusals
 from unprompt.bank.search.tiles import StoredRows
 from unprompt.errors import DataError, OutputError
 from unprompt.types import FloatArray
@@ -108,6 +109,48 @@ def test_what_faiss_refuses_is_one_line(factory: str, rows: np.ndarray) -> None:
     assert ".cpp" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("factory", "number"),
+    [
+        ("IVF0,Flat", "IVF0"),
+        ("HNSW0", "HNSW0"),
+        ("HNSW1", "HNSW1"),
+        ("IVF16_HNSW01,Flat", "HNSW01"),
+        ("PQ16x0", "x0"),
+        ("RR00,Flat", "RR00"),
+        ("OPQ16_0,PQ16", "0"),
+    ],
+)
+def test_number_that_would_end_the_process(factory: str, number: str, rows: np.ndarray) -> None:
+    with pytest.raises(DataError, match=f"^index '{factory}': '{number}' is too small a number"):
+        ApproximateIndex.build([rows], factory)
+
+
+def test_index_that_is_too_large_is_one_line() -> None:
+    refused = r"^index 'HNSW99999999': faiss refuses it: it needs more memory than there is$"
+    with pytest.raises(DataError, match=refused), refusals("index 'HNSW99999999'"):
+        raise MemoryError("std::bad_alloc")
+
+
+def test_what_does_not_fit(index: ApproximateIndex) -> None:
+    queries = unit_rows(2, 1)
+    with pytest.raises(DataError, match=r"queries of shape \(2, 63\) do not fit rows of 64"):
+        index.search(queries[:, 1:], 3)
+    for kind in ("int32", "float16", "float64", ">f4"):
+        with pytest.raises(DataError, match=f"queries hold {kind}, not float32"):
+            index.search(queries.astype(kind), 3)
+    with pytest.raises(ValueError, match="0 neighbours"):
+        index.search(queries, 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_queries_that_are_read_only(index: ApproximateIndex) -> None:
+    queries = unit_rows(2, 1)
+    expected = index.search(queries, 3)
+    queries.flags.writeable = False
+    np.testing.assert_array_equal(index.search(queries, 3).rows, expected.rows)
+
+
 def test_rows_that_are_not_finite(rows: np.ndarray) -> None:
     bad = rows.copy()
     bad[2_345, 3] = np.nan
@@ -143,6 +186,13 @@ def test_index_of_another_bank(index: ApproximateIndex, rows: np.ndarray, tmp_pa
     about = index.save(tmp_path / "a.faiss")
     with pytest.raises(DataError, match="of 3000 rows of 64 numbers; the bank has 2999 of 64"):
         ApproximateIndex.load(tmp_path / "a.faiss", about, [rows[1:]])
+
+
+def test_lists_of_an_index_that_has_none(rows: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "a.faiss"
+    about = ApproximateIndex.build([rows], "Flat", count=5).save(path)
+    with pytest.raises(DataError, match=r"a\.faiss: faiss refuses it: 'ivf' failed$"):
+        ApproximateIndex.load(path, about.model_copy(update={"probes": 3}), [rows])
 
 
 def test_queries_with_a_short_list_are_searched_exactly(rows: np.ndarray) -> None:

@@ -197,6 +197,16 @@ def test_a_query_alone_scores_as_among_others() -> None:
         np.testing.assert_array_equal(alone.cosines[0], together.cosines[number])
 
 
+def test_sum_that_float64_rounds_to_half_way() -> None:
+    """Rounded twice, all three were 1."""
+    half, rest = 2.0**-24, 2.0**-80
+    rows = np.array([[1, half, -rest], [1, half, 0], [1, half, rest]], np.float32)
+    for sign in (1, -1):
+        got = search_exact(np.full((1, 3), sign, np.float32), [rows], 3)
+        scores = dict(zip(got.rows[0].tolist(), (sign * got.cosines[0]).tolist(), strict=True))
+        assert scores == {0: 1, 1: 1, 2: 1 + 2 * half}
+
+
 def test_fewer_rows_than_neighbours() -> None:
     rows, queries = unit_rows(3, 1), unit_rows(2, 2)
     check(search_exact(queries, [rows, rows[:0]], 10), by_sorting(queries, rows, 3))
@@ -257,6 +267,12 @@ def test_numbers_too_large_for_the_proof() -> None:
         search_exact(rows[:2] * np.array([[1], [1e7]], np.float32), [rows], 3)
     with pytest.raises(DataError, match=r"^row 0 of the bank is longer than 1,048,576"):
         search_exact(rows[:2], [rows * 1e30], 3)
+
+
+def test_rows_too_wide_for_the_proof() -> None:
+    rows = np.zeros((2, 1 << 22), np.float16)
+    with pytest.raises(DataError, match="has rows of 4,194,304 numbers; 2,097,152 can be searched"):
+        search_exact(rows[:1].astype(np.float32), [rows], 1)
 
 
 def test_what_does_not_fit() -> None:

@@ -142,6 +142,17 @@ def test_other_peoples_linear_layers_go_that_way(monkeypatch: pytest.MonkeyPatch
     assert not calls.keys() & {"aten::addmm", "aten::linear"}
 
 
+def test_default_type_of_the_caller_does_not_hide_the_operation() -> None:
+    import torch
+
+    known = module._has_operation()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert module._has_operation() == known
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 @pytest.mark.parametrize(("vendor", "amd"), [("AuthenticAMD", True), ("GenuineIntel", False)])
 def test_the_maker_of_the_processor_decides(
     vendor: str, amd: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -141,6 +141,22 @@ def test_ridge_whose_penalty_is_lost_in_rounding_still_answers() -> None:
     assert np.isfinite(ridge_shares(keys @ query, keys, 1e-12)).all()
 
 
+@pytest.mark.parametrize("penalty", [1e-9, 1e-12, 1e-18, 1e-100])
+def test_ridge_of_equal_neighbours_whose_penalty_is_lost_in_rounding(penalty: float) -> None:
+    rng = np.random.default_rng(8)
+    keys = unit(rng.standard_normal((4, 8), dtype=np.float32))[[0, 1, 1, 2, 3, 3, 3]]
+    query = unit(rng.standard_normal((1, 8), dtype=np.float32))[0]
+    plain = np.linalg.lstsq(keys.T.astype(np.float64), query, rcond=1e-6)[0]
+    cosines = (keys.astype(np.float64) @ query).astype(np.float32)  # as exact search gives them
+    np.testing.assert_allclose(ridge_shares(cosines, keys, penalty), plain, atol=1e-3)
+    # Such as a frequent prompt's, with a high `count_power`.
+    times = np.array([[1, 0.1 / penalty, 0.1 / penalty, 1, 1, 1, 1]])
+    rows = np.arange(len(keys))[None]
+    counted = Ridge(penalty=0.1).shares(cosines[None], rows, keys, times)[0]
+    assert np.abs(counted).max() < 10
+    assert counted[1] == pytest.approx(counted[2], abs=1e-3)
+
+
 def test_ridge_divides_a_share_among_neighbours_that_say_the_same() -> None:
     keys = unit(np.array([[1, 0.2, 0], [1, 0.2, 0], [0.5, -1, 0.3]], np.float32))
     query = unit(np.array([[1, 0, 0]], np.float32))[0]

@@ -61,6 +61,20 @@ def test_the_map_is_scikit_learns_ridge_however_its_rows_come(parts: int) -> Non
     np.testing.assert_allclose(linear.predict(new), unit(known.predict(new)), atol=1e-5)
 
 
+@pytest.mark.parametrize("penalty", [1e-8, 1e-12, 1e-15, 1e-300])
+def test_fewer_rows_than_dimensions_and_next_to_no_penalty(penalty: float) -> None:
+    """The map of least length through all rows, and no rounding that is divided by nothing."""
+    rng = np.random.default_rng(0)
+    keys, targets = unit(rng.standard_normal((20, 64))), unit(rng.standard_normal((20, 8)))
+    sums = Sums.empty(64, 8)
+    sums.add(keys, targets)
+    (linear,) = sums.solved([penalty])
+    x, y = (rows.astype(np.float64) for rows in (keys, targets))
+    least = np.linalg.pinv(x - x.mean(axis=0), rcond=1e-10) @ (y - y.mean(axis=0))
+    np.testing.assert_allclose(linear.weight, least, atol=1e-6 * np.abs(least).max())
+    np.testing.assert_allclose(linear.predict(keys), targets, atol=1e-6)
+
+
 def test_16_bit_rows_are_summed_in_64_bits() -> None:
     keys, targets = (array.astype(np.float16) for array in rows(9000))
     sums = Sums.empty(7, 5)

@@ -116,9 +116,10 @@ def _has_operation() -> bool:
     """Whether this PyTorch has the operation, which its own compiler uses, and it does the same."""
     import torch
 
-    states, weight, bias = torch.ones(2, 3), torch.ones(4, 3), torch.ones(4)
+    kind = torch.float32  # whatever torch's default is
+    states, weight, bias = (torch.ones(shape, dtype=kind) for shape in ((2, 3), (4, 3), (4,)))
     try:
         made = torch.ops.mkldnn._linear_pointwise(states, weight, bias, "none", [], "")
     except (AttributeError, RuntimeError, TypeError):
         return False
-    return bool(torch.equal(made, torch.full((2, 4), 4.0)))
+    return bool(torch.equal(made, torch.full((2, 4), 4.0, dtype=kind)))

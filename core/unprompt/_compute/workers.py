@@ -28,6 +28,9 @@ def workers(threads: int) -> Iterator[Workers]:
     torch's own way is to split each operation over its threads and to wait for the last: on a
     busy machine every one of a tile's twenty operations waits for a core.
 
+    Inference mode is off meanwhile: it is each thread's own, and the others could not write to
+    tensors that were made in it.
+
     Args:
         threads: How many; of one alone, this thread takes the place, which has a GPU's context.
 
@@ -52,11 +55,12 @@ def workers(threads: int) -> Iterator[Workers]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        if threads == 1:
-            yield alone
-            return
-        with _one_core_each(threads) as pool:
-            yield each
+        with torch.inference_mode(False):
+            if threads == 1:
+                yield alone
+                return
+            with _one_core_each(threads) as pool:
+                yield each
     finally:
         torch.set_num_threads(before)
 

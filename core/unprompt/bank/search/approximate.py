@@ -24,7 +24,7 @@ from unprompt.bank.search.filling import (
     set_probes,
     training_rows,
 )
-from unprompt.bank.search.neighbours import Neighbours, Rows
+from unprompt.bank.search.neighbours import Neighbours, Rows, check_count, fitting
 from unprompt.bank.search.quality import Quality, exact_of, quality_of, sample_queries
 from unprompt.bank.search.rescoring import rescored
 from unprompt.bank.search.tiles import StoredRows
@@ -155,18 +155,16 @@ class ApproximateIndex:
 
         Args:
             queries: float32 of shape (n, C).
-            count: K; a smaller bank gives fewer.
+            count: K, at least 1; a smaller bank gives fewer.
             recall: What has to have been measured at least.
 
         Raises:
             DataError: The recall is too low, the queries do not fit, or a number is not finite.
+            ValueError: ``count`` is below 1.
         """
         self.about.check(recall, "approximate search")
-        if queries.ndim != 2 or queries.shape[1] != self.about.dims:
-            raise DataError(
-                f"queries of shape {queries.shape} do not fit rows of {self.about.dims} numbers"
-            )
-        return self._found(queries, min(count, self.about.rows))
+        check_count(count)
+        return self._found(fitting(queries, self.about.dims), min(count, self.about.rows))
 
     def _covered(self, queries: FloatArray, truth: Neighbours) -> float:
         """The share of true neighbours in the shortlists: the recall, but for ties.
@@ -233,7 +231,7 @@ class ApproximateIndex:
             # No vector of an index is longer than its file; compressed ones do not exist.
             faiss.set_deserialization_vector_byte_limit(path.stat().st_size)
             index = faiss.read_index(str(path))
+            set_probes(index, about.probes)
         if (index.ntotal, index.d) != (about.rows, about.dims):
             raise DataError(f"{shown(path)}: holds {index.ntotal} rows of {index.d} numbers")
-        set_probes(index, about.probes)
         return cls(about, bank, index)

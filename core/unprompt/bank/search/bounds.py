@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 LONGEST = 2.0**20
 """Rows and queries longer than this are refused; no sum over shorter ones overflows."""
+WIDEST = 1 << 21
+"""Rows of more numbers are refused: of ``2**22``, ``C h`` is 1, and there is no bound ``g``."""
 
 
 @dataclass(frozen=True, slots=True)

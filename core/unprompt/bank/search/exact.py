@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unprompt.bank.search.neighbours import Neighbours, Rows
+from unprompt.bank.search.neighbours import Neighbours, Rows, check_count, fitting
 from unprompt.bank.search.route import product_kind
 from unprompt.bank.search.scan import Plan, scan, tile_rows_for
 from unprompt.bank.search.small import is_small, score_all
 from unprompt.bank.search.tiles import PreparedRows, StoredRows
-from unprompt.errors import DataError
 from unprompt.types import FloatArray
 
 if TYPE_CHECKING:
@@ -49,14 +48,9 @@ def search_exact(
     """
     import torch
 
-    if count < 1:
-        raise ValueError(f"{count} neighbours cannot be searched for")
+    check_count(count)
     bank = shards if isinstance(shards, StoredRows) else StoredRows(shards)
-    queries = np.asarray(queries)
-    if queries.ndim != 2 or queries.shape[1] != bank.dims:
-        raise DataError(f"queries of shape {queries.shape} do not fit rows of {bank.dims} numbers")
-    if queries.dtype != np.float32:
-        raise DataError(f"queries hold {queries.dtype}, not float32")
+    queries = fitting(queries, bank.dims)
     count = min(count, len(bank))
     if not (len(queries) and count):
         return Neighbours(*_nothing(len(queries), count))

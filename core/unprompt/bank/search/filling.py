@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,12 +25,21 @@ from unprompt.types import FloatArray
 TRAINING_ROWS = 1 << 17
 ADDED_ROWS = 1 << 14
 """Rows that are in memory in float32 at once while an index is filled."""
+_FATAL = re.compile(r"HNSW0*[01](?!\d)|[A-Za-z]*(?<!\d)0+(?!\d)")
+"""Numbers of factories that faiss accepts, but then divides by or writes beyond its memory with."""
 
 
 def new_index(dims: int, factory: str) -> Any:
-    """An empty faiss index by inner product. Raises RuntimeError for a name that faiss refuses."""
+    """An empty faiss index by inner product.
+
+    Raises:
+        DataError: The name holds a number that ends the process, sooner or later.
+        RuntimeError: faiss refuses the name.
+    """
     import faiss
 
+    if (found := _FATAL.search(factory)) is not None:
+        raise DataError(f"index {factory!r}: {found[0]!r} is too small a number for faiss")
     index = faiss.index_factory(dims, factory, faiss.METRIC_INNER_PRODUCT)
     lists = faiss.try_extract_index_ivf(index)
     if lists is not None:
@@ -135,6 +145,6 @@ def refusals(what: str) -> Iterator[None]:
     """Turn what faiss raises on a mistake, with a place in its own source, into one line."""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         line = why(error).rpartition("Error: ")[2].rpartition(".cpp:")[2] or why(error)
         raise DataError(f"{what}: faiss refuses it: {line.partition(': ')[2] or line}") from error

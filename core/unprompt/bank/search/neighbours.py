@@ -42,3 +42,23 @@ class Neighbours:
 
     cosines: FloatArray
     rows: npt.NDArray[np.int64]
+
+
+def check_count(count: int) -> None:
+    """Refuse to search for no neighbours, or fewer. Raises ValueError."""
+    if count < 1:
+        raise ValueError(f"{count} neighbours cannot be searched for")
+
+
+def fitting(queries: npt.ArrayLike, dims: int) -> FloatArray:
+    """Queries as an array, which rows of ``dims`` numbers can be searched for.
+
+    Raises:
+        DataError: They are no matrix, of another width, or not float32.
+    """
+    array = np.asarray(queries)
+    if array.ndim != 2 or array.shape[1] != dims:
+        raise DataError(f"queries of shape {array.shape} do not fit rows of {dims} numbers")
+    if array.dtype != np.float32:
+        raise DataError(f"queries hold {array.dtype}, not float32")
+    return array

@@ -1,7 +1,7 @@
 """The memory of mapped files: what was read of a file counts as this process's until it is let go.
 
 Only hints to the kernel: results do not depend on them. They are given for read-only maps, of which
-nothing can be lost.
+nothing can be lost: what was written to a private one, as of ``mode="c"``, is in no file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ def mapping_of(rows: npt.NDArray[Any]) -> mmap.mmap | None:
     base: object = rows
     while isinstance(base, np.ndarray):
         base = base.base
-    return base if isinstance(base, mmap.mmap) else None
+    if not isinstance(base, mmap.mmap):
+        return None
+    with memoryview(base) as whole:  # an array says of itself alone whether it may be written to
+        return base if whole.readonly else None
 
 
 def expect(rows: npt.NDArray[Any], *, random: bool) -> None:

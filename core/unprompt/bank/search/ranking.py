@@ -40,8 +40,9 @@ class Ranking:
         """An empty ranking of n queries and K rows each."""
         import torch
 
-        self.scores = torch.full((queries, count), -torch.inf, device=device)
-        self.rows = torch.full((queries, count), -1, dtype=torch.int64, device=device)
+        shape, kind = (queries, count), torch.float32  # whatever torch's default is
+        self.scores = torch.full(shape, -torch.inf, dtype=kind, device=device)
+        self.rows = torch.full(shape, -1, dtype=torch.int64, device=device)
 
     def add(self, query: int, scores: torch.Tensor, rows: torch.Tensor) -> None:
         """Rank more rows of a query.

@@ -42,10 +42,9 @@ def rescored(
             f"query {int(short.argmax())}: the index gives fewer than {count} rows; search more "
             "of its lists, or ask for fewer"
         )
-    exact = torch.from_numpy(queries).double()
+    exact = torch.from_numpy(queries.astype(np.float64))  # torch warns of what is read-only
     check_queries(exact)
     bounds = QueryBounds.of(exact, exact)
-    ranking = Ranking(len(queries), count, exact.device)
 
     def score(query: int) -> None:
         numbers = np.unique(shortlists[query][shortlists[query] >= 0])
@@ -55,6 +54,7 @@ def rescored(
         ranking.add(query, scores[:, 0], torch.from_numpy(numbers))
 
     with workers(torch.get_num_threads()) as each:
+        ranking = Ranking(len(queries), count, exact.device)
         bank.expect(random=True)
         each(score, range(len(queries)))
     return Neighbours(ranking.scores.numpy(), ranking.rows.numpy())

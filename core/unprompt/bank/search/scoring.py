@@ -13,6 +13,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     import torch
@@ -48,8 +49,26 @@ def _summed(rows: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
     """
     import torch
 
-    products = rows * queries
-    sums = torch.zeros(len(rows), dtype=torch.float64)
-    for number in products.any(dim=1).nonzero().flatten().tolist():
+    products = (rows * queries).cpu().numpy()
+    sums = np.zeros(len(products))
+    for number in np.flatnonzero(products.any(axis=1)):
         sums[number] = math.fsum(products[number].tolist())
-    return torch.from_numpy(sums.numpy().astype(np.float32)).to(rows.device)
+    return torch.from_numpy(_rounded(products, sums)).to(rows.device)
+
+
+def _rounded(
+    products: npt.NDArray[np.float64], sums: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float32]:
+    """Float32 numbers that are next to the exact sums of products (p, C).
+
+    Rounding a second time goes wrong where the first one, to ``sums`` (p,), has ended half-way
+    between two float32 numbers: what it took away then says which of them is nearer.
+    """
+    nearest = sums.astype(np.float32)
+    other = np.nextafter(nearest, np.where(sums > nearest, np.inf, -np.inf).astype(np.float32))
+    for number in np.flatnonzero(sums - nearest == other - sums):
+        rest = math.fsum([*products[number].tolist(), -sums[number]])
+        if rest:
+            both = nearest[number], other[number]
+            nearest[number] = max(both) if rest > 0 else min(both)
+    return nearest

@@ -50,7 +50,8 @@ def _bounds(bank: StoredRows, device: torch.device) -> RowBounds:
     """Of all rows, each of which is checked."""
     import torch
 
-    room = torch.empty(max(map(len, bank.shards)), bank.dims, device=device)
+    longest = max(map(len, bank.shards))
+    room = torch.empty(longest, bank.dims, dtype=torch.float32, device=device)
     bounds = RowBounds()
     for span in bank.spans(len(room)):
         bounds = bounds.joined(bank.tile(span, room).bounds)

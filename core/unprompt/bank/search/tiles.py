@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from unprompt._compute.workers import workers
 from unprompt.bank.search import pages
-from unprompt.bank.search.bounds import LONGEST, RowBounds, widened
+from unprompt.bank.search.bounds import LONGEST, WIDEST, RowBounds, widened
 from unprompt.bank.search.neighbours import BadRow, Rows
 from unprompt.bank.search.route import product_kind
 from unprompt.errors import DataError
@@ -53,8 +53,8 @@ class StoredRows:
         """Take shards.
 
         Raises:
-            DataError: There are none, or one is no matrix, of another type or of another width;
-                names its number.
+            DataError: There are none, or one is no matrix, of another type or of another width,
+                or too wide; names its number.
         """
         if not len(shards):
             raise DataError("a bank without shards cannot be searched")
@@ -64,7 +64,9 @@ class StoredRows:
                 raise DataError(f"shard {number}: holds {shard.dtype}, not float16 or float32")
             if shard.ndim != 2 or shard.shape[1] != dims or not dims:
                 raise DataError(f"shard {number}: has the shape {shard.shape}, not (rows, {dims})")
-        self.shards = tuple(np.ascontiguousarray(shard) for shard in shards)
+        if dims > WIDEST:
+            raise DataError(f"shard 0: has rows of {dims:,} numbers; {WIDEST:,} can be searched")
+        self.shards = tuple(_plain(shard) for shard in shards)
         self.starts = np.cumsum([0, *(len(shard) for shard in shards)])
         self.dims = dims
 
@@ -161,9 +163,6 @@ class PreparedRows(StoredRows):
 
         super().__init__(shards)
         self.kind = product_kind(torch.device(device)) if kind is None else kind
-        self._copies = [
-            torch.empty(shard.shape, dtype=self.kind, device=device) for shard in self.shards
-        ]
         measured: list[RowBounds] = []  # in any order: only the largest norms count
 
         def convert(span: tuple[int, int, int]) -> None:
@@ -172,6 +171,9 @@ class PreparedRows(StoredRows):
             measured.append(tile.bounds)
 
         with workers(torch.get_num_threads()) as each:
+            self._copies = [
+                torch.empty(shard.shape, dtype=self.kind, device=device) for shard in self.shards
+            ]
             each(convert, self.spans(GATHERED_ROWS))
         self.bounds = RowBounds()
         for bounds in measured:
@@ -182,6 +184,15 @@ class PreparedRows(StoredRows):
         number, first, last = span
         start = int(self.starts[number]) + first
         return Tile(start, self._copies[number][first:last], self.bounds)
+
+
+def _plain(shard: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A shard whose rows lie behind each other: itself, or a copy.
+
+    numpy calls one row contiguous whatever its stride is, such as a negative one, which torch
+    does not take; flattening makes that stride the usual one.
+    """
+    return np.ascontiguousarray(shard).reshape(-1).reshape(-1, shard.shape[1])
 
 
 def converted(chunk: torch.Tensor, target: torch.Tensor, start: int) -> RowBounds:
