@@ -13,6 +13,7 @@ has them from
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,7 +136,11 @@ class Power(KernelOptions):
     ) -> DoubleArray:
         """Shares >= 0 that add up to 1; a nearer neighbour never has less than a farther one."""
         wide = np.minimum(cosines.astype(np.float64), 1.0)  # above 1 is rounding
-        return _normalised(1.0 / ((1.0 - wide) ** self.power + self.epsilon), times)
+        with np.errstate(divide="ignore"):  # of a distance of 0
+            distances = self.power * np.log(1.0 - wide)
+        # By logarithms: no power is too high for a sum, and the nearest one counts as 1.
+        costs = np.logaddexp(distances, math.log(self.epsilon))
+        return _normalised(np.exp(costs.min(axis=1, keepdims=True) - costs), times)
 
 
 class Rank(KernelOptions):

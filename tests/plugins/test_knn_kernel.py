@@ -24,6 +24,12 @@ KERNELS: list[ByCosine] = [
     RANK,
     Rank(decay=7.0, offset=0.0),
 ]
+BEYOND_FLOAT64: list[ByCosine] = [
+    Softmax(temperature=1e300),
+    Power(power=1e5),
+    Power(epsilon=5e-324),
+    Rank(decay=1e5),
+]
 
 
 def shares_of(cosines: FloatArray, kernel: ByCosine) -> DoubleArray:
@@ -41,7 +47,7 @@ def ridge_shares(cosines: FloatArray, keys: FloatArray, penalty: float) -> Doubl
 cosines = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=50)
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", [*KERNELS, *BEYOND_FLOAT64])
 @given(values=cosines)
 def test_shares_add_up_and_a_nearer_neighbour_never_has_less(
     kernel: ByCosine, values: list[float]

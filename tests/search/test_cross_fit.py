@@ -27,7 +27,7 @@ def test_each_fold_is_scored_by_the_weights_of_the_others() -> None:
         rest = GramObjective(objective.gram[:, others], objective.dots[others]).subset([0, 1])
         weights = polish(rest, [1.0, 0.5]).weights
         expected = objective.subset([0, 1]).cosines(weights)[list(fold)]
-        # A score is flat at its optimum: known to 1e-16 there, it gives weights to the root of that.
+        # A score is flat at its optimum: known to 1e-16, it gives weights to the root of that.
         assert cosines[list(fold)] == pytest.approx(expected, abs=1e-7)
 
 
