@@ -16,6 +16,7 @@ from unprompt._compute.workers import (
     one_core_where_small,
     shared_out,
     side_by_side,
+    workers,
 )
 
 
@@ -157,3 +158,48 @@ def test_a_small_model_has_one_core() -> None:
     with pytest.raises(KeyError), one_core_where_small(SMALL):
         assert torch.get_num_threads() == 1
         raise KeyError
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_blocks_of_several_threads_give_back_what_the_first_one_found() -> None:
+    import torch
+
+    entered, second_may_leave = threading.Event(), threading.Event()
+
+    def second() -> None:
+        with workers(2):
+            entered.set()
+            second_may_leave.wait(10)
+
+    other = threading.Thread(target=second)  # asks for the number while the first has set it to 1
+    with workers(2):
+        other.start()
+        assert entered.wait(10)
+    assert torch.get_num_threads() == 2
+    second_may_leave.set()
+    other.join(10)
+    later: list[int] = []
+    new = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+    new.start()
+    new.join(10)
+    assert later == [2]
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_a_block_within_another_gives_back_what_it_found() -> None:
+    import torch
+
+    with one_core_where_small(1):
+        with workers(1) as each:
+            each(lambda _: None, [1])
+        assert torch.get_num_threads() == 1
+    found: list[int] = []
+
+    def nested(_: object) -> None:
+        with workers(1):
+            pass
+        found.append(torch.get_num_threads())
+
+    with workers(2) as each:
+        each(nested, range(4))
+    assert found == [1, 1, 1, 1]

@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeVar
 
+from unprompt._compute.cores import cores_given_back, one_core_each
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -52,17 +54,13 @@ def workers(threads: int) -> Iterator[Workers]:
         for thing in things:
             call(thing)
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.inference_mode(False):
-            if threads == 1:
-                yield alone
-                return
-            with _one_core_each(threads) as pool:
-                yield each
-    finally:
-        torch.set_num_threads(before)
+    with cores_given_back(), torch.inference_mode(False):
+        torch.set_num_threads(1)
+        if threads == 1:
+            yield alone
+            return
+        with one_core_each(threads) as pool:
+            yield each
 
 
 def side_by_side(call: Callable[[T], R], things: Sequence[T], device: str) -> Generator[R]:
@@ -79,25 +77,14 @@ def side_by_side(call: Callable[[T], R], things: Sequence[T], device: str) -> Ge
     """
     import torch
 
-    before = torch.get_num_threads()
-    if not is_processor(device) or before == 1 or len(things) < 2:
+    threads = torch.get_num_threads()
+    if not is_processor(device) or threads == 1 or len(things) < 2:
         yield from map(call, things)
         return
-    pool = _one_core_each(before)
-    try:
+    with one_core_each(threads) as pool:
         jobs = [pool.submit(call, thing) for thing in things]
         for job in jobs:
             yield job.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(before)
-
-
-def _one_core_each(threads: int) -> ThreadPoolExecutor:
-    """Threads in each of which torch computes on one core."""
-    import torch
-
-    return ThreadPoolExecutor(threads, "compute", torch.set_num_threads, (1,))
 
 
 def shared_out(work: int, most: int, device: str) -> int:
@@ -175,12 +162,9 @@ def one_core_where_small(parameters: int) -> Iterator[None]:
     """A block in which torch computes on one core, if the model is `SMALL`."""
     import torch
 
-    before = torch.get_num_threads()
-    if parameters > SMALL or before == 1:
+    if parameters > SMALL or torch.get_num_threads() == 1:
         yield
         return
-    torch.set_num_threads(1)
-    try:
+    with cores_given_back():
+        torch.set_num_threads(1)
         yield
-    finally:
-        torch.set_num_threads(before)

@@ -7,11 +7,10 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from unprompt._compute.cores import one_core_each
 from unprompt.errors import DataError, first_line
 from unprompt.train.broken import Broken
 from unprompt.train.samples import Opener, Pick, SampleBatch, SampleSet, gathered
@@ -109,7 +108,10 @@ class Loader:
         upcoming = iter(picks)
         waiting: deque[Future[SampleBatch]] = deque()
         # In this order: at the end, what joins images must not wait for those not begun.
-        with _one_core_each(1) as joining, _one_core_each(self._threads) as pool:
+        with (
+            one_core_each(1, "join-batches") as joining,
+            one_core_each(self._threads, "open-images") as pool,
+        ):
 
             def refill() -> None:
                 while len(waiting) <= AHEAD and (batch := next(upcoming, None)) is not None:
@@ -145,25 +147,6 @@ def loader(
         yield from made.batches(batches)
     finally:
         made.close()
-
-
-@contextmanager
-def _one_core_each(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads in each of which torch computes alone, as it does in worker processes.
-
-    By itself it splits what it does to a single image over as many threads as there are cores, in
-    each of ours, which takes almost twice the processor time.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    alone = partial(torch.set_num_threads, 1)  # in the thread that calls it, and later ones
-    pool = ThreadPoolExecutor(count, thread_name_prefix="open-images", initializer=alone)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(before)
 
 
 class _Asking:

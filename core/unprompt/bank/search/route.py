@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from unprompt._compute.cores import cores_given_back
 from unprompt._compute.linear import product
 from unprompt._files.cache import Cache
 from unprompt.artifacts import read_json
@@ -124,17 +125,14 @@ def _seconds(rows: torch.Tensor, queries: torch.Tensor) -> float:
     on_gpu = rows.device.type == "cuda"
     scores = rows.new_empty(len(rows), len(queries))
     clock, spent = (time.perf_counter if on_gpu else time.thread_time), []
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with cores_given_back():
+        torch.set_num_threads(1)
         for _ in range(5):
             start = clock()
             product(rows, queries, scores)
             if on_gpu:
                 torch.cuda.synchronize()
             spent.append(clock() - start)
-    finally:
-        torch.set_num_threads(before)
     return max(min(spent), 1e-9)
 
 
