@@ -340,6 +340,24 @@ def test_a_column_of_images_and_a_damaged_file_are_refused(tmp_path: Path) -> No
     assert problem(folder).startswith(f"data/{file.name}: cannot be read: ")
 
 
+def spoilt(texts: list[bytes], kind: pa.DataType) -> pa.Array:
+    """Bytes that are called text, which Arrow does not look at."""
+    values = pa.array(texts, pa.large_binary() if kind == pa.large_string() else pa.binary())
+    return pa.Array.from_buffers(kind, len(texts), values.buffers())
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_column_that_is_not_utf_8_is_one_line(kind: pa.DataType, tmp_path: Path) -> None:
+    table = pa.table({"prompt": spoilt([b"a fox", b"\xff"], kind), "n": [1, 1]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    line = "rows 1 to 2: a text is not UTF-8"
+    assert problem(tmp_path / "a.parquet") == f"a.parquet: {line}"
+    folder = saved_dataset(tmp_path / "data", [["a"]])
+    with pa.ipc.new_stream(next(folder.glob("*.arrow")), table.schema) as writer:
+        writer.write_table(table)
+    assert problem(folder) == f"data/data-00000-of-00001.arrow: {line}"
+
+
 def test_broken_folders_are_refused(tmp_path: Path) -> None:
     folder = saved_dataset(tmp_path / "a", [["a"], ["b"]])
     next(folder.glob("data-00001*")).unlink()
