@@ -307,6 +307,23 @@ def test_a_broken_source_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]  # it was there before
 
 
+def test_large_counts_take_no_longer_than_small_ones(tmp_path: Path) -> None:
+    """A count is not a number of steps, or this test would not end."""
+    source = Listed([One("a", 2**52), One("b", 2**52)])
+    bank = build(tmp_path / "bank", Work([source]).plan()).bank
+    assert bank is not None
+    assert bank.manifest.counted == 2**53
+
+
+def test_counts_that_are_too_large_together_are_refused(tmp_path: Path) -> None:
+    sources = [Listed([One("a", 2**53)]), Listed([One("b")], name="more")]
+    with pytest.raises(DataError) as caught:
+        build(tmp_path / "bank", Work(sources).plan())
+    line = "more: all counts together are more than 9,007,199,254,740,992"
+    assert caught.value.problems == (line,)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_prompt_left_says_why(tmp_path: Path) -> None:
     work = Work([Listed(["", "a long prompt", "another long one"])], filters=(Shorter(3),))
     with pytest.raises(DataError) as caught:

@@ -311,15 +311,14 @@ def test_a_cut_file_is_named_with_its_line(suffix: str, tmp_path: Path) -> None:
 def test_a_count_is_a_positive_integer(value: str, what: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"prompt,n\na,1\nb,{value}\n")
-    assert (
-        problem(path, count_column="n") == f"a.csv:3: column 'n' holds {what}, not a positive count"
-    )
+    line = f"a.csv:3: column 'n' holds {what}, not a count from 1 to 9,007,199,254,740,992"
+    assert problem(path, count_column="n") == line
 
 
 def test_counts_of_parquet_are_checked_too(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", n=[1, 1, 1, 0, 1, 1, 1])
-    line = "a.parquet: row 4: column 'n' holds the number 0, not a positive count"
-    assert problem(path, count_column="n") == line
+    line = "a.parquet: row 4: column 'n' holds the number 0, not a count from 1 to "
+    assert problem(path, count_column="n") == line + "9,007,199,254,740,992"
 
 
 def test_parquet_without_the_column_names_those_it_has(tmp_path: Path) -> None:
@@ -356,6 +355,12 @@ def test_a_column_that_is_not_utf_8_is_one_line(kind: pa.DataType, tmp_path: Pat
     with pa.ipc.new_stream(next(folder.glob("*.arrow")), table.schema) as writer:
         writer.write_table(table)
     assert problem(folder) == f"data/data-00000-of-00001.arrow: {line}"
+
+
+def test_counts_of_one_prompt_are_added_without_overflow(tmp_path: Path) -> None:
+    table = pa.table({"prompt": ["a"] * 1100, "n": [2**53] * 1100})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", count_column="n") == [Prompt("a", 1100 * 2**53)]
 
 
 def test_broken_folders_are_refused(tmp_path: Path) -> None:

@@ -93,12 +93,12 @@ def _prompts(
     where = [f"{shown}: row {first + int(start) + 1}: column {column!r}" for start in starts]
     prompts = [bare(text_of(text, at)) for text, at in zip(texts, where, strict=True)]
     if counted is None:
-        counts = np.bincount(number, minlength=len(prompts))
+        counts = np.bincount(number, minlength=len(prompts)).tolist()
     else:
-        counts = np.zeros(len(prompts), np.int64)
+        counts = [0] * len(prompts)  # of any size, where 64 bits would overflow
         for i, value in enumerate(batch[counted].to_pylist()):
             counts[number[i]] += count_of(value, f"{shown}: row {first + i + 1}", counted)
-    return [Prompt(text, int(count)) for text, count in zip(prompts, counts, strict=True)]
+    return [Prompt(text, count) for text, count in zip(prompts, counts, strict=True)]
 
 
 def _distinct(
