@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.full_disk import no_file_above
 
 from unprompt import ConfigError, DataError, OutputError, unit
 from unprompt._data.space import TextSpace
@@ -305,6 +306,16 @@ def test_a_broken_source_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         build(tmp_path / "mine", Work([broken]).plan())
     assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]  # it was there before
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_disk_without_any_room_is_left_as_it_was(there: bool, tmp_path: Path) -> None:
+    if there:
+        (tmp_path / "bank").mkdir()
+    before = [*tmp_path.rglob("*")]
+    with pytest.raises(OutputError, match=r"bank.*: cannot be written"), no_file_above(0):
+        build(tmp_path / "bank", Work([Listed(numbered(3))]).plan())
+    assert [*tmp_path.rglob("*")] == before
 
 
 def test_large_counts_take_no_longer_than_small_ones(tmp_path: Path) -> None:
