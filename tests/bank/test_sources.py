@@ -197,14 +197,49 @@ def test_a_cached_dataset_and_arrow_files_of_either_format(tmp_path: Path) -> No
     assert read(tmp_path) == [Prompt("a"), Prompt("b")]
 
 
-def test_a_bank_gives_its_prompts_with_their_counts(tmp_path: Path) -> None:
+def bank_of(folder: Path, counts: dict[str, int]) -> None:
     space = TextSpace(plugin="letters", identity="1")
-    with writing_bank(tmp_path / "bank", space, 2, shard_rows=2) as writer:
-        writer.add(["a", "b", "c"], [3, 1, 2], np.ones((3, 2), np.float16))
+    with writing_bank(folder, space, 2, shard_rows=2) as writer:
+        writer.add([*counts], [*counts.values()], np.ones((len(counts), 2), np.float16))
         writer.close([], [])
+
+
+def test_a_bank_gives_its_prompts_with_their_counts(tmp_path: Path) -> None:
+    bank_of(tmp_path / "bank", {"a": 3, "b": 1, "c": 2})
     assert find_sources([tmp_path / "bank"]) == [SourceSpec(tmp_path / "bank")]
     assert read(tmp_path / "bank") == [Prompt("a", 3), Prompt("b", 1), Prompt("c", 2)]
     assert source_files(tmp_path / "bank") == [tmp_path / "bank" / "manifest.json"]
+
+
+def test_a_bank_in_a_folder_is_read_as_a_bank_and_the_one_to_write_not_at_all(
+    tmp_path: Path,
+) -> None:
+    """Its shards are Parquet files, in which nothing says that counts are beside the prompts."""
+    (tmp_path / "a.txt").write_text("a\n")
+    for name in ("bank", "sub/own"):
+        bank_of(tmp_path / name, {"a": 3})
+    (tmp_path / "sub" / "b.txt").write_text("b\n")
+    (tmp_path / "sub" / "link").symlink_to(tmp_path / "sub" / "own")
+    own = tmp_path / "sub" / ".." / "sub" / "own"
+    sources = [SourceSpec(tmp_path / name) for name in ("a.txt", "bank", "sub/b.txt")]
+    assert find_sources([tmp_path], output=own) == sources
+    assert find_sources([tmp_path / "*"], output=own) == sources
+    assert find_sources([own], output=own) == [SourceSpec(own)]  # which building refuses
+    assert total(read(tmp_path / "bank")) == {"a": 3}
+
+
+def test_an_unfinished_bank_is_no_source(tmp_path: Path) -> None:
+    folder = tmp_path / "all" / "bank"
+    bank_of(folder, {"a": 3})
+    (folder / "manifest.json").unlink()
+    (folder / ".building").mkdir()
+    for name in (folder, tmp_path / "all", tmp_path / "a*", tmp_path / "*" / "b*"):
+        with pytest.raises(DataError) as caught:
+            find_sources([name])
+        assert str(caught.value).startswith(f"{folder}: an unfinished bank (")
+    (folder.parent / "a.txt").write_text("a\n")
+    found = find_sources([folder.parent], output=folder)
+    assert found == [SourceSpec(folder.parent / "a.txt")]
 
 
 def test_folders_and_globs_are_several_sources_in_order(tmp_path: Path) -> None:
