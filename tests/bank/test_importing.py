@@ -312,6 +312,16 @@ def test_repeated_ids_are_found_in_all_tables_together(number: int, retrieval: P
     assert problem(retrieval, "clip-retrieval") == line
 
 
+def test_ids_may_be_lists_or_missing(retrieval: Path) -> None:
+    path = retrieval / "metadata" / "metadata_0.parquet"
+    captions = pa.array(CAPTIONS[0], pa.string())
+    nothing = pa.array([float("nan")] * 3)
+    pq.write_table(pa.table({"caption": captions, "key": nothing}), path)
+    assert len(import_into(retrieval, "clip-retrieval")) == 5
+    pq.write_table(pa.table({"caption": captions, "key": [[1], [2], [1]]}), path)
+    assert problem(retrieval, "clip-retrieval") == "metadata/metadata_0.parquet: repeated id [1]"
+
+
 def renamed(name: str, other: str) -> Edit:
     return lambda folder: (folder / name).rename(folder / other)
 
