@@ -228,6 +228,8 @@ def test_numbers_of_a_bank_without_near_duplicates_add_up(
     [
         (["--shard", "3/2"], "should be I/N with I from 1 to N"),
         (["--block", "("], "--block '(': not a regular expression: "),
+        (["--block", "\udcff"], "--block: not UTF-8: '\\udcff'"),
+        (["--index", "\udcff"], "index: not UTF-8: '\\udcff'"),
         (["--min-length", "5", "--max-length", "4"], "--min-length 5 is more than --max-length 4"),
         (["--max-tokens", "9"], "--max-tokens: this text encoder does not count tokens"),
         (["--min-length", "999"], "no prompt is left of 7: 1 by empty, 6 by min_length"),
@@ -302,6 +304,8 @@ def test_models_that_are_others_by_now(made: Path, unprompt: Command, tmp_path: 
 def test_what_cannot_be_searched(made: Path, unprompt: Command, tmp_path: Path) -> None:
     assert unprompt("bank", "search", made, "none.png").stderr == "none.png: no such image\n"
     assert unprompt("bank", "search", made, " ").stderr == "the text to search for is empty\n"
+    done = unprompt("bank", "search", made, "a \udcff")
+    assert done.stderr == "the text to search for: not UTF-8: 'a \\udcff'\n"
     path = tmp_path / "cut"
     shutil.copytree(made, path)
     keys = path / "shards" / "00001" / "keys.npy"
