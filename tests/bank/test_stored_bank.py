@@ -140,6 +140,21 @@ def test_a_flipped_bit_is_found_wherever_it_is(name: str, bank: Path) -> None:
     verify(bank)
 
 
+def test_a_flipped_bit_of_the_manifest_is_found(bank: Path) -> None:
+    """Counts, names and models are in no other file."""
+    path = bank / "manifest.json"
+    raw = path.read_bytes()
+    for place in range(len(raw)):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+        with pytest.raises(DataError):
+            verify(bank)
+    path.write_bytes(raw.replace(b"a.txt", b"b.txt"))
+    with pytest.raises(DataError) as caught:
+        verify(bank)
+    assert caught.value.problems == (f"{path}: changed since it was written",)
+    assert StoredBank.open(bank).manifest.sources[0].name == "b.txt"  # which verify alone compares
+
+
 def test_verify_names_every_damaged_file(bank: Path) -> None:
     (bank / "shards" / "00000" / "keys.npy").unlink()
     (bank / "shards" / "00002" / "targets.npy").write_bytes(b"short")
