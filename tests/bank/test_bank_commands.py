@@ -283,6 +283,25 @@ def damaged(made: Path, folder: Path, change: Callable[[dict[str, Any]], object]
     return bank
 
 
+def test_a_table_has_one_line_for_what_a_manifest_says(
+    made: Path, unprompt: Command, tmp_path: Path
+) -> None:
+    """Names of sources are names of files, which may hold anything."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["sources"][0]["name"] = "a\x1b[2J\n\u202eb"
+        manifest["filters"][1]["value"] = "^\n\x07$"
+        manifest["backbone"]["source"] = {"model": "\x1b]0;x\n"}
+        manifest["text_encoder"]["identity"] = "\x1b\n"
+
+    before = unprompt("bank", "info", made).stdout
+    after = unprompt("bank", "info", damaged(made, tmp_path, change)).stdout
+    assert len(after.splitlines()) == len(before.splitlines())
+    assert "\na␛[2J␊�b  " in after
+    assert " ^␊␇$  " in after
+    assert not {"\x1b", "\x07", "\u202e"} & {*after}
+
+
 def test_models_that_are_others_by_now(made: Path, unprompt: Command, tmp_path: Path) -> None:
     image = tmp_path / "a.png"
     Image.new("RGB", (64, 64)).save(image)
