@@ -137,7 +137,7 @@ def test_one_of_several_folders_of_keys_is_named(pairs: Path) -> None:
         for path in (pairs / name / "vith14").iterdir():
             rows = np.load(path)
             np.save(pairs / name / "vitg14" / path.name, rows[:, ::-1])
-    line = "coco: has several folders of keys, 'vitg14', 'vith14': name one of them"
+    line = "coco: has several folders of keys, 'vitg14', 'vith14': --keys NAME says which one"
     assert problem(pairs, "shard-pairs") == line
     assert problem(pairs, "shard-pairs", keys="vitl14") == (
         "coco: no folder vitl14 of .npy files; has 'vitg14', 'vith14'"
@@ -225,7 +225,7 @@ def test_files_without_a_partner_are_no_pairs(pairs: Path) -> None:
         "number: a file is missing"
     )
     (pairs / "ddb" / KEYS).unlink()
-    line = "ddb: 1 files in vith14, 2 in all_minilm_l6_v2: they are no pairs"
+    line = "ddb: 1 file in vith14, 2 in all_minilm_l6_v2: they are no pairs"
     assert problem(pairs, "shard-pairs") == line
 
 
