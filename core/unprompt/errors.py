@@ -80,3 +80,8 @@ def named(names: Sequence[str], *, limit: int = 5) -> str:
     """Name the first ``limit`` of many values for an error line: ``'a', 'b' and 7 more``."""
     head = ", ".join(repr(name) for name in names[:limit])
     return head if len(names) <= limit else f"{head} and {len(names) - limit} more"
+
+
+def amount(count: int, noun: str) -> str:
+    """A number with its noun for an error line: ``1 field``, ``2,000 fields``."""
+    return f"{count:,} {noun if count == 1 else noun + 's'}"

@@ -228,6 +228,8 @@ def test_numbers_of_a_bank_without_near_duplicates_add_up(
     [
         (["--shard", "3/2"], "should be I/N with I from 1 to N"),
         (["--block", "("], "--block '(': not a regular expression: "),
+        (["--block", "\udcff"], "--block: not UTF-8: '\\udcff'"),
+        (["--index", "\udcff"], "index: not UTF-8: '\\udcff'"),
         (["--min-length", "5", "--max-length", "4"], "--min-length 5 is more than --max-length 4"),
         (["--max-tokens", "9"], "--max-tokens: this text encoder does not count tokens"),
         (["--min-length", "999"], "no prompt is left of 7: 1 by empty, 6 by min_length"),
@@ -281,6 +283,25 @@ def damaged(made: Path, folder: Path, change: Callable[[dict[str, Any]], object]
     return bank
 
 
+def test_a_table_has_one_line_for_what_a_manifest_says(
+    made: Path, unprompt: Command, tmp_path: Path
+) -> None:
+    """Names of sources are names of files, which may hold anything."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["sources"][0]["name"] = "a\x1b[2J\n\u202eb"
+        manifest["filters"][1]["value"] = "^\n\x07$"
+        manifest["backbone"]["source"] = {"model": "\x1b]0;x\n"}
+        manifest["text_encoder"]["identity"] = "\x1b\n"
+
+    before = unprompt("bank", "info", made).stdout
+    after = unprompt("bank", "info", damaged(made, tmp_path, change)).stdout
+    assert len(after.splitlines()) == len(before.splitlines())
+    assert "\na␛[2J␊�b  " in after
+    assert " ^␊␇$  " in after
+    assert not {"\x1b", "\x07", "\u202e"} & {*after}
+
+
 def test_models_that_are_others_by_now(made: Path, unprompt: Command, tmp_path: Path) -> None:
     image = tmp_path / "a.png"
     Image.new("RGB", (64, 64)).save(image)
@@ -302,6 +323,8 @@ def test_models_that_are_others_by_now(made: Path, unprompt: Command, tmp_path: 
 def test_what_cannot_be_searched(made: Path, unprompt: Command, tmp_path: Path) -> None:
     assert unprompt("bank", "search", made, "none.png").stderr == "none.png: no such image\n"
     assert unprompt("bank", "search", made, " ").stderr == "the text to search for is empty\n"
+    done = unprompt("bank", "search", made, "a \udcff")
+    assert done.stderr == "the text to search for: not UTF-8: 'a \\udcff'\n"
     path = tmp_path / "cut"
     shutil.copytree(made, path)
     keys = path / "shards" / "00001" / "keys.npy"

@@ -16,6 +16,7 @@ from tests.full_disk import no_file_above
 
 from unprompt import ConfigError, DataError, OutputError
 from unprompt._data.space import TextSpace
+from unprompt._files.workplace import workplace
 from unprompt.bank import BankConfig, BankOnDisk, StoredBank, index_bank, remove_index, verify
 from unprompt.bank.search import search_exact
 from unprompt.bank.store import BankBackbone, BankSource, writing_bank
@@ -212,6 +213,21 @@ def test_a_full_disk_leaves_the_bank_as_it_was(plain: Path, tmp_path: Path) -> N
         index_bank(own, "SQ8")
     assert sorted(path.name for path in own.iterdir()) == ["manifest.json", "shards"]
     assert StoredBank.open(own).manifest == StoredBank.open(plain).manifest
+
+
+def test_a_disk_without_any_room_leaves_the_bank_as_it_was(plain: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(plain, tmp_path / "bank"))
+    with pytest.raises(OutputError, match="cannot be written"), no_file_above(0):
+        index_bank(own, "SQ8")
+    assert sorted(path.name for path in own.iterdir()) == ["manifest.json", "shards"]
+
+
+def test_what_killed_processes_left_goes_with_an_index(own: Path) -> None:
+    with workplace(own / "indexes") as work:
+        shutil.copytree(work.folder, own / "indexes" / ".unprompt-0123456789abcdef.part")
+    (own / "indexes" / "keys.new").touch()
+    remove_index(own, FACTORY)
+    assert sorted(path.name for path in own.iterdir()) == ["manifest.json", "shards"]
 
 
 def test_one_process_at_a_time(own: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.full_disk import no_file_above
 
 from unprompt import ConfigError, DataError, OutputError, unit
 from unprompt._data.space import TextSpace
@@ -305,6 +306,33 @@ def test_a_broken_source_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         build(tmp_path / "mine", Work([broken]).plan())
     assert list(tmp_path.rglob("*")) == [tmp_path / "mine"]  # it was there before
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_disk_without_any_room_is_left_as_it_was(there: bool, tmp_path: Path) -> None:
+    if there:
+        (tmp_path / "bank").mkdir()
+    before = [*tmp_path.rglob("*")]
+    with pytest.raises(OutputError, match=r"bank.*: cannot be written"), no_file_above(0):
+        build(tmp_path / "bank", Work([Listed(numbered(3))]).plan())
+    assert [*tmp_path.rglob("*")] == before
+
+
+def test_large_counts_take_no_longer_than_small_ones(tmp_path: Path) -> None:
+    """A count is not a number of steps, or this test would not end."""
+    source = Listed([One("a", 2**52), One("b", 2**52)])
+    bank = build(tmp_path / "bank", Work([source]).plan()).bank
+    assert bank is not None
+    assert bank.manifest.counted == 2**53
+
+
+def test_counts_that_are_too_large_together_are_refused(tmp_path: Path) -> None:
+    sources = [Listed([One("a", 2**53)]), Listed([One("b")], name="more")]
+    with pytest.raises(DataError) as caught:
+        build(tmp_path / "bank", Work(sources).plan())
+    line = "more: all counts together are more than 9,007,199,254,740,992"
+    assert caught.value.problems == (line,)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_prompt_left_says_why(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_one_of_several_folders_of_keys_is_named(pairs: Path) -> None:
         for path in (pairs / name / "vith14").iterdir():
             rows = np.load(path)
             np.save(pairs / name / "vitg14" / path.name, rows[:, ::-1])
-    line = "coco: has several folders of keys, 'vitg14', 'vith14': name one of them"
+    line = "coco: has several folders of keys, 'vitg14', 'vith14': --keys NAME says which one"
     assert problem(pairs, "shard-pairs") == line
     assert problem(pairs, "shard-pairs", keys="vitl14") == (
         "coco: no folder vitl14 of .npy files; has 'vitg14', 'vith14'"
@@ -225,7 +225,7 @@ def test_files_without_a_partner_are_no_pairs(pairs: Path) -> None:
         "number: a file is missing"
     )
     (pairs / "ddb" / KEYS).unlink()
-    line = "ddb: 1 files in vith14, 2 in all_minilm_l6_v2: they are no pairs"
+    line = "ddb: 1 file in vith14, 2 in all_minilm_l6_v2: they are no pairs"
     assert problem(pairs, "shard-pairs") == line
 
 
@@ -310,6 +310,16 @@ def repeated(folder: Path, number: int) -> str:
 def test_repeated_ids_are_found_in_all_tables_together(number: int, retrieval: Path) -> None:
     line = repeated(retrieval, number)
     assert problem(retrieval, "clip-retrieval") == line
+
+
+def test_ids_may_be_lists_or_missing(retrieval: Path) -> None:
+    path = retrieval / "metadata" / "metadata_0.parquet"
+    captions = pa.array(CAPTIONS[0], pa.string())
+    nothing = pa.array([float("nan")] * 3)
+    pq.write_table(pa.table({"caption": captions, "key": nothing}), path)
+    assert len(import_into(retrieval, "clip-retrieval")) == 5
+    pq.write_table(pa.table({"caption": captions, "key": [[1], [2], [1]]}), path)
+    assert problem(retrieval, "clip-retrieval") == "metadata/metadata_0.parquet: repeated id [1]"
 
 
 def renamed(name: str, other: str) -> Edit:

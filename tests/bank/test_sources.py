@@ -197,14 +197,49 @@ def test_a_cached_dataset_and_arrow_files_of_either_format(tmp_path: Path) -> No
     assert read(tmp_path) == [Prompt("a"), Prompt("b")]
 
 
-def test_a_bank_gives_its_prompts_with_their_counts(tmp_path: Path) -> None:
+def bank_of(folder: Path, counts: dict[str, int]) -> None:
     space = TextSpace(plugin="letters", identity="1")
-    with writing_bank(tmp_path / "bank", space, 2, shard_rows=2) as writer:
-        writer.add(["a", "b", "c"], [3, 1, 2], np.ones((3, 2), np.float16))
+    with writing_bank(folder, space, 2, shard_rows=2) as writer:
+        writer.add([*counts], [*counts.values()], np.ones((len(counts), 2), np.float16))
         writer.close([], [])
+
+
+def test_a_bank_gives_its_prompts_with_their_counts(tmp_path: Path) -> None:
+    bank_of(tmp_path / "bank", {"a": 3, "b": 1, "c": 2})
     assert find_sources([tmp_path / "bank"]) == [SourceSpec(tmp_path / "bank")]
     assert read(tmp_path / "bank") == [Prompt("a", 3), Prompt("b", 1), Prompt("c", 2)]
     assert source_files(tmp_path / "bank") == [tmp_path / "bank" / "manifest.json"]
+
+
+def test_a_bank_in_a_folder_is_read_as_a_bank_and_the_one_to_write_not_at_all(
+    tmp_path: Path,
+) -> None:
+    """Its shards are Parquet files, in which nothing says that counts are beside the prompts."""
+    (tmp_path / "a.txt").write_text("a\n")
+    for name in ("bank", "sub/own"):
+        bank_of(tmp_path / name, {"a": 3})
+    (tmp_path / "sub" / "b.txt").write_text("b\n")
+    (tmp_path / "sub" / "link").symlink_to(tmp_path / "sub" / "own")
+    own = tmp_path / "sub" / ".." / "sub" / "own"
+    sources = [SourceSpec(tmp_path / name) for name in ("a.txt", "bank", "sub/b.txt")]
+    assert find_sources([tmp_path], output=own) == sources
+    assert find_sources([tmp_path / "*"], output=own) == sources
+    assert find_sources([own], output=own) == [SourceSpec(own)]  # which building refuses
+    assert total(read(tmp_path / "bank")) == {"a": 3}
+
+
+def test_an_unfinished_bank_is_no_source(tmp_path: Path) -> None:
+    folder = tmp_path / "all" / "bank"
+    bank_of(folder, {"a": 3})
+    (folder / "manifest.json").unlink()
+    (folder / ".building").mkdir()
+    for name in (folder, tmp_path / "all", tmp_path / "a*", tmp_path / "*" / "b*"):
+        with pytest.raises(DataError) as caught:
+            find_sources([name])
+        assert str(caught.value).startswith(f"{folder}: an unfinished bank (")
+    (folder.parent / "a.txt").write_text("a\n")
+    found = find_sources([folder.parent], output=folder)
+    assert found == [SourceSpec(folder.parent / "a.txt")]
 
 
 def test_folders_and_globs_are_several_sources_in_order(tmp_path: Path) -> None:
@@ -311,15 +346,14 @@ def test_a_cut_file_is_named_with_its_line(suffix: str, tmp_path: Path) -> None:
 def test_a_count_is_a_positive_integer(value: str, what: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"prompt,n\na,1\nb,{value}\n")
-    assert (
-        problem(path, count_column="n") == f"a.csv:3: column 'n' holds {what}, not a positive count"
-    )
+    line = f"a.csv:3: column 'n' holds {what}, not a count from 1 to 9,007,199,254,740,992"
+    assert problem(path, count_column="n") == line
 
 
 def test_counts_of_parquet_are_checked_too(tmp_path: Path) -> None:
     path = parquet(tmp_path / "a.parquet", n=[1, 1, 1, 0, 1, 1, 1])
-    line = "a.parquet: row 4: column 'n' holds the number 0, not a positive count"
-    assert problem(path, count_column="n") == line
+    line = "a.parquet: row 4: column 'n' holds the number 0, not a count from 1 to "
+    assert problem(path, count_column="n") == line + "9,007,199,254,740,992"
 
 
 def test_parquet_without_the_column_names_those_it_has(tmp_path: Path) -> None:
@@ -338,6 +372,30 @@ def test_a_column_of_images_and_a_damaged_file_are_refused(tmp_path: Path) -> No
     file = next(folder.glob("*.arrow"))
     file.write_bytes(file.read_bytes()[:300])
     assert problem(folder).startswith(f"data/{file.name}: cannot be read: ")
+
+
+def spoilt(texts: list[bytes], kind: pa.DataType) -> pa.Array:
+    """Bytes that are called text, which Arrow does not look at."""
+    values = pa.array(texts, pa.large_binary() if kind == pa.large_string() else pa.binary())
+    return pa.Array.from_buffers(kind, len(texts), values.buffers())
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_column_that_is_not_utf_8_is_one_line(kind: pa.DataType, tmp_path: Path) -> None:
+    table = pa.table({"prompt": spoilt([b"a fox", b"\xff"], kind), "n": [1, 1]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    line = "rows 1 to 2: a text is not UTF-8"
+    assert problem(tmp_path / "a.parquet") == f"a.parquet: {line}"
+    folder = saved_dataset(tmp_path / "data", [["a"]])
+    with pa.ipc.new_stream(next(folder.glob("*.arrow")), table.schema) as writer:
+        writer.write_table(table)
+    assert problem(folder) == f"data/data-00000-of-00001.arrow: {line}"
+
+
+def test_counts_of_one_prompt_are_added_without_overflow(tmp_path: Path) -> None:
+    table = pa.table({"prompt": ["a"] * 1100, "n": [2**53] * 1100})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", count_column="n") == [Prompt("a", 1100 * 2**53)]
 
 
 def test_broken_folders_are_refused(tmp_path: Path) -> None:

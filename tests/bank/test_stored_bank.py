@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from unprompt import DataError, OutputError, unit
@@ -138,6 +140,21 @@ def test_a_flipped_bit_is_found_wherever_it_is(name: str, bank: Path) -> None:
     verify(bank)
 
 
+def test_a_flipped_bit_of_the_manifest_is_found(bank: Path) -> None:
+    """Counts, names and models are in no other file."""
+    path = bank / "manifest.json"
+    raw = path.read_bytes()
+    for place in range(len(raw)):
+        path.write_bytes(raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :])
+        with pytest.raises(DataError):
+            verify(bank)
+    path.write_bytes(raw.replace(b"a.txt", b"b.txt"))
+    with pytest.raises(DataError) as caught:
+        verify(bank)
+    assert caught.value.problems == (f"{path}: changed since it was written",)
+    assert StoredBank.open(bank).manifest.sources[0].name == "b.txt"  # which verify alone compares
+
+
 def test_verify_names_every_damaged_file(bank: Path) -> None:
     (bank / "shards" / "00000" / "keys.npy").unlink()
     (bank / "shards" / "00002" / "targets.npy").write_bytes(b"short")
@@ -204,6 +221,43 @@ def test_a_damaged_bank_is_one_line(damage: Callable[[Path], None], line: str, b
         StoredBank.open(bank)
     (said,) = caught.value.problems
     assert said.startswith(str(bank)) and line in said
+
+
+ID, NOT_TEXT = [0] * 10, pa.array([b"\xff"] * 10, pa.binary())
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        ({"text": TEXTS[:10]}, "damaged: has no column count of int64"),
+        ({"text": ID, "count": ID}, "damaged: has no column text of string"),
+        ({"text": TEXTS[:10], "count": [0.5] * 10}, "damaged: has no column count of int64"),
+        ({"text": [*TEXTS[:9], None], "count": [1] * 10}, "damaged: column text has nulls"),
+        ({"text": TEXTS[:10], "count": [*[1] * 9, -5]}, "damaged: a count is below 1"),
+        ({"text": TEXTS[:9], "count": [1] * 9}, "9 prompts, not 10"),
+        ({"text": TEXTS[:11], "count": [1] * 11}, "11 prompts, not 10"),
+        (
+            {"text": NOT_TEXT.view(pa.string()), "count": [1] * 10},
+            "cannot be read: Column 0: In chunk 0: Invalid: Invalid UTF8 sequence",
+        ),
+    ],
+)
+def test_prompts_of_another_table_are_one_line(
+    columns: dict[str, Any], line: str, bank: Path
+) -> None:
+    path = bank / "shards" / "00001" / "prompts.parquet"
+    pq.write_table(pa.table({"prompt_id": [0] * len(columns["text"]), **columns}), path)
+    edit(bank, sizes=True)
+    opened = StoredBank.open(bank)
+    reads: tuple[Callable[[], object], ...] = (
+        lambda: list(opened.prompts()),
+        lambda: opened.text(19),
+        lambda: opened.counts([10]),
+    )
+    for read in reads:
+        with pytest.raises(DataError) as caught:
+            read()
+        assert caught.value.problems[0].startswith(f"{path}: {line}")
 
 
 def test_garbage_in_the_place_of_files(bank: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.full_disk import no_file_above
 
 from unprompt import OutputError
 from unprompt._files.reserving import reserved_folder
@@ -42,6 +43,21 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process.kill()
     process.wait()
     process.stdout.close()
+
+
+@pytest.mark.parametrize("content", ["a new folder", "an empty folder", "a file"])
+def test_a_disk_without_room_for_the_mark_is_left_as_it_was(content: str, tmp_path: Path) -> None:
+    target = tmp_path / "new"
+    if content == "an empty folder":
+        target.mkdir()
+    before = [*tmp_path.rglob("*")]
+    with pytest.raises(OutputError, match="new: cannot be written"), no_file_above(0):
+        if content == "a file":
+            with replacing(target):
+                raise AssertionError("never reached")
+        with reserved_folder(target):
+            raise AssertionError("never reached")
+    assert [*tmp_path.rglob("*")] == before
 
 
 def test_the_folder_of_a_dead_process_is_removed_and_of_a_living_one_is_not(

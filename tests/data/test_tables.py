@@ -83,7 +83,7 @@ def test_parquet_is_read(tmp_path: Path) -> None:
     ("name", "content", "line"),
     [
         ("a.csv", "a,b\n1,2\n1,2,3\n", ":3: 3 fields, but the header has 2"),
-        ("a.csv", 'a,b\n"x\ny",2\n\n1\n', ":5: 1 fields, but the header has 2"),
+        ("a.csv", 'a,b\n"x\ny",2\n\n1\n', ":5: 1 field, but the header has 2"),
         ("a.csv", 'a,b\n1,"2\n3,4\n', ":2: not valid CSV: unexpected end of data"),
         ("a.csv", 'a,b\n1,"2"x\n', ":2: not valid CSV: ',' expected after '\"'"),
         ("a.csv", "a,b,a\n1,2,3\n", ":1: the header repeats 'a'"),

@@ -106,7 +106,13 @@ def bank_table(bank: StoredBank) -> str:
     """A bank as text: its size, its sources, what was left out, and its models."""
     manifest = bank.manifest
     rows = [
-        [source.name, source.kind, f"{source.read:,}", f"{source.kept:,}", source.pairing or ""]
+        [
+            _line(source.name),
+            _line(source.kind),
+            f"{source.read:,}",
+            f"{source.kept:,}",
+            source.pairing or "",
+        ]
         for source in manifest.sources
     ]
     paired = any(source.pairing for source in manifest.sources)
@@ -131,8 +137,8 @@ def _left_out(manifest: BankManifest) -> Iterator[str]:
     """What happened to what was read, which adds up."""
     rows = [["read", f"{manifest.read:,}"]]
     for part in manifest.filters:
-        value = "" if part.value is None else f" {visible(str(part.value))}"
-        rows.append([f"left out: {part.name.replace('_', ' ')}{value}", f"{part.dropped:,}"])
+        value = "" if part.value is None else f" {part.value}"
+        rows.append([_line(f"left out: {part.name.replace('_', ' ')}{value}"), f"{part.dropped:,}"])
     rows.append(["repeated", f"{manifest.repeated:,}"])
     rows.append(["prompts", f"{manifest.rows:,}"])
     width = max(len(count) for _, count in rows)
@@ -152,14 +158,14 @@ def _models(manifest: BankManifest) -> Iterator[list[str]]:
         "targets",
         f"{manifest.target_dim:,}",
         size(sizes.get("targets.npy", 0)),
-        f"{encoder.plugin}: {encoder.identity.partition('@')[0]}",
+        _line(f"{encoder.plugin}: {encoder.identity.partition('@')[0]}"),
     ]
     if backbone is not None:
         yield [
             "keys",
             f"{backbone.dim:,}",
             size(sizes.get("keys.npy", 0)),
-            f"{backbone.name}, {backbone.precision}",
+            _line(f"{backbone.name}, {backbone.precision}"),
         ]
     for index in manifest.indexes:
         for what, about in index.parts.items():
@@ -169,8 +175,13 @@ def _models(manifest: BankManifest) -> Iterator[list[str]]:
                 f"index of {what}",
                 f"{about.dims:,}",
                 size(about.bytes),
-                f"{index.factory}, {found}, {spent}",
+                _line(f"{index.factory}, {found}, {spent}"),
             ]
+
+
+def _line(text: str) -> str:
+    """What files and manifests say, on one line of a table: they may hold what moves a cursor."""
+    return visible(text).replace("\n", "\N{SYMBOL FOR LINE FEED}").replace("\t", " ")
 
 
 def size(count: int) -> str:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from unprompt._data.texts import LONGEST, MOST_COLUMNS
 from unprompt._data.unread import Unread
 from unprompt._files import paths
-from unprompt._files.reading import check_file, reading
+from unprompt._files.reading import check_file, reading, why
 from unprompt.errors import DataError
 
 _FREE, _GROWTH = 256 << 20, 64
@@ -90,10 +90,32 @@ def text_batches(path: Path, column: str, others: Collection[str] = ()) -> Itera
         first = 0
         with pq.ParquetFile(path, read_dictionary=coded, buffer_size=_BUFFER) as texts:
             for batch in texts.iter_batches(_ROWS, columns=columns):
+                check_whole(batch, first, path)
                 if coded:
                     check_lengths(batch[column], first, path, column)
                 yield batch
                 first += len(batch)
+
+
+def check_whole(batch: pa.RecordBatch, first: int, path: Path) -> None:
+    """Refuse bytes that are no UTF-8, and values that a dictionary does not have.
+
+    Nothing compares them while a file is decoded: they are found when Python takes the value.
+
+    Args:
+        batch: Some rows.
+        first: How many rows are before them.
+        path: The file, for error lines.
+
+    Raises:
+        DataError: There is such a value; names the rows of the batch.
+    """
+    try:
+        batch.validate(full=True)
+    except pa.ArrowException as error:
+        rows = f"{paths.shown(path)}: rows {first + 1:,} to {first + len(batch):,}"
+        problem = "a text is not UTF-8" if "UTF8" in str(error) else f"damaged: {why(error)}"
+        raise DataError(f"{rows}: {problem}") from error
 
 
 def _grown(path: Path, columns: list[str]) -> DataError:

@@ -10,7 +10,7 @@ from unprompt._data.text_rows import check_file, json_rows, records
 from unprompt._data.texts import MOST_COLUMNS, check_length, text_of
 from unprompt._data.unread import Unread
 from unprompt._files import paths
-from unprompt.errors import DataError, named
+from unprompt.errors import DataError, amount, named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -145,7 +145,7 @@ def _separated_rows(
     for start, record in lines:
         if len(record) != len(header):
             raise DataError(
-                f"{shown}:{start}: {len(record)} fields, but the header has {len(header)}"
+                f"{shown}:{start}: {amount(len(record), 'field')}, but the header has {len(header)}"
             )
         rows.append({header[i]: record[i] for i in kept})
     return tuple(header), rows

@@ -6,7 +6,7 @@ import json
 import math
 import unicodedata
 
-from unprompt.errors import DataError
+from unprompt.errors import ConfigError, DataError
 
 LONGEST = 100_000
 """Letters of the longest text that is read; the longest known prompt has some 2,000, and every
@@ -40,6 +40,21 @@ def checked(text: str, where: str) -> str:
     check_length(text, where)
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
         raise DataError(f"{where} holds half of a surrogate pair")
+    return text
+
+
+def given(text: str, what: str) -> str:
+    """The text itself, of an option or an argument, whose bytes may be any.
+
+    Args:
+        text: As Python has it: a byte that is no UTF-8 is half of a surrogate pair.
+        what: Names the option in the error line.
+
+    Raises:
+        ConfigError: No UTF-8 can hold it.
+    """
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ConfigError(f"{what}: not UTF-8: {text!r:.80}")
     return text
 
 

@@ -98,7 +98,11 @@ def workplace(parent: Path, reserved: str | None = None) -> Iterator[Workplace]:
     remove_abandoned(parent)
     folder = parent / f".unprompt-{secrets.token_hex(8)}.part"
     folder.mkdir(mode=0o700)
-    lock = _sign(folder)
+    try:
+        lock = _sign(folder)
+    except BaseException:  # a full disk takes folders and no bytes, and without mark it would stay
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     try:
         if reserved is not None:
             folder = _renamed(folder, parent / _name(reserved))
@@ -121,9 +125,13 @@ def _renamed(folder: Path, name: Path) -> Path:
 def _sign(folder: Path) -> int:
     """Write the mark, locked before it has its content; gives the lock."""
     lock = os.open(folder / MARK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    with suppress(OSError):  # a file system without locks: then nobody can take it for abandoned
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    os.write(lock, _CONTENT)
+    try:
+        with suppress(OSError):  # a file system without locks: nobody can take it for abandoned
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        os.write(lock, _CONTENT)
+    except BaseException:
+        os.close(lock)
+        raise
     return lock
 
 

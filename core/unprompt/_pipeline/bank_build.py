@@ -88,7 +88,8 @@ def build_bank(
     if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise ConfigError(f"--shard: should be I/N with I from 1 to N, got {shard[0]}/{shard[1]}")
     several = [sources] if isinstance(sources, str | Path) else list(sources)
-    found = find_sources(several, column=column, count_column=count_column)
+    folder = user_path(output)
+    found = find_sources(several, column=column, count_column=count_column, output=folder)
     opened = [OpenedSource(spec) for spec in found]
     config = runtime_config(device, precision, batch_size)
     context = make_context(Registry(), config, offline=offline, progress=progress)
@@ -96,7 +97,7 @@ def build_bank(
     plan = _plan(opened, tower, text_encoder, limits or Limits(), shard_rows, context)
     if index is not None:
         check_factory(plan.target_dim, index)
-    built = build(user_path(output), plan, share=shard, progress=progress)
+    built = build(folder, plan, share=shard, progress=progress)
     if index is None or built.bank is None or built.bank.manifest.index(index) is not None:
         return built
     try:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from unprompt._data.texts import given
 from unprompt.bank.building import TextFilter
 from unprompt.bank.cleaning import MaxTokens
 from unprompt.contracts import TextEncoder
@@ -85,7 +86,7 @@ def _counter(encoder: TextEncoder) -> Callable[[str], int]:
 def _blocked(pattern: str) -> TextFilter:
     """Leaves out what a pattern matches anywhere."""
     try:
-        search = re.compile(pattern).search
+        search = re.compile(given(pattern, "--block")).search
     except re.error as error:
         line = f"--block {pattern!r:.80}: not a regular expression: {error}"
         raise ConfigError(line) from error

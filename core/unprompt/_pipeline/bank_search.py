@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unprompt._data.images import folder_images
 from unprompt._data.kinds import looks_like_image
+from unprompt._data.texts import given
 from unprompt._files import paths
 from unprompt._files.paths import user_path
 from unprompt._members.context import Context
@@ -74,7 +75,8 @@ def search_bank(
     Raises:
         DataError: The bank or the image is damaged or not there, the bank has no keys or not the
             index, or the index finds less than ``recall``.
-        UnpromptError: The bank's text encoder or backbone is not here, or is another one by now.
+        UnpromptError: The bank's text encoder or backbone is not here, or is another one by now;
+            the query is not UTF-8.
     """
     if count < 1:
         raise ConfigError(f"-k: should be at least 1, got {count}")
@@ -83,7 +85,7 @@ def search_bank(
     context = make_context(Registry(), config, offline=offline, progress=progress)
     if index is not None:
         index_of(bank, index)  # before models are loaded
-    path = _image(query)
+    path = _image(given(query, "the text to search for"))
     what: What
     if path is None:
         what, queries = "targets", _text_query(bank, query, context)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from unprompt._files import paths
 from unprompt._files.locks import take_lock
 from unprompt._files.refusals import cannot_be_written
-from unprompt._files.workplace import make_folder
+from unprompt._files.workplace import make_folder, remove_abandoned
 from unprompt.bank.search.approximate import LEAST_RECALL, ApproximateIndex, IndexAbout
 from unprompt.bank.search.filling import check_factory
 from unprompt.bank.store.manifest import (
@@ -187,9 +187,11 @@ def _tidy(folder: Path) -> None:
     """Remove files of indexes that the manifest does not name: replaced, removed, or unfinished."""
     known = set(read_manifest(folder).index_files(folder))
     with suppress(OSError):
-        for path in (folder / INDEXES).iterdir():
+        for path in [*(folder / INDEXES).iterdir()]:
             if path not in known:
-                path.unlink()
+                with suppress(OSError):  # a folder, which a killed process has left: others go
+                    path.unlink()
+        remove_abandoned(folder / INDEXES)
         (folder / INDEXES).rmdir()  # fails where an index is left
 
 

@@ -18,6 +18,7 @@ from unprompt._files.refusals import cannot_be_written
 from unprompt._files.writing import write_text
 from unprompt.bank.building.folders import ORDER, SPILL, building
 from unprompt.bank.building.spill import Row, Spill, digest
+from unprompt.bank.sources.counting import MOST
 from unprompt.bank.store.manifest import (
     LIMIT,
     PROMPTS,
@@ -134,7 +135,7 @@ def collect(
         filters: Prompts that one of them does not keep are left out.
         folded: What makes two prompts the same.
         shard_rows: Rows of a shard.
-        progress: Is shown the number of rows.
+        progress: Is shown the number of prompts that were read, equal ones of a batch once.
 
     Raises:
         DataError: A source is broken, or no prompt is left.
@@ -185,7 +186,9 @@ class _Reading:
                         yield number, prompt.count, key, prompt.text
                     number += 1
                 self.read[place] += occurred
-                tick(occurred)
+                if sum(self.read) > MOST:
+                    raise DataError(f"{source.name}: all counts together are more than {MOST:,}")
+                tick(len(batch))  # not the counts: a step for each of 10^12 takes days
             self.ends.append(number)
 
     def _kept(self, text: str, count: int) -> bool:

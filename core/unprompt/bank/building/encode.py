@@ -78,7 +78,7 @@ def encode_shard(
     """
     name, part = shard_name(number), collected.parts[number]
     at = shard_folder(folder, name)
-    prompts = PromptFiles([at / PROMPTS])
+    prompts = PromptFiles([at / PROMPTS], [part.rows])
     texts = [text for batch, _ in prompts.batches(0) for text in batch]
     order = read_array(order_file(folder, number))
     files = {PROMPTS: part.prompts}

@@ -56,13 +56,27 @@ def begin(folder: Path) -> None:
                     return
                 if there:
                     raise taken(folder)
-                (building(folder) / LOCKS).mkdir(parents=True, exist_ok=True)
-                write_json(building(folder) / MADE, len(made))
+                _make_building(folder, len(made))
         except BaseException:
             with suppress(OSError):
                 for path in made:
                     path.rmdir()
             raise
+
+
+def _make_building(folder: Path, made: int) -> None:
+    """Make what `building` names, or nothing: a full disk takes folders and no bytes.
+
+    Raises:
+        OSError: It cannot be written.
+        OutputError: As well.
+    """
+    try:
+        (building(folder) / LOCKS).mkdir(parents=True, exist_ok=True)
+        write_json(building(folder) / MADE, made)
+    except BaseException:
+        shutil.rmtree(building(folder), ignore_errors=True)
+        raise
 
 
 def taken(folder: Path) -> OutputError:

@@ -122,21 +122,22 @@ def check_ids(partitions: Sequence[Partition]) -> None:
     suspects = {*values[times > 1].tolist()}
     if not suspects:
         return
-    seen: set[object] = set()  # two ids may have one hash
+    seen: set[str] = set()  # two ids may have one hash
     for partition in partitions:
         for name in _ids(partition):
             if _hash(name) in suspects:
                 if name in seen:
-                    raise DataError(f"{paths.shown(partition.metadata)}: repeated id {name!r:.80}")
+                    raise DataError(f"{paths.shown(partition.metadata)}: repeated id {name:.80}")
                 seen.add(name)
 
 
-def _ids(partition: Partition) -> Iterator[object]:
-    """The ids of a table, without missing ones."""
+def _ids(partition: Partition) -> Iterator[str]:
+    """The ids of a table as Python writes them, lists too; without missing ones and NaN."""
     if partition.identifier is not None:
         for _, ids in partition.texts():
-            yield from (name for name in ids or () if name is not None)
+            names = (repr(name) for name in ids or () if name is not None)
+            yield from (name for name in names if name != "nan")  # a text has quotes around it
 
 
-def _hash(name: object) -> int:
-    return int.from_bytes(hashlib.blake2b(repr(name).encode(), digest_size=8).digest())
+def _hash(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())

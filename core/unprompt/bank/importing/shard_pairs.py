@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unprompt._files import paths
-from unprompt.errors import ConfigError, DataError, named
+from unprompt.errors import ConfigError, DataError, amount, named
 
 TARGETS = "all_minilm_l6_v2"
 """The name of a folder of targets; case does not matter, and ``-`` is ``_``."""
@@ -93,14 +93,14 @@ def _pairs(folder: Path, targets: Path, keys: str | None) -> tuple[ShardPair, ..
         raise DataError(f"{shown}: no folder of keys beside {targets.name}")
     if keys is None and len(others) > 1:
         raise ConfigError(
-            f"{shown}: has several folders of keys, {named(others)}: name one of them"
+            f"{shown}: has several folders of keys, {named(others)}: --keys NAME says which one"
         )
     if keys is not None and keys not in others:
         raise DataError(f"{shown}: no folder {keys} of .npy files; has {named(others)}")
     files = [_files(folder / (keys or others[0])), _files(targets)]
     if len(files[0]) != len(files[1]):
         raise DataError(
-            f"{shown}: {len(files[0])} files in {keys or others[0]}, {len(files[1])} in "
+            f"{shown}: {amount(len(files[0]), 'file')} in {keys or others[0]}, {len(files[1])} in "
             f"{targets.name}: they are no pairs"
         )
     pairs = tuple(ShardPair(*pair) for pair in zip(*files, strict=True))

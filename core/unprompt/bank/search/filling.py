@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from unprompt._data.texts import given
 from unprompt._files.checksums import Checksum
 from unprompt._files.reading import why
 from unprompt._files.refusals import cannot_be_written
@@ -48,8 +49,8 @@ def new_index(dims: int, factory: str) -> Any:
 
 
 def check_factory(dims: int, factory: str) -> None:
-    """Refuse a name that faiss does not know. Raises DataError."""
-    with refusals(f"index {factory!r}"):
+    """Refuse a name that faiss does not know. Raises DataError, ConfigError where it is no text."""
+    with refusals(f"index {given(factory, 'index')!r:.80}"):
         new_index(dims, factory)
 
 

@@ -8,9 +8,9 @@ from unprompt._data.texts import what_is
 from unprompt.errors import DataError
 
 MOST = 2**53
-"""The highest count; sums of counts stay below what 64 bits hold."""
+"""The highest count, and the highest sum of a bank's counts: floats and JSON readers keep it."""
 
-_DIGITS = re.compile(r"\s*\+?([0-9]{1,16})(\.0*)?\s*")
+_DIGITS = re.compile(r"\s*\+?([0-9]{1,40})(\.0*)?\s*")
 
 
 def count_of(value: object, where: str, column: str | None) -> int:
@@ -22,7 +22,7 @@ def count_of(value: object, where: str, column: str | None) -> int:
         column: The name of the column.
 
     Raises:
-        DataError: It is no positive integer up to `MOST`.
+        DataError: It is no integer from 1 to `MOST`.
     """
     count = value
     if isinstance(value, str) and (digits := _DIGITS.fullmatch(value)):
@@ -30,5 +30,6 @@ def count_of(value: object, where: str, column: str | None) -> int:
     elif isinstance(value, float) and value.is_integer():
         count = int(value)
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
-        raise DataError(f"{where}: column {column!r} holds {what_is(value)}, not a positive count")
+        problem = f"column {column!r} holds {what_is(value)}, not a count from 1 to {MOST:,}"
+        raise DataError(f"{where}: {problem}")
     return count

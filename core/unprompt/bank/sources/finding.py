@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from unprompt._files import paths
 from unprompt._files.compressed import bare_name
 from unprompt._files.reading import read_json
 from unprompt.bank.sources.prompts import Kind, SourceSpec
+from unprompt.bank.store.manifest import MANIFEST, SHARDS
+from unprompt.bank.store.progress import unfinished
 from unprompt.errors import DataError
 
 SUFFIXES: dict[str, Kind] = {
@@ -24,9 +27,6 @@ SUFFIXES: dict[str, Kind] = {
 }
 """The suffix of a file, without the one of its compression -> what it is."""
 
-MANIFEST = "manifest.json"
-"""What a bank's folder holds."""
-
 STATE, INFO, SPLITS = "state.json", "dataset_info.json", "dataset_dict.json"
 """What folders of `datasets` hold: one of `Dataset.save_to_disk` the first two, a folder of its
 cache the second, one of `DatasetDict.save_to_disk` the third."""
@@ -36,20 +36,33 @@ DIFFUSIONDB = frozenset(["image_name", "prompt", "part_id", "seed", "step", "cfg
 
 
 def find_sources(
-    names: Iterable[Path | str], *, column: str | None = None, count_column: str | None = None
+    names: Iterable[Path | str],
+    *,
+    column: str | None = None,
+    count_column: str | None = None,
+    output: Path | None = None,
 ) -> list[SourceSpec]:
     """The sources that paths and globs name, in their order; files of a folder by their names.
 
     A folder is one source where it is a bank or was saved by `datasets` (a dictionary of splits is
     one source a split); any other folder stands for the files in it, at any depth, whose suffix
-    is known. Names that start with a dot are left out.
+    is known, and the banks. Names that start with a dot are left out.
+
+    Args:
+        names: Paths and globs.
+        column: Of the prompts; see `SourceSpec`.
+        count_column: Of their counts.
+        output: The folder that is going to be written: none of the sources where a folder or a
+            glob stands for it too, so that the same command finds the same sources again.
 
     Raises:
-        DataError: There is no such path, nothing matches, or a file is of no known kind.
+        DataError: There is no such path, nothing matches, a file is of no known kind, or a bank
+            is unfinished.
     """
     sources: dict[Path, None] = {}
+    own = None if output is None else os.path.realpath(output)
     for name in names:
-        sources |= dict.fromkeys(_named_by(paths.user_path(name)))
+        sources |= dict.fromkeys(_named_by(paths.user_path(name), own))
     if not sources:
         raise DataError("no source of prompts was named")
     for path in sources:
@@ -57,20 +70,36 @@ def find_sources(
     return [SourceSpec(path, column, count_column) for path in sources]
 
 
-def _named_by(path: Path) -> Sequence[Path]:
+def _named_by(path: Path, own: str | None) -> Sequence[Path]:
     shown = paths.shown(path)
     if paths.is_folder(path):
-        if _is_source(path):
+        if _is_source(path) or _is_bank(path):
             return [path]
-        return _splits(path) or _known_files(path)
+        return _splits(path) or _known_files(path, own)
     if paths.exists(path):
         return [path]
     if not glob.has_magic(str(path)):
         raise DataError(f"{shown}: no such file or folder")
-    matching = sorted(entry.path for entry in glob_entries(path))
+    matching = sorted(entry.path for entry in glob_entries(path) if not _is(entry.path, own))
     if not matching:
         raise DataError(f"{shown}: matches nothing")
-    return [source for match in matching for source in _named_by(match)]
+    return [source for match in matching for source in _named_by(match, own)]
+
+
+def _is(path: Path, own: str | None) -> bool:
+    return own is not None and os.path.realpath(path) == own
+
+
+def _is_bank(folder: Path) -> bool:
+    """Whether a folder is a bank; refuses one that is unfinished, whose files are no source.
+
+    Raises:
+        DataError: It is.
+    """
+    problem = unfinished(folder)
+    if problem and not paths.is_file(folder / MANIFEST):
+        raise DataError(problem)
+    return paths.is_file(folder / MANIFEST) and paths.is_folder(folder / SHARDS)
 
 
 def _is_source(folder: Path) -> bool:
@@ -97,21 +126,29 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and name not in ("", ".", "..") and not {"/", "\0"} & {*name}
 
 
-def _known_files(folder: Path) -> list[Path]:
-    entries = walk(folder, lambda parts, _: not is_hidden(parts))
-    files = []
-    for entry in entries:
+def _known_files(folder: Path, own: str | None) -> list[Path]:
+    """The files and the banks in a folder, without the one that is going to be written."""
+
+    def enter(parts: tuple[str, ...], _: bool) -> bool:
+        path = folder.joinpath(*parts)
+        return not (is_hidden(parts) or _is(path, own) or _is_bank(path))
+
+    found = []
+    for entry in walk(folder, enter):
         if entry.unlisted:
             raise DataError(f"{paths.shown(entry.path)}: {entry.problem}")
-        if entry.problem is None and not is_hidden(entry.parts) and _suffix(entry.path) in SUFFIXES:
-            files.append(entry.path)
-    if not files:
+        if is_hidden(entry.parts) or _is(entry.path, own):
+            continue
+        is_file = entry.problem is None and _suffix(entry.path) in SUFFIXES
+        if is_file or (entry.problem is not None and _is_bank(entry.path)):
+            found.append(entry.path)
+    if not found:
         known = ", ".join(SUFFIXES)
         raise DataError(
             f"{paths.shown(folder)}: holds no prompts: no bank, no saved dataset, and no file "
             f"ending in {known}"
         )
-    return sorted(files)
+    return sorted(found)
 
 
 def source_kind(path: Path) -> Kind:

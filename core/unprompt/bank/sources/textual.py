@@ -12,7 +12,7 @@ from unprompt._data.texts import MOST_COLUMNS, bare, checked, text_of
 from unprompt._files import paths
 from unprompt.bank.sources.counting import count_of
 from unprompt.bank.sources.prompts import BATCH, Prompt, SourceSpec
-from unprompt.errors import DataError, named
+from unprompt.errors import DataError, amount, named
 
 
 def line_prompts(source: SourceSpec) -> Iterator[list[Prompt]]:
@@ -48,7 +48,9 @@ def _separated(source: SourceSpec, separator: str) -> Iterator[Prompt]:
     for start, record in rows:
         where = f"{shown}:{start}"
         if len(record) != len(header):
-            raise DataError(f"{where}: {len(record)} fields, but the header has {len(header)}")
+            raise DataError(
+                f"{where}: {amount(len(record), 'field')}, but the header has {len(header)}"
+            )
         text = bare(text_of(record[text_place], f"{where}: column {column!r}"))
         count = 1 if count_place is None else count_of(record[count_place], where, counted)
         yield Prompt(text, count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -134,6 +135,8 @@ class BankManifest(_Strict):
         indexes: For approximate search; no part of what the bank is.
         request: A hash of what `unprompt bank build` was asked for: the same command finds the
             bank finished. None: it was made otherwise.
+        sha256: Of all else in the file, which no other file vouches for; see `is_as_written`. Here
+            always None: two manifests are equal if they say the same.
     """
 
     version: Literal[1] = 1
@@ -148,6 +151,7 @@ class BankManifest(_Strict):
     shards: tuple[BankShard, ...] = Field(strict=False)
     indexes: tuple[BankIndex, ...] = Field(default=(), strict=False)
     request: str | None = None
+    sha256: str | None = Field(default=None, exclude=True)
 
     @property
     def identity(self) -> str:
@@ -213,7 +217,20 @@ def index_file(folder: Path, what: str, about: IndexAbout) -> Path:
 
 def write_manifest(folder: Path, manifest: BankManifest) -> None:
     """Write it, by rename: from then on the folder is a bank. Raises OutputError."""
-    write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    content = manifest.model_dump(mode="json")
+    signed = content | {"sha256": content_hash(content)}
+    write_text(folder / MANIFEST, json.dumps(signed, indent=2, ensure_ascii=False) + "\n")
+
+
+def is_as_written(folder: Path) -> bool:
+    """Whether a manifest has the content that its own checksum says, if it has one.
+
+    Raises:
+        DataError: It is no JSON.
+    """
+    content = read_json(folder / MANIFEST, dict, limit=LIMIT)  # with names that no model knows
+    checksum = content.pop("sha256", None)
+    return checksum in (None, content_hash(content))
 
 
 def read_manifest(folder: Path) -> BankManifest:
@@ -239,7 +256,7 @@ def read_manifest(folder: Path) -> BankManifest:
     for number, index in enumerate(manifest.indexes):
         if set(index.parts) != parts:
             raise DataError(f"{shown}: indexes.{number}: is not of {' and '.join(sorted(parts))}")
-    return manifest
+    return manifest.model_copy(update={"sha256": None})
 
 
 def write_done(folder: Path, shard: BankShard) -> None:

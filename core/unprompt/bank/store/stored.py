@@ -78,9 +78,10 @@ class StoredBank:
             for name, width in manifest.widths.items()
         }
         files = [shard_folder(folder, shard.name) / PROMPTS for shard in manifest.shards]
-        ends = np.cumsum([shard.rows for shard in manifest.shards], dtype=np.int64)
+        rows = [shard.rows for shard in manifest.shards]
+        ends = np.cumsum(rows, dtype=np.int64)
         keys, targets = arrays.get(KEYS, ()), arrays[TARGETS]
-        return cls(folder, manifest, keys, targets, PromptFiles(files), ends)
+        return cls(folder, manifest, keys, targets, PromptFiles(files, rows), ends)
 
     def __len__(self) -> int:
         """B, the number of prompts."""

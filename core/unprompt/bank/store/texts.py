@@ -69,13 +69,15 @@ class PromptFiles:
 
     Attributes:
         paths: One file a shard.
+        rows: How many prompts each has to have.
     """
 
     paths: Sequence[Path]
+    rows: Sequence[int]
     _groups: OrderedDict[tuple[int, int], tuple[Any, Any]] = field(default_factory=OrderedDict)
 
     def text(self, shard: int, row: int) -> str:
-        """One prompt. Raises DataError where the file is damaged."""
+        """One prompt. Raises DataError where the file is not as `write_prompts` wrote it."""
         text: str = self._group(shard, row // GROUP)[0][row % GROUP].as_py()
         return text
 
@@ -86,28 +88,52 @@ class PromptFiles:
 
     def batches(self, shard: int) -> Iterator[tuple[list[str], list[int]]]:
         """All prompts of a shard with their counts. Raises as `text`."""
-        path = self.paths[shard]
-        with _opened(path) as file:
-            for group in range(file.num_row_groups):
-                with reading(path, *_errors()):
-                    columns = file.read_row_group(group, columns=["text", "count"])
-                yield columns["text"].to_pylist(), columns["count"].to_pylist()
+        with _opened(self.paths[shard]) as file:
+            for group in range(-(-self.rows[shard] // GROUP)):
+                texts, counts = self._read(file, shard, group)
+                yield texts.to_pylist(), counts.to_pylist()
 
     def _group(self, shard: int, group: int) -> tuple[Any, Any]:
         key = (shard, group)
         if key in self._groups:
             self._groups.move_to_end(key)
             return self._groups[key]
-        path = self.paths[shard]
-        with _opened(path) as file:
-            if group >= file.num_row_groups:
-                raise DataError(f"{paths.shown(path)}: cut or damaged: has too few prompts")
-            with reading(path, *_errors()):
-                columns = file.read_row_group(group, columns=["text", "count"])
-        found = self._groups[key] = columns["text"], columns["count"]
+        with _opened(self.paths[shard]) as file:
+            found = self._groups[key] = self._read(file, shard, group)
         if len(self._groups) > GROUPS_KEPT:
             self._groups.popitem(last=False)
         return found
+
+    def _read(self, file: Any, shard: int, group: int) -> tuple[Any, Any]:
+        """Texts and counts of a row group, which are as `write_prompts` writes them."""
+        path, rows = self.paths[shard], self.rows[shard]
+        if file.metadata.num_rows != rows:
+            raise DataError(
+                f"{paths.shown(path)}: {file.metadata.num_rows:,} prompts, not {rows:,}"
+            )
+        with reading(path, *_errors()):
+            columns = file.read_row_group(group, columns=["text", "count"])
+            columns.validate(full=True)
+        problem = _problem(columns, min(GROUP, rows - group * GROUP))
+        if problem:
+            raise DataError(f"{paths.shown(path)}: damaged: {problem}")
+        return columns["text"], columns["count"]
+
+
+def _problem(columns: pa.Table, rows: int) -> str:
+    """What is wrong with the columns of a row group; empty: nothing is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kinds = {"text": pa.string(), "count": pa.int64()}
+    for name, kind in kinds.items():
+        if columns.schema.names.count(name) != 1 or columns.schema.field(name).type != kind:
+            return f"has no column {name} of {kind}"
+        if columns[name].null_count:
+            return f"column {name} has nulls"
+    if len(columns) != rows:
+        return f"a row group has {len(columns):,} prompts, not {rows:,}"
+    return "" if pc.min(columns["count"]).as_py() >= 1 else "a count is below 1"
 
 
 def _opened(path: Path) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unprompt._files import paths
 from unprompt._files.reading import open_file, reading
-from unprompt.bank.store.manifest import MANIFEST, read_manifest, shard_folder
+from unprompt.bank.store.manifest import MANIFEST, is_as_written, read_manifest, shard_folder
 from unprompt.bank.store.progress import check_bank
 from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress, silent
@@ -19,14 +19,14 @@ PIECE = 1 << 20
 
 
 def verify(folder: Path | str, progress: Progress = silent) -> int:
-    """Read every file of a bank and compare it with its SHA-256.
+    """Read every file of a bank, the manifest too, and compare it with its SHA-256.
 
     Args:
         folder: The bank.
         progress: Is shown the number of MB.
 
     Returns:
-        Bytes that were read.
+        Bytes that were read, without those of the manifest.
 
     Raises:
         DataError: There is no finished bank; or files are missing, cut or changed: one line each.
@@ -41,6 +41,8 @@ def verify(folder: Path | str, progress: Progress = silent) -> int:
     } | manifest.index_files(folder)
     pieces = sum(-(-checksum.bytes // PIECE) for checksum in files.values())
     problems = list[str]()
+    if not is_as_written(folder):
+        problems.append(f"{paths.shown(folder / MANIFEST)}: changed since it was written")
     with ticking(progress, "verify MB", pieces) as tick:
         for path, checksum in files.items():
             try:
