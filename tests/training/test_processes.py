@@ -167,9 +167,11 @@ def test_a_signal_to_the_parent_ends_all(make: Make) -> None:
             time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's & ignores it
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         fit(job)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.slow
