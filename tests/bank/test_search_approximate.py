@@ -91,6 +91,23 @@ def test_index_without_lists(rows: np.ndarray) -> None:
     )
 
 
+@pytest.mark.parametrize("factory", ["HNSW8", "PCA64,HNSW8", "HNSW8,RFlat"])
+def test_more_and_more_of_a_graph_is_searched(
+    factory: str, rows: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    few = ApproximateIndex.build([rows], factory, count=10, recall=0.0)
+    caplog.set_level("INFO", logger="unprompt")
+    enough = ApproximateIndex.build([rows], factory, count=10)
+    assert few.about.probes is enough.about.probes is None
+    assert few.about.beam == 64 < (enough.about.beam or 0) <= len(rows)
+    assert few.about.quality.recall < 0.99 <= enough.about.quality.recall
+    assert f"index {factory}, a beam of {enough.about.beam:,}: recall@10 " in caplog.text
+    about = enough.save(tmp_path / "a.faiss")
+    loaded = ApproximateIndex.load(tmp_path / "a.faiss", about, [rows])
+    queries = unit_rows(20, 4)
+    np.testing.assert_array_equal(loaded.search(queries, 7).rows, enough.search(queries, 7).rows)
+
+
 def test_recall_counts_what_is_as_near_as_the_last(rows: np.ndarray) -> None:
     from unprompt.bank.search.neighbours import Neighbours
     from unprompt.bank.search.quality import recall
@@ -193,6 +210,8 @@ def test_lists_of_an_index_that_has_none(rows: np.ndarray, tmp_path: Path) -> No
     about = ApproximateIndex.build([rows], "Flat", count=5).save(path)
     with pytest.raises(DataError, match=r"a\.faiss: faiss refuses it: 'ivf' failed$"):
         ApproximateIndex.load(path, about.model_copy(update={"probes": 3}), [rows])
+    with pytest.raises(DataError, match=r"a\.faiss: faiss refuses it: the index is no graph$"):
+        ApproximateIndex.load(path, about.model_copy(update={"beam": 99}), [rows])
 
 
 def test_queries_with_a_short_list_are_searched_exactly(rows: np.ndarray) -> None:

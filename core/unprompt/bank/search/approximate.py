@@ -14,14 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from unprompt._files.hashing import file_hash
 from unprompt._files.paths import is_file, shown
+from unprompt.bank.search.effort import Effort, efforts_of, set_effort
 from unprompt.bank.search.exact import search_exact
 from unprompt.bank.search.filling import (
     new_index,
     parts_of,
-    probes_of,
     refusals,
     saved_index,
-    set_probes,
     training_rows,
 )
 from unprompt.bank.search.neighbours import Neighbours, Rows, check_count, fitting
@@ -47,6 +46,7 @@ class IndexAbout(BaseModel):
         rows: Rows of the bank that it was made of.
         dims: C.
         probes: Lists that are searched; None: the index has no lists.
+        beam: Rows of a graph that are kept in sight; None: the index is no graph.
         quality: As measured when it was built.
         bytes: Of the index file; 0: it is in none yet.
         sha256: Of the index file.
@@ -58,6 +58,7 @@ class IndexAbout(BaseModel):
     rows: int = Field(ge=1)
     dims: int = Field(ge=1)
     probes: int | None = Field(ge=1)
+    beam: int | None = Field(default=None, ge=1)
     quality: Quality
     bytes: int = Field(default=0, ge=0)
     sha256: str = ""
@@ -104,7 +105,8 @@ class ApproximateIndex:
     ) -> ApproximateIndex:
         """Train and fill an index, and measure it.
 
-        More and more of its lists are searched until the recall is reached, or all are.
+        More and more of its lists, or of its graph, are searched until the recall is reached or
+        all are.
 
         Args:
             shards: The rows, as `search_exact` takes them.
@@ -127,22 +129,25 @@ class ApproximateIndex:
                 tick(len(part))
         queries = sample_queries(bank)
         truth, seconds = exact_of(queries, bank, min(count, len(bank)))
-        for probes in probes_of(index):
-            made = cls._of(index, factory, bank, probes)
+        for effort in efforts_of(index, len(bank)):
+            made = cls._of(index, factory, bank, effort)
             if made._covered(queries, truth) >= recall:
                 break
         quality = quality_of(made._found, queries, truth, seconds)
-        log.info("index %s with %s lists searched: %s", factory, made.about.probes or "no", quality)
+        log.info("index %s, %s: %s", factory, effort, quality)
         return replace(made, about=made.about.model_copy(update={"quality": quality}))
 
     @classmethod
-    def _of(
-        cls, index: Any, factory: str, bank: StoredRows, probes: int | None
-    ) -> ApproximateIndex:
-        set_probes(index, probes)
+    def _of(cls, index: Any, factory: str, bank: StoredRows, effort: Effort) -> ApproximateIndex:
+        set_effort(index, effort)
         unmeasured = Quality(recall=0, count=1, queries=1, milliseconds=0, exact_milliseconds=0)
         about = IndexAbout(
-            factory=factory, rows=len(bank), dims=bank.dims, probes=probes, quality=unmeasured
+            factory=factory,
+            rows=len(bank),
+            dims=bank.dims,
+            probes=effort.probes,
+            beam=effort.beam,
+            quality=unmeasured,
         )
         return cls(about, bank, index)
 
@@ -231,7 +236,7 @@ class ApproximateIndex:
             # No vector of an index is longer than its file; compressed ones do not exist.
             faiss.set_deserialization_vector_byte_limit(path.stat().st_size)
             index = faiss.read_index(str(path))
-            set_probes(index, about.probes)
+            set_effort(index, Effort(about.probes, about.beam))
         if (index.ntotal, index.d) != (about.rows, about.dims):
             raise DataError(f"{shown(path)}: holds {index.ntotal} rows of {index.d} numbers")
         return cls(about, bank, index)

@@ -90,29 +90,6 @@ def saved_index(index: Any, path: Path) -> Checksum:
     return Checksum(bytes=sink.size, sha256=sink.digest.hexdigest())
 
 
-def probes_of(index: Any) -> Iterator[int | None]:
-    """Numbers of lists to try: doubled up to all; None for an index without lists."""
-    import faiss
-
-    lists = faiss.try_extract_index_ivf(index)
-    if lists is None:
-        yield None
-        return
-    probes = 1
-    while probes < lists.nlist:
-        yield probes
-        probes *= 2
-    yield int(lists.nlist)
-
-
-def set_probes(index: Any, probes: int | None) -> None:
-    """Have this many lists searched for each query."""
-    import faiss
-
-    if probes is not None:
-        faiss.extract_index_ivf(index).nprobe = probes
-
-
 def training_rows(bank: StoredRows) -> FloatArray:
     """`TRAINING_ROWS` rows from all over the bank; all of a smaller one."""
     import torch
