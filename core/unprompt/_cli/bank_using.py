@@ -40,9 +40,7 @@ def index_(
     ] = 100,
     recall: Annotated[
         float,
-        typer.Option(
-            min=0, max=1, help="Search more and more of it until so much is found."
-        ),
+        typer.Option(min=0, max=1, help="Search more and more of it until so much is found."),
     ] = 0.99,
     remove: Annotated[bool, typer.Option("--remove", help="Remove this index instead.")] = False,
     quiet: Quiet = False,

@@ -31,8 +31,8 @@ class Candidates:
         """The number of pairs."""
         return len(self.queries)
 
-    def chosen(self, which: torch.Tensor) -> Candidates:
-        """Those that a mask or an index chooses."""
+    def chosen(self, which: torch.Tensor | slice) -> Candidates:
+        """Those that a mask, an index or a slice chooses."""
         return Candidates(self.queries[which], self.rows[which], self.codes[which])
 
     def in_order_of_queries(self) -> Candidates:

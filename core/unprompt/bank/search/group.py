@@ -9,8 +9,9 @@ from unprompt._compute.linear import product
 from unprompt.bank.search.bounds import QueryBounds, RowBounds
 from unprompt.bank.search.candidates import BLOCK, Candidates, joined, passing
 from unprompt.bank.search.codes import bits_of, floor_code, in_order, least_before_rounding
+from unprompt.bank.search.gathering import Gatherer
 from unprompt.bank.search.ranking import Ranking, best_places
-from unprompt.bank.search.scoring import scores_of
+from unprompt.bank.search.scoring import scores_of, scores_of_pairs
 
 if TYPE_CHECKING:
     import torch
@@ -107,15 +108,20 @@ class Group:
         """
         import torch
 
-        limits = torch.arange(first, last + 1, device=candidates.queries.device)
-        ends = torch.searchsorted(candidates.queries, limits).tolist()
+        limits = torch.tensor([first, last], device=candidates.queries.device)
+        start, end = torch.searchsorted(candidates.queries, limits).tolist()
+        wanted = candidates.chosen(slice(start, end))
+        gather = Gatherer(self._bank, min(len(wanted), SCORED_ROWS), wanted.rows.device)
         error = self._bounds.exact_error(self._rows_bounds)
-        for query, start, end in zip(range(first, last), ends, ends[1:], strict=False):
-            wanted = slice(query, query + 1)
-            for part in torch.split(candidates.rows[start:end], SCORED_ROWS):
-                rows = self._bank.gathered(part.cpu().numpy(), part.device)
-                scores = scores_of(rows, self._exact[wanted], error[wanted])
-                self.ranking.add(query, scores[:, 0], part)
+        scores = [
+            scores_of_pairs(gather(rows.cpu().numpy()), self._exact, queries, error)
+            for queries, rows in zip(
+                torch.split(wanted.queries, SCORED_ROWS),
+                torch.split(wanted.rows, SCORED_ROWS),
+                strict=True,
+            )
+        ]
+        self.ranking.add(wanted.queries, torch.cat(scores), wanted.rows)
 
     def _product(self, tile: Tile, buffer: torch.Tensor) -> torch.Tensor:
         """The bits of the scores, of shape (padded b, g)."""
@@ -181,10 +187,12 @@ class Group:
             parts.append(scores_of(rows, self._exact, error))
         scores = torch.cat(parts)
         best = best_places(scores, self._count)
+        (queries,) = (self._bounds.length > 0).nonzero(as_tuple=True)
+        chosen, each = best[queries], queries[:, None].expand(-1, best.shape[1])
         with self._lock:
-            for query in (self._bounds.length > 0).nonzero().flatten().tolist():
-                chosen = best[query]
-                self.ranking.add(query, scores[chosen, query], numbers[chosen])
+            self.ranking.add(
+                each.flatten(), scores[chosen, each].flatten(), numbers[chosen].flatten()
+            )
             self._raise(self.ranking.last())
 
 

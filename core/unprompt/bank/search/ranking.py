@@ -44,23 +44,33 @@ class Ranking:
         self.scores = torch.full(shape, -torch.inf, dtype=kind, device=device)
         self.rows = torch.full(shape, -1, dtype=torch.int64, device=device)
 
-    def add(self, query: int, scores: torch.Tensor, rows: torch.Tensor) -> None:
-        """Rank more rows of a query.
+    def add(self, queries: torch.Tensor, scores: torch.Tensor, rows: torch.Tensor) -> None:
+        """Rank more rows; threads may add those of different queries at the same time.
 
         Args:
-            query: Its number.
+            queries: int64 of shape (m,), in their order; threads must not add rows of the queries
+                between the first and the last.
             scores: float32 of shape (m,).
-            rows: int64 of shape (m,), none of which was added before.
+            rows: int64 of shape (m,), none of which was added to its query before.
         """
         import torch
 
-        count = self.scores.shape[1]
-        all_scores = torch.cat([self.scores[query], scores])
-        all_rows = torch.cat([self.rows[query], rows])
+        if not len(queries):
+            return
+        first, last = int(queries[0]), int(queries[-1]) + 1
+        count, device = self.scores.shape[1], self.scores.device
+        of_known = torch.arange(first, last, device=device).repeat_interleave(count)
+        all_queries = torch.cat([of_known, queries])
+        all_scores = torch.cat([self.scores[first:last].flatten(), scores])
+        all_rows = torch.cat([self.rows[first:last].flatten(), rows])
         by_row = torch.argsort(all_rows)
-        best = torch.argsort(all_scores[by_row], descending=True, stable=True)[:count]
-        self.scores[query] = all_scores[by_row][best]
-        self.rows[query] = all_rows[by_row][best]
+        keys = (all_queries << 32) - codes_of(all_scores).long()
+        order = by_row[torch.argsort(keys[by_row], stable=True)]
+        found = torch.bincount(all_queries - first, minlength=last - first)
+        places = (found.cumsum(0) - found)[:, None] + torch.arange(count, device=device)
+        best = order[places]
+        self.scores[first:last] = all_scores[best]
+        self.rows[first:last] = all_rows[best]
 
     def last(self) -> torch.Tensor:
         """The lowest score of each query, which a row needs at least: -inf while rows lack."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from unprompt._compute.workers import workers
 from unprompt.bank.search.bounds import LONGEST, QueryBounds, RowBounds, check_queries
+from unprompt.bank.search.gathering import Gatherer
 from unprompt.bank.search.neighbours import BadRow, Neighbours
 from unprompt.bank.search.ranking import Ranking
 from unprompt.bank.search.scoring import scores_of
@@ -46,17 +47,22 @@ def rescored(
     check_queries(exact)
     bounds = QueryBounds.of(exact, exact)
 
-    def score(query: int) -> None:
-        numbers = np.unique(shortlists[query][shortlists[query] >= 0])
-        rows, one = bank.gathered(numbers, exact.device), slice(query, query + 1)
-        error = bounds.part(one).exact_error(_measured(rows, numbers))
-        scores = scores_of(rows, exact[one], error)
-        ranking.add(query, scores[:, 0], torch.from_numpy(numbers))
+    def score(first: int) -> None:
+        gather = Gatherer(bank, shortlists.shape[1], exact.device)
+        for query in range(first, min(first + step, len(queries))):
+            numbers = np.unique(shortlists[query][shortlists[query] >= 0])
+            rows, one = gather(numbers), slice(query, query + 1)
+            error = bounds.part(one).exact_error(_measured(rows, numbers))
+            scores = scores_of(rows, exact[one], error)[:, 0]
+            own = torch.from_numpy(numbers)
+            ranking.add(torch.full_like(own, query), scores, own)
 
-    with workers(torch.get_num_threads()) as each:
+    threads = torch.get_num_threads()
+    step = max(1, -(-len(queries) // (4 * threads)))
+    with workers(threads) as each:
         ranking = Ranking(len(queries), count, exact.device)
         bank.expect(random=True)
-        each(score, range(len(queries)))
+        each(score, range(0, len(queries), step))
     return Neighbours(ranking.scores.numpy(), ranking.rows.numpy())
 
 

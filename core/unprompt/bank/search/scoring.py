@@ -10,6 +10,7 @@ just between two float32 numbers) are added up exactly.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,15 +31,56 @@ def scores_of(rows: torch.Tensor, queries: torch.Tensor, error: torch.Tensor) ->
     Returns:
         float32 of shape (m, g), the same on every machine.
     """
+    return _rounded_once(
+        rows @ queries.T, error, lambda row, query: _summed(rows[row], queries[query])
+    )
+
+
+def scores_of_pairs(
+    rows: torch.Tensor, queries: torch.Tensor, which: torch.Tensor, error: torch.Tensor
+) -> torch.Tensor:
+    """Score each row for one query.
+
+    Args:
+        rows: As for `scores_of`.
+        queries: As for `scores_of`.
+        which: The numbers of the rows' queries, int64 of shape (m,); those of one query lie
+            behind each other.
+        error: As for `scores_of`.
+
+    Returns:
+        float32 of shape (m,): what `scores_of` gives of these pairs.
+    """
     import torch
 
-    products = rows @ queries.T
+    found, counts = torch.unique_consecutive(which, return_counts=True)
+    products = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
+    parts = torch.split(rows, counts.tolist()), torch.split(products, counts.tolist())
+    for query, part, into in zip(found.tolist(), *parts, strict=True):
+        torch.mv(part, queries[query], out=into)
+    return _rounded_once(
+        products, error[which], lambda row: _summed(rows[row], queries[which[row]])
+    )
+
+
+def _rounded_once(
+    products: torch.Tensor, error: torch.Tensor, summed: Callable[..., torch.Tensor]
+) -> torch.Tensor:
+    """Products as float32.
+
+    Args:
+        products: float64, of any shape.
+        error: By how much they may be wrong.
+        summed: Adds up those at some places exactly; takes the places as `torch.nonzero` gives
+            them, an argument a dimension.
+    """
+    import torch
+
     scores = (products - error).float()
     undecided = (scores != (products + error).float()).nonzero()
     if len(undecided):
         for some in torch.split(undecided, 256):
-            row, query = some.T
-            scores[row, query] = _summed(rows[row], queries[query])
+            scores[tuple(some.T)] = summed(*some.T)
     return scores + 0.0  # -0 is 0
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from unprompt._compute.workers import workers
 from unprompt.bank.search import pages
 from unprompt.bank.search.bounds import LONGEST, WIDEST, RowBounds, widened
+from unprompt.bank.search.gathering import GATHERED_ROWS, Gatherer
 from unprompt.bank.search.neighbours import BadRow, Rows
 from unprompt.bank.search.route import product_kind
 from unprompt.errors import DataError
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 18
 """float32 bytes that are converted at once: they stay in a core's own cache."""
-GATHERED_ROWS = 2_048
-"""Rows that are gathered before their pages are let go: each maps up to 64 KiB of the file."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,30 +108,12 @@ class StoredRows:
         return Tile(start, rows, bounds)
 
     def gathered(self, numbers: npt.NDArray[np.int64], device: torch.device) -> torch.Tensor:
-        """Rows by number, in float64, which holds what is stored exactly: of shape (m, C)."""
-        import torch
+        """Rows by number, in float64, which holds what is stored exactly: of shape (m, C).
 
-        shards = np.searchsorted(self.starts, numbers, side="right") - 1
-        used = np.unique(shards)
-        if len(used) == 1 and len(numbers) <= GATHERED_ROWS:
-            return self._taken(int(used[0]), numbers, device)
-        out = torch.empty(len(numbers), self.dims, dtype=torch.float64, device=device)
-        for number in used.tolist():
-            (places,) = np.nonzero(shards == number)
-            for first in range(0, len(places), GATHERED_ROWS):
-                part = places[first : first + GATHERED_ROWS]
-                out[torch.from_numpy(part).to(device)] = self._taken(number, numbers[part], device)
-        return out
-
-    def _taken(
-        self, number: int, rows: npt.NDArray[np.int64], device: torch.device
-    ) -> torch.Tensor:
-        import torch
-
-        shard = self.shards[number]
-        taken = torch.from_numpy(shard.take(rows - self.starts[number], axis=0))
-        pages.let_go(shard)
-        return taken.to(device).double()
+        Raises:
+            IndexError: There is no row of such a number.
+        """
+        return Gatherer(self, len(numbers), device)(numbers)
 
     def expect(self, *, random: bool) -> None:
         """Tell the kernel how mapped shards are going to be read."""
