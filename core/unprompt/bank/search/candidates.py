@@ -72,6 +72,11 @@ def joined(parts: Sequence[Candidates]) -> Candidates:
     )
 
 
+def block_maxima(codes: torch.Tensor) -> torch.Tensor:
+    """The highest code of each block: of shape (b / `BLOCK`, g) for codes of shape (b, g)."""
+    return codes.view(-1, BLOCK, codes.shape[1]).amax(1)
+
+
 def passing(codes: torch.Tensor, floor: torch.Tensor, start: int) -> Candidates:
     """Pairs whose code is at least the query's floor.
 
@@ -81,7 +86,7 @@ def passing(codes: torch.Tensor, floor: torch.Tensor, start: int) -> Candidates:
         start: The number of the first row.
     """
     blocks = codes.view(-1, BLOCK, codes.shape[1])
-    block, query = (blocks.amax(1) >= floor).nonzero(as_tuple=True)
+    block, query = (block_maxima(codes) >= floor).nonzero(as_tuple=True)
     inside = blocks[block, :, query]
     hit, row = (inside >= floor[query][:, None]).nonzero(as_tuple=True)
     return Candidates(query[hit], start + block[hit] * BLOCK + row, inside[hit, row])

@@ -99,7 +99,7 @@ def _pass_over(bank: StoredRows, groups: list[Group], plan: Plan, each: Workers)
         for group in groups:
             group.take(tile, mine.scores)
 
-    each(take, bank.spans(plan.tile_rows))
+    each(take, bank.spans(plan.tile_rows, plan.threads))
 
 
 def _finish(group: Group, each: Workers, threads: int) -> None:

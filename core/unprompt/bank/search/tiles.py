@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 18
 """float32 bytes that are converted at once: they stay in a core's own cache."""
 
+LEAST_ROWS = 256
+"""Rows of a tile that are not divided further among threads."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tile:
@@ -73,13 +76,20 @@ class StoredRows:
         """The number of rows."""
         return int(self.starts[-1])
 
-    def spans(self, tile_rows: int) -> list[tuple[int, int, int]]:
-        """Tiles as (shard, first row in it, row after the last): none crosses two shards."""
-        return [
-            (number, first, min(first + tile_rows, len(shard)))
-            for number, shard in enumerate(self.shards)
-            for first in range(0, len(shard), tile_rows)
-        ]
+    def spans(self, tile_rows: int, threads: int = 1) -> list[tuple[int, int, int]]:
+        """Tiles as (shard, first row in it, row after the last): none crosses two shards.
+
+        Args:
+            tile_rows: Rows of a tile, at most.
+            threads: How many work on them: those of a shard come out even, so that none waits.
+        """
+        spans = []
+        for number, shard in enumerate(self.shards):
+            rounds = -(-len(shard) // (tile_rows * threads))
+            size = min(tile_rows, max(LEAST_ROWS, -(-len(shard) // max(1, rounds * threads))))
+            starts = range(0, len(shard), size)
+            spans += [(number, first, min(first + size, len(shard))) for first in starts]
+        return spans
 
     def tile(self, span: tuple[int, int, int], buffer: torch.Tensor) -> Tile:
         """Convert the rows of a span.
