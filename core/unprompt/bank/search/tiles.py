@@ -11,17 +11,16 @@ import numpy.typing as npt
 
 from unprompt._compute.workers import workers
 from unprompt.bank.search import pages
-from unprompt.bank.search.bounds import LONGEST, WIDEST, RowBounds, widened
+from unprompt.bank.search.bounds import WIDEST, RowBounds
+from unprompt.bank.search.converting import converted
 from unprompt.bank.search.gathering import GATHERED_ROWS, Gatherer
-from unprompt.bank.search.neighbours import BadRow, Rows
+from unprompt.bank.search.neighbours import Rows
 from unprompt.bank.search.route import product_kind
 from unprompt.errors import DataError
 
 if TYPE_CHECKING:
     import torch
 
-CHUNK_BYTES = 1 << 18
-"""float32 bytes that are converted at once: they stay in a core's own cache."""
 
 LEAST_ROWS = 256
 """Rows of a tile that are not divided further among threads."""
@@ -101,19 +100,11 @@ class StoredRows:
         Raises:
             DataError: A row is not finite, or longer than `bounds.LONGEST`; names it.
         """
-        import torch
-
         number, first, last = span
         stored, start = self.shards[number][first:last], int(self.starts[number]) + first
         pages.fetch(self.shards[number][last : last + (last - first)])
-        rows, bounds = buffer[: last - first], RowBounds()
-        step = max(1, CHUNK_BYTES // (4 * self.dims))
-        for offset in range(0, len(stored), step):
-            piece = stored[offset : offset + step]
-            # torch warns of memory that it could not write to, such as a map of a file.
-            chunk = torch.from_numpy(piece if piece.flags.writeable else piece.copy())
-            part = rows[offset : offset + step]
-            bounds = bounds.joined(converted(chunk.to(buffer.device), part, start + offset))
+        rows = buffer[: last - first]
+        bounds = converted(stored, rows, start)
         pages.let_go(stored)
         return Tile(start, rows, bounds)
 
@@ -184,22 +175,3 @@ def _plain(shard: npt.NDArray[Any]) -> npt.NDArray[Any]:
     does not take; flattening makes that stride the usual one.
     """
     return np.ascontiguousarray(shard).reshape(-1).reshape(-1, shard.shape[1])
-
-
-def converted(chunk: torch.Tensor, target: torch.Tensor, start: int) -> RowBounds:
-    """Round stored rows into ``target`` and measure them; ``start`` is the number of the first."""
-    import torch
-
-    single = chunk.float()
-    lengths = torch.linalg.vector_norm(single, dim=1)
-    longest = float(lengths.max())
-    if not longest <= LONGEST:  # NaN, too
-        row = int((~(lengths <= LONGEST)).nonzero()[0])
-        what = f"longer than {LONGEST:,.0f}" if single[row].isfinite().all() else "not finite"
-        raise BadRow(start + row, what)
-    target.copy_(single)
-    dims = chunk.shape[1]
-    if target.dtype == torch.float32:
-        return RowBounds(widened(longest, dims))
-    residual = torch.linalg.vector_norm(single - target, dim=1).max()
-    return RowBounds(widened(longest, dims), widened(float(residual), dims))
