@@ -125,7 +125,7 @@ def test_verify_reads_every_byte(made: Path) -> None:
     assert verify(made) == sum(path.stat().st_size for path in files)
 
 
-@pytest.mark.parametrize("name", ["keys.npy", "targets.npy", "prompts.parquet"])
+@pytest.mark.parametrize("name", ["keys.npy", "targets.npy", "prompts.parquet", "done.json"])
 def test_a_flipped_bit_is_found_wherever_it_is(name: str, bank: Path) -> None:
     path = bank / "shards" / "00001" / name
     raw = bytearray(path.read_bytes())

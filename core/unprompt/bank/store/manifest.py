@@ -261,8 +261,20 @@ def read_manifest(folder: Path) -> BankManifest:
 
 def write_done(folder: Path, shard: BankShard) -> None:
     """Write the mark of a finished shard: the last of its files. Raises OutputError."""
-    text = shard.model_dump_json(indent=2) + "\n"
-    write_text(shard_folder(folder, shard.name) / DONE, text)
+    write_text(shard_folder(folder, shard.name) / DONE, _done(shard))
+
+
+def _done(shard: BankShard) -> str:
+    return shard.model_dump_json(indent=2) + "\n"
+
+
+def is_done_as_written(folder: Path, shard: BankShard) -> bool:
+    """Whether the mark of a finished bank's shard says what the manifest does, to the byte.
+
+    Raises:
+        DataError: It is missing or cannot be read.
+    """
+    return read_bytes(shard_folder(folder, shard.name) / DONE, limit=LIMIT) == _done(shard).encode()
 
 
 def read_done(folder: Path, name: str) -> BankShard | None:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from unprompt._files import paths
 from unprompt._files.reading import open_file, reading
-from unprompt.bank.store.manifest import MANIFEST, is_as_written, read_manifest, shard_folder
+from unprompt.bank.store.manifest import (
+    DONE,
+    MANIFEST,
+    is_as_written,
+    is_done_as_written,
+    read_manifest,
+    shard_folder,
+)
 from unprompt.bank.store.progress import check_bank
 from unprompt.bank.store.ticks import ticking
 from unprompt.contracts import Progress, silent
@@ -43,6 +50,13 @@ def verify(folder: Path | str, progress: Progress = silent) -> int:
     problems = list[str]()
     if not is_as_written(folder):
         problems.append(f"{paths.shown(folder / MANIFEST)}: changed since it was written")
+    for shard in manifest.shards:
+        mark = shard_folder(folder, shard.name) / DONE
+        try:
+            if not is_done_as_written(folder, shard):
+                problems.append(f"{paths.shown(mark)}: changed since {MANIFEST} was written")
+        except DataError as error:
+            problems += error.problems
     with ticking(progress, "verify MB", pieces) as tick:
         for path, checksum in files.items():
             try:
