@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from unprompt import ConfigError, DataError, OutputError, UnpromptError, unit
+from unprompt._cli.bank import bank_table
 from unprompt._data.space import TextSpace
 from unprompt.bank.importing import import_folder
 from unprompt.bank.store import BankBackbone, StoredBank, verify
@@ -261,6 +262,15 @@ def retrieval(tmp_path: Path) -> Path:
         table = pa.table({"image_path": keys, "caption": captions, "key": keys})
         pq.write_table(table, folder / "metadata" / f"metadata_{number}.parquet")
     return folder
+
+
+def test_what_is_shown_of_an_import_says_nothing_of_repetitions(retrieval: Path) -> None:
+    """``a cat`` is there twice, and stays."""
+    shown = bank_table(import_into(retrieval, "clip-retrieval"))
+    first, *_ = (line.split() for line in shown.splitlines() if "text_emb_01" in line)
+    assert shown.startswith("5 prompts in 2 shards, ")
+    assert first == ["text_emb_01.npy", "clip-retrieval", "4", "3", "position"]
+    assert "repeated" not in shown
 
 
 def test_captions_come_with_their_keys_and_are_encoded(retrieval: Path) -> None:

@@ -116,7 +116,7 @@ def bank_table(bank: StoredBank) -> str:
         for source in manifest.sources
     ]
     paired = any(source.pairing for source in manifest.sources)
-    header = ["source", "kind", "read", "new", "paired by"]
+    header = ["source", "kind", "read", "kept", "paired by"]
     cut = len(header) if paired else -1
     models = ["", "columns", "size", "model"]
     prompts, shards = _counted(manifest.rows, "prompt"), _counted(len(manifest.shards), "shard")
@@ -139,7 +139,8 @@ def _left_out(manifest: BankManifest) -> Iterator[str]:
     for part in manifest.filters:
         value = "" if part.value is None else f" {part.value}"
         rows.append([_line(f"left out: {part.name.replace('_', ' ')}{value}"), f"{part.dropped:,}"])
-    rows.append(["repeated", f"{manifest.repeated:,}"])
+    if not any(source.pairing for source in manifest.sources):  # imported as it is
+        rows.append(["repeated", f"{manifest.repeated:,}"])
     rows.append(["prompts", f"{manifest.rows:,}"])
     width = max(len(count) for _, count in rows)
     names = max(len(name) for name, _ in rows)
