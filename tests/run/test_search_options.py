@@ -39,6 +39,7 @@ def test_options_are_searched_without_another_tower(
     assert best == pytest.approx(scores["search"]["best_value"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_folds_predict_every_image_with_a_member_that_has_not_learned_it(
     scores_of: ScoresOf,
     write_pair: WritePair,

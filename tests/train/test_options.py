@@ -56,6 +56,7 @@ PLAIN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", OPTIONS)
 def test_every_option_changes_what_is_trained(
     recipe: str, train: Callable[..., Trained], toy_tower: Make, toy_teacher: Make
