@@ -82,6 +82,6 @@ def named(names: Sequence[str], *, limit: int = 5) -> str:
     return head if len(names) <= limit else f"{head} and {len(names) - limit} more"
 
 
-def amount(count: int, noun: str) -> str:
-    """A number with its noun for an error line: ``1 field``, ``2,000 fields``."""
-    return f"{count:,} {noun if count == 1 else noun + 's'}"
+def amount(count: int, noun: str, several: str = "") -> str:
+    """A number with its noun: ``1 field``, ``2,000 fields``; ``several`` where an s is wrong."""
+    return f"{count:,} {noun if count == 1 else several or noun + 's'}"

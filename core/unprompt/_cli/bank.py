@@ -17,6 +17,7 @@ from unprompt.bank.search import LEAST_RECALL
 from unprompt.bank.store import StoredBank
 from unprompt.bank.store import verify as verify_bank
 from unprompt.contracts import Progress
+from unprompt.errors import amount
 
 if TYPE_CHECKING:
     from unprompt._pipeline.bank_search import BankHit
@@ -78,9 +79,9 @@ def info_command(folder: Path, *, verify: bool, as_json: bool, progress: Progres
     else:
         typer.echo(bank_table(bank))
     if checked is not None:
-        shards = _counted(len(bank.manifest.shards), "shard")
+        shards = amount(len(bank.manifest.shards), "shard")
         indexes = len(bank.manifest.index_files(folder))
-        more = f" and {_counted(indexes, 'index', 'indexes')}" if indexes else ""
+        more = f" and {amount(indexes, 'index', 'indexes')}" if indexes else ""
         say(f"verified: {checked:,} bytes in {shards}{more} are as written")
 
 
@@ -115,11 +116,10 @@ def bank_table(bank: StoredBank) -> str:
         ]
         for source in manifest.sources
     ]
-    paired = any(source.pairing for source in manifest.sources)
     header = ["source", "kind", "read", "kept", "paired by"]
-    cut = len(header) if paired else -1
+    cut = len(header) if manifest.imported else -1
     models = ["", "columns", "size", "model"]
-    prompts, shards = _counted(manifest.rows, "prompt"), _counted(len(manifest.shards), "shard")
+    prompts, shards = amount(manifest.rows, "prompt"), amount(len(manifest.shards), "shard")
     return "\n".join(
         [
             f"{prompts} in {shards}, {size(manifest.bytes)}",
@@ -139,7 +139,7 @@ def _left_out(manifest: BankManifest) -> Iterator[str]:
     for part in manifest.filters:
         value = "" if part.value is None else f" {part.value}"
         rows.append([_line(f"left out: {part.name.replace('_', ' ')}{value}"), f"{part.dropped:,}"])
-    if not any(source.pairing for source in manifest.sources):  # imported as it is
+    if not manifest.imported:  # as it is, with what is repeated
         rows.append(["repeated", f"{manifest.repeated:,}"])
     rows.append(["prompts", f"{manifest.rows:,}"])
     width = max(len(count) for _, count in rows)
@@ -201,7 +201,3 @@ def _right(
     """Rows whose numbers end below each other."""
     widths = {i: max(len(row[i]) for row in (header, *rows)) for i in columns}
     return [[cell.rjust(widths.get(i, 0)) for i, cell in enumerate(row)] for row in rows]
-
-
-def _counted(count: int, what: str, several: str = "") -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {several or what + 's'}"

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from unprompt._data.text_rows import check_file, json_rows, records
+from unprompt._data.text_rows import check_file, check_width, json_rows, records
 from unprompt._data.texts import MOST_COLUMNS, check_length, text_of
 from unprompt._data.unread import Unread
 from unprompt._files import paths
-from unprompt.errors import DataError, amount, named
+from unprompt.errors import DataError, named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -143,10 +143,7 @@ def _separated_rows(
     kept = [i for i, name in enumerate(header) if wanted is None or name.lower() in wanted]
     rows = []
     for start, record in lines:
-        if len(record) != len(header):
-            raise DataError(
-                f"{shown}:{start}: {amount(len(record), 'field')}, but the header has {len(header)}"
-            )
+        check_width(record, header, f"{shown}:{start}")
         rows.append({header[i]: record[i] for i in kept})
     return tuple(header), rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from unprompt._files import paths, reading
 from unprompt._files.compressed import is_cut, opened_content
 from unprompt._files.reading import parse_json
-from unprompt.errors import DataError
+from unprompt.errors import DataError, amount
 
 _LINE_LIMIT = 64 << 20
 """Bytes of one line of JSON lines; a prediction of 4,096 numbers has 90,000."""
@@ -72,6 +72,13 @@ def _reading_line(path: Path, number: int) -> Iterator[None]:
                 raise
             where = f"{paths.shown(path)}:{number}"
             raise DataError(f"{where}: the compressed file is cut in this line") from error
+
+
+def check_width(record: Sequence[str], header: Sequence[str], where: str) -> None:
+    """Raise DataError unless a record has a field for each of the header's."""
+    if len(record) != len(header):
+        fields = amount(len(record), "field")
+        raise DataError(f"{where}: {fields}, but the header has {len(header)}")
 
 
 def records(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:

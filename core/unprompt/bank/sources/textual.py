@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 
 from unprompt._data.prompts import PROMPT_COLUMNS
 from unprompt._data.tables import find_column, pick_column
-from unprompt._data.text_rows import json_rows, lines, records
+from unprompt._data.text_rows import check_width, json_rows, lines, records
 from unprompt._data.texts import MOST_COLUMNS, bare, checked, text_of
 from unprompt._files import paths
 from unprompt.bank.sources.counting import count_of
 from unprompt.bank.sources.prompts import BATCH, Prompt, SourceSpec
-from unprompt.errors import DataError, amount, named
+from unprompt.errors import DataError, named
 
 
 def line_prompts(source: SourceSpec) -> Iterator[list[Prompt]]:
@@ -47,10 +47,7 @@ def _separated(source: SourceSpec, separator: str) -> Iterator[Prompt]:
     count_place = None if counted is None else header.index(counted)
     for start, record in rows:
         where = f"{shown}:{start}"
-        if len(record) != len(header):
-            raise DataError(
-                f"{where}: {amount(len(record), 'field')}, but the header has {len(header)}"
-            )
+        check_width(record, header, where)
         text = bare(text_of(record[text_place], f"{where}: column {column!r}"))
         count = 1 if count_place is None else count_of(record[count_place], where, counted)
         yield Prompt(text, count)

@@ -176,6 +176,11 @@ class BankManifest(_Strict):
         return sum(source.read for source in self.sources)
 
     @property
+    def imported(self) -> bool:
+        """Whether its rows come from others' embeddings, as they were."""
+        return any(source.pairing for source in self.sources)
+
+    @property
     def repeated(self) -> int:
         """How many of those only repeat a prompt of the bank, exactly but for case and space."""
         near = sum(part.dropped for part in self.filters if part.name == NEAR_DUPLICATES)
