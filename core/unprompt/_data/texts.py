@@ -6,6 +6,7 @@ import json
 import math
 import unicodedata
 
+from unprompt._files.paths import fits_utf8
 from unprompt.errors import ConfigError, DataError
 
 LONGEST = 100_000
@@ -38,7 +39,7 @@ def text_of(value: object, where: str) -> str:
 def checked(text: str, where: str) -> str:
     """The text itself. Raises DataError where it is too long or no UTF-8 can hold it."""
     check_length(text, where)
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not fits_utf8(text):
         raise DataError(f"{where} holds half of a surrogate pair")
     return text
 
@@ -53,7 +54,7 @@ def given(text: str, what: str) -> str:
     Raises:
         ConfigError: No UTF-8 can hold it.
     """
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not fits_utf8(text):
         raise ConfigError(f"{what}: not UTF-8: {text!r:.80}")
     return text
 

@@ -42,8 +42,13 @@ def check_name(name: str | Path) -> None:
     """Raise DataError where no file can have this name, or no file of ours can mention it."""
     if "\0" in str(name):
         raise DataError(f"{shown(name)}: a path cannot hold NUL")
-    if any("\ud800" <= letter <= "\udfff" for letter in str(name)):
+    if not fits_utf8(str(name)):
         raise DataError(f"{shown(name)}: the name is not UTF-8: rename it")
+
+
+def fits_utf8(text: str) -> bool:
+    """Whether UTF-8 can hold a text: it has no half of a surrogate pair, as bytes in names are."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def kind_of(path: Path) -> Kind:
