@@ -73,8 +73,9 @@ def find_sources(
 def _named_by(path: Path, own: str | None) -> Sequence[Path]:
     shown = paths.shown(path)
     if paths.is_folder(path):
-        if _is_source(path) or _is_bank(path):
+        if _is_source(path):
             return [path]
+        _refuse_unfinished(path)
         return _splits(path) or _known_files(path, own)
     if paths.exists(path):
         return [path]
@@ -90,15 +91,14 @@ def _is(path: Path, own: str | None) -> bool:
     return own is not None and os.path.realpath(path) == own
 
 
-def _is_bank(folder: Path) -> bool:
-    """Whether a folder is a bank; refuses one that is unfinished, whose files are no source.
-
-    Raises:
-        DataError: It is.
-    """
-    problem = unfinished(folder)
-    if problem and not paths.is_file(folder / MANIFEST):
+def _refuse_unfinished(folder: Path) -> None:
+    """Raise DataError where a folder is a bank that is being built: its files are no source."""
+    if not paths.is_file(folder / MANIFEST) and (problem := unfinished(folder)):
         raise DataError(problem)
+
+
+def _is_bank(folder: Path) -> bool:
+    """Whether a folder that is not being built is a bank."""
     return paths.is_file(folder / MANIFEST) and paths.is_folder(folder / SHARDS)
 
 
@@ -131,7 +131,10 @@ def _known_files(folder: Path, own: str | None) -> list[Path]:
 
     def enter(parts: tuple[str, ...], _: bool) -> bool:
         path = folder.joinpath(*parts)
-        return not (is_hidden(parts) or _is(path, own) or _is_bank(path))
+        if is_hidden(parts) or _is(path, own):
+            return False
+        _refuse_unfinished(path)
+        return not _is_bank(path)
 
     found = []
     for entry in walk(folder, enter):
