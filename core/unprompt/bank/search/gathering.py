@@ -54,20 +54,14 @@ class Gatherer:
         shards = np.searchsorted(self._bank.starts, numbers, side="right") - 1
         used = np.unique(shards).tolist()
         for number in used:
-            if len(used) == 1:
-                places: slice | npt.NDArray[np.int64] = slice(len(numbers))
-                count = len(numbers)
-            else:
-                (places,) = np.nonzero(shards == number)
-                count = len(places)
-            for first in range(0, count, GATHERED_ROWS):
-                if isinstance(places, slice):
-                    part = slice(first, min(first + GATHERED_ROWS, count))
-                    out[part].copy_(self._taken(number, numbers[part]))
+            (places,) = np.nonzero(shards == number)
+            for first in range(0, len(places), GATHERED_ROWS):
+                part = places[first : first + GATHERED_ROWS]
+                taken = self._taken(number, numbers[part])
+                if len(used) == 1:  # all in their order: converted on the way
+                    out[first : first + len(part)].copy_(taken)
                 else:
-                    chosen = places[first : first + GATHERED_ROWS]
-                    at = torch.from_numpy(chosen).to(self._device)
-                    out[at] = self._taken(number, numbers[chosen]).double()
+                    out[torch.from_numpy(part).to(self._device)] = taken.double()
         return out
 
     def _taken(self, number: int, rows: npt.NDArray[np.int64]) -> torch.Tensor:

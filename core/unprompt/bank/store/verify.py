@@ -33,7 +33,7 @@ def verify(folder: Path | str, progress: Progress = silent) -> int:
         progress: Is shown the number of MB.
 
     Returns:
-        Bytes that were read, without those of the manifest.
+        Bytes that were read, without those of the manifest and of the shards' marks.
 
     Raises:
         DataError: There is no finished bank; or files are missing, cut or changed: one line each.
